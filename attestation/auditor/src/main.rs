@@ -1,0 +1,3 @@
+//! Command line of the offline auditor.
+
+fn main() {}

@@ -1,0 +1,2 @@
+//! The attestation and key-release service: HTTP, store, sessions and the log's sequencer.
+

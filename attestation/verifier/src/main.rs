@@ -1,0 +1,3 @@
+//! Command line of the attestation and key-release service.
+
+fn main() {}

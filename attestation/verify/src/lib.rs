@@ -1,0 +1,3 @@
+//! Appraises evidence into a verdict of named checks.
+
+#![forbid(unsafe_code)]

@@ -1,0 +1,3 @@
+//! Command line that predicts launch digests, offline.
+
+fn main() {}

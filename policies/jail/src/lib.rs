@@ -1,0 +1,2 @@
+//! Confines a process: namespaces, empty root, capabilities, no_new_privs, Landlock, seccomp, limits.
+

@@ -1,0 +1,2 @@
+//! Checks the arrows between crates and writes docs/tcb.md.
+

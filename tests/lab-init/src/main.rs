@@ -1,0 +1,3 @@
+//! Pid 1 of the lab's machine.
+
+fn main() {}

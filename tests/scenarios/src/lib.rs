@@ -1,0 +1,2 @@
+//! End-to-end scenarios and faults, in plain verbs.
+

@@ -1,0 +1,3 @@
+//! virtio-blk over vhost-user, confined.
+
+fn main() {}

@@ -1,0 +1,2 @@
+//! Carries wire messages and file descriptors over a Unix socket.
+

@@ -1,0 +1,2 @@
+//! KVM: makes a VM, sets and reads back its state, runs its vCPUs.
+

@@ -1,0 +1,2 @@
+//! Replays a launch plan on a TEE.
+

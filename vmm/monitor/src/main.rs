@@ -1,0 +1,3 @@
+//! The virtual machine monitor: one process a VM.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! Small privileged helper: starts confined device processes and opens declared connections for them.
+
+fn main() {}

@@ -1,0 +1,2 @@
+//! virtio-mmio transport in the VMM, joined to vhost-user device processes.
+

@@ -1,0 +1,3 @@
+//! virtio-vsock over vhost-user, confined.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! Messages between the VMM, the supervisor, the devices and the simulated TEE.
+
+#![forbid(unsafe_code)]
