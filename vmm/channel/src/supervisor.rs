@@ -1,0 +1,188 @@
+//! The VMM's end of its conversation with the supervisor.
+
+use std::collections::VecDeque;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+
+use thiserror::Error;
+use vmm_wire::{
+    ChildId, DeviceKind, ExitStatus, Landlock, Spawn, SupervisorReply, SupervisorRequest,
+};
+
+use crate::{Channel, ReceiveError, SendError};
+
+/// A supervisor that accepted its work. Dropping it (closing the socket) ends every child, removes
+/// the runtime directory and ends the supervisor.
+#[derive(Debug)]
+pub struct Supervisor {
+    channel: Channel<SupervisorRequest, SupervisorReply>,
+    ended: VecDeque<Ended>,
+}
+
+/// A confined process that waits for its configuration.
+#[derive(Debug)]
+pub struct Spawned {
+    /// Its name in [`Ended`].
+    pub child: ChildId,
+    /// What it is.
+    pub kind: DeviceKind,
+    /// Its process id on the host.
+    pub pid: u32,
+    /// Whether the kernel could add the Landlock layer.
+    pub landlock: Landlock,
+    /// Its control socket; make a [`Channel`] of its vocabulary from it.
+    pub control: OwnedFd,
+    /// Of a vsock device: the socket over which it asks for connections, to be handed to it.
+    pub broker: Option<OwnedFd>,
+}
+
+/// A child that ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// Which.
+    pub child: ChildId,
+    /// What it was.
+    pub kind: DeviceKind,
+    /// How it ended.
+    pub status: ExitStatus,
+}
+
+/// Why the conversation with the supervisor failed.
+#[derive(Debug, Error)]
+pub enum SupervisorError {
+    /// It could not be asked.
+    #[error("cannot ask the supervisor")]
+    Send(#[from] SendError),
+    /// It did not answer.
+    #[error("no answer from the supervisor")]
+    Receive(#[from] ReceiveError),
+    /// It answered something else.
+    #[error("the supervisor answered out of turn; are both programs of the same build?")]
+    OutOfTurn,
+    /// It refuses the runtime directory.
+    #[error("the supervisor refuses: {reason}")]
+    Refused {
+        /// In its own words.
+        reason: String,
+    },
+}
+
+/// Why a process could not be started.
+#[derive(Debug, Error)]
+pub enum SpawnError {
+    /// The conversation failed.
+    #[error(transparent)]
+    Supervisor(#[from] SupervisorError),
+    /// The supervisor could not or would not.
+    #[error("cannot start a confined {kind}: {reason}")]
+    Refused {
+        /// What was to start.
+        kind: DeviceKind,
+        /// In the supervisor's words.
+        reason: String,
+    },
+}
+
+impl Supervisor {
+    /// Begins: the supervisor takes over the removal of `runtime_dir`.
+    pub fn begin(socket: OwnedFd, runtime_dir: &Path) -> Result<Self, SupervisorError> {
+        let mut supervisor = Supervisor {
+            channel: Channel::from_socket(socket),
+            ended: VecDeque::new(),
+        };
+        supervisor.ask(&SupervisorRequest::Begin {
+            runtime_dir: runtime_dir.to_owned(),
+        })?;
+        match supervisor.answer()? {
+            (SupervisorReply::Ready, _) => Ok(supervisor),
+            (SupervisorReply::Refused { reason }, _) => Err(SupervisorError::Refused { reason }),
+            _ => Err(SupervisorError::OutOfTurn),
+        }
+    }
+
+    /// Starts a confined process and waits until its confinement was checked from outside.
+    pub fn spawn(&mut self, spawn: Spawn) -> Result<Spawned, SpawnError> {
+        let asked = spawn.kind();
+        self.ask(&SupervisorRequest::Spawn(spawn))?;
+        let (reply, descriptors) = self.answer()?;
+        match reply {
+            SupervisorReply::Spawned {
+                child,
+                kind,
+                pid,
+                landlock,
+            } if kind == asked => {
+                let mut descriptors = descriptors.into_iter();
+                Ok(Spawned {
+                    child,
+                    kind,
+                    pid,
+                    landlock,
+                    control: descriptors.next().ok_or(SupervisorError::OutOfTurn)?,
+                    broker: descriptors.next(),
+                })
+            }
+            SupervisorReply::Refused { reason } => Err(SpawnError::Refused {
+                kind: asked,
+                reason,
+            }),
+            _ => Err(SupervisorError::OutOfTurn.into()),
+        }
+    }
+
+    /// Waits until a child ends. While the machine runs, poll the socket ([`AsFd`]) and call this
+    /// when it is readable; an error means that the supervisor itself is gone.
+    ///
+    /// Call it once before polling too: a child may have ended while another was starting.
+    pub fn next_ended(&mut self) -> Result<Ended, SupervisorError> {
+        if let Some(ended) = self.ended.pop_front() {
+            return Ok(ended);
+        }
+        match self.channel.receive()?.message {
+            SupervisorReply::Exited {
+                child,
+                kind,
+                status,
+            } => Ok(Ended {
+                child,
+                kind,
+                status,
+            }),
+            _ => Err(SupervisorError::OutOfTurn),
+        }
+    }
+
+    /// Whether [`Self::next_ended`] would return at once with something heard earlier.
+    pub fn has_ended(&self) -> bool {
+        !self.ended.is_empty()
+    }
+
+    fn ask(&self, request: &SupervisorRequest) -> Result<(), SupervisorError> {
+        Ok(self.channel.send(request, &[])?)
+    }
+
+    /// The answer to the last request; children that end meanwhile are remembered.
+    fn answer(&mut self) -> Result<(SupervisorReply, Vec<OwnedFd>), SupervisorError> {
+        loop {
+            let received = self.channel.receive()?;
+            match received.message {
+                SupervisorReply::Exited {
+                    child,
+                    kind,
+                    status,
+                } => self.ended.push_back(Ended {
+                    child,
+                    kind,
+                    status,
+                }),
+                reply => return Ok((reply, received.descriptors)),
+            }
+        }
+    }
+}
+
+impl AsFd for Supervisor {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.channel.as_fd()
+    }
+}

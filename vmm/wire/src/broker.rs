@@ -1,0 +1,47 @@
+//! `cloister-vsock` and the supervisor's broker: the device cannot open connections, so it asks.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Message;
+
+/// What `cloister-vsock` may ask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub enum BrokerRequest {
+    /// A connection for a vsock port. Answered in order.
+    Connect {
+        /// The port that the guest connects to.
+        port: u32,
+    },
+}
+
+/// The broker's answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub enum BrokerReply {
+    /// Descriptor: the connected stream socket, non-blocking.
+    Connected {
+        /// The port that was asked for.
+        port: u32,
+    },
+    /// No such port is declared, or its target does not answer.
+    Refused {
+        /// The port that was asked for.
+        port: u32,
+    },
+}
+
+impl Message for BrokerRequest {
+    const NAME: &'static str = "broker request";
+}
+
+impl Message for BrokerReply {
+    const NAME: &'static str = "broker reply";
+
+    fn descriptors(&self) -> usize {
+        match self {
+            BrokerReply::Connected { .. } => 1,
+            BrokerReply::Refused { .. } => 0,
+        }
+    }
+}
