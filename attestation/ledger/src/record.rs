@@ -1,0 +1,232 @@
+//! What the leaves say: one canonical JSON document a decision.
+//!
+//! The records are plain data, apart from the types that today's verifier computes with, because a
+//! record must stay readable when those have changed: a later auditor then says that the rules
+//! differ, not that the log is damaged.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::Digest;
+
+/// The longest entry, in bytes: the length prefix of an entry bundle has 16 bits.
+pub const MAX_ENTRY_BYTES: usize = 65_535;
+
+/// One leaf of the log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum AuditRecord {
+    /// Evidence was appraised.
+    Verdict(RecordedVerdict),
+    /// A secret was wrapped to an attested key.
+    Release(RecordedRelease),
+    /// An administrator registered something that verdicts or releases use.
+    Registered(Registration),
+}
+
+/// An appraisal: its result, and the digests of all that it was computed from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecordedVerdict {
+    /// Format of this record.
+    pub version: RecordVersion,
+    /// When the evidence was appraised, in seconds since 1970-01-01 UTC.
+    pub time: u64,
+    /// The protocol session that the evidence came in.
+    pub session: String,
+    /// The kind of TEE that the evidence was appraised as.
+    pub tee: String,
+    /// Whether the evidence came from a simulated TEE, which protects nothing.
+    pub simulated: bool,
+    /// The result.
+    pub outcome: Outcome,
+    /// Every check, in the verifier's order.
+    pub checks: Vec<RecordedCheck>,
+    /// Why the evidence was refused; empty when it was accepted.
+    pub rejections: Vec<serde_json::Value>,
+    /// Which rules the verifier applied.
+    pub ruleset: String,
+    /// Role and digest of each blob that the appraisal was computed from.
+    pub input: BTreeMap<String, Digest>,
+    /// RFC 7638 thumbprint of the key that the evidence binds.
+    pub recipient: String,
+}
+
+/// One check of an appraisal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecordedCheck {
+    /// The check's name, such as `launch_digest`.
+    pub name: String,
+    /// `pass`, `fail` or `not_checked`.
+    pub result: String,
+    /// What was seen.
+    pub reason: String,
+}
+
+/// Accepted or refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// The evidence was accepted; a release may follow.
+    Accepted,
+    /// The evidence was refused.
+    Refused,
+}
+
+/// A secret that left the service, wrapped to an attested key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecordedRelease {
+    /// Format of this record.
+    pub version: RecordVersion,
+    /// When it was released, in seconds since 1970-01-01 UTC.
+    pub time: u64,
+    /// The protocol session, which is the verdict's.
+    pub session: String,
+    /// Index of the verdict that allowed it.
+    pub verdict_index: u64,
+    /// Name of the secret: `repository/type/tag`.
+    pub resource: String,
+    /// Which of the resource's versions, counted from 1.
+    pub secret_version: u64,
+    /// RFC 7638 thumbprint of the key that the secret is wrapped to.
+    pub recipient: String,
+    /// Digest of the JWE as it went out.
+    pub jwe_sha256: Digest,
+    /// The kind of TEE, as in the verdict.
+    pub tee: String,
+    /// Whether the TEE is a simulated one, which protects nothing.
+    pub simulated: bool,
+}
+
+/// Something that an administrator registered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Registration {
+    /// Format of this record.
+    pub version: RecordVersion,
+    /// When, in seconds since 1970-01-01 UTC.
+    pub time: u64,
+    /// What.
+    pub what: RegistrationKind,
+    /// Its name.
+    pub name: String,
+    /// Digest of its bytes, a blob of the bundle; `null` for a secret, whose digest would let a
+    /// guess at it be tested.
+    pub digest: Option<Digest>,
+}
+
+/// What can be registered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RegistrationKind {
+    /// An appraisal policy.
+    Policy,
+    /// A reference value.
+    Reference,
+    /// A secret.
+    Secret,
+}
+
+/// The version of the records' format; `1` is all there is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "u8", try_from = "u8")]
+pub enum RecordVersion {
+    /// The format that this module describes.
+    #[default]
+    V1,
+}
+
+impl From<RecordVersion> for u8 {
+    fn from(RecordVersion::V1: RecordVersion) -> Self {
+        1
+    }
+}
+
+impl TryFrom<u8> for RecordVersion {
+    type Error = String;
+
+    fn try_from(version: u8) -> Result<Self, String> {
+        match version {
+            1 => Ok(Self::V1),
+            _ => Err(format!(
+                "version {version} of the record is unknown, 1 is expected"
+            )),
+        }
+    }
+}
+
+impl AuditRecord {
+    /// When the recorded thing happened, in seconds since 1970-01-01 UTC.
+    pub fn time(&self) -> u64 {
+        match self {
+            Self::Verdict(verdict) => verdict.time,
+            Self::Release(release) => release.time,
+            Self::Registered(registration) => registration.time,
+        }
+    }
+}
+
+/// The bytes of a leaf and the record that they say. Bytes and record determine each other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    record: AuditRecord,
+    bytes: Vec<u8>,
+}
+
+/// Why a record cannot be a leaf, or a leaf is no record.
+#[derive(Debug, Error)]
+pub enum EntryError {
+    /// The document does not fit in an entry bundle.
+    #[error("the audit record has {0} bytes; a log entry holds 65535 at most")]
+    TooLong(usize),
+    /// The record cannot be written as canonical JSON.
+    #[error("the audit record cannot be written as canonical JSON")]
+    Write(#[source] serde_json::Error),
+    /// The bytes are no record that this version knows.
+    #[error("the log entry is not an audit record")]
+    Read(#[source] serde_json::Error),
+    /// The same record has other bytes.
+    #[error("the log entry is not in canonical form (RFC 8785)")]
+    NotCanonical,
+}
+
+impl Entry {
+    /// Writes `record` as canonical JSON (RFC 8785).
+    ///
+    /// # Errors
+    /// It is longer than [`MAX_ENTRY_BYTES`].
+    pub fn new(record: AuditRecord) -> Result<Self, EntryError> {
+        let bytes = serde_json_canonicalizer::to_vec(&record).map_err(EntryError::Write)?;
+        if bytes.len() > MAX_ENTRY_BYTES {
+            return Err(EntryError::TooLong(bytes.len()));
+        }
+        Ok(Self { record, bytes })
+    }
+
+    /// Reads a leaf. Unknown members, unknown versions and any other spelling are refused.
+    ///
+    /// # Errors
+    /// The bytes are not exactly what [`Entry::new`] writes.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, EntryError> {
+        let record = serde_json::from_slice(bytes).map_err(EntryError::Read)?;
+        let entry = Self::new(record)?;
+        if entry.bytes != bytes {
+            return Err(EntryError::NotCanonical);
+        }
+        Ok(entry)
+    }
+
+    /// The record.
+    pub fn record(&self) -> &AuditRecord {
+        &self.record
+    }
+
+    /// The leaf's bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+}
