@@ -1,2 +1,12 @@
-//! Checks the arrows between crates and writes docs/tcb.md.
+//! Checks the arrows between crates and writes `docs/tcb.md`.
+//!
+//! Every crate declares its kind in `[package.metadata.trust]`; every program names its trust domain.
+//! What a domain may link follows from that and from the folder that a crate lives in. This crate reads
+//! `cargo metadata`, judges every edge, and renders the table of what each domain's trust rests on.
 
+#![forbid(unsafe_code)]
+
+pub mod graph;
+pub mod rules;
+pub mod source;
+pub mod table;

@@ -1,3 +1,160 @@
-//! The one command that people type; it finds and runs its parts.
+//! The one command that people type.
+//!
+//! Like git and cargo it finds its parts, which lie beside it, and becomes one of them: so no trust
+//! domain links another's code to be convenient.
 
-fn main() {}
+#![forbid(unsafe_code)]
+
+use std::env;
+use std::ffi::OsString;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Command, ExitCode};
+
+/// The words that a person types, the program they run, its own words, and what it is for.
+const PARTS: [Part; 7] = [
+    Part::new(
+        "measure",
+        "cloister-measure",
+        &[],
+        "predict a launch digest, offline",
+    ),
+    Part::new(
+        "image",
+        "cloister-image",
+        &[],
+        "build kernel, initramfs and data disk of a guest",
+    ),
+    Part::new(
+        "vm",
+        "cloister-vmm",
+        &[],
+        "launch a guest: `cloister vm run vm.toml`",
+    ),
+    Part::new(
+        "verify",
+        "cloister-verifier",
+        &["verify"],
+        "judge one piece of evidence, offline",
+    ),
+    Part::new(
+        "verifier",
+        "cloister-verifier",
+        &[],
+        "run the attestation and key-release service",
+    ),
+    Part::new(
+        "audit",
+        "cloister-auditor",
+        &[],
+        "replay an evidence bundle: `cloister audit verify DIR`",
+    ),
+    Part::new(
+        "simulated-tee",
+        "cloister-simulated-tee",
+        &[],
+        "make the keys of a simulated TEE",
+    ),
+];
+
+const HELP: &str = "cloister: confidential virtual machines that prove what they booted
+
+Usage: cloister <COMMAND> [ARGUMENTS]
+
+Commands:
+";
+
+const TAIL: &str = "
+Every command explains itself: cloister <COMMAND> --help
+Every command that prints a result takes -o json.
+
+Exit codes: 0 done, 1 failed, 2 usage, 3 judged and refused.
+";
+
+/// One command and the program behind it.
+struct Part {
+    word: &'static str,
+    program: &'static str,
+    before: &'static [&'static str],
+    what: &'static str,
+}
+
+impl Part {
+    const fn new(
+        word: &'static str,
+        program: &'static str,
+        before: &'static [&'static str],
+        what: &'static str,
+    ) -> Self {
+        Self {
+            word,
+            program,
+            before,
+            what,
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    let mut arguments = env::args_os().skip(1);
+    let Some(word) = arguments.next() else {
+        eprint!("{}", help());
+        return ExitCode::from(2);
+    };
+    match word.to_str() {
+        Some("help" | "--help" | "-h") => {
+            print!("{}", help());
+            ExitCode::SUCCESS
+        }
+        Some("--version" | "-V") => {
+            println!("cloister {}", env!("CARGO_PKG_VERSION"));
+            ExitCode::SUCCESS
+        }
+        _ => match PARTS.iter().find(|part| word == part.word) {
+            Some(part) => become_part(part, arguments.collect()),
+            None => {
+                eprintln!("error: cloister has no command «{}»\n", word.display());
+                eprint!("{}", help());
+                ExitCode::from(2)
+            }
+        },
+    }
+}
+
+/// Replaces this process; comes back only when that fails.
+fn become_part(part: &Part, arguments: Vec<OsString>) -> ExitCode {
+    let program = match beside(part.program) {
+        Ok(program) => program,
+        Err(why) => {
+            eprintln!("error: {why}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let error = Command::new(&program)
+        .args(part.before)
+        .args(arguments)
+        .exec();
+    eprintln!("error: start {}: {error}", program.display());
+    ExitCode::FAILURE
+}
+
+/// Only the folder of this very program is searched: PATH may belong to somebody else.
+fn beside(program: &str) -> Result<PathBuf, String> {
+    let own = env::current_exe().map_err(|error| format!("find this program's folder: {error}"))?;
+    let path = own.with_file_name(program);
+    if path.is_file() {
+        return Ok(path);
+    }
+    Err(format!(
+        "{} is not installed beside {}: build it with `cargo build --release`",
+        program,
+        own.display()
+    ))
+}
+
+fn help() -> String {
+    let rows = PARTS
+        .iter()
+        .map(|part| format!("  {:<15}{}\n", part.word, part.what));
+    format!("{HELP}{}{TAIL}", rows.collect::<String>())
+}

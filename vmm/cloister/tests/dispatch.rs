@@ -1,0 +1,31 @@
+//! The command as a person meets it.
+
+use std::process::{Command, Output};
+
+fn cloister(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_cloister"))
+        .args(arguments)
+        .output()
+        .expect("the command was built for this test")
+}
+
+#[test]
+fn no_command_is_a_usage_error_that_shows_the_commands() {
+    let output = cloister(&[]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("measure"));
+}
+
+#[test]
+fn unknown_command_is_named() {
+    let output = cloister(&["frobnicate"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("no command «frobnicate»"));
+}
+
+#[test]
+fn help_lists_exit_codes_and_succeeds() {
+    let output = cloister(&["--help"]);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("3 judged and refused"));
+}
