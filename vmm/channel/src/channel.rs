@@ -24,6 +24,9 @@ pub struct Channel<Out, In> {
     vocabulary: PhantomData<fn(Out) -> In>,
 }
 
+/// Both ends of a new channel: ours, and theirs which speaks the other way round.
+pub type Ends<Out, In> = (Channel<Out, In>, Channel<In, Out>);
+
 /// One message and what came with it.
 #[derive(Debug)]
 pub struct Received<In> {
@@ -105,7 +108,7 @@ pub enum ReceiveError {
 
 impl<Out: Message, In: Message> Channel<Out, In> {
     /// Two connected ends, close-on-exec.
-    pub fn pair() -> Result<(Channel<Out, In>, Channel<In, Out>), Errno> {
+    pub fn pair() -> Result<Ends<Out, In>, Errno> {
         let (ours, theirs) = socketpair(
             AddressFamily::UNIX,
             SocketType::SEQPACKET,

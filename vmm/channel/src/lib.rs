@@ -7,5 +7,5 @@
 mod channel;
 mod supervisor;
 
-pub use channel::{Channel, ReceiveError, Received, SendError};
+pub use channel::{Channel, Ends, ReceiveError, Received, SendError};
 pub use supervisor::{Ended, SpawnError, Spawned, Supervisor, SupervisorError};

@@ -1,0 +1,180 @@
+//! A profile and how it is read.
+
+use std::collections::BTreeSet;
+
+use serde::Deserialize;
+use thiserror::Error;
+
+use crate::Rule;
+
+/// What one kind of process may do.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Profile {
+    name: String,
+    description: String,
+    limits: Limits,
+    #[serde(rename = "syscall")]
+    syscalls: Vec<Rule>,
+}
+
+/// Resource limits. Core dumps are always off, since they would hold guest memory.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// RLIMIT_NOFILE: one more than the highest descriptor number.
+    pub open_files: Limit,
+    /// RLIMIT_NPROC: processes and threads of this process's own user.
+    pub processes: Limit,
+    /// RLIMIT_FSIZE: bytes that any file may be grown to.
+    pub file_size: Limit,
+}
+
+/// One limit, soft and hard alike.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limit {
+    /// The most that the process may have.
+    pub at_most: u64,
+    /// Why so much.
+    pub reason: String,
+}
+
+/// Why a profile is not one.
+#[derive(Debug, Error)]
+pub enum ProfileError {
+    /// Not TOML, or not in a profile's shape.
+    #[error("the profile cannot be read")]
+    Format(#[source] Box<toml::de::Error>),
+    /// A rule, a limit or the profile does not say why.
+    #[error("profile {profile}: {what} gives no reason; say why it is needed")]
+    NoReason {
+        /// The profile.
+        profile: String,
+        /// What lacks it.
+        what: String,
+    },
+    /// Nothing would be allowed, or rather: somebody forgot the list.
+    #[error("profile {profile} lists no system calls")]
+    Empty {
+        /// The profile.
+        profile: String,
+    },
+    /// A rule is there twice, or one without conditions makes another pointless.
+    #[error("profile {profile}: another rule for {syscall} already allows this one; remove it")]
+    Redundant {
+        /// The profile.
+        profile: String,
+        /// The system call.
+        syscall: String,
+    },
+    /// A condition cannot be met or speaks of no argument.
+    #[error("profile {profile}: rule for {syscall}: {problem}")]
+    Condition {
+        /// The profile.
+        profile: String,
+        /// The system call.
+        syscall: String,
+        /// What is wrong, and what to do.
+        problem: String,
+    },
+}
+
+impl Profile {
+    /// Reads a profile.
+    pub fn from_toml(text: &str) -> Result<Self, ProfileError> {
+        let profile: Profile =
+            toml::from_str(text).map_err(|source| ProfileError::Format(Box::new(source)))?;
+        profile.check_reasons()?;
+        profile.check_rules()?;
+        Ok(profile)
+    }
+
+    /// Its short name, the file's.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What the process is.
+    pub fn description(&self) -> &str {
+        &self.description
+    }
+
+    /// Its resource limits.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// The allow-list: a call passes when any rule of its name holds.
+    pub fn rules(&self) -> &[Rule] {
+        &self.syscalls
+    }
+
+    /// The rules that allow a call with these arguments, as positions in [`Self::rules`].
+    pub fn allowing(&self, syscall: &str, arguments: &[u64; 6]) -> Vec<usize> {
+        self.syscalls
+            .iter()
+            .enumerate()
+            .filter(|(_, rule)| rule.name() == syscall && rule.holds(arguments))
+            .map(|(position, _)| position)
+            .collect()
+    }
+
+    fn check_reasons(&self) -> Result<(), ProfileError> {
+        let limits = &self.limits;
+        let limits = [
+            ("limit open_files", &limits.open_files),
+            ("limit processes", &limits.processes),
+            ("limit file_size", &limits.file_size),
+        ];
+        let silent_limit = limits
+            .iter()
+            .find(|(_, limit)| limit.reason.trim().is_empty())
+            .map(|(name, _)| (*name).to_owned());
+        let silent_rule = self
+            .syscalls
+            .iter()
+            .find(|rule| rule.reason().trim().is_empty())
+            .map(|rule| format!("the rule for {}", rule.name()));
+        let silent = self.description.trim().is_empty();
+        let silent_profile = silent.then(|| "its description".to_owned());
+        match silent_limit.or(silent_rule).or(silent_profile) {
+            None => Ok(()),
+            Some(what) => Err(ProfileError::NoReason {
+                profile: self.name.clone(),
+                what,
+            }),
+        }
+    }
+
+    fn check_rules(&self) -> Result<(), ProfileError> {
+        let profile = || self.name.clone();
+        if self.syscalls.is_empty() {
+            return Err(ProfileError::Empty { profile: profile() });
+        }
+        let mut unconditional = BTreeSet::new();
+        for (position, rule) in self.syscalls.iter().enumerate() {
+            rule.check().map_err(|problem| ProfileError::Condition {
+                profile: profile(),
+                syscall: rule.name().to_owned(),
+                problem,
+            })?;
+            let earlier = &self.syscalls[..position];
+            let repeated = earlier.iter().any(|other| other.same_call(rule));
+            let any_earlier = earlier.iter().any(|other| other.name() == rule.name());
+            if repeated
+                || unconditional.contains(rule.name())
+                || rule.conditions().is_empty() && any_earlier
+            {
+                return Err(ProfileError::Redundant {
+                    profile: profile(),
+                    syscall: rule.name().to_owned(),
+                });
+            }
+            if rule.conditions().is_empty() {
+                unconditional.insert(rule.name());
+            }
+        }
+        Ok(())
+    }
+}
