@@ -1,3 +1,28 @@
-//! Turns a launch configuration into a launch plan: every page, vCPU state, ACPI table and CPUID leaf of a launch, as pure data.
+//! Turns a launch configuration into a launch plan: every page, vCPU state, ACPI table, CPUID leaf
+//! and TEE parameter of a launch, as pure data.
+//!
+//! One [`LaunchPlan`] both launches a guest and predicts its launch digest, so that the two cannot
+//! drift apart. Each of its fields wears the class that says what an attestation report shows of it:
+//! [`Measured`], [`Reported`] or [`Unmeasured`].
+//!
+//! The steps: [`LaunchConfig::from_toml`] reads what a person wrote, [`plan`] lays the guest out. No
+//! file is opened here; the caller hands over the bytes of kernel and initrd in [`Sources`].
 
 #![forbid(unsafe_code)]
+
+mod config;
+mod content;
+mod launch_plan;
+pub mod machine;
+mod planning;
+
+pub use config::{
+    BootConfig, ConfigError, CpuConfig, DiskConfig, HostTarget, LaunchConfig, MemoryConfig,
+    TeeConfig, VsockConfig,
+};
+pub use content::{Component, Content, Region, Source, Sources};
+pub use launch_plan::{
+    BootProtocol, CpuidEntry, DeviceKind, DevicePlan, Gpa, IdFields, LaunchPlan, Measured,
+    Reported, Segment, TeeKind, Unmeasured, VcpuState,
+};
+pub use planning::{PlanError, plan};
