@@ -4,8 +4,6 @@
 //! record must stay readable when those have changed: a later auditor then says that the rules
 //! differ, not that the log is damaged.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -42,16 +40,40 @@ pub struct RecordedVerdict {
     pub simulated: bool,
     /// The result.
     pub outcome: Outcome,
+    /// Name of the policy that was applied.
+    pub policy: String,
+    /// Name of the reference value that has the reported launch digest, if there is one.
+    pub reference: Option<String>,
+    /// The reported launch digest in lower-case hexadecimal, if a report could be read.
+    pub launch_digest: Option<String>,
     /// Every check, in the verifier's order.
     pub checks: Vec<RecordedCheck>,
     /// Why the evidence was refused; empty when it was accepted.
-    pub rejections: Vec<serde_json::Value>,
+    pub rejections: Vec<RecordedRejection>,
     /// Which rules the verifier applied.
     pub ruleset: String,
-    /// Role and digest of each blob that the appraisal was computed from.
-    pub input: BTreeMap<String, Digest>,
+    /// What the appraisal was computed from, beside `time` and `tee`.
+    pub input: RecordedInput,
     /// RFC 7638 thumbprint of the key that the evidence binds.
     pub recipient: String,
+}
+
+/// The digests of what an appraisal was computed from. All but the root's are blobs of the bundle;
+/// docs/evidence-bundle.md says what is in them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecordedInput {
+    /// The primary evidence, as received.
+    pub evidence: Digest,
+    /// What came with the evidence, and what the verifier knew of the session.
+    pub exchange: Digest,
+    /// The policy.
+    pub policy: Digest,
+    /// The reference values that the evidence was compared with, in the verifier's order.
+    pub references: Vec<Digest>,
+    /// The simulated root that the verifier was started with; `null` when it refused simulated
+    /// evidence. The root itself is never in a bundle: an auditor brings it.
+    pub simulated_root: Option<Digest>,
 }
 
 /// One check of an appraisal.
@@ -63,6 +85,18 @@ pub struct RecordedCheck {
     /// `pass`, `fail` or `not_checked`.
     pub result: String,
     /// What was seen.
+    pub reason: String,
+}
+
+/// One reason to refuse.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecordedRejection {
+    /// The check that failed.
+    pub check: String,
+    /// The reason for programs.
+    pub code: String,
+    /// The reason for people.
     pub reason: String,
 }
 
