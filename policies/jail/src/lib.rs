@@ -1,88 +1,45 @@
 //! Confines a process: namespaces, empty root, capabilities, no_new_privs, Landlock, seccomp, limits.
+//!
+//! Two roads lead into the jail, and neither has a gate that leaves a layer out:
+//!
+//! - A device: the supervisor calls [`spawn_confined`] (namespaces, own user, limits, no descriptor
+//!   but the control socket); the program calls [`confine`] first thing in `main` (empty root, no
+//!   capabilities, no_new_privs, Landlock, seccomp); the supervisor then [`inspect`]s it from outside.
+//! - The VMM: opens what it needs, then [`isolate_self`] while it has one thread, then each thread
+//!   installs its own [`Filter`].
+//!
+//! Every layer is mandatory but Landlock, which stands on top of the empty root and which a kernel
+//! may lack: [`Confinement`] says so.
 
-use std::os::fd::{BorrowedFd, OwnedFd};
-use std::path::Path;
+#![allow(
+    unsafe_code,
+    reason = "clone3, execveat, unshare and taking over an inherited descriptor have no safe form"
+)]
 
-use policies_profiles::Profile;
+mod child;
+mod confine;
+mod control;
+mod filter;
+mod inspect;
+mod landlock;
+mod limits;
+mod privileges;
+mod root;
+mod spawn;
+mod step;
+mod syscalls;
 
-/// Why a process could not be confined.
-#[derive(Debug, thiserror::Error)]
-pub enum JailError {
-    /// Draft.
-    #[error("draft")]
-    Draft,
-}
+pub use child::{Child, Exit, WaitError};
+pub use confine::{ConfineError, Confinement, confine, isolate_self};
+pub use control::{ControlError, inherited_control};
+pub use filter::{Filter, FilterError};
+pub use inspect::{Finding, InspectError, inspect};
+pub use privileges::keep_only;
+pub use rustix::thread::CapabilitySet;
+pub use spawn::{SpawnError, spawn_confined, spawn_helper};
+pub use step::Step;
 
-/// Proof that this process is confined (all mandatory layers) and what optional ones it has.
-#[derive(Clone, Copy, Debug)]
-pub struct Confinement {
-    /// False where the kernel has no Landlock.
-    pub landlock_enforced: bool,
-}
-
-/// A seccomp allow-list, compiled.
-#[derive(Debug)]
-pub struct Filter {}
-
-impl Filter {
-    /// Compiles a profile's list; fails on unknown system call names.
-    pub fn compile(_profile: &Profile) -> Result<Filter, JailError> {
-        Err(JailError::Draft)
-    }
-    /// Puts the calling thread, and every thread that it makes from now on, under this filter, on top
-    /// of those that it already has. Needs no_new_privs (see [`isolate_self`]).
-    pub fn install(&self) -> Result<(), JailError> {
-        Err(JailError::Draft)
-    }
-}
-
-/// The socket (fd 3) that the process was started with. Once.
-pub fn inherited_control() -> Result<OwnedFd, JailError> {
-    Err(JailError::Draft)
-}
-
-/// For a program started by [`spawn_confined`], first thing in `main`: completes the confinement.
-pub fn confine(_profile: &Profile) -> Result<Confinement, JailError> {
-    Err(JailError::Draft)
-}
-
-/// For the VMM, while it has one thread, after everything is open: an unprivileged user, own user,
-/// mount, net, ipc and uts namespaces, empty read-only root, no capabilities, no_new_privs,
-/// Landlock, limits. Then make threads, and let every thread install its [`Filter`].
-pub fn isolate_self(_profile: &Profile) -> Result<Confinement, JailError> {
-    Err(JailError::Draft)
-}
-
-/// Starts a program of ours (the VMM's supervisor) with `control` as its fd 3, and no other
-/// descriptor but stdio.
-pub fn spawn_helper(_program: &Path, _control: OwnedFd) -> Result<Child, JailError> {
-    Err(JailError::Draft)
-}
-
-/// For the supervisor: starts a program in namespaces of its own with `control` as its fd 3.
-pub fn spawn_confined(
-    _program: &Path,
-    _profile: &Profile,
-    _control: OwnedFd,
-) -> Result<Child, JailError> {
-    Err(JailError::Draft)
-}
-
-/// A child process.
-#[derive(Debug)]
-pub struct Child {}
-
-impl Child {
-    /// Process id.
-    pub fn id(&self) -> u32 {
-        0
-    }
-    /// Readable when it ended.
-    pub fn pidfd(&self) -> BorrowedFd<'_> {
-        loop {}
-    }
-    /// SIGKILL.
-    pub fn kill(&self) -> Result<(), JailError> {
-        Err(JailError::Draft)
-    }
-}
+/// Host user and group ids of confined processes begin here: a process's id is this plus its
+/// process id, so that no two share one. The range is one that systemd's allocation leaves unused
+/// (systemd UIDS-GIDS, 0x70000000 to 0x7FFFFFFD).
+pub const HOST_ID_BASE: u32 = 0x7000_0000;

@@ -1,0 +1,124 @@
+//! A profile's allow-list as a seccomp program.
+
+use std::collections::BTreeMap;
+
+use policies_profiles::{Condition, Profile, Rule, Test, Width};
+use seccompiler::{
+    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
+    SeccompRule, TargetArch,
+};
+use thiserror::Error;
+
+use crate::syscalls;
+
+/// A seccomp allow-list, compiled. Whatever it does not allow kills the whole process.
+#[derive(Clone, Debug)]
+pub struct Filter {
+    profile: String,
+    program: BpfProgram,
+}
+
+/// Why a filter could not be made or installed.
+#[derive(Debug, Error)]
+pub enum FilterError {
+    /// A rule names no system call of this architecture.
+    #[error(
+        "profile {profile}: {syscall} is not a known system call; see policies/jail/src/syscalls.rs"
+    )]
+    UnknownSyscall {
+        /// The profile.
+        profile: String,
+        /// The name.
+        syscall: String,
+    },
+    /// The list cannot be compiled.
+    #[error("profile {profile} cannot be compiled into a seccomp filter")]
+    Compile {
+        /// The profile.
+        profile: String,
+        /// Why.
+        source: seccompiler::BackendError,
+    },
+    /// The kernel refuses it.
+    #[error(
+        "cannot install the seccomp filter of profile {profile}; the kernel needs CONFIG_SECCOMP_FILTER"
+    )]
+    Install {
+        /// The profile.
+        profile: String,
+        /// Why.
+        source: seccompiler::Error,
+    },
+}
+
+impl Filter {
+    /// Compiles a profile's list.
+    pub fn compile(profile: &Profile) -> Result<Self, FilterError> {
+        let mut calls: BTreeMap<i64, Vec<SeccompRule>> = BTreeMap::new();
+        for rule in profile.rules() {
+            let number =
+                syscalls::number(rule.name()).ok_or_else(|| FilterError::UnknownSyscall {
+                    profile: profile.name().to_owned(),
+                    syscall: rule.name().to_owned(),
+                })?;
+            let alternatives = calls.entry(number).or_default();
+            // No alternatives at all is what seccompiler takes as "whatever the arguments"; a
+            // profile never has such a rule beside one with conditions.
+            if !rule.conditions().is_empty() {
+                alternatives.push(compile_rule(profile, rule)?);
+            }
+        }
+        let program = SeccompFilter::new(
+            calls,
+            SeccompAction::KillProcess,
+            SeccompAction::Allow,
+            TargetArch::x86_64,
+        )
+        .and_then(BpfProgram::try_from)
+        .map_err(|source| compile_error(profile, source))?;
+        Ok(Filter {
+            profile: profile.name().to_owned(),
+            program,
+        })
+    }
+
+    /// Puts the calling thread, and all threads that it makes from now on, under this filter, on top
+    /// of those that it already has.
+    ///
+    /// A filter that is already there must allow `seccomp` and `prctl`: so threads install theirs
+    /// before, not after, their maker does.
+    pub fn install(&self) -> Result<(), FilterError> {
+        seccompiler::apply_filter(&self.program).map_err(|source| FilterError::Install {
+            profile: self.profile.clone(),
+            source,
+        })
+    }
+}
+
+fn compile_rule(profile: &Profile, rule: &Rule) -> Result<SeccompRule, FilterError> {
+    rule.conditions()
+        .iter()
+        .map(compile_condition)
+        .collect::<Result<Vec<_>, _>>()
+        .and_then(SeccompRule::new)
+        .map_err(|source| compile_error(profile, source))
+}
+
+fn compile_condition(condition: &Condition) -> Result<SeccompCondition, seccompiler::BackendError> {
+    let width = match condition.width {
+        Width::Bits32 => SeccompCmpArgLen::Dword,
+        Width::Bits64 => SeccompCmpArgLen::Qword,
+    };
+    let (comparison, value) = match condition.test {
+        Test::Equals(value) => (SeccompCmpOp::Eq, value),
+        Test::Without(bits) => (SeccompCmpOp::MaskedEq(bits), 0),
+    };
+    SeccompCondition::new(condition.argument, width, comparison, value)
+}
+
+fn compile_error(profile: &Profile, source: seccompiler::BackendError) -> FilterError {
+    FilterError::Compile {
+        profile: profile.name().to_owned(),
+        source,
+    }
+}

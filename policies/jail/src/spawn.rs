@@ -1,0 +1,355 @@
+//! Starts programs: confined ones in namespaces of their own, and the VMM's supervisor.
+
+use std::convert::Infallible as Never;
+use std::ffi::{CString, c_int};
+use std::io;
+use std::mem::size_of;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use policies_profiles::{Limits, Profile};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{Mode, OFlags, open};
+use rustix::io::{Errno, fcntl_dupfd_cloexec, read, retry_on_intr};
+use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType, send, socketpair};
+use rustix::process::{Pid, Signal, set_parent_process_death_signal, setsid};
+use rustix::thread::{Gid, Uid, set_thread_groups, set_thread_res_gid, set_thread_res_uid};
+use thiserror::Error;
+
+use crate::child::Child;
+use crate::confine::write_once;
+use crate::control::CONTROL;
+use crate::step::{REPORT_LENGTH, Step};
+use crate::{HOST_ID_BASE, limits};
+
+/// Every namespace but cgroup and time.
+const NAMESPACES: c_int = libc::CLONE_NEWUSER
+    | libc::CLONE_NEWNS
+    | libc::CLONE_NEWPID
+    | libc::CLONE_NEWNET
+    | libc::CLONE_NEWIPC
+    | libc::CLONE_NEWUTS;
+
+/// Descriptors that the child works with are moved up here, clear of the numbers that it ends up
+/// with.
+const LOWEST_WORKING_FD: RawFd = 10;
+
+/// Why a program could not be started. Nothing is left of the attempt.
+#[derive(Debug, Error)]
+pub enum SpawnError {
+    /// There is no such program.
+    #[error("cannot open the program {path}; is it installed beside this one?")]
+    Program {
+        /// Where it was looked for.
+        path: PathBuf,
+        /// Why.
+        source: Errno,
+    },
+    /// Descriptors for the start could not be had.
+    #[error("cannot prepare the start of {path}")]
+    Prepare {
+        /// The program.
+        path: PathBuf,
+        /// Why.
+        source: Errno,
+    },
+    /// The kernel makes no such process.
+    #[error(
+        "cannot make a process with its own namespaces for {path}; it takes root, and user namespaces must be allowed (user.max_user_namespaces)"
+    )]
+    Clone {
+        /// The program.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The child's user could not be mapped.
+    #[error("cannot map the user of the new process for {path}; it takes root")]
+    Map {
+        /// The program.
+        path: PathBuf,
+        /// Why.
+        source: Errno,
+    },
+    /// The child could not get ready.
+    #[error("the new process for {path} cannot {step}")]
+    Child {
+        /// The program.
+        path: PathBuf,
+        /// What it could not do.
+        step: Step,
+        /// Why.
+        source: Errno,
+    },
+}
+
+/// Starts `program` for confinement: in user, mount, pid, network, IPC and UTS namespaces of its own,
+/// as a host user of its own without any right, with `profile`'s limits, an empty environment, and
+/// no descriptors but `control` (as number 3) and standard error. The kernel kills it when the
+/// calling thread ends.
+///
+/// The program itself must then call [`crate::confine`]. Takes root.
+pub fn spawn_confined(
+    program: &Path,
+    profile: &Profile,
+    control: OwnedFd,
+) -> Result<Child, SpawnError> {
+    start(program, control, Some(profile.limits()))
+}
+
+/// Starts a program of ours, as the VMM starts its supervisor: no namespaces and no limits, but an
+/// empty environment, a session of its own (Ctrl-C is the VMM's business), and no descriptors but
+/// `control` (as number 3) and standard error. It outlives a killed parent, and learns of its end by
+/// `control`.
+pub fn spawn_helper(program: &Path, control: OwnedFd) -> Result<Child, SpawnError> {
+    start(program, control, None)
+}
+
+/// `confined` are the limits of a process that gets namespaces.
+fn start(program: &Path, control: OwnedFd, confined: Option<&Limits>) -> Result<Child, SpawnError> {
+    let (birth, ours) = Birth::prepare(program, control)?;
+    let child = birth.give(program, confined)?;
+    // The child now holds the only other end: reading tells when it has executed or failed.
+    drop(birth);
+    let started = match confined {
+        Some(_) => map_user(&child, program),
+        None => Ok(()),
+    }
+    .and_then(|()| let_go(&ours, program));
+    match started {
+        Ok(()) => Ok(child),
+        Err(error) => {
+            // Best effort: if even this fails, the closed socket still ends the child.
+            let _ = child.kill();
+            let _ = child.wait();
+            Err(error)
+        }
+    }
+}
+
+/// Maps root of the child's user namespace to a host user of its own, and nothing else.
+fn map_user(child: &Child, program: &Path) -> Result<(), SpawnError> {
+    let id = child.id();
+    let line = format!("0 {} 1\n", HOST_ID_BASE + id);
+    write_once(&format!("/proc/{id}/gid_map"), line.as_bytes())
+        .and_then(|()| write_once(&format!("/proc/{id}/uid_map"), line.as_bytes()))
+        .map_err(|source| SpawnError::Map {
+            path: program.to_owned(),
+            source,
+        })
+}
+
+/// Lets the child go on and waits until it has executed the program or says why not.
+fn let_go(ours: &OwnedFd, program: &Path) -> Result<(), SpawnError> {
+    let prepare = |source| SpawnError::Prepare {
+        path: program.to_owned(),
+        source,
+    };
+    retry_on_intr(|| send(ours, &[1], SendFlags::NOSIGNAL)).map_err(prepare)?;
+    let mut report = [0; REPORT_LENGTH];
+    match retry_on_intr(|| read(ours, &mut report)).map_err(prepare)? {
+        // Closed by execveat.
+        0 => Ok(()),
+        _ => Err(Step::from_report(report).map_or_else(
+            || prepare(Errno::BADMSG),
+            |(step, source)| SpawnError::Child {
+                path: program.to_owned(),
+                step,
+                source,
+            },
+        )),
+    }
+}
+
+/// Everything that a child needs, made before it exists: between clone3 and execveat it may not
+/// allocate, since another thread of the parent may have held the allocator's lock.
+struct Birth {
+    program: OwnedFd,
+    name: CString,
+    null: OwnedFd,
+    control: OwnedFd,
+    theirs: OwnedFd,
+}
+
+impl Birth {
+    /// Also the parent's end of the socket between the two.
+    fn prepare(program: &Path, control: OwnedFd) -> Result<(Birth, OwnedFd), SpawnError> {
+        // By descriptor, since the child's user may not be able to walk to the path.
+        let file =
+            open(program, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).map_err(|source| {
+                SpawnError::Program {
+                    path: program.to_owned(),
+                    source,
+                }
+            })?;
+        let prepare = |source| SpawnError::Prepare {
+            path: program.to_owned(),
+            source,
+        };
+        let name = program.file_name().unwrap_or(program.as_os_str());
+        let name = CString::new(name.as_bytes()).map_err(|_| prepare(Errno::INVAL))?;
+        let null = open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty());
+        let (ours, theirs) = socketpair(
+            AddressFamily::UNIX,
+            SocketType::STREAM,
+            SocketFlags::CLOEXEC,
+            None,
+        )
+        .map_err(prepare)?;
+        let up = |fd: OwnedFd| fcntl_dupfd_cloexec(fd, LOWEST_WORKING_FD).map_err(prepare);
+        let birth = Birth {
+            program: up(file)?,
+            name,
+            null: up(null.map_err(prepare)?)?,
+            control: up(control)?,
+            theirs: up(theirs)?,
+        };
+        Ok((birth, ours))
+    }
+
+    /// Makes the child. It waits for a word by the socket.
+    fn give(&self, program: &Path, confined: Option<&Limits>) -> Result<Child, SpawnError> {
+        let namespaces = confined.map_or(0, |_| NAMESPACES);
+        let mut pidfd: RawFd = -1;
+        // SAFETY: all-zero is a valid clone_args: no pointer in it is used while its flag is clear.
+        let mut arguments: libc::clone_args = unsafe { std::mem::zeroed() };
+        arguments.flags = u64::from((namespaces | libc::CLONE_PIDFD).cast_unsigned());
+        arguments.pidfd = (&raw mut pidfd).addr() as u64;
+        arguments.exit_signal = u64::from(libc::SIGCHLD.cast_unsigned());
+        // SAFETY: without CLONE_VM this is fork(2): the child has a copy of this memory and of this
+        // thread only, and goes straight to `live`, which calls no allocator and never returns. The
+        // kernel writes an int to `pidfd`, which outlives the call.
+        let pid = unsafe {
+            libc::syscall(
+                libc::SYS_clone3,
+                &raw mut arguments,
+                size_of::<libc::clone_args>(),
+            )
+        };
+        if pid == 0 {
+            self.live(confined);
+        }
+        let pid = i32::try_from(pid)
+            .ok()
+            .and_then(Pid::from_raw)
+            .filter(|_| pid > 0)
+            .ok_or_else(|| SpawnError::Clone {
+                path: program.to_owned(),
+                source: io::Error::last_os_error(),
+            })?;
+        // SAFETY: clone3 succeeded, so CLONE_PIDFD put a new descriptor here that nobody else owns.
+        let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
+        Ok(Child { pid, pidfd })
+    }
+
+    /// The child's life until the program takes over.
+    fn live(&self, confined: Option<&Limits>) -> ! {
+        let Err((step, error)) = self.become_program(confined);
+        // If the parent is gone nobody is left to tell.
+        let _ = send(&self.theirs, &step.report(error), SendFlags::NOSIGNAL);
+        // SAFETY: ends this process without running the parent's exit handlers.
+        unsafe { libc::_exit(127) }
+    }
+
+    fn become_program(&self, confined: Option<&Limits>) -> Result<Never, (Step, Errno)> {
+        let at = |step: Step| move |error| (step, error);
+        self.await_go().map_err(at(Step::Parent))?;
+        setsid().map_err(at(Step::Session))?;
+        unblock_signals().map_err(at(Step::Session))?;
+        if let Some(limits) = confined {
+            become_namespace_root().map_err(at(Step::User))?;
+            // After the change of user, which clears it.
+            self.die_with_parent().map_err(at(Step::Parent))?;
+            // After the change of user too: nobody must be over the limit before.
+            limits::apply(limits).map_err(at(Step::Limits))?;
+        }
+        self.arrange_descriptors().map_err(at(Step::Descriptors))?;
+        Err((Step::Execute, self.execute()))
+    }
+
+    /// The parent maps this process's user first. Its end is an error here.
+    fn await_go(&self) -> Result<(), Errno> {
+        let mut go = [0];
+        match retry_on_intr(|| read(&self.theirs, &mut go))? {
+            1 => Ok(()),
+            _ => Err(Errno::PIPE),
+        }
+    }
+
+    /// A parent that died before the kernel knew of this wish has closed its socket, for a dying
+    /// process closes its files before it notifies its children.
+    fn die_with_parent(&self) -> Result<(), Errno> {
+        set_parent_process_death_signal(Some(Signal::KILL))?;
+        let mut closed = [PollFd::new(&self.theirs, PollFlags::IN)];
+        match poll(&mut closed, Some(&Timespec::default()))? {
+            0 => Ok(()),
+            _ => Err(Errno::PIPE),
+        }
+    }
+
+    fn arrange_descriptors(&self) -> Result<(), Errno> {
+        for (from, to) in [(&self.null, 0), (&self.null, 1), (&self.control, CONTROL)] {
+            // SAFETY: this process has one thread, which executes another program next: no owner of
+            // the numbers 0, 1 and 3 will look at them again.
+            check(unsafe { libc::dup2(from.as_raw_fd(), to) }.into())?;
+        }
+        let first = CONTROL + 1;
+        // SAFETY: marks descriptors as close-on-exec, touches no memory.
+        check(unsafe {
+            libc::syscall(
+                libc::SYS_close_range,
+                first,
+                libc::c_uint::MAX,
+                libc::CLOSE_RANGE_CLOEXEC,
+            )
+        })
+    }
+
+    /// Returns only why it failed.
+    fn execute(&self) -> Errno {
+        let arguments = [self.name.as_ptr(), std::ptr::null()];
+        let environment: [*const libc::c_char; 1] = [std::ptr::null()];
+        // SAFETY: both arrays end with null and hold C strings that live in `self`; with
+        // AT_EMPTY_PATH the program is the descriptor itself.
+        let result = check(unsafe {
+            libc::syscall(
+                libc::SYS_execveat,
+                self.program.as_raw_fd(),
+                c"".as_ptr(),
+                arguments.as_ptr(),
+                environment.as_ptr(),
+                libc::AT_EMPTY_PATH,
+            )
+        });
+        result.err().unwrap_or(Errno::NOEXEC)
+    }
+}
+
+/// Root of the namespace: nobody on the host. Groups of the parent would stay valid otherwise.
+fn become_namespace_root() -> Result<(), Errno> {
+    set_thread_groups(&[])?;
+    set_thread_res_gid(Gid::ROOT, Gid::ROOT, Gid::ROOT)?;
+    set_thread_res_uid(Uid::ROOT, Uid::ROOT, Uid::ROOT)
+}
+
+/// A mask outlives execve, and the parent may wait for its signals by descriptor.
+fn unblock_signals() -> Result<(), Errno> {
+    // SAFETY: sigemptyset initialises the whole set, sigprocmask reads it; a null old set is
+    // allowed.
+    check(
+        unsafe {
+            let mut none = std::mem::zeroed();
+            libc::sigemptyset(&raw mut none);
+            libc::sigprocmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut())
+        }
+        .into(),
+    )
+}
+
+fn check(result: libc::c_long) -> Result<(), Errno> {
+    match result {
+        -1 => Err(Errno::from_io_error(&io::Error::last_os_error()).unwrap_or(Errno::IO)),
+        _ => Ok(()),
+    }
+}
