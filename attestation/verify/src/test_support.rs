@@ -1,0 +1,343 @@
+//! A simulated TEE with keys of its own, and inputs that are accepted: where tests begin.
+//!
+//! A test takes [`Scene::new`], spoils one thing, and sees the one check fail that is about it.
+//! Reports are written at the offsets of AMD 56860, table "ATTESTATION_REPORT Structure", by
+//! number: a second opinion on the structure that the checks read.
+
+use std::ops::Range;
+
+use attestation_evidence::encoding::FormatVersion;
+use attestation_evidence::{
+    CertChain, Nonce, RuntimeData, SimulatedEvidence, Tee, TeePublicKey, report_data_binding,
+};
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+    PKCS_ECDSA_P384_SHA384, date_time_ymd,
+};
+use ring::rand::SystemRandom;
+use ring::signature::{ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair};
+
+use crate::{
+    AppraisalInput, IssuedSession, NonceState, Policy, ReferenceValue, Session, SimulatedTrust,
+};
+
+/// A time at which everything made here is valid: 2026-11-22T12:00:00Z.
+pub const NOW: u64 = 1_795_348_800;
+
+/// The first and last second of the certificates: 2026-01-01 and 2036-01-01.
+pub const CERTIFICATES_NOT_BEFORE: u64 = 1_767_225_600;
+/// See [`CERTIFICATES_NOT_BEFORE`].
+pub const CERTIFICATES_NOT_AFTER: u64 = 2_082_758_400;
+
+/// Guest policy: SMT allowed (bit 16), the reserved bit that must be 1 (bit 17), nothing else.
+pub const GUEST_POLICY: u64 = 0x3_0000;
+
+/// Where fields lie in a report.
+pub mod offset {
+    #![allow(missing_docs, reason = "the names are the document's")]
+    pub const VERSION: usize = 0x000;
+    pub const POLICY: usize = 0x008;
+    pub const VMPL: usize = 0x030;
+    pub const SIGNATURE_ALGO: usize = 0x034;
+    pub const PLATFORM_INFO: usize = 0x040;
+    pub const KEY_INFO: usize = 0x048;
+    pub const REPORT_DATA: usize = 0x050;
+    pub const MEASUREMENT: usize = 0x090;
+    pub const HOST_DATA: usize = 0x0C0;
+    pub const REPORT_ID_MA: usize = 0x160;
+    pub const CPUID_FAM_ID: usize = 0x188;
+    pub const CHIP_ID: usize = 0x1A0;
+    pub const SIGNATURE: usize = 0x2A0;
+}
+
+const REPORT_LENGTH: usize = 1184;
+const R: Range<usize> = 0x2A0..0x2A0 + 48;
+const S: Range<usize> = 0x2A0 + 72..0x2A0 + 72 + 48;
+
+/// A software secure processor: a chain of certificates and the key that signs reports.
+pub struct SimulatedTee {
+    vcek: EcdsaKeyPair,
+    chain: CertChain,
+}
+
+impl SimulatedTee {
+    /// Fresh keys and certificates.
+    #[must_use]
+    pub fn generate() -> Self {
+        Authority::generate().into_tee(vcek_params())
+    }
+
+    /// The certificates.
+    #[must_use]
+    pub fn chain(&self) -> &CertChain {
+        &self.chain
+    }
+
+    /// The root, DER.
+    #[must_use]
+    pub fn ark(&self) -> &[u8] {
+        &self.chain.ark
+    }
+
+    /// Signs the report in place, over whatever stands in it.
+    pub fn sign(&self, report: &mut [u8]) {
+        let signature = self
+            .vcek
+            .sign(&SystemRandom::new(), &report[..offset::SIGNATURE])
+            .expect("ring signs any message");
+        report[offset::SIGNATURE..].fill(0);
+        let (r, s) = signature.as_ref().split_at(48);
+        let little_endian = |number: &[u8]| number.iter().rev().copied().collect::<Vec<u8>>();
+        report[R].copy_from_slice(&little_endian(r));
+        report[S].copy_from_slice(&little_endian(s));
+    }
+
+    /// A signed report, as a guest with this launch digest gets it for this REPORT_DATA.
+    #[must_use]
+    pub fn report(&self, launch_digest: &[u8; 48], report_data: &[u8; 64]) -> Vec<u8> {
+        let mut report = unsigned_report(launch_digest, report_data);
+        self.sign(&mut report);
+        report
+    }
+
+    /// Primary evidence around a report, with this TEE's certificates and no manifest.
+    #[must_use]
+    pub fn evidence(&self, report: Vec<u8>) -> SimulatedEvidence {
+        SimulatedEvidence {
+            attestation_report: report,
+            cert_chain: self.chain.clone(),
+            manifest: None,
+        }
+    }
+}
+
+/// A report of version 3 that is right in every field, and not signed.
+#[must_use]
+pub fn unsigned_report(launch_digest: &[u8; 48], report_data: &[u8; 64]) -> Vec<u8> {
+    let mut report = vec![0; REPORT_LENGTH];
+    let mut put = |at: usize, bytes: &[u8]| report[at..at + bytes.len()].copy_from_slice(bytes);
+    put(offset::VERSION, &3_u32.to_le_bytes());
+    put(offset::POLICY, &GUEST_POLICY.to_le_bytes());
+    put(offset::SIGNATURE_ALGO, &1_u32.to_le_bytes());
+    put(offset::PLATFORM_INFO, &1_u64.to_le_bytes());
+    put(offset::REPORT_DATA, report_data);
+    put(offset::MEASUREMENT, launch_digest);
+    put(offset::REPORT_ID_MA, &[0xFF; 32]);
+    put(offset::CPUID_FAM_ID, &[0x19, 0x01, 0x01]);
+    put(offset::CHIP_ID, b"SIMULATED");
+    report
+}
+
+/// The keys above the VCEK.
+pub struct Authority {
+    ark: KeyPair,
+    ask: KeyPair,
+}
+
+impl Authority {
+    /// Fresh keys.
+    #[must_use]
+    pub fn generate() -> Self {
+        Self {
+            ark: key(),
+            ask: key(),
+        }
+    }
+
+    /// A TEE whose VCEK certificate is made of `vcek`, under the usual ARK and ASK.
+    #[must_use]
+    pub fn into_tee(self, vcek: CertificateParams) -> SimulatedTee {
+        self.into_tee_with(ark_params(), ask_params(), vcek)
+    }
+
+    /// A TEE whose certificates are made of these parameters, in which tests spoil one.
+    #[must_use]
+    pub fn into_tee_with(
+        self,
+        ark: CertificateParams,
+        ask: CertificateParams,
+        vcek: CertificateParams,
+    ) -> SimulatedTee {
+        let vcek_key = key();
+        let ark_der = ark
+            .self_signed(&self.ark)
+            .expect("the parameters are complete");
+        let ark_issuer = Issuer::new(ark, self.ark);
+        let ask_der = ask
+            .signed_by(&self.ask, &ark_issuer)
+            .expect("the parameters are complete");
+        let ask_issuer = Issuer::new(ask, self.ask);
+        let vcek_der = vcek
+            .signed_by(&vcek_key, &ask_issuer)
+            .expect("the parameters are complete");
+        let chain = CertChain {
+            vcek: vcek_der.der().to_vec(),
+            ask: ask_der.der().to_vec(),
+            ark: ark_der.der().to_vec(),
+        };
+        SimulatedTee {
+            vcek: signing_key(&vcek_key),
+            chain,
+        }
+    }
+}
+
+fn key() -> KeyPair {
+    KeyPair::generate_for(&PKCS_ECDSA_P384_SHA384).expect("ring makes P-384 keys")
+}
+
+fn signing_key(key: &KeyPair) -> EcdsaKeyPair {
+    EcdsaKeyPair::from_pkcs8(
+        &ECDSA_P384_SHA384_FIXED_SIGNING,
+        &key.serialize_der(),
+        &SystemRandom::new(),
+    )
+    .expect("rcgen writes keys that ring reads")
+}
+
+/// Parameters of the usual ARK.
+#[must_use]
+pub fn ark_params() -> CertificateParams {
+    authority("simulated ARK", 1)
+}
+
+/// Parameters of the usual ASK.
+#[must_use]
+pub fn ask_params() -> CertificateParams {
+    authority("simulated ASK", 0)
+}
+
+/// Parameters of the usual VCEK.
+#[must_use]
+pub fn vcek_params() -> CertificateParams {
+    named("simulated VCEK")
+}
+
+fn authority(name: &str, path_length: u8) -> CertificateParams {
+    let mut params = named(name);
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(path_length));
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+    params
+}
+
+fn named(name: &str) -> CertificateParams {
+    let mut params = CertificateParams::default();
+    params.distinguished_name = rcgen::DistinguishedName::new();
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.not_before = date_time_ymd(2026, 1, 1);
+    params.not_after = date_time_ymd(2036, 1, 1);
+    params
+}
+
+/// A policy named `demo` that accepts simulated evidence and, of the guest, only SMT.
+#[must_use]
+pub fn policy() -> Policy {
+    Policy {
+        version: FormatVersion,
+        name: "demo".to_owned(),
+        accept_tee: vec![Tee::Simulated],
+        allow_debug: false,
+        allow_migration: false,
+        allow_smt: true,
+        max_vmpl: 0,
+    }
+}
+
+/// A reference value named `demo` for this digest, valid around [`NOW`], without a manifest.
+#[must_use]
+pub fn reference(launch_digest: [u8; 48]) -> ReferenceValue {
+    ReferenceValue {
+        version: FormatVersion,
+        name: "demo".to_owned(),
+        tee: Tee::Simulated,
+        launch_digest,
+        manifest: None,
+        not_before: NOW - 3600,
+        not_after: NOW + 3600,
+    }
+}
+
+/// A session with this nonce, fresh, good for five minutes from [`NOW`].
+#[must_use]
+pub fn session(nonce: Nonce) -> Session {
+    Session::Issued(IssuedSession {
+        nonce,
+        state: NonceState::Fresh,
+        expires_at: NOW + 300,
+    })
+}
+
+/// A whole attestation: the TEE that made it and the input that is accepted.
+pub struct Scene {
+    /// The TEE whose root the input trusts.
+    pub tee: SimulatedTee,
+    /// Accepted as it stands.
+    pub input: AppraisalInput,
+}
+
+impl Scene {
+    /// A guest with this launch digest and key answers this nonce under fresh keys.
+    #[must_use]
+    pub fn new(launch_digest: [u8; 48], nonce: Nonce, tee_pubkey: TeePublicKey) -> Self {
+        Self::of(SimulatedTee::generate(), launch_digest, nonce, tee_pubkey)
+    }
+
+    /// The same on a TEE that exists.
+    #[must_use]
+    pub fn of(
+        tee: SimulatedTee,
+        launch_digest: [u8; 48],
+        nonce: Nonce,
+        tee_pubkey: TeePublicKey,
+    ) -> Self {
+        let runtime_data = RuntimeData { nonce, tee_pubkey };
+        let report = tee.report(&launch_digest, &report_data_binding(&runtime_data, ""));
+        let input = AppraisalInput {
+            tee: Tee::Simulated,
+            primary_evidence: tee.evidence(report).to_json(),
+            additional_evidence: String::new(),
+            runtime_data,
+            session: session(nonce),
+            simulated: SimulatedTrust::Allowed {
+                ark: tee.ark().to_vec(),
+            },
+            policy: policy(),
+            references: vec![reference(launch_digest)],
+            now: NOW,
+        };
+        Self { tee, input }
+    }
+
+    /// With arbitrary digest, nonce and key: for tests that are not about them.
+    #[must_use]
+    pub fn any() -> Self {
+        let key = TeePublicKey::from_coordinates([2; 32], [3; 32]);
+        Self::new([1; 48], Nonce::from_bytes([4; 32]), key)
+    }
+
+    /// The evidence in the input.
+    ///
+    /// # Panics
+    /// If a test has put something there that is no simulated evidence.
+    #[must_use]
+    pub fn evidence(&self) -> SimulatedEvidence {
+        SimulatedEvidence::from_json(&self.input.primary_evidence).expect("a test made it")
+    }
+
+    /// Changes the evidence in the input.
+    pub fn with_evidence(mut self, change: impl FnOnce(&mut SimulatedEvidence)) -> Self {
+        let mut evidence = self.evidence();
+        change(&mut evidence);
+        self.input.primary_evidence = evidence.to_json();
+        self
+    }
+
+    /// Changes the report and has the TEE sign it again.
+    pub fn with_report(mut self, change: impl FnOnce(&mut [u8])) -> Self {
+        let mut evidence = self.evidence();
+        change(&mut evidence.attestation_report);
+        self.tee.sign(&mut evidence.attestation_report);
+        self.input.primary_evidence = evidence.to_json();
+        self
+    }
+}
