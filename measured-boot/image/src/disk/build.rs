@@ -1,0 +1,238 @@
+//! The steps from a payload file to an encrypted disk and its secret.
+
+use std::fs::File;
+use std::io::{self, Seek, Write};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use measured_boot_disk::{
+    BLOCK_BYTES, CRYPT_KEY_BYTES, DiskLayout, DiskSecret, DiskSecretError, LayoutError,
+    SECTOR_BYTES, SectorCipher,
+};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use thiserror::Error;
+use zeroize::Zeroizing;
+
+use super::{file_system, verity};
+use crate::digest::sha256_of;
+use crate::staged::{Staged, directory_of};
+use crate::tool::ToolError;
+
+/// What to build.
+#[derive(Debug)]
+pub struct DiskRequest<'a> {
+    /// The file that the guest finds as `payload.bin`.
+    pub payload: &'a Path,
+    /// Where the disk goes.
+    pub image: &'a Path,
+    /// Where the secret goes, with mode 0600.
+    pub secret: &'a Path,
+    /// Whether both may exist already. A secret that is written over is lost, and its disk with it.
+    pub replace: bool,
+    /// Key of dm-crypt; it never repeats between two disks.
+    pub crypt_key: Zeroizing<[u8; CRYPT_KEY_BYTES]>,
+    /// Salt of dm-verity.
+    pub verity_salt: Vec<u8>,
+    /// Of the file system and of dm-verity.
+    pub uuid: [u8; 16],
+}
+
+/// What was built. Nothing here is secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DiskReport {
+    /// Size of the disk.
+    pub disk_bytes: u64,
+    /// Digest of the disk as the host sees it, in hexadecimal.
+    pub disk_sha256: String,
+    /// Size of the payload.
+    pub payload_bytes: u64,
+    /// Digest of the payload, as read back through the file system, in hexadecimal.
+    pub payload_sha256: String,
+    /// Blocks of the file system.
+    pub data_blocks: u64,
+}
+
+/// Builds the disk and its secret. On failure neither file is there, or both are as they were.
+///
+/// # Errors
+///
+/// The payload is not a readable file, changes meanwhile, a program is missing or fails, or a file
+/// cannot be written.
+pub fn build_disk(request: &DiskRequest<'_>) -> Result<DiskReport, DiskBuildError> {
+    require_free(request)?;
+    let payload = open_payload(request.payload)?;
+    let (payload_sha256, payload_bytes) =
+        sha256_of(&payload).map_err(|source| read_error(request.payload, source))?;
+    let layout = DiskLayout::new(file_system::blocks_for(payload_bytes))?;
+    let uuid = uuid_text(&request.uuid);
+
+    let plain = nameless_file(request.image, layout.superblock_offset())?;
+    file_system::make(&plain, &payload, layout.data_blocks(), &uuid)?;
+    if file_system::read_back(&plain)? != (payload_sha256.clone(), payload_bytes) {
+        return Err(DiskBuildError::PayloadChanged(request.payload.to_owned()));
+    }
+    let root_hash = verity::append(&plain, layout, &request.verity_salt, &uuid)?;
+    let secret = DiskSecret::new(
+        request.crypt_key.clone(),
+        root_hash,
+        request.verity_salt.clone(),
+        layout,
+    )?;
+
+    let disk_sha256 = publish(request, &plain, &secret)?;
+    Ok(DiskReport {
+        disk_bytes: layout.disk_bytes(),
+        disk_sha256,
+        payload_bytes,
+        payload_sha256,
+        data_blocks: layout.data_blocks(),
+    })
+}
+
+fn require_free(request: &DiskRequest<'_>) -> Result<(), DiskBuildError> {
+    for path in [request.image, request.secret] {
+        if !request.replace && path.exists() {
+            return Err(DiskBuildError::Exists(path.to_owned()));
+        }
+    }
+    Ok(())
+}
+
+fn open_payload(path: &Path) -> Result<File, DiskBuildError> {
+    let payload = File::open(path).map_err(|source| read_error(path, source))?;
+    let metadata = payload
+        .metadata()
+        .map_err(|source| read_error(path, source))?;
+    if !metadata.is_file() {
+        return Err(DiskBuildError::NotAFile(path.to_owned()));
+    }
+    Ok(payload)
+}
+
+/// Beside the disk, since it is as large as the disk.
+fn nameless_file(beside: &Path, length: u64) -> Result<File, DiskBuildError> {
+    tempfile::tempfile_in(directory_of(beside))
+        .and_then(|file| file.set_len(length).map(|()| file))
+        .map_err(|source| write_error(beside, source))
+}
+
+/// Writes both files, then gives both their names.
+fn publish(
+    request: &DiskRequest<'_>,
+    plain: &File,
+    secret: &DiskSecret,
+) -> Result<String, DiskBuildError> {
+    let image_error = |source| write_error(request.image, source);
+    let secret_error = |source| write_error(request.secret, source);
+
+    let image = Staged::new(request.image, 0o644).map_err(image_error)?;
+    let digest = encrypt(plain, image.file(), secret).map_err(image_error)?;
+    let secret_file = Staged::new(request.secret, 0o600).map_err(secret_error)?;
+    secret_file
+        .file()
+        .write_all(&secret.to_json())
+        .map_err(secret_error)?;
+
+    image.publish().map_err(image_error)?;
+    secret_file.publish().map_err(|source| {
+        // Without its secret the disk is noise.
+        let _gone = std::fs::remove_file(request.image);
+        secret_error(source)
+    })?;
+    Ok(digest)
+}
+
+/// Encrypts all of `plain` into `image`; returns the digest of what was written.
+fn encrypt(mut plain: &File, mut image: &File, secret: &DiskSecret) -> io::Result<String> {
+    const CHUNK_SECTORS: usize = 2048;
+    let cipher = SectorCipher::new(secret.crypt_key());
+    let mut hasher = Sha256::new();
+    let mut sector = 0;
+    let mut rest = secret.layout().disk_bytes();
+    if plain.seek(io::SeekFrom::End(0))? != rest {
+        return Err(io::Error::other(
+            "veritysetup made a tree of another size than expected",
+        ));
+    }
+    let mut chunk = vec![0; CHUNK_SECTORS * SECTOR_BYTES];
+    while rest > 0 {
+        let length = usize::try_from(rest).map_or(chunk.len(), |rest| rest.min(chunk.len()));
+        let chunk = &mut chunk[..length];
+        plain.read_exact_at(chunk, sector * SECTOR_BYTES as u64)?;
+        cipher.encrypt(sector, chunk).map_err(io::Error::other)?;
+        hasher.update(&*chunk);
+        image.write_all(chunk)?;
+        sector += (length / SECTOR_BYTES) as u64;
+        rest -= length as u64;
+    }
+    Ok(hex::encode(hasher.finalize()))
+}
+
+fn uuid_text(uuid: &[u8; 16]) -> String {
+    let digits = hex::encode(uuid);
+    let parts = [
+        &digits[..8],
+        &digits[8..12],
+        &digits[12..16],
+        &digits[16..20],
+        &digits[20..],
+    ];
+    parts.join("-")
+}
+
+fn read_error(path: &Path, source: io::Error) -> DiskBuildError {
+    DiskBuildError::Read {
+        path: path.to_owned(),
+        source,
+    }
+}
+
+fn write_error(path: &Path, source: io::Error) -> DiskBuildError {
+    DiskBuildError::Write {
+        path: path.to_owned(),
+        source,
+    }
+}
+
+/// No disk was built.
+#[derive(Debug, Error)]
+pub enum DiskBuildError {
+    /// Nothing is written over unasked.
+    #[error("{} exists: name another file, or replace it with --force", .0.display())]
+    Exists(PathBuf),
+    /// The payload is missing or unreadable.
+    #[error("cannot read {}", path.display())]
+    Read {
+        /// The payload.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A directory or a device.
+    #[error("{} is not a regular file", .0.display())]
+    NotAFile(PathBuf),
+    /// Somebody wrote to it.
+    #[error("{} changed while it was copied: try again", .0.display())]
+    PayloadChanged(PathBuf),
+    /// Too large.
+    #[error(transparent)]
+    Layout(#[from] LayoutError),
+    /// The key or the salt cannot be used.
+    #[error(transparent)]
+    Secret(#[from] DiskSecretError),
+    /// A program is missing or failed.
+    #[error(transparent)]
+    Tool(#[from] ToolError),
+    /// A full disk, or a directory that is missing or not ours.
+    #[error("cannot write {}", path.display())]
+    Write {
+        /// What could not be written.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// The file system's blocks are dm-verity's.
+const _: () = assert!(BLOCK_BYTES == 4096);
