@@ -17,7 +17,7 @@ pub const MAX_ENTRY_BYTES: usize = 65_535;
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum AuditRecord {
     /// Evidence was appraised.
-    Verdict(RecordedVerdict),
+    Verdict(Box<RecordedVerdict>),
     /// A secret was wrapped to an attested key.
     Release(RecordedRelease),
     /// An administrator registered something that verdicts or releases use.
@@ -220,6 +220,9 @@ pub enum EntryError {
     /// The record cannot be written as canonical JSON.
     #[error("the audit record cannot be written as canonical JSON")]
     Write(#[source] serde_json::Error),
+    /// Canonical JSON cannot say it.
+    #[error("the audit record holds a number above 2^53, which canonical JSON (RFC 8785) rounds")]
+    Rounded,
     /// The bytes are no record that this version knows.
     #[error("the log entry is not an audit record")]
     Read(#[source] serde_json::Error),
@@ -232,11 +235,15 @@ impl Entry {
     /// Writes `record` as canonical JSON (RFC 8785).
     ///
     /// # Errors
-    /// It is longer than [`MAX_ENTRY_BYTES`].
+    /// It is longer than [`MAX_ENTRY_BYTES`], or holds a number that canonical JSON rounds.
     pub fn new(record: AuditRecord) -> Result<Self, EntryError> {
         let bytes = serde_json_canonicalizer::to_vec(&record).map_err(EntryError::Write)?;
         if bytes.len() > MAX_ENTRY_BYTES {
             return Err(EntryError::TooLong(bytes.len()));
+        }
+        let said: AuditRecord = serde_json::from_slice(&bytes).map_err(|_| EntryError::Rounded)?;
+        if said != record {
+            return Err(EntryError::Rounded);
         }
         Ok(Self { record, bytes })
     }

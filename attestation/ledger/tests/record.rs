@@ -7,7 +7,7 @@ use attestation_ledger::{
 };
 
 fn verdict() -> AuditRecord {
-    AuditRecord::Verdict(RecordedVerdict {
+    AuditRecord::Verdict(Box::new(RecordedVerdict {
         version: RecordVersion::V1,
         time: 1_790_000_000,
         session: "s1".to_owned(),
@@ -32,7 +32,7 @@ fn verdict() -> AuditRecord {
             simulated_root: Some(Digest::of(b"root")),
         },
         recipient: "thumbprint".to_owned(),
-    })
+    }))
 }
 
 fn release() -> AuditRecord {
@@ -144,6 +144,22 @@ fn record_too_long_for_an_entry_bundle_is_refused() {
     long.name = "n".repeat(65_535);
     let refused = Entry::new(AuditRecord::Registered(long));
     assert!(matches!(refused, Err(EntryError::TooLong(length)) if length > 65_535));
+}
+
+#[test]
+fn record_with_a_number_that_canonical_json_rounds_is_refused() {
+    let at = |time| {
+        let AuditRecord::Registered(registration) = registration() else {
+            unreachable!()
+        };
+        Entry::new(AuditRecord::Registered(Registration {
+            time,
+            ..registration
+        }))
+    };
+    assert!(at(1 << 53).is_ok());
+    assert!(matches!(at((1 << 53) + 1), Err(EntryError::Rounded)));
+    assert!(matches!(at(u64::MAX), Err(EntryError::Rounded)));
 }
 
 #[test]
