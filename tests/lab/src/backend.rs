@@ -42,10 +42,14 @@ pub fn missing(backend: Backend) -> Option<String> {
 /// instruction); it opens, but no stock kernel boots on it. So the CPU's flags are asked, too.
 fn missing_kvm() -> Option<String> {
     if let Err(error) = OpenOptions::new().read(true).write(true).open("/dev/kvm") {
-        return Some(format!("/dev/kvm cannot be opened ({error}): load kvm-amd or kvm-intel, run as root"));
+        return Some(format!(
+            "/dev/kvm cannot be opened ({error}): load kvm-amd or kvm-intel, run as root"
+        ));
     }
     let flags = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let hardware = flags.split_whitespace().any(|flag| flag == "svm" || flag == "vmx");
+    let hardware = flags
+        .split_whitespace()
+        .any(|flag| flag == "svm" || flag == "vmx");
     (!hardware).then(|| {
         "/dev/kvm is there, but the CPU shows neither svm nor vmx: a stock kernel cannot boot on it".to_owned()
     })

@@ -82,11 +82,23 @@ impl Job {
         let control = reader.get_ref().try_clone()?;
         let (sender, events) = channel();
         thread::spawn(move || follow_frames(reader, &sender));
-        Ok(Self::new(name, i32::try_from(pid)?, events, Control::Remote(control)))
+        Ok(Self::new(
+            name,
+            i32::try_from(pid)?,
+            events,
+            Control::Remote(control),
+        ))
     }
 
     fn new(name: &str, pid: i32, events: Receiver<Event>, control: Control) -> Self {
-        Self { name: name.to_owned(), pid, events, control, seen: Vec::new(), exit: None }
+        Self {
+            name: name.to_owned(),
+            pid,
+            events,
+            control,
+            seen: Vec::new(),
+            exit: None,
+        }
     }
 
     /// Its process number on the machine.
@@ -119,10 +131,19 @@ impl Job {
                 Ok(None)
             }
             Err(RecvTimeoutError::Timeout) => {
-                bail!("{} said nothing for {} s\n{}", self.name, patience.as_secs(), self.tail())
+                bail!(
+                    "{} said nothing for {} s\n{}",
+                    self.name,
+                    patience.as_secs(),
+                    self.tail()
+                )
             }
             Err(RecvTimeoutError::Disconnected) => {
-                bail!("the machine stopped answering for {}\n{}", self.name, self.tail())
+                bail!(
+                    "the machine stopped answering for {}\n{}",
+                    self.name,
+                    self.tail()
+                )
             }
         }
     }
@@ -138,10 +159,17 @@ impl Job {
         let end = Instant::now() + patience;
         loop {
             let left = end.saturating_duration_since(Instant::now());
-            match self.next_line(left).with_context(|| format!("wait for «{text}»"))? {
+            match self
+                .next_line(left)
+                .with_context(|| format!("wait for «{text}»"))?
+            {
                 Some(line) if line.text.contains(text) => return Ok(line),
                 Some(_) => {}
-                None => bail!("{} ended before it said «{text}»\n{}", self.name, self.tail()),
+                None => bail!(
+                    "{} ended before it said «{text}»\n{}",
+                    self.name,
+                    self.tail()
+                ),
             }
         }
     }
@@ -152,8 +180,12 @@ impl Job {
     /// When `patience` (in all) runs out first.
     pub fn wait(&mut self, patience: Duration) -> Result<i32> {
         let end = Instant::now() + patience;
-        while self.next_line(end.saturating_duration_since(Instant::now()))?.is_some() {}
-        self.exit.with_context(|| format!("{} has no exit code", self.name))
+        while self
+            .next_line(end.saturating_duration_since(Instant::now()))?
+            .is_some()
+        {}
+        self.exit
+            .with_context(|| format!("{} has no exit code", self.name))
     }
 
     /// Sends it a signal.
@@ -177,7 +209,10 @@ impl Job {
     #[must_use]
     pub fn tail(&self) -> String {
         let from = self.seen.len().saturating_sub(12);
-        self.seen[from..].iter().map(|line| format!("  | {}\n", line.text)).collect()
+        self.seen[from..]
+            .iter()
+            .map(|line| format!("  | {}\n", line.text))
+            .collect()
     }
 }
 
@@ -192,7 +227,11 @@ impl Drop for Job {
     }
 }
 
-fn follow(source: impl Read + Send + 'static, stream: Stream, sender: Sender<Event>) -> thread::JoinHandle<()> {
+fn follow(
+    source: impl Read + Send + 'static,
+    stream: Stream,
+    sender: Sender<Event>,
+) -> thread::JoinHandle<()> {
     thread::spawn(move || {
         let mut lines = Lines::default();
         let mut source = BufReader::new(source);

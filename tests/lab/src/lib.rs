@@ -9,12 +9,14 @@
 mod backend;
 mod initramfs;
 mod job;
+mod kernel;
 mod machine;
 mod qemu;
 
 pub use backend::{Backend, choose, missing};
 pub use initramfs::write_initramfs;
 pub use job::{Job, Line, Stream};
+pub use kernel::{kernel_package, stock_kernel};
 pub use lab_init::protocol::Process;
 pub use machine::Machine;
 pub use qemu::Lab;

@@ -83,7 +83,10 @@ impl Machine {
     /// # Errors
     /// When it cannot be started.
     pub fn start(&self, argv: &[&str]) -> Result<Job> {
-        let name = Path::new(argv[0]).file_name().unwrap_or_default().to_string_lossy();
+        let name = Path::new(argv[0])
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy();
         match self {
             Self::Local { .. } => {
                 let child = Command::new(argv[0])

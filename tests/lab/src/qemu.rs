@@ -39,7 +39,11 @@ impl Lab {
             .context("start qemu-system-x86_64 (apt-get install qemu-system-x86)")?;
         let stdout = qemu.stdout.take().context("the console is piped")?;
         let log = File::create(console).with_context(|| format!("write {}", console.display()))?;
-        let lab = Self { qemu, port, console: console.to_owned() };
+        let lab = Self {
+            qemu,
+            port,
+            console: console.to_owned(),
+        };
         lab.wait_until_ready(stdout, log)?;
         Ok(lab)
     }
@@ -55,7 +59,10 @@ impl Lab {
             }
         });
         ready.recv_timeout(PATIENCE).with_context(|| {
-            format!("the lab's machine did not come up; its console: {}", self.console.display())
+            format!(
+                "the lab's machine did not come up; its console: {}",
+                self.console.display()
+            )
         })
     }
 
@@ -65,7 +72,14 @@ impl Lab {
     /// What failed, on which file.
     pub fn put(&self, path: &str, content: &[u8], mode: u32) -> Result<()> {
         let size = u64::try_from(content.len())?;
-        let mut reader = self.ask(&Request::Put { path: path.to_owned(), size, mode }, content)?;
+        let mut reader = self.ask(
+            &Request::Put {
+                path: path.to_owned(),
+                size,
+                mode,
+            },
+            content,
+        )?;
         expect_done(&mut reader).with_context(|| format!("put {path} into the lab"))
     }
 
@@ -74,7 +88,12 @@ impl Lab {
     /// # Errors
     /// What failed, on which file.
     pub fn get(&self, path: &str) -> Result<Vec<u8>> {
-        let mut reader = self.ask(&Request::Get { path: path.to_owned() }, &[])?;
+        let mut reader = self.ask(
+            &Request::Get {
+                path: path.to_owned(),
+            },
+            &[],
+        )?;
         match read_line(&mut reader)? {
             Answer::File { size } => {
                 let mut content = Vec::new();
@@ -91,7 +110,13 @@ impl Lab {
     /// When it cannot be started.
     pub fn start(&self, name: &str, argv: &[&str], env: &BTreeMap<String, String>) -> Result<Job> {
         let argv = argv.iter().map(|&word| word.to_owned()).collect();
-        let mut reader = self.ask(&Request::Run { argv, env: env.clone() }, &[])?;
+        let mut reader = self.ask(
+            &Request::Run {
+                argv,
+                env: env.clone(),
+            },
+            &[],
+        )?;
         match read_line(&mut reader)? {
             Answer::Started { pid } => Job::remote(name, pid, reader),
             other => unexpected(other).with_context(|| format!("start {name} in the lab")),
@@ -140,16 +165,38 @@ fn command(kernel: &Path, initramfs: &Path, port: u16) -> Command {
     let mut command = Command::new("setpriv");
     command
         .args(["--pdeathsig", "KILL", "--", "qemu-system-x86_64"])
-        .args(["-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", "max,+svm"])
-        .args(["-smp", "2", "-m", "3G", "-nodefaults", "-no-user-config", "-display", "none"])
+        .args([
+            "-machine",
+            "q35",
+            "-accel",
+            "tcg,thread=multi",
+            "-cpu",
+            "max,+svm",
+        ])
+        .args([
+            "-smp",
+            "2",
+            "-m",
+            "3G",
+            "-nodefaults",
+            "-no-user-config",
+            "-display",
+            "none",
+        ])
         .args(["-no-reboot", "-serial", "stdio"])
         .arg("-kernel")
         .arg(kernel)
         .arg("-initrd")
         .arg(initramfs)
-        .args(["-append", "console=ttyS0 quiet mitigations=off tsc=reliable panic=-1"])
+        .args([
+            "-append",
+            "console=ttyS0 quiet mitigations=off tsc=reliable panic=-1",
+        ])
         .arg("-netdev")
-        .arg(format!("user,id=net,hostfwd=tcp:127.0.0.1:{port}-:{}", protocol::PORT))
+        .arg(format!(
+            "user,id=net,hostfwd=tcp:127.0.0.1:{port}-:{}",
+            protocol::PORT
+        ))
         .args(["-device", "virtio-net-pci,netdev=net,romfile="])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

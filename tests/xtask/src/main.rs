@@ -1,3 +1,86 @@
-//! cargo xtask: demo, test, bench.
+//! cargo xtask: demo, test.
+//!
+//! `cargo xtask demo` walks the whole road once and writes `target/demo/summary.json`;
+//! `cargo xtask test` runs every test. Each first installs what it needs and says so.
 
-fn main() {}
+#![forbid(unsafe_code)]
+
+mod install;
+mod test;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::{Parser, Subcommand, ValueEnum};
+use tests_lab::Backend;
+use tests_scenarios::demo;
+
+/// Cloister's developer commands.
+#[derive(Debug, Parser)]
+#[command(
+    name = "cargo xtask",
+    version,
+    after_help = "Exit codes: 0 done, 1 failed, 2 usage."
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Launch, attest, release, refuse and audit, on a stock Linux guest; ends in target/demo/summary.json.
+    Demo {
+        /// Where guests run: this host's KVM, or the lab (nested, emulated). Chosen when not given.
+        #[arg(long, value_enum)]
+        backend: Option<BackendName>,
+    },
+    /// Run every test.
+    Test,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum BackendName {
+    /// This host's /dev/kvm.
+    Kvm,
+    /// A stock Linux under QEMU's emulation of AMD-V.
+    Lab,
+}
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse().command {
+        Command::Demo { backend } => run_demo(backend),
+        Command::Test => test::run(&root()),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("\nerror: {error}");
+            error
+                .chain()
+                .skip(1)
+                .for_each(|cause| eprintln!("  because: {cause}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run_demo(backend: Option<BackendName>) -> Result<()> {
+    let root = root();
+    let backend = backend.map(|name| match name {
+        BackendName::Kvm => Backend::Kvm,
+        BackendName::Lab => Backend::Lab,
+    });
+    install::packages(backend)?;
+    install::build(&root, &["build", "--release", "--workspace"])?;
+    let folder = root.join("target/demo");
+    demo::run(&root, &folder, backend).context("the demo")?;
+    Ok(())
+}
+
+/// The checkout that this program was built from.
+fn root() -> PathBuf {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR"));
+    own.ancestors().nth(2).unwrap_or(own).to_path_buf()
+}

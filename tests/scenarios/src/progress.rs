@@ -1,0 +1,48 @@
+//! Shows a person what is going on, and keeps the time of each stage.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+/// Prints the stages.
+#[derive(Debug)]
+pub struct Progress {
+    stages: usize,
+    current: Option<(String, Instant)>,
+    seconds: BTreeMap<String, f64>,
+}
+
+impl Progress {
+    /// For so many stages.
+    #[must_use]
+    pub fn new(stages: usize) -> Self {
+        Self { stages, current: None, seconds: BTreeMap::new() }
+    }
+
+    /// Ends the stage before and begins the next.
+    pub fn stage(&mut self, name: &str, what: &str) {
+        self.end();
+        let number = self.seconds.len() + 1;
+        println!("\n[{number}/{}] {name}: {what}", self.stages);
+        self.current = Some((name.to_lowercase(), Instant::now()));
+    }
+
+    /// One line inside a stage.
+    pub fn line(&self, text: &str) {
+        println!("      {text}");
+    }
+
+    /// Ends the last stage and returns the seconds of each.
+    #[must_use]
+    pub fn finish(mut self) -> BTreeMap<String, f64> {
+        self.end();
+        self.seconds
+    }
+
+    fn end(&mut self) {
+        if let Some((name, start)) = self.current.take() {
+            let seconds = start.elapsed().as_secs_f64();
+            println!("      {seconds:.1} s");
+            self.seconds.insert(name, (seconds * 10.0).round() / 10.0);
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! Installs, by Debian's package names, what the commands need, and builds the programs.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+use tests_lab::Backend;
+
+/// A package, the file that shows that it is there, and what it is needed for.
+struct Package {
+    name: &'static str,
+    shows: &'static str,
+    needed_for: &'static str,
+    only: Option<Backend>,
+}
+
+const PACKAGES: [Package; 6] = [
+    Package {
+        name: "gcc",
+        shows: "/usr/bin/cc",
+        needed_for: "linking; SQLite and xz are C",
+        only: None,
+    },
+    Package {
+        name: "e2fsprogs",
+        shows: "/sbin/mke2fs",
+        needed_for: "the data disk's file system",
+        only: None,
+    },
+    Package {
+        name: "cryptsetup-bin",
+        shows: "/sbin/veritysetup",
+        needed_for: "the data disk's hash tree",
+        only: None,
+    },
+    Package {
+        name: "util-linux",
+        shows: "/usr/bin/setpriv",
+        needed_for: "tying the lab's life to its owner's",
+        only: None,
+    },
+    Package {
+        name: "qemu-system-x86",
+        shows: "/usr/bin/qemu-system-x86_64",
+        needed_for: "the lab: a CPU with AMD-V, emulated",
+        only: Some(Backend::Lab),
+    },
+    Package {
+        name: "busybox-static",
+        shows: "/bin/busybox",
+        needed_for: "the lab's network set-up",
+        only: Some(Backend::Lab),
+    },
+];
+
+/// Installs what is missing and says so. `wish` is the back end asked for, if any.
+///
+/// # Errors
+/// When apt-get fails, with the command to run by hand.
+pub fn packages(wish: Option<Backend>) -> Result<()> {
+    let backend = wish.or_else(|| {
+        tests_lab::missing(Backend::Kvm)
+            .is_none()
+            .then_some(Backend::Kvm)
+    });
+    let lab_needed = backend != Some(Backend::Kvm);
+    let missing: Vec<&Package> = PACKAGES
+        .iter()
+        .filter(|package| package.only != Some(Backend::Lab) || lab_needed)
+        .filter(|package| !Path::new(package.shows).exists())
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    for package in &missing {
+        println!("installing {} ({})", package.name, package.needed_for);
+    }
+    let names: Vec<&str> = missing.iter().map(|package| package.name).collect();
+    apt_get(&["update", "-q"])?;
+    apt_get(
+        &[
+            &["install", "-q", "-y", "--no-install-recommends"],
+            names.as_slice(),
+        ]
+        .concat(),
+    )
+}
+
+fn apt_get(arguments: &[&str]) -> Result<()> {
+    let root = rustix::process::geteuid().is_root();
+    let mut command = if root {
+        Command::new("apt-get")
+    } else {
+        Command::new("sudo")
+    };
+    if !root {
+        command.arg("apt-get");
+    }
+    let by_hand = format!("apt-get {}", arguments.join(" "));
+    let output = command
+        .args(arguments)
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        .stdin(Stdio::null())
+        .output()
+        .with_context(|| format!("run {by_hand}"))?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        bail!("{by_hand} failed: run it by hand as root and look\n{said}");
+    }
+    Ok(())
+}
+
+/// Runs cargo on the locked dependencies.
+///
+/// # Errors
+/// When it fails.
+pub fn build(root: &Path, arguments: &[&str]) -> Result<()> {
+    let (command, rest) = arguments.split_first().context("an empty command")?;
+    cargo(root, &[&[*command, "--locked"], rest].concat())
+}
+
+/// Runs cargo with its own progress shown.
+///
+/// # Errors
+/// When it fails.
+pub fn cargo(root: &Path, arguments: &[&str]) -> Result<()> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let status = Command::new(cargo)
+        .args(arguments)
+        .current_dir(root)
+        .status();
+    if !status.context("run cargo")?.success() {
+        bail!("cargo {} failed", arguments.join(" "));
+    }
+    Ok(())
+}
