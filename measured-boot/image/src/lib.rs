@@ -17,6 +17,7 @@ mod xz;
 
 pub use cpio::{CpioError, CpioWriter};
 pub use deb::{DebError, DebFiles, extract_deb};
+pub use digest::sha256_hex;
 pub use disk::{DiskBuildError, DiskReport, DiskRequest, build_disk};
 pub use initramfs::{
     Initramfs, InitramfsError, InitramfsRequest, MODULE_LIST_PATH, VERIFIER_PINS_PATH,

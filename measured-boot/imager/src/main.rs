@@ -1,3 +1,64 @@
 //! Command line of the image builder.
 
-fn main() {}
+mod disk;
+mod initramfs;
+mod kernel;
+mod report;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use report::{Output, Report};
+
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 usage";
+
+/// Builds what a guest boots: kernel, initramfs and encrypted data disk.
+///
+/// Same inputs, same bytes: kernel and initramfs depend on nothing but the files given. A disk gets a
+/// fresh key, salt and UUID, unless they are given too. A failed build leaves nothing behind.
+#[derive(Debug, Parser)]
+#[command(name = "cloister-image", version, after_help = EXIT_CODES)]
+struct Cli {
+    /// How to print the result
+    #[arg(short, long, global = true, value_enum, default_value_t = Output::Text)]
+    output: Output,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Take the kernel and its modules out of a Debian package
+    #[command(after_help = EXIT_CODES)]
+    Kernel(kernel::Args),
+    /// Build the initramfs of agent, verifier's pins and modules
+    #[command(after_help = EXIT_CODES)]
+    Initramfs(initramfs::Args),
+    /// Build an encrypted, verified data disk of one file, and its secret
+    #[command(after_help = EXIT_CODES)]
+    Disk(disk::Args),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(&cli.command).and_then(|report| report.print(cli.output)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            for cause in error.chain().skip(1) {
+                eprintln!("  because: {cause}");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: &Command) -> anyhow::Result<Report> {
+    match command {
+        Command::Kernel(args) => kernel::run(args),
+        Command::Initramfs(args) => initramfs::run(args),
+        Command::Disk(args) => disk::run(args),
+    }
+}
