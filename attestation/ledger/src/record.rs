@@ -136,7 +136,7 @@ pub struct RecordedRelease {
     pub simulated: bool,
 }
 
-/// Something that an administrator registered.
+/// Something that an administrator registered, or registered anew under the same name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Registration {
@@ -144,25 +144,39 @@ pub struct Registration {
     pub version: RecordVersion,
     /// When, in seconds since 1970-01-01 UTC.
     pub time: u64,
-    /// What.
-    pub what: RegistrationKind,
-    /// Its name.
+    /// Its name; from here on the name means this.
     pub name: String,
-    /// Digest of its bytes, a blob of the bundle; `null` for a secret, whose digest would let a
-    /// guess at it be tested.
-    pub digest: Option<Digest>,
+    /// What.
+    pub what: Registered,
 }
 
 /// What can be registered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RegistrationKind {
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(
+    rename_all = "snake_case",
+    rename_all_fields = "snake_case",
+    deny_unknown_fields
+)]
+pub enum Registered {
     /// An appraisal policy.
-    Policy,
+    Policy {
+        /// Digest of its blob, by which verdicts name it too.
+        digest: Digest,
+    },
     /// A reference value.
-    Reference,
-    /// A secret.
-    Secret,
+    Reference {
+        /// Digest of its blob, by which verdicts name it too.
+        digest: Digest,
+    },
+    /// A secret. There is no digest of it: that would let a guess at it be tested.
+    Secret {
+        /// Counts the registrations of this name from 1.
+        secret_version: u64,
+        /// Name of the policy that a verdict must have been given under to receive it.
+        policy: String,
+        /// Names of the reference values of which a verdict must have matched one.
+        references: Vec<String>,
+    },
 }
 
 /// The version of the records' format; `1` is all there is.

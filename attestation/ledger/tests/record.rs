@@ -2,8 +2,8 @@
 
 use attestation_ledger::{
     AuditRecord, BundleError, BundleWriter, Digest, Entry, EntryError, Hash, MemoryNodes, Outcome,
-    RecordVersion, RecordedCheck, RecordedInput, RecordedRelease, RecordedVerdict, Registration,
-    RegistrationKind, SigningKey, TreeHead, blob_path, root,
+    RecordVersion, RecordedCheck, RecordedInput, RecordedRelease, RecordedVerdict, Registered,
+    Registration, SigningKey, TreeHead, blob_path, root,
 };
 
 fn verdict() -> AuditRecord {
@@ -54,9 +54,12 @@ fn registration() -> AuditRecord {
     AuditRecord::Registered(Registration {
         version: RecordVersion::V1,
         time: 1_789_999_999,
-        what: RegistrationKind::Secret,
         name: "default/disk/data".to_owned(),
-        digest: None,
+        what: Registered::Secret {
+            secret_version: 1,
+            policy: "p".to_owned(),
+            references: vec!["r".to_owned()],
+        },
     })
 }
 
@@ -91,7 +94,10 @@ fn record_of_each_kind_round_trips() {
 #[test]
 fn registration_is_written_as_sorted_json_without_spaces() {
     let entry = entry(registration());
-    let expected = r#"{"digest":null,"kind":"registered","name":"default/disk/data","time":1789999999,"version":1,"what":"secret"}"#;
+    let expected = concat!(
+        r#"{"kind":"registered","name":"default/disk/data","time":1789999999,"version":1,"#,
+        r#""what":{"secret":{"policy":"p","references":["r"],"secret_version":1}}}"#
+    );
     assert_eq!(std::str::from_utf8(entry.as_bytes()), Ok(expected));
 }
 
