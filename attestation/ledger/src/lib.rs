@@ -55,7 +55,6 @@ pub use proof::{ProofError, verify_consistency, verify_inclusion};
 pub use record::{
     AuditRecord, Entry, EntryError, MAX_ENTRY_BYTES, Outcome, RecordVersion, RecordedCheck,
     RecordedInput, RecordedRejection, RecordedRelease, RecordedVerdict, Registration,
-    RegistrationKind,
 };
 pub use tile::{
     Tile, TileError, TileKind, decode_entry_bundle, encode_entry_bundle, encode_hash_tile, tiles,
