@@ -54,7 +54,7 @@ pub use note::{NoteError, SignedNote, sign_note};
 pub use proof::{ProofError, verify_consistency, verify_inclusion};
 pub use record::{
     AuditRecord, Entry, EntryError, MAX_ENTRY_BYTES, Outcome, RecordVersion, RecordedCheck,
-    RecordedInput, RecordedRejection, RecordedRelease, RecordedVerdict, Registration,
+    RecordedInput, RecordedRejection, RecordedRelease, RecordedVerdict, Registered, Registration,
 };
 pub use tile::{
     Tile, TileError, TileKind, decode_entry_bundle, encode_entry_bundle, encode_hash_tile, tiles,
