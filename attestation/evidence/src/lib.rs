@@ -63,7 +63,11 @@ impl ParseError {
     }
 }
 
-fn from_json<'a, T: serde::Deserialize<'a>>(
+/// Reads exactly one JSON document; `what` names it in the error.
+///
+/// # Errors
+/// When it does not have the shape of `T`, or anything follows it.
+pub fn from_json<'a, T: serde::Deserialize<'a>>(
     what: &'static str,
     json: &'a [u8],
 ) -> Result<T, ParseError> {
