@@ -1,0 +1,187 @@
+//! CPUID: checked against what the host can do, set exactly as planned, and read back.
+
+use kvm_bindings::{
+    CpuId, KVM_CPUID_FLAG_SIGNIFCANT_INDEX, KVM_MAX_CPUID_ENTRIES, kvm_cpuid_entry2,
+};
+use measured_boot_plan::CpuidEntry as PlannedEntry;
+use thiserror::Error;
+use vmm_wire::CpuidEntry;
+
+use crate::{Host, KvmError, Vcpu};
+
+/// A CPU model that this host cannot give.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum CpuidError {
+    /// The host lacks a feature.
+    #[error(
+        "this host's KVM does not offer CPUID leaf {leaf:#x} {register} bit {bit}, which the CPU \
+         model needs: choose a smaller model under [cpu], or another host"
+    )]
+    Lacks {
+        /// EAX before CPUID.
+        leaf: u32,
+        /// Which register holds the bit.
+        register: &'static str,
+        /// Bit number.
+        bit: u32,
+    },
+    /// KVM changed what it was given.
+    #[error("vCPU {vcpu}: KVM answers CPUID leaf {leaf:#x} otherwise than planned")]
+    Changed {
+        /// Which vCPU.
+        vcpu: u32,
+        /// EAX before CPUID.
+        leaf: u32,
+    },
+}
+
+/// Registers that are sets of features; all others are numbers that KVM takes as given.
+const FEATURES: [(u32, u32, [bool; 4]); 7] = [
+    (0x1, 0, [false, false, true, true]),
+    (0x7, 0, [false, true, true, true]),
+    (0x7, 1, [true, false, false, true]),
+    (0x8000_0001, 0, [false, false, true, true]),
+    (0x8000_0007, 0, [false, false, false, true]),
+    (0x8000_0008, 0, [false, true, false, false]),
+    (0x4000_0001, 0, [true, false, false, false]),
+];
+
+/// Bits that KVM does not list as supported although it carries them out, or that describe the
+/// machine and not the processor: leaf 1 ECX 31 (hypervisor present), EDX 28 (more than one logical
+/// processor), ECX 21 (x2APIC, by KVM's own APIC).
+const ALWAYS: [(u32, usize, u32); 3] = [(0x1, 2, 31), (0x1, 3, 28), (0x1, 2, 21)];
+/// Leaf 1 ECX 24, the APIC timer's TSC deadline, is offered by a capability of its own.
+const TSC_DEADLINE: (u32, usize, u32) = (0x1, 2, 24);
+
+const REGISTERS: [&str; 4] = ["EAX", "EBX", "ECX", "EDX"];
+
+impl Host {
+    /// Whether this host can give a vCPU with these leaves.
+    ///
+    /// # Errors
+    /// The first feature that it lacks.
+    pub fn check_cpuid(&self, wanted: &[PlannedEntry]) -> Result<(), CpuidError> {
+        wanted.iter().try_for_each(|entry| self.check_entry(entry))
+    }
+
+    fn check_entry(&self, entry: &PlannedEntry) -> Result<(), CpuidError> {
+        let subleaf = entry.index.unwrap_or(0);
+        let Some((leaf, _, flags)) = FEATURES
+            .into_iter()
+            .find(|(leaf, index, _)| (*leaf, *index) == (entry.function, subleaf))
+        else {
+            return Ok(());
+        };
+        let supported = self.supported_values(leaf, subleaf);
+        let wanted = [entry.eax, entry.ebx, entry.ecx, entry.edx];
+        for register in (0..REGISTERS.len()).filter(|register| flags[*register]) {
+            let missing = wanted[register] & !supported[register];
+            let lacking = (0..32)
+                .filter(|bit| missing >> bit & 1 == 1)
+                .find(|bit| !self.has_regardless((leaf, register, *bit)));
+            if let Some(bit) = lacking {
+                return Err(CpuidError::Lacks {
+                    leaf,
+                    register: REGISTERS[register],
+                    bit,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn supported_values(&self, leaf: u32, subleaf: u32) -> [u32; 4] {
+        self.supported
+            .as_slice()
+            .iter()
+            .find(|entry| entry.function == leaf && entry.index == subleaf)
+            .map_or([0; 4], |entry| [entry.eax, entry.ebx, entry.ecx, entry.edx])
+    }
+
+    fn has_regardless(&self, bit: (u32, usize, u32)) -> bool {
+        ALWAYS.contains(&bit) || (bit == TSC_DEADLINE && self.has_tsc_deadline)
+    }
+}
+
+impl Vcpu {
+    /// Sets exactly these leaves.
+    ///
+    /// # Errors
+    /// KVM refuses them.
+    pub fn set_cpuid(&self, entries: &[PlannedEntry]) -> Result<(), KvmError> {
+        let entries: Vec<_> = entries.iter().map(to_kvm).collect();
+        let table = CpuId::from_entries(&entries)
+            .expect("a CPUID page holds 64 leaves, fewer than KVM takes");
+        self.fd
+            .set_cpuid2(&table)
+            .map_err(self.call("KVM_SET_CPUID2"))
+    }
+
+    /// All leaves as KVM answers now.
+    ///
+    /// # Errors
+    /// KVM does not answer.
+    pub fn cpuid(&self) -> Result<Vec<CpuidEntry>, KvmError> {
+        let table = self
+            .fd
+            .get_cpuid2(KVM_MAX_CPUID_ENTRIES)
+            .map_err(self.call("KVM_GET_CPUID2"))?;
+        Ok(table.as_slice().iter().map(from_kvm).collect())
+    }
+
+    /// Whether what KVM answers is what was planned.
+    ///
+    /// # Errors
+    /// The first leaf that is not.
+    pub fn check_cpuid(
+        &self,
+        planned: &[PlannedEntry],
+        answered: &[CpuidEntry],
+    ) -> Result<(), CpuidError> {
+        let planned: Vec<_> = planned
+            .iter()
+            .map(|entry| from_kvm(&to_kvm(entry)))
+            .collect();
+        let differs = |one: &[CpuidEntry], other: &[CpuidEntry]| {
+            one.iter()
+                .find(|entry| !other.contains(entry))
+                .map(|entry| entry.function)
+        };
+        match differs(&planned, answered).or_else(|| differs(answered, &planned)) {
+            Some(leaf) => Err(CpuidError::Changed {
+                vcpu: self.index,
+                leaf,
+            }),
+            None => Ok(()),
+        }
+    }
+}
+
+fn to_kvm(entry: &PlannedEntry) -> kvm_cpuid_entry2 {
+    kvm_cpuid_entry2 {
+        function: entry.function,
+        index: entry.index.unwrap_or(0),
+        flags: if entry.index.is_some() {
+            KVM_CPUID_FLAG_SIGNIFCANT_INDEX
+        } else {
+            0
+        },
+        eax: entry.eax,
+        ebx: entry.ebx,
+        ecx: entry.ecx,
+        edx: entry.edx,
+        padding: [0; 3],
+    }
+}
+
+fn from_kvm(entry: &kvm_cpuid_entry2) -> CpuidEntry {
+    CpuidEntry {
+        function: entry.function,
+        index: entry.index,
+        flags: entry.flags,
+        eax: entry.eax,
+        ebx: entry.ebx,
+        ecx: entry.ecx,
+        edx: entry.edx,
+    }
+}

@@ -1,0 +1,298 @@
+//! A vCPU's state: set from the plan, read back as KVM has it.
+
+use kvm_bindings::{
+    Msrs, kvm_debugregs, kvm_dtable, kvm_fpu, kvm_msr_entry, kvm_regs, kvm_segment, kvm_sregs,
+};
+use measured_boot_plan::{Segment as PlannedSegment, VcpuState};
+use vmm_wire::{
+    ControlRegisters, DebugRegisters, Fpu, GeneralRegisters, Registers, Segment, Segments,
+};
+
+use crate::{KvmError, Vcpu};
+
+/// IA32_PAT (APM volume 2, section 7.8.2).
+const PAT: u32 = 0x277;
+/// XCR0 of a processor whose guest has no XSAVE: x87 alone.
+const XCR0_RESET: u64 = 1;
+
+impl Vcpu {
+    /// Puts every register where the plan wants it. The vCPU's CPUID must be set before: KVM checks
+    /// control registers against it.
+    ///
+    /// # Errors
+    /// KVM refuses a value.
+    pub fn set_state(&self, state: &VcpuState) -> Result<(), KvmError> {
+        let mut system = self.system_registers()?;
+        fill_system(&mut system, state);
+        self.fd
+            .set_sregs(&system)
+            .map_err(self.call("KVM_SET_SREGS"))?;
+        self.fd
+            .set_regs(&general(state))
+            .map_err(self.call("KVM_SET_REGS"))?;
+        self.fd
+            .set_fpu(&fpu(state))
+            .map_err(self.call("KVM_SET_FPU"))?;
+        self.fd
+            .set_debug_regs(&debug(state))
+            .map_err(self.call("KVM_SET_DEBUGREGS"))?;
+        self.set_pat(state.pat)
+    }
+
+    /// Every register that a measurement covers, as KVM answers now.
+    ///
+    /// # Errors
+    /// KVM does not answer.
+    pub fn registers(&self) -> Result<Registers, KvmError> {
+        let system = self.system_registers()?;
+        let fpu = self.fd.get_fpu().map_err(self.call("KVM_GET_FPU"))?;
+        Ok(Registers {
+            general: self.general_registers()?,
+            segments: segments(&system),
+            control: control(&system),
+            debug: self.debug_registers()?,
+            pat: self.pat()?,
+            xcr0: self.xcr0()?,
+            fpu: Fpu {
+                mxcsr: fpu.mxcsr,
+                fcw: fpu.fcw,
+            },
+        })
+    }
+
+    fn system_registers(&self) -> Result<kvm_sregs, KvmError> {
+        self.fd.get_sregs().map_err(self.call("KVM_GET_SREGS"))
+    }
+
+    fn general_registers(&self) -> Result<GeneralRegisters, KvmError> {
+        let from = self.fd.get_regs().map_err(self.call("KVM_GET_REGS"))?;
+        Ok(GeneralRegisters {
+            rax: from.rax,
+            rbx: from.rbx,
+            rcx: from.rcx,
+            rdx: from.rdx,
+            rsi: from.rsi,
+            rdi: from.rdi,
+            rsp: from.rsp,
+            rbp: from.rbp,
+            r8: from.r8,
+            r9: from.r9,
+            r10: from.r10,
+            r11: from.r11,
+            r12: from.r12,
+            r13: from.r13,
+            r14: from.r14,
+            r15: from.r15,
+            rip: from.rip,
+            rflags: from.rflags,
+        })
+    }
+
+    fn debug_registers(&self) -> Result<DebugRegisters, KvmError> {
+        let from = self
+            .fd
+            .get_debug_regs()
+            .map_err(self.call("KVM_GET_DEBUGREGS"))?;
+        Ok(DebugRegisters {
+            db: from.db,
+            dr6: from.dr6,
+            dr7: from.dr7,
+        })
+    }
+
+    fn set_pat(&self, data: u64) -> Result<(), KvmError> {
+        let entry = kvm_msr_entry {
+            index: PAT,
+            data,
+            ..kvm_msr_entry::default()
+        };
+        match self
+            .fd
+            .set_msrs(&one_msr(entry))
+            .map_err(self.call("KVM_SET_MSRS"))?
+        {
+            1 => Ok(()),
+            _ => Err(KvmError::Msr {
+                index: PAT,
+                done: "set",
+            }),
+        }
+    }
+
+    fn pat(&self) -> Result<u64, KvmError> {
+        let mut msrs = one_msr(kvm_msr_entry {
+            index: PAT,
+            ..kvm_msr_entry::default()
+        });
+        self.fd
+            .get_msrs(&mut msrs)
+            .map_err(self.call("KVM_GET_MSRS"))?;
+        match msrs.as_slice() {
+            [entry] => Ok(entry.data),
+            _ => Err(KvmError::Msr {
+                index: PAT,
+                done: "read",
+            }),
+        }
+    }
+
+    fn xcr0(&self) -> Result<u64, KvmError> {
+        let from = self.fd.get_xcrs().map_err(self.call("KVM_GET_XCRS"))?;
+        let count = usize::try_from(from.nr_xcrs)
+            .unwrap_or(usize::MAX)
+            .min(from.xcrs.len());
+        // A host without XSAVE has none to tell.
+        let xcr0 = from.xcrs[..count].iter().find(|entry| entry.xcr == 0);
+        Ok(xcr0.map_or(XCR0_RESET, |entry| entry.value))
+    }
+
+    pub(crate) fn call(&self, ioctl: &str) -> impl FnOnce(kvm_ioctls::Error) -> KvmError {
+        KvmError::call(format!("{ioctl} on vCPU {}", self.index))
+    }
+}
+
+fn one_msr(entry: kvm_msr_entry) -> Msrs {
+    Msrs::from_entries(&[entry]).expect("one entry is below the limit")
+}
+
+/// What the plan does not speak of (the APIC base, CR2, CR8, pending interrupts) stays as KVM made it.
+fn fill_system(system: &mut kvm_sregs, state: &VcpuState) {
+    system.cs = to_kvm(&state.cs);
+    system.ds = to_kvm(&state.ds);
+    system.es = to_kvm(&state.es);
+    system.fs = to_kvm(&state.fs);
+    system.gs = to_kvm(&state.gs);
+    system.ss = to_kvm(&state.ss);
+    system.tr = to_kvm(&state.tr);
+    system.ldt = to_kvm(&state.ldtr);
+    system.gdt = table_to_kvm(&state.gdtr);
+    system.idt = table_to_kvm(&state.idtr);
+    system.cr0 = state.cr0;
+    system.cr3 = state.cr3;
+    system.cr4 = state.cr4;
+    system.efer = state.efer;
+}
+
+fn general(state: &VcpuState) -> kvm_regs {
+    let [r8, r9, r10, r11, r12, r13, r14, r15] = state.r8_to_r15;
+    kvm_regs {
+        rax: state.rax,
+        rbx: state.rbx,
+        rcx: state.rcx,
+        rdx: state.rdx,
+        rsi: state.rsi,
+        rdi: state.rdi,
+        rsp: state.rsp,
+        rbp: state.rbp,
+        r8,
+        r9,
+        r10,
+        r11,
+        r12,
+        r13,
+        r14,
+        r15,
+        rip: state.rip,
+        rflags: state.rflags,
+    }
+}
+
+fn fpu(state: &VcpuState) -> kvm_fpu {
+    kvm_fpu {
+        fcw: state.fcw,
+        mxcsr: state.mxcsr,
+        ..kvm_fpu::default()
+    }
+}
+
+fn debug(state: &VcpuState) -> kvm_debugregs {
+    kvm_debugregs {
+        dr6: state.dr6,
+        dr7: state.dr7,
+        ..kvm_debugregs::default()
+    }
+}
+
+/// `attributes` is the VMCB's 12-bit form; a segment that is not present is one that KVM calls
+/// unusable.
+fn to_kvm(from: &PlannedSegment) -> kvm_segment {
+    let [low, high] = from.attributes.to_le_bytes();
+    let bit = |byte: u8, at: u8| (byte >> at) & 1;
+    let present = bit(low, 7);
+    kvm_segment {
+        base: from.base,
+        limit: from.limit,
+        selector: from.selector,
+        type_: low & 0xf,
+        s: bit(low, 4),
+        dpl: (low >> 5) & 3,
+        present,
+        avl: bit(high, 0),
+        l: bit(high, 1),
+        db: bit(high, 2),
+        g: bit(high, 3),
+        unusable: 1 - present,
+        padding: 0,
+    }
+}
+
+fn table_to_kvm(from: &PlannedSegment) -> kvm_dtable {
+    // A descriptor table's limit has 16 bits; a plan with more would show as a changed VMSA.
+    let limit = u16::try_from(from.limit).unwrap_or(u16::MAX);
+    kvm_dtable {
+        base: from.base,
+        limit,
+        padding: [0; 3],
+    }
+}
+
+fn segments(system: &kvm_sregs) -> Segments {
+    Segments {
+        cs: from_kvm(&system.cs),
+        ds: from_kvm(&system.ds),
+        es: from_kvm(&system.es),
+        fs: from_kvm(&system.fs),
+        gs: from_kvm(&system.gs),
+        ss: from_kvm(&system.ss),
+        tr: from_kvm(&system.tr),
+        ldt: from_kvm(&system.ldt),
+        gdt: table_from_kvm(&system.gdt),
+        idt: table_from_kvm(&system.idt),
+    }
+}
+
+fn from_kvm(from: &kvm_segment) -> Segment {
+    Segment {
+        base: from.base,
+        limit: from.limit,
+        selector: from.selector,
+        kind: from.type_,
+        s: from.s,
+        dpl: from.dpl,
+        present: from.present,
+        avl: from.avl,
+        long: from.l,
+        db: from.db,
+        granularity: from.g,
+    }
+}
+
+fn table_from_kvm(from: &kvm_dtable) -> Segment {
+    Segment {
+        base: from.base,
+        limit: u32::from(from.limit),
+        ..Segment::default()
+    }
+}
+
+fn control(system: &kvm_sregs) -> ControlRegisters {
+    ControlRegisters {
+        cr0: system.cr0,
+        cr2: system.cr2,
+        cr3: system.cr3,
+        cr4: system.cr4,
+        cr8: system.cr8,
+        efer: system.efer,
+        apic_base: system.apic_base,
+    }
+}

@@ -1,0 +1,207 @@
+//! What is measured, and what is refused so that no report exists.
+
+use measured_boot_snp_abi::{CpuidFunction, CpuidPage};
+use zerocopy::little_endian::U32;
+
+use super::*;
+use crate::memory::tests::memory;
+
+const PAGES: u64 = 32;
+const DATA: u64 = 0x2000;
+const CPUID: u64 = 0x5000;
+
+fn parameters() -> Parameters {
+    Parameters {
+        policy: GuestPolicy::STRICT,
+        host_data: [0; 32],
+        id: IdFields::default(),
+        guest_memory_bytes: PAGES * PAGE,
+    }
+}
+
+fn cpuid_page() -> Vec<u8> {
+    let function = CpuidFunction {
+        eax_in: U32::new(7),
+        eax: U32::new(1),
+        ..CpuidFunction::default()
+    };
+    CpuidPage::new(&[function]).unwrap().as_bytes().to_vec()
+}
+
+fn entries(eax: u32) -> Vec<CpuidEntry> {
+    vec![CpuidEntry {
+        function: 7,
+        index: 0,
+        flags: 0,
+        eax,
+        ebx: 0,
+        ecx: 0,
+        edx: 0,
+    }]
+}
+
+fn run(gpa: u64, count: u64, page_type: PageType) -> Pages {
+    Pages {
+        gpa,
+        count,
+        page_type: page_type.number(),
+    }
+}
+
+/// A small honest launch up to its end, with `change` in the middle.
+fn launch(content: &[(u64, &[u8])], change: impl Fn(&mut Registers)) -> Result<Launch, Refusal> {
+    let page = cpuid_page();
+    let mut written = vec![(CPUID, &page[..])];
+    written.extend_from_slice(content);
+    let mut launch = Launch::begin(memory(PAGES, &written), parameters())?;
+    launch.add_pages(&run(DATA, 2, PageType::Normal))?;
+    launch.add_pages(&run(CPUID, 1, PageType::Cpuid))?;
+    launch.add_cpuid(0, entries(1))?;
+    let mut registers = Registers::default();
+    change(&mut registers);
+    launch.add_vcpu(0, registers)?;
+    Ok(launch)
+}
+
+fn digest(content: &[(u64, &[u8])]) -> [u8; 48] {
+    launch(content, |_| {})
+        .unwrap()
+        .finish()
+        .unwrap()
+        .launch_digest
+}
+
+#[test]
+fn digest_follows_the_rule_of_the_specification() {
+    let mut expected = [0; 48];
+    let mut add = |page_type: u8, gpa: u64, contents: [u8; 48]| {
+        let mut info = Vec::new();
+        info.extend_from_slice(&expected);
+        info.extend_from_slice(&contents);
+        info.extend_from_slice(&[0x70, 0, page_type, 0, 0, 0, 0, 0]);
+        info.extend_from_slice(&gpa.to_le_bytes());
+        expected = sha384(&info);
+    };
+    let mut first = [0; 4096];
+    first[7] = 9;
+    add(1, DATA, sha384(&first));
+    add(1, DATA + 0x1000, sha384(&[0; 4096]));
+    add(6, CPUID, [0; 48]);
+    add(
+        2,
+        0xffff_ffff_f000,
+        sha384(vmsa(&Registers::default()).as_bytes()),
+    );
+    assert_eq!(digest(&[(DATA + 7, &[9])]), expected);
+}
+
+#[test]
+fn byte_changed_in_memory_changes_the_digest() {
+    assert_ne!(digest(&[(DATA, &[1])]), digest(&[(DATA, &[2])]));
+    assert_ne!(digest(&[(DATA, &[1])]), digest(&[(DATA + 1, &[1])]));
+}
+
+#[test]
+fn register_changed_changes_the_digest() {
+    let changed = launch(&[], |registers| registers.general.rsi = 1)
+        .unwrap()
+        .finish()
+        .unwrap();
+    assert_ne!(changed.launch_digest, digest(&[]));
+}
+
+#[test]
+fn page_that_nobody_handed_over_is_refused() {
+    let refused = launch(&[(0x9004, &[1])], |_| {}).unwrap().finish();
+    assert!(
+        matches!(refused, Err(Refusal::Stray { gpa: 0x9000 })),
+        "{refused:?}"
+    );
+}
+
+#[test]
+fn leaf_that_kvm_answers_otherwise_is_refused() {
+    let page = cpuid_page();
+    let mut launch = Launch::begin(memory(PAGES, &[(CPUID, &page)]), parameters()).unwrap();
+    launch.add_pages(&run(CPUID, 1, PageType::Cpuid)).unwrap();
+    launch.add_cpuid(0, entries(2)).unwrap();
+    launch.add_vcpu(0, Registers::default()).unwrap();
+    assert!(matches!(
+        launch.finish(),
+        Err(Refusal::Cpuid(CpuidMismatch::Leaf { .. }))
+    ));
+}
+
+#[test]
+fn launch_without_a_cpuid_page_is_refused() {
+    let mut launch = Launch::begin(memory(PAGES, &[]), parameters()).unwrap();
+    launch.add_cpuid(0, entries(1)).unwrap();
+    launch.add_vcpu(0, Registers::default()).unwrap();
+    assert!(matches!(launch.finish(), Err(Refusal::Order(_))));
+}
+
+#[test]
+fn vcpu_without_its_cpuid_table_is_refused() {
+    let mut launch = launch(&[], |_| {}).unwrap();
+    launch.add_vcpu(1, Registers::default()).unwrap();
+    assert!(matches!(launch.finish(), Err(Refusal::Order(_))));
+}
+
+#[test]
+fn vcpu_out_of_order_is_refused() {
+    let mut launch = launch(&[], |_| {}).unwrap();
+    assert!(matches!(
+        launch.add_vcpu(2, Registers::default()),
+        Err(Refusal::Order(_))
+    ));
+    assert!(matches!(
+        launch.add_vcpu(0, Registers::default()),
+        Err(Refusal::Order(_))
+    ));
+}
+
+#[test]
+fn page_twice_crooked_outside_or_of_another_type_is_refused() {
+    for pages in [
+        run(DATA, 1, PageType::Normal),
+        run(0x8001, 1, PageType::Normal),
+        run(PAGES * PAGE, 1, PageType::Normal),
+        run(0x8000, u64::MAX, PageType::Normal),
+        run(0x8000, 1, PageType::Vmsa),
+        run(0x8000, 1, PageType::Cpuid),
+        Pages {
+            gpa: 0x8000,
+            count: 1,
+            page_type: 9,
+        },
+    ] {
+        let mut launch = launch(&[], |_| {}).unwrap();
+        assert!(
+            matches!(launch.add_pages(&pages), Err(Refusal::Page { .. })),
+            "{pages:?}"
+        );
+    }
+}
+
+#[test]
+fn zero_page_that_is_not_zero_is_refused() {
+    let mut launch = launch(&[(0x8000, &[1])], |_| {}).unwrap();
+    assert!(launch.add_pages(&run(0x8000, 1, PageType::Zero)).is_err());
+    assert!(launch.add_pages(&run(0x9000, 1, PageType::Zero)).is_ok());
+}
+
+#[test]
+fn policy_with_reserved_bits_wrong_is_refused() {
+    let mut wrong = parameters();
+    wrong.policy = GuestPolicy::from_bits(0);
+    assert!(matches!(
+        Launch::begin(memory(PAGES, &[]), wrong),
+        Err(Refusal::Policy(_))
+    ));
+}
+
+#[test]
+fn memory_of_another_size_than_announced_is_refused() {
+    let refused = Launch::begin(memory(PAGES + 1, &[]), parameters());
+    assert!(matches!(refused, Err(Refusal::MemorySize { .. })));
+}

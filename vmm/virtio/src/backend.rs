@@ -1,0 +1,250 @@
+//! The frontend half of vhost-user: what this VMM asks of a device process.
+
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+use thiserror::Error;
+use vhost::vhost_user::message::{
+    VhostUserConfigFlags, VhostUserHeaderFlag, VhostUserProtocolFeatures, VhostUserVirtioFeatures,
+};
+use vhost::vhost_user::{Frontend, VhostUserFrontend};
+use vhost::{VhostBackend, VhostUserMemoryRegionInfo, VringConfigData};
+use vmm_kvm::GuestRam;
+use vmm_sys_util::eventfd::EventFd;
+
+use crate::DeviceKind;
+use crate::transport::{QueueSettings, VERSION_1};
+
+/// A device answers at once or is broken: its work is done in its own threads, not in its replies.
+const REPLY_WITHIN: Duration = Duration::from_secs(30);
+
+/// Feature bits that this transport can carry: the device type's own (0 to 23), indirect
+/// descriptors (28), event index (29), VERSION_1 (32). Packed rings, in-order use, platform
+/// access and notification data would each need code here.
+const CARRIED: u64 = 0x00ff_ffff | 1 << 28 | 1 << 29 | VERSION_1;
+
+/// What went wrong between this VMM and a device process.
+#[derive(Debug, Error)]
+pub enum BackendError {
+    /// A request failed: the device refused it, answered nonsense, or is gone.
+    #[error("the device process did not accept `{request}`")]
+    Request {
+        /// The vhost-user request.
+        request: &'static str,
+        /// What came back.
+        #[source]
+        source: vhost::Error,
+    },
+    /// The socket could not be prepared.
+    #[error("the vhost-user socket cannot be given a timeout")]
+    Socket(#[source] std::io::Error),
+    /// The device offers too little.
+    #[error("the device process does not offer {missing}; this VMM cannot drive it")]
+    Lacks {
+        /// The feature it must have.
+        missing: &'static str,
+    },
+    /// The guest gave a queue an address outside its memory.
+    #[error("the guest's driver laid {part} of queue {queue} at {address:#x}, outside its memory")]
+    OutsideMemory {
+        /// Queue index.
+        queue: usize,
+        /// Which of the three parts.
+        part: &'static str,
+        /// Guest-physical address.
+        address: u64,
+    },
+}
+
+/// A device process, after vhost-user's first negotiation.
+pub struct Backend {
+    frontend: Frontend,
+    features: u64,
+    config: Vec<u8>,
+    queues: usize,
+    started: Vec<usize>,
+}
+
+impl Backend {
+    /// Negotiates with the device process at the other end of `socket` and reads its configuration
+    /// space.
+    ///
+    /// # Errors
+    /// The device refuses a request, or lacks VERSION_1, CONFIG or REPLY_ACK.
+    pub fn connect(socket: UnixStream, kind: DeviceKind) -> Result<Self, BackendError> {
+        socket
+            .set_read_timeout(Some(REPLY_WITHIN))
+            .map_err(BackendError::Socket)?;
+        socket
+            .set_write_timeout(Some(REPLY_WITHIN))
+            .map_err(BackendError::Socket)?;
+        let mut frontend = Frontend::from_stream(socket, kind.queues() as u64);
+        let features = negotiate(&mut frontend)?;
+        let queues = queue_count(&mut frontend, kind)?;
+        let config = read_config(&mut frontend, kind)?;
+        Ok(Self {
+            frontend,
+            features: features & CARRIED,
+            config,
+            queues,
+            started: Vec::new(),
+        })
+    }
+
+    /// Starts the queues that the driver laid out, in `ram`.
+    ///
+    /// # Errors
+    /// A queue outside memory, or a request that the device refuses.
+    pub fn start(
+        &mut self,
+        ram: &GuestRam,
+        features: u64,
+        queues: &[Option<QueueSettings>],
+        kicks: &[EventFd],
+        call: &EventFd,
+    ) -> Result<(), BackendError> {
+        let features = features | VhostUserVirtioFeatures::PROTOCOL_FEATURES.bits();
+        asked("SET_FEATURES", self.frontend.set_features(features))?;
+        let region = asked(
+            "SET_MEM_TABLE (guest memory has no file)",
+            VhostUserMemoryRegionInfo::from_guest_region(ram.region()),
+        )?;
+        asked("SET_MEM_TABLE", self.frontend.set_mem_table(&[region]))?;
+        for (index, (queue, kick)) in queues.iter().zip(kicks).take(self.queues).enumerate() {
+            if let Some(queue) = queue {
+                self.start_queue(index, queue, ram, kick, call)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Stops every queue that was started; the device then touches no guest memory.
+    ///
+    /// # Errors
+    /// A request that the device refuses.
+    pub fn stop(&mut self) -> Result<(), BackendError> {
+        for index in std::mem::take(&mut self.started) {
+            asked(
+                "SET_VRING_ENABLE",
+                self.frontend.set_vring_enable(index, false),
+            )?;
+            asked("GET_VRING_BASE", self.frontend.get_vring_base(index))?;
+        }
+        Ok(())
+    }
+
+    /// Feature bits to offer the guest.
+    #[must_use]
+    pub fn features(&self) -> u64 {
+        self.features
+    }
+
+    /// The device's configuration space.
+    #[must_use]
+    pub fn config(&self) -> &[u8] {
+        &self.config
+    }
+
+    fn start_queue(
+        &mut self,
+        index: usize,
+        queue: &QueueSettings,
+        ram: &GuestRam,
+        kick: &EventFd,
+        call: &EventFd,
+    ) -> Result<(), BackendError> {
+        let place = |part, address, length| {
+            ram.host_address(address, length)
+                .ok_or(BackendError::OutsideMemory {
+                    queue: index,
+                    part,
+                    address,
+                })
+        };
+        let rings = VringConfigData {
+            queue_max_size: queue.size,
+            queue_size: queue.size,
+            flags: 0,
+            desc_table_addr: place(
+                "the descriptors",
+                queue.descriptors,
+                queue.descriptors_len(),
+            )?,
+            avail_ring_addr: place("the available ring", queue.available, queue.available_len())?,
+            used_ring_addr: place("the used ring", queue.used, queue.used_len())?,
+            log_addr: None,
+        };
+        let frontend = &mut self.frontend;
+        asked("SET_VRING_NUM", frontend.set_vring_num(index, queue.size))?;
+        asked("SET_VRING_ADDR", frontend.set_vring_addr(index, &rings))?;
+        asked("SET_VRING_BASE", frontend.set_vring_base(index, 0))?;
+        asked("SET_VRING_CALL", frontend.set_vring_call(index, call))?;
+        asked("SET_VRING_KICK", frontend.set_vring_kick(index, kick))?;
+        asked("SET_VRING_ENABLE", frontend.set_vring_enable(index, true))?;
+        self.started.push(index);
+        Ok(())
+    }
+}
+
+/// Returns the device's virtio features.
+fn negotiate(frontend: &mut Frontend) -> Result<u64, BackendError> {
+    asked("SET_OWNER", frontend.set_owner())?;
+    let features = asked("GET_FEATURES", frontend.get_features())?;
+    if features & VERSION_1 == 0 {
+        return Err(BackendError::Lacks {
+            missing: "VIRTIO_F_VERSION_1",
+        });
+    }
+    if features & VhostUserVirtioFeatures::PROTOCOL_FEATURES.bits() == 0 {
+        return Err(BackendError::Lacks {
+            missing: "VHOST_USER_F_PROTOCOL_FEATURES",
+        });
+    }
+    let offered = asked("GET_PROTOCOL_FEATURES", frontend.get_protocol_features())?;
+    // Without acknowledgements a request that the device refused would look as if done.
+    let needed = VhostUserProtocolFeatures::CONFIG | VhostUserProtocolFeatures::REPLY_ACK;
+    if !offered.contains(needed) {
+        return Err(BackendError::Lacks {
+            missing: "the protocol features CONFIG and REPLY_ACK",
+        });
+    }
+    let wanted = needed | (offered & VhostUserProtocolFeatures::MQ);
+    asked(
+        "SET_PROTOCOL_FEATURES",
+        frontend.set_protocol_features(wanted),
+    )?;
+    frontend.set_hdr_flags(VhostUserHeaderFlag::NEED_REPLY);
+    Ok(features)
+}
+
+/// A device may serve fewer queues than its type has: vhost-user vsock devices commonly leave the
+/// event queue, which only migration uses.
+fn queue_count(frontend: &mut Frontend, kind: DeviceKind) -> Result<usize, BackendError> {
+    match frontend.get_queue_num() {
+        Ok(count) => Ok(usize::try_from(count)
+            .unwrap_or(usize::MAX)
+            .min(kind.queues())),
+        // Without the MQ protocol feature it serves all that its type has.
+        Err(vhost::Error::VhostUserProtocol(vhost::vhost_user::Error::InactiveOperation(_))) => {
+            Ok(kind.queues())
+        }
+        Err(source) => Err(BackendError::Request {
+            request: "GET_QUEUE_NUM",
+            source,
+        }),
+    }
+}
+
+fn read_config(frontend: &mut Frontend, kind: DeviceKind) -> Result<Vec<u8>, BackendError> {
+    let length = kind.config_len();
+    let blank = vec![0; usize::try_from(length).expect("a configuration space fits in memory")];
+    let (_, config) = asked(
+        "GET_CONFIG",
+        frontend.get_config(0, length, VhostUserConfigFlags::empty(), &blank),
+    )?;
+    Ok(config)
+}
+
+fn asked<T>(request: &'static str, answer: Result<T, vhost::Error>) -> Result<T, BackendError> {
+    answer.map_err(|source| BackendError::Request { request, source })
+}

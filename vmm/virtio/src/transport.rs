@@ -1,0 +1,371 @@
+//! The virtio-mmio register file, version 2 (virtio 1.2, section 4.2.2), without legacy.
+//!
+//! Everything written here comes from the guest and is hostile: a write that the specification does
+//! not allow in the present state changes nothing.
+
+use crate::DeviceKind;
+
+/// Register offsets (virtio 1.2, table 4.1).
+#[expect(missing_docs, reason = "the names are the specification's")]
+pub mod register {
+    pub const MAGIC_VALUE: u64 = 0x000;
+    pub const VERSION: u64 = 0x004;
+    pub const DEVICE_ID: u64 = 0x008;
+    pub const VENDOR_ID: u64 = 0x00c;
+    pub const DEVICE_FEATURES: u64 = 0x010;
+    pub const DEVICE_FEATURES_SEL: u64 = 0x014;
+    pub const DRIVER_FEATURES: u64 = 0x020;
+    pub const DRIVER_FEATURES_SEL: u64 = 0x024;
+    pub const QUEUE_SEL: u64 = 0x030;
+    pub const QUEUE_SIZE_MAX: u64 = 0x034;
+    pub const QUEUE_SIZE: u64 = 0x038;
+    pub const QUEUE_READY: u64 = 0x044;
+    pub const QUEUE_NOTIFY: u64 = 0x050;
+    pub const INTERRUPT_STATUS: u64 = 0x060;
+    pub const INTERRUPT_ACK: u64 = 0x064;
+    pub const STATUS: u64 = 0x070;
+    pub const QUEUE_DESC_LOW: u64 = 0x080;
+    pub const QUEUE_DESC_HIGH: u64 = 0x084;
+    pub const QUEUE_DRIVER_LOW: u64 = 0x090;
+    pub const QUEUE_DRIVER_HIGH: u64 = 0x094;
+    pub const QUEUE_DEVICE_LOW: u64 = 0x0a0;
+    pub const QUEUE_DEVICE_HIGH: u64 = 0x0a4;
+    pub const SHM_LEN_LOW: u64 = 0x0b0;
+    pub const SHM_BASE_HIGH: u64 = 0x0bc;
+    pub const CONFIG_GENERATION: u64 = 0x0fc;
+    pub const CONFIG: u64 = 0x100;
+}
+
+/// Device status bits (virtio 1.2, section 2.1).
+#[expect(missing_docs, reason = "the names are the specification's")]
+pub mod status {
+    pub const ACKNOWLEDGE: u32 = 1;
+    pub const DRIVER: u32 = 2;
+    pub const DRIVER_OK: u32 = 4;
+    pub const FEATURES_OK: u32 = 8;
+    pub const NEEDS_RESET: u32 = 64;
+    pub const FAILED: u32 = 128;
+}
+
+/// VIRTIO_F_VERSION_1: this transport serves no other kind of driver.
+pub(crate) const VERSION_1: u64 = 1 << 32;
+
+/// "virt", little-endian.
+const MAGIC: u32 = 0x7472_6976;
+/// "CLST": this VMM.
+const VENDOR: u32 = 0x5453_4c43;
+/// Enough for every device here; a driver may ask for less.
+const MAX_QUEUE_SIZE: u16 = 256;
+/// A queue has used buffers. Interrupts reach the guest by irqfd without passing here, so the bit
+/// always reads set: a driver then looks at its queues, which is all that the bit can tell it.
+const USED_BUFFER: u32 = 1;
+
+/// Where a driver put one queue.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct QueueSettings {
+    /// Entries, a power of two.
+    pub size: u16,
+    /// Guest-physical address of the descriptor table.
+    pub descriptors: u64,
+    /// Guest-physical address of the available ring.
+    pub available: u64,
+    /// Guest-physical address of the used ring.
+    pub used: u64,
+    /// The driver declared it complete.
+    pub ready: bool,
+}
+
+/// What a register write asks of the device behind the transport.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Nothing beyond the register.
+    None,
+    /// The driver is ready: start with these features and queues (`None`: not used).
+    Activate {
+        /// The features that driver and device agreed on.
+        features: u64,
+        /// One entry a queue.
+        queues: Vec<Option<QueueSettings>>,
+    },
+    /// Stop and forget everything.
+    Reset,
+    /// Kick this queue (only seen where no ioeventfd caught the write).
+    Notify(u16),
+}
+
+/// The registers of one virtio-mmio device.
+#[derive(Debug)]
+pub struct Transport {
+    device_id: u32,
+    offered: u64,
+    config: Vec<u8>,
+    offered_select: u32,
+    accepted: u64,
+    accepted_select: u32,
+    queue_select: u32,
+    queues: Vec<QueueSettings>,
+    status: u32,
+}
+
+impl Transport {
+    /// The registers of a `kind` device that offers `features` and shows `config`.
+    #[must_use]
+    pub fn new(kind: DeviceKind, features: u64, config: Vec<u8>) -> Self {
+        Self {
+            device_id: kind.device_id(),
+            offered: features | VERSION_1,
+            config,
+            offered_select: 0,
+            accepted: 0,
+            accepted_select: 0,
+            queue_select: 0,
+            queues: vec![fresh_queue(); kind.queues()],
+            status: 0,
+        }
+    }
+
+    /// A guest's write of `data` at `offset`. Control registers take aligned 32-bit accesses only
+    /// (section 4.2.2.2); configuration fields are read-only here.
+    #[must_use]
+    pub fn write(&mut self, offset: u64, data: &[u8]) -> Effect {
+        let Ok(bytes) = <[u8; 4]>::try_from(data) else {
+            return Effect::None;
+        };
+        let value = u32::from_le_bytes(bytes);
+        match offset {
+            register::STATUS => return self.write_status(value),
+            register::QUEUE_NOTIFY => return self.notify(value),
+            register::DEVICE_FEATURES_SEL => self.offered_select = value,
+            register::DRIVER_FEATURES_SEL => self.accepted_select = value,
+            register::DRIVER_FEATURES => self.accept_features(value),
+            register::QUEUE_SEL => self.queue_select = value,
+            _ => self.write_queue(offset, value),
+        }
+        Effect::None
+    }
+
+    /// The device broke: the driver is told to reset it.
+    pub fn mark_broken(&mut self) {
+        self.status |= status::NEEDS_RESET;
+    }
+
+    /// A guest's read at `offset` into `data`. What is not a register reads zero.
+    pub fn read(&self, offset: u64, data: &mut [u8]) {
+        data.fill(0);
+        if let Some(at) = offset.checked_sub(register::CONFIG) {
+            return self.read_config(at, data);
+        }
+        if let Ok(out) = <&mut [u8; 4]>::try_from(data) {
+            *out = self.read_register(offset).to_le_bytes();
+        }
+    }
+
+    fn read_config(&self, at: u64, data: &mut [u8]) {
+        let field = usize::try_from(at)
+            .ok()
+            .and_then(|start| Some(start..start.checked_add(data.len())?))
+            .and_then(|range| self.config.get(range));
+        if let Some(field) = field {
+            data.copy_from_slice(field);
+        }
+    }
+
+    fn read_register(&self, offset: u64) -> u32 {
+        match offset {
+            register::MAGIC_VALUE => MAGIC,
+            register::VERSION => 2,
+            register::DEVICE_ID => self.device_id,
+            register::VENDOR_ID => VENDOR,
+            register::DEVICE_FEATURES => half(self.offered, self.offered_select),
+            register::QUEUE_SIZE_MAX if self.queue().is_some() => u32::from(MAX_QUEUE_SIZE),
+            register::QUEUE_READY => self.queue().map_or(0, |queue| u32::from(queue.ready)),
+            register::INTERRUPT_STATUS => USED_BUFFER,
+            register::STATUS => self.status,
+            // No shared memory regions: their length and base read as all ones (section 4.2.2).
+            register::SHM_LEN_LOW..=register::SHM_BASE_HIGH => u32::MAX,
+            _ => 0,
+        }
+    }
+
+    fn write_status(&mut self, value: u32) -> Effect {
+        if value == 0 {
+            self.reset();
+            return Effect::Reset;
+        }
+        // Bits are only ever added (section 2.1.1), and only by the driver's own steps.
+        let added = value & !self.status;
+        let known = status::ACKNOWLEDGE
+            | status::DRIVER
+            | status::DRIVER_OK
+            | status::FEATURES_OK
+            | status::FAILED;
+        if self.status & !value & known != 0 || added & !known != 0 {
+            return Effect::None;
+        }
+        if added & status::FEATURES_OK != 0 && !self.features_are_acceptable() {
+            self.status |= added & !(status::FEATURES_OK | status::DRIVER_OK);
+            return Effect::None;
+        }
+        self.status |= added;
+        if added & status::DRIVER_OK == 0 {
+            return Effect::None;
+        }
+        if self.status & status::FEATURES_OK == 0 {
+            self.status &= !status::DRIVER_OK;
+            return Effect::None;
+        }
+        self.activation()
+    }
+
+    fn reset(&mut self) {
+        self.status = 0;
+        self.accepted = 0;
+        self.offered_select = 0;
+        self.accepted_select = 0;
+        self.queue_select = 0;
+        self.queues.fill(fresh_queue());
+    }
+
+    /// A driver may take any part of what is offered, but must know the modern interface
+    /// (section 6.1: a device that offered VERSION_1 may refuse a driver without it).
+    fn features_are_acceptable(&self) -> bool {
+        self.accepted & !self.offered == 0 && self.accepted & VERSION_1 != 0
+    }
+
+    fn activation(&self) -> Effect {
+        Effect::Activate {
+            features: self.accepted,
+            queues: self
+                .queues
+                .iter()
+                .map(|queue| queue.ready.then_some(*queue))
+                .collect(),
+        }
+    }
+
+    fn notify(&self, value: u32) -> Effect {
+        match u16::try_from(value) {
+            Ok(index)
+                if usize::from(index) < self.queues.len()
+                    && self.status & status::DRIVER_OK != 0 =>
+            {
+                Effect::Notify(index)
+            }
+            _ => Effect::None,
+        }
+    }
+
+    fn accept_features(&mut self, value: u32) {
+        let negotiating =
+            self.status & status::DRIVER != 0 && self.status & status::FEATURES_OK == 0;
+        let shift = match self.accepted_select {
+            0 => 0,
+            1 => 32,
+            _ => return,
+        };
+        if negotiating {
+            self.accepted &= !(u64::from(u32::MAX) << shift);
+            self.accepted |= u64::from(value) << shift;
+        }
+    }
+
+    /// Queues are laid out after the features are agreed and before the driver is ready.
+    fn write_queue(&mut self, offset: u64, value: u32) {
+        if self.status & (status::FEATURES_OK | status::DRIVER_OK) != status::FEATURES_OK {
+            return;
+        }
+        let Some(queue) = self.queue_mut() else {
+            return;
+        };
+        if offset == register::QUEUE_READY {
+            queue.ready = value == 1 && queue.is_well_placed();
+            return;
+        }
+        if queue.ready {
+            return;
+        }
+        match offset {
+            register::QUEUE_SIZE => queue.set_size(value),
+            register::QUEUE_DESC_LOW => set_low(&mut queue.descriptors, value),
+            register::QUEUE_DESC_HIGH => set_high(&mut queue.descriptors, value),
+            register::QUEUE_DRIVER_LOW => set_low(&mut queue.available, value),
+            register::QUEUE_DRIVER_HIGH => set_high(&mut queue.available, value),
+            register::QUEUE_DEVICE_LOW => set_low(&mut queue.used, value),
+            register::QUEUE_DEVICE_HIGH => set_high(&mut queue.used, value),
+            _ => {}
+        }
+    }
+
+    fn queue(&self) -> Option<&QueueSettings> {
+        self.queues.get(usize::try_from(self.queue_select).ok()?)
+    }
+
+    fn queue_mut(&mut self) -> Option<&mut QueueSettings> {
+        self.queues
+            .get_mut(usize::try_from(self.queue_select).ok()?)
+    }
+}
+
+impl QueueSettings {
+    /// Bytes of the descriptor table.
+    #[must_use]
+    pub fn descriptors_len(&self) -> u64 {
+        16 * u64::from(self.size)
+    }
+
+    /// Bytes of the available ring, with its event index (section 2.7.6).
+    #[must_use]
+    pub fn available_len(&self) -> u64 {
+        6 + 2 * u64::from(self.size)
+    }
+
+    /// Bytes of the used ring, with its event index (section 2.7.8).
+    #[must_use]
+    pub fn used_len(&self) -> u64 {
+        6 + 8 * u64::from(self.size)
+    }
+
+    /// An impossible size leaves the queue without one, so that it can never become ready.
+    fn set_size(&mut self, value: u32) {
+        self.size = match u16::try_from(value) {
+            Ok(size) if size.is_power_of_two() && size <= MAX_QUEUE_SIZE => size,
+            _ => 0,
+        };
+    }
+
+    /// Section 2.7: the alignment of the three parts.
+    fn is_well_placed(&self) -> bool {
+        self.size != 0
+            && self.descriptors.is_multiple_of(16)
+            && self.available.is_multiple_of(2)
+            && self.used.is_multiple_of(4)
+    }
+}
+
+fn fresh_queue() -> QueueSettings {
+    QueueSettings {
+        size: MAX_QUEUE_SIZE,
+        ..QueueSettings::default()
+    }
+}
+
+fn half(value: u64, select: u32) -> u32 {
+    let bytes = value.to_le_bytes();
+    let [a, b, c, d, e, f, g, h] = bytes;
+    match select {
+        0 => u32::from_le_bytes([a, b, c, d]),
+        1 => u32::from_le_bytes([e, f, g, h]),
+        _ => 0,
+    }
+}
+
+fn set_low(address: &mut u64, value: u32) {
+    *address = (*address & !u64::from(u32::MAX)) | u64::from(value);
+}
+
+fn set_high(address: &mut u64, value: u32) {
+    *address = (*address & u64::from(u32::MAX)) | (u64::from(value) << 32);
+}
+
+#[cfg(test)]
+mod tests;
