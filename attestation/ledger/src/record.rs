@@ -25,6 +25,7 @@ pub enum AuditRecord {
 }
 
 /// An appraisal: its result, and the digests of all that it was computed from.
+/// `attestation_audit::record_verdict` makes one, with the blobs that it names.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RecordedVerdict {
@@ -160,12 +161,12 @@ pub struct Registration {
 pub enum Registered {
     /// An appraisal policy.
     Policy {
-        /// Digest of its blob, by which verdicts name it too.
+        /// Digest of `attestation_audit::policy_blob`, by which verdicts name it too.
         digest: Digest,
     },
     /// A reference value.
     Reference {
-        /// Digest of its blob, by which verdicts name it too.
+        /// Digest of `attestation_audit::reference_blob`, by which verdicts name it too.
         digest: Digest,
     },
     /// A secret. There is no digest of it: that would let a guess at it be tested.
