@@ -1,0 +1,107 @@
+//! The KBS protocol 0.4.0 as its client: ask for a nonce, show evidence, fetch the secret.
+
+use attestation_evidence::{
+    Attestation, Challenge, ErrorBody, ParseError, Request, RuntimeData, SESSION_COOKIE, Token,
+    report_data_binding,
+};
+use attestation_release::{Expected, OpenError, Opened, TeeKey, open};
+use ureq::http::StatusCode;
+
+use crate::evidence_source::{EvidenceError, EvidenceSource};
+use crate::http::{Answer, HttpClient, HttpError};
+
+const AUTH: &str = "/kbs/v0/auth";
+const ATTEST: &str = "/kbs/v0/attest";
+
+/// A cookie of ours is a short random word.
+const COOKIE_LIMIT: usize = 256;
+
+/// A verifier that has accepted this guest's evidence, bound to `key`.
+pub struct AttestedSession<'a> {
+    http: &'a HttpClient,
+    key: &'a TeeKey,
+    cookie: String,
+}
+
+/// Why no secret was obtained.
+#[derive(Debug, thiserror::Error)]
+pub enum KbsError {
+    /// The verifier judged and refused; its own words.
+    #[error("the verifier refused: {0}")]
+    Refused(String),
+    /// There was no answer.
+    #[error("the connection to the verifier failed")]
+    Http(#[from] HttpError),
+    /// An answer is not what the protocol says.
+    #[error(transparent)]
+    Message(#[from] ParseError),
+    /// The answer to the first request carries no usable session.
+    #[error("the verifier's answer to {AUTH} sets no usable {SESSION_COOKIE} cookie")]
+    NoSession,
+    /// There is no evidence to show.
+    #[error("no evidence")]
+    Evidence(#[from] EvidenceError),
+    /// The release does not hold what it must; nothing of it was decrypted.
+    #[error("the release is refused")]
+    Release(#[from] OpenError),
+}
+
+/// Runs the protocol up to the verifier's acceptance. The report binds the nonce and `key`.
+pub fn attest<'a>(
+    http: &'a HttpClient,
+    source: &mut dyn EvidenceSource,
+    key: &'a TeeKey,
+) -> Result<AttestedSession<'a>, KbsError> {
+    let request = Request::new(source.tee());
+    let answer = accepted(http.post(AUTH, None, &request.to_json())?)?;
+    let cookie = session_cookie(&answer.set_cookies).ok_or(KbsError::NoSession)?;
+    let challenge = Challenge::from_json(&answer.body)?;
+
+    let runtime = RuntimeData {
+        nonce: challenge.nonce,
+        tee_pubkey: key.public(),
+    };
+    let evidence = source.collect(&report_data_binding(&runtime, ""))?;
+    let attestation = Attestation::new(runtime, evidence.to_primary_evidence()?)?;
+    let answer = accepted(http.post(ATTEST, Some(&cookie), &attestation.to_json())?)?;
+    Token::from_json(&answer.body)?;
+    Ok(AttestedSession { http, key, cookie })
+}
+
+impl AttestedSession<'_> {
+    /// Fetches a secret. It is decrypted only after its log entry is seen to be in the pinned log and
+    /// to be about this resource, this key and this very ciphertext.
+    pub fn fetch(&self, expected: &Expected) -> Result<Opened, KbsError> {
+        let path = format!("/kbs/v0/resource/{}", expected.resource);
+        let answer = accepted(self.http.get(&path, &self.cookie)?)?;
+        Ok(open(&answer.body, self.key, expected)?)
+    }
+}
+
+/// Any status but 200 is the verifier's refusal.
+fn accepted(answer: Answer) -> Result<Answer, KbsError> {
+    if answer.status == StatusCode::OK {
+        return Ok(answer);
+    }
+    let reason = match ErrorBody::from_json(&answer.body) {
+        Ok(body) => body.detail,
+        Err(_) => format!("status {} without a reason", answer.status.as_u16()),
+    };
+    Err(KbsError::Refused(reason))
+}
+
+/// `kbs-session-id=VALUE`, to be sent back as it is.
+fn session_cookie(set_cookies: &[String]) -> Option<String> {
+    let pair = set_cookies
+        .iter()
+        .filter_map(|text| text.split(';').next())
+        .map(str::trim)
+        .find(|pair| pair.split('=').next() == Some(SESSION_COOKIE))?;
+    let value = pair.split_once('=')?.1;
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    (!value.is_empty() && pair.len() <= COOKIE_LIMIT && value.bytes().all(plain))
+        .then(|| pair.to_owned())
+}
+
+#[cfg(test)]
+mod tests;
