@@ -1,0 +1,178 @@
+//! The simulated TEE: a confined process of its own, driven over its control socket.
+
+use std::fs::File;
+use std::io::{Seek as _, Write as _};
+use std::os::fd::{AsFd as _, BorrowedFd};
+use std::os::unix::net::UnixListener;
+
+use measured_boot_digest::LaunchDigest;
+use measured_boot_snp_abi::simulated::SIMULATED_TEE_PORT;
+use rustix::fs::{MemfdFlags, memfd_create};
+use vmm_channel::Channel;
+use vmm_kvm::{GuestRam, Vcpu};
+use vmm_wire::{IdFields, Pages, TeeReply, TeeRequest};
+
+use crate::{EvidencePath, PageRun, Parameters, Tee, TeeError, Visibility};
+
+const NAME: &str = "simulated";
+/// Runs of pages in one message: some 50 bytes of JSON each, far below the message limit.
+const RUNS_AT_ONCE: usize = 256;
+
+/// What `cloister-simulated-tee init` made, opened.
+#[derive(Debug)]
+pub struct Keys {
+    /// `vcek.key`.
+    pub vcek_key: File,
+    /// `vcek.der`.
+    pub vcek: File,
+    /// `ask.der`.
+    pub ask: File,
+    /// `ark.der`.
+    pub ark: File,
+}
+
+/// The process, from this side.
+#[derive(Debug)]
+pub struct Simulated {
+    control: Channel<TeeRequest, TeeReply>,
+}
+
+impl Simulated {
+    /// Hands the confined process what it needs: the guest's memory, its keys, and the socket on
+    /// which it will answer the guest.
+    ///
+    /// # Errors
+    /// It does not take them.
+    pub fn configure(
+        control: Channel<TeeRequest, TeeReply>,
+        ram: &GuestRam,
+        keys: &Keys,
+        listener: &UnixListener,
+    ) -> Result<Self, TeeError> {
+        let tee = Self { control };
+        let descriptors = [
+            ram.file(),
+            keys.vcek_key.as_fd(),
+            keys.vcek.as_fd(),
+            keys.ask.as_fd(),
+            keys.ark.as_fd(),
+            listener.as_fd(),
+        ];
+        tee.send(&TeeRequest::Configure {}, &descriptors)?;
+        match tee.receive()? {
+            TeeReply::Started => Ok(tee),
+            other => Err(unwelcome(other)),
+        }
+    }
+
+    /// Sends a request. A TEE that refused earlier has ended, and its last words say why.
+    fn send(&self, request: &TeeRequest, descriptors: &[BorrowedFd<'_>]) -> Result<(), TeeError> {
+        let Err(error) = self.control.send(request, descriptors) else {
+            return Ok(());
+        };
+        match self.control.receive() {
+            Ok(last) => Err(unwelcome(last.message)),
+            Err(_) => Err(conversation(error)),
+        }
+    }
+
+    fn receive(&self) -> Result<TeeReply, TeeError> {
+        Ok(self.control.receive().map_err(conversation)?.message)
+    }
+}
+
+impl Tee for Simulated {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn create(&mut self, parameters: &Parameters) -> Result<(), TeeError> {
+        let request = TeeRequest::Begin {
+            policy: parameters.policy.bits(),
+            host_data: parameters.host_data,
+            id: IdFields {
+                family_id: parameters.id.family_id,
+                image_id: parameters.id.image_id,
+                guest_svn: parameters.id.guest_svn,
+            },
+            guest_memory_bytes: parameters.memory_bytes,
+        };
+        self.send(&request, &[])
+    }
+
+    fn add_pages(&mut self, pages: &[PageRun]) -> Result<(), TeeError> {
+        for runs in pages.chunks(RUNS_AT_ONCE) {
+            let runs = runs.iter().map(to_wire).collect();
+            self.send(&TeeRequest::Pages(runs), &[])?;
+        }
+        Ok(())
+    }
+
+    fn add_vcpu(&mut self, vcpu: &Vcpu) -> Result<(), TeeError> {
+        let index = vcpu.index();
+        let entries = vcpu.cpuid()?;
+        self.send(
+            &TeeRequest::Cpuid {
+                vcpu: index,
+                entries,
+            },
+            &[],
+        )?;
+        let registers = Box::new(vcpu.registers()?);
+        self.send(&TeeRequest::Vcpu { index, registers }, &[])
+    }
+
+    fn finish(&mut self, manifest: &[u8]) -> Result<LaunchDigest, TeeError> {
+        let manifest = memory_file(manifest).map_err(conversation)?;
+        self.send(&TeeRequest::Finish {}, &[manifest.as_fd()])?;
+        match self.receive()? {
+            TeeReply::Measured { launch_digest } => Ok(LaunchDigest(launch_digest)),
+            other => Err(unwelcome(other)),
+        }
+    }
+
+    fn convert(&mut self, _gpa: u64, _pages: u64, _to: Visibility) -> Result<(), TeeError> {
+        // All its memory is shared: nothing is encrypted.
+        Err(TeeError::Unsupported {
+            tee: NAME,
+            what: "make pages private or shared",
+        })
+    }
+
+    fn evidence_path(&self) -> EvidencePath {
+        EvidencePath::VsockPort(SIMULATED_TEE_PORT)
+    }
+}
+
+fn to_wire(run: &PageRun) -> Pages {
+    Pages {
+        gpa: run.gpa,
+        count: run.count,
+        page_type: run.page_type.number(),
+    }
+}
+
+fn unwelcome(reply: TeeReply) -> TeeError {
+    match reply {
+        TeeReply::Refused { reason } => TeeError::Refused { tee: NAME, reason },
+        TeeReply::Failed { reason } => TeeError::Failed { tee: NAME, reason },
+        TeeReply::Started | TeeReply::Measured { .. } => TeeError::Failed {
+            tee: NAME,
+            reason: "it answered out of turn".to_owned(),
+        },
+    }
+}
+
+fn conversation(source: impl std::error::Error + Send + Sync + 'static) -> TeeError {
+    TeeError::Conversation {
+        tee: NAME,
+        source: Box::new(source),
+    }
+}
+
+fn memory_file(content: &[u8]) -> std::io::Result<File> {
+    let mut file = File::from(memfd_create(c"manifest", MemfdFlags::CLOEXEC)?);
+    file.write_all(content)?;
+    file.rewind()?;
+    Ok(file)
+}
