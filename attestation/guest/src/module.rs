@@ -26,7 +26,9 @@ pub enum ModuleError {
     },
 }
 
-/// Loads one uncompressed module without parameters. One that is already there is as good.
+/// Loads one uncompressed module without parameters. One that is already there is as good; and one
+/// whose hardware is absent (`ENODEV`), such as an accelerated cipher, is not missed: what cannot do
+/// without it will say so.
 ///
 /// # Errors
 /// See [`ModuleError`].
@@ -36,7 +38,7 @@ pub fn load_module(path: &Path) -> Result<(), ModuleError> {
         source,
     })?;
     match rustix::system::finit_module(&file, c"", 0) {
-        Ok(()) | Err(Errno::EXIST) => Ok(()),
+        Ok(()) | Err(Errno::EXIST | Errno::NODEV) => Ok(()),
         Err(source) => Err(ModuleError::Load {
             path: path.to_owned(),
             source,
