@@ -1,13 +1,17 @@
 //! What a person writes: `vm.toml`.
 
+mod text;
+
 use crate::{BootProtocol, IdFields, TeeKind};
+use measured_boot_snp_abi::simulated::SIMULATED_TEE_PORT;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use toml::Spanned;
 
 /// A launch as a person describes it. Paths are as written: relative to the configuration file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LaunchConfig {
-    /// Name of the virtual machine.
+    /// Name of the virtual machine: lower-case letters, digits and `-`, at most 63.
     pub name: String,
     /// `[tee]`
     pub tee: TeeConfig,
@@ -28,13 +32,13 @@ pub struct LaunchConfig {
 pub struct TeeConfig {
     /// Which TEE.
     pub kind: TeeKind,
-    /// Whether the guest policy lets the host debug the guest.
+    /// Whether the guest policy lets the host debug the guest. False unless written.
     pub debug: bool,
-    /// Whether the guest may run while SMT is on.
+    /// Whether the guest may run while SMT is on. True unless written.
     pub smt: bool,
-    /// HOST_DATA.
+    /// HOST_DATA; zeros unless written.
     pub host_data: [u8; 32],
-    /// ID block fields.
+    /// ID block fields: `family_id`, `image_id`, `guest_svn`; zeros unless written.
     pub id: IdFields,
     /// Directory of the simulated TEE's keys: not needed to measure, needed to run.
     pub keys: Option<String>,
@@ -69,7 +73,7 @@ pub struct MemoryConfig {
     pub mib: u64,
 }
 
-/// One `[[disk]]`; the guest may only read it.
+/// One `[[disk]]`; the guest may only read it (`read_only = true` must be written).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DiskConfig {
     /// Path of the backing file.
@@ -81,7 +85,7 @@ pub struct DiskConfig {
 pub struct VsockConfig {
     /// The guest's context id.
     pub cid: u32,
-    /// `[vsock.ports]`: where the guest's connections go, by port.
+    /// `[vsock.ports]`: where the guest's connections go, by port. A closed list.
     pub ports: BTreeMap<u32, HostTarget>,
 }
 
@@ -113,13 +117,193 @@ impl LaunchConfig {
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] for anything that is not understood in full, unknown keys included.
-    pub fn from_toml(_text: &str) -> Result<Self, ConfigError> {
-        Err(ConfigError {
-            line: 1,
-            key: String::new(),
-            problem: "not written yet".into(),
-            remedy: "wait".into(),
+    /// [`ConfigError`] for anything that is not understood in full, unknown keys included. Whether
+    /// the parts fit together is [`plan`](crate::plan)'s to say.
+    pub fn from_toml(text: &str) -> Result<Self, ConfigError> {
+        let file = text::read(text)?;
+        let judge = Judge { text };
+        Ok(Self {
+            name: judge.name(file.name)?,
+            tee: judge.tee(file.tee)?,
+            boot: judge.boot(file.boot)?,
+            cpu: CpuConfig {
+                count: file.cpu.count,
+                model: file.cpu.model,
+            },
+            memory: MemoryConfig {
+                mib: file.memory.mib,
+            },
+            disks: file
+                .disks
+                .into_iter()
+                .map(|disk| judge.disk(disk))
+                .collect::<Result<_, _>>()?,
+            vsock: file.vsock.map(|vsock| judge.vsock(vsock)).transpose()?,
         })
     }
+}
+
+/// Judges values one by one, with the text at hand to say where they are.
+struct Judge<'a> {
+    text: &'a str,
+}
+
+impl Judge<'_> {
+    fn name(&self, name: Spanned<String>) -> Result<String, ConfigError> {
+        let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        let value = name.get_ref();
+        if value.is_empty() || value.len() > 63 || !value.chars().all(allowed) {
+            let remedy = "use 1 to 63 lower-case letters, digits and -";
+            return Err(self.refuse(&name, "name", format!("\"{value}\" is no name"), remedy));
+        }
+        Ok(name.into_inner())
+    }
+
+    fn tee(&self, tee: text::Tee) -> Result<TeeConfig, ConfigError> {
+        let kind = match tee.kind.get_ref().as_str() {
+            "simulated" => TeeKind::Simulated,
+            "snp" => TeeKind::Snp,
+            "tdx" => TeeKind::Tdx,
+            other => {
+                let problem = format!("\"{other}\" is no TEE");
+                return Err(self.refuse(
+                    &tee.kind,
+                    "tee.kind",
+                    problem,
+                    "use simulated, snp or tdx",
+                ));
+            }
+        };
+        Ok(TeeConfig {
+            kind,
+            debug: tee.debug,
+            smt: tee.smt.unwrap_or(true),
+            host_data: self.hex("tee.host_data", tee.host_data)?,
+            id: IdFields {
+                family_id: self.hex("tee.family_id", tee.family_id)?,
+                image_id: self.hex("tee.image_id", tee.image_id)?,
+                guest_svn: tee.guest_svn,
+            },
+            keys: tee.keys,
+        })
+    }
+
+    fn boot(&self, boot: text::Boot) -> Result<BootConfig, ConfigError> {
+        let protocol = match boot.protocol.get_ref().as_str() {
+            "simulated-direct" => BootProtocol::SimulatedDirect,
+            other => {
+                let problem = format!("\"{other}\" is no boot protocol");
+                let remedy = "use simulated-direct";
+                return Err(self.refuse(&boot.protocol, "boot.protocol", problem, remedy));
+            }
+        };
+        let text::Boot {
+            kernel,
+            initrd,
+            cmdline,
+            ..
+        } = boot;
+        Ok(BootConfig {
+            protocol,
+            kernel,
+            initrd,
+            cmdline,
+        })
+    }
+
+    fn disk(&self, disk: text::Disk) -> Result<DiskConfig, ConfigError> {
+        if !disk.read_only.get_ref() {
+            let problem = "guests cannot write to disks yet".to_owned();
+            let remedy = "write read_only = true";
+            return Err(self.refuse(&disk.read_only, "disk.read_only", problem, remedy));
+        }
+        Ok(DiskConfig { path: disk.path })
+    }
+
+    fn vsock(&self, vsock: text::Vsock) -> Result<VsockConfig, ConfigError> {
+        // 0 to 2 are the hypervisor's, the local and the host's context; all ones is "any".
+        if !(3..u32::MAX).contains(vsock.cid.get_ref()) {
+            let problem = format!("{} is reserved", vsock.cid.get_ref());
+            return Err(self.refuse(&vsock.cid, "vsock.cid", problem, "use 3 or more"));
+        }
+        let ports = vsock
+            .ports
+            .into_iter()
+            .map(|(port, target)| self.port(&port, &target));
+        Ok(VsockConfig {
+            cid: vsock.cid.into_inner(),
+            ports: ports.collect::<Result<_, _>>()?,
+        })
+    }
+
+    fn port(
+        &self,
+        port: &Spanned<String>,
+        target: &Spanned<String>,
+    ) -> Result<(u32, HostTarget), ConfigError> {
+        let key = format!("vsock.ports.{}", port.get_ref());
+        let number = port
+            .get_ref()
+            .parse()
+            .ok()
+            .filter(|number| (1..u32::MAX).contains(number));
+        let Some(number) = number else {
+            let remedy = "use a number from 1 to 4294967294";
+            return Err(self.refuse(port, &key, "it is no vsock port".into(), remedy));
+        };
+        let parsed = host_target(target.get_ref()).ok_or_else(|| {
+            let problem = format!("\"{}\" is no target", target.get_ref());
+            let remedy = "use \"tcp:ADDRESS:PORT\" with a numeric address, or \"unix:PATH\"";
+            self.refuse(target, &key, problem, remedy)
+        })?;
+        if number == SIMULATED_TEE_PORT && !matches!(parsed, HostTarget::Unix(_)) {
+            let problem = "this port is the simulated TEE's".to_owned();
+            let remedy = "remove it (only unix:PATH may stand in, for tests)";
+            return Err(self.refuse(port, &key, problem, remedy));
+        }
+        Ok((number, parsed))
+    }
+
+    fn hex<const N: usize>(
+        &self,
+        key: &str,
+        value: Option<Spanned<String>>,
+    ) -> Result<[u8; N], ConfigError> {
+        let Some(value) = value else {
+            return Ok([0; N]);
+        };
+        let mut bytes = [0; N];
+        match hex::decode_to_slice(value.get_ref(), &mut bytes) {
+            Ok(()) => Ok(bytes),
+            Err(error) => {
+                let remedy = format!("write {} hexadecimal digits", 2 * N);
+                Err(self.refuse(&value, key, error.to_string(), &remedy))
+            }
+        }
+    }
+
+    fn refuse<T>(
+        &self,
+        place: &Spanned<T>,
+        key: &str,
+        problem: String,
+        remedy: &str,
+    ) -> ConfigError {
+        let line = text::line_of(self.text, place.span().start);
+        ConfigError {
+            line,
+            key: key.to_owned(),
+            problem,
+            remedy: remedy.to_owned(),
+        }
+    }
+}
+
+fn host_target(text: &str) -> Option<HostTarget> {
+    if let Some(address) = text.strip_prefix("tcp:") {
+        let address: SocketAddr = address.parse().ok()?;
+        return (address.port() != 0).then_some(HostTarget::Tcp(address));
+    }
+    let path = text.strip_prefix("unix:").filter(|path| !path.is_empty())?;
+    Some(HostTarget::Unix(path.to_owned()))
 }

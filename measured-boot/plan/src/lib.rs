@@ -10,11 +10,16 @@
 
 #![forbid(unsafe_code)]
 
+mod acpi;
+mod boot_data;
 mod config;
 mod content;
+mod cpu_model;
+mod kernel;
 mod launch_plan;
 pub mod machine;
 mod planning;
+mod registers;
 
 pub use config::{
     BootConfig, ConfigError, CpuConfig, DiskConfig, HostTarget, LaunchConfig, MemoryConfig,

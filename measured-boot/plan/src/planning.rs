@@ -1,14 +1,133 @@
-//! From configuration to plan.
+//! From configuration to plan: what goes where.
 
-use crate::{LaunchConfig, LaunchPlan, Sources};
+use crate::boot_data::{self, BootInput, PAGE_TABLE_PAGES};
+use crate::cpu_model::CpuModel;
+use crate::kernel::Kernel;
+use crate::machine::{self, MAX_MEMORY_BYTES, MAX_VCPUS, VIRTIO_MMIO_SLOTS};
+use crate::registers::{self, Entry};
+use crate::{
+    Component, Content, DeviceKind, DevicePlan, Gpa, LaunchConfig, LaunchPlan, Measured, Region,
+    Reported, Source, Sources, TeeConfig, TeeKind, Unmeasured, VcpuState, acpi,
+};
+use measured_boot_snp_abi::GuestPolicy;
+use sha2::{Digest, Sha256};
+
+// Low memory. The kernel copies what it needs of it before it hands these pages out.
+const GDT: Gpa = Gpa::new(0x6000);
+const BOOT_PARAMS: Gpa = Gpa::new(0x7000);
+const PAGE_TABLES: Gpa = Gpa::new(0x9000);
+const CPUID_PAGE: Gpa = Gpa::new(0xF000);
+const CMDLINE: Gpa = Gpa::new(0x2_0000);
+/// In the range that e820 calls reserved, since the kernel keeps using the tables in place.
+const ACPI: Gpa = Gpa::new(0xE_0000);
+
+const _: () = assert!(PAGE_TABLES.get() + PAGE_TABLE_PAGES * 4096 == CPUID_PAGE.get());
+
+/// The kernel takes an initrd up to here (`initrd_addr_max`).
+const INITRD_CEILING: u64 = 2 << 30;
+/// `COMMAND_LINE_SIZE` of x86, its NUL included.
+const MAX_CMDLINE: usize = 2048;
+const MIN_MEMORY_MIB: u64 = 64;
+/// SEV_FEATURES: SNPActive, and nothing else (APM volume 2 rev 3.42, table 15-38).
+const SNP_ACTIVE: u64 = 1;
 
 /// Why no plan can be made.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PlanError {
-    /// Placeholder until planning is written.
-    #[error("planning is not written yet")]
-    NotWritten,
+    /// The TEE is known, but nothing here can launch it yet.
+    #[error("tee.kind: {0} cannot be launched yet; set tee.kind = \"simulated\"")]
+    TeeNotLaunchable(TeeKind),
+    /// No such CPU model.
+    #[error("cpu.model: there is no model \"{name}\"; choose one of: {known}")]
+    UnknownCpuModel {
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        known: String,
+    },
+    /// Too few or too many vCPUs.
+    #[error("cpu.count: {0} vCPUs are not possible; choose 1 to {MAX_VCPUS}")]
+    VcpuCount(u32),
+    /// Too little or too much memory.
+    #[error("memory.mib: {mib} MiB are not possible; choose {MIN_MEMORY_MIB} to {max}", max = MAX_MEMORY_BYTES >> 20)]
+    MemorySize {
+        /// What was asked for.
+        mib: u64,
+    },
+    /// The command line does not fit.
+    #[error("boot.cmdline: it has {length} bytes and the kernel reads at most {max}; shorten it", max = MAX_CMDLINE - 1)]
+    CmdlineTooLong {
+        /// Its length.
+        length: usize,
+    },
+    /// The command line holds a character that a kernel cannot be given.
+    #[error("boot.cmdline: it holds the control character {character:?}; remove it")]
+    CmdlineControlCharacter {
+        /// The first one.
+        character: char,
+    },
+    /// There are more devices than interrupts.
+    #[error(
+        "disk: {count} devices were asked for, disks and vsock together, and there is room for {VIRTIO_MMIO_SLOTS}; remove some"
+    )]
+    TooManyDevices {
+        /// What was asked for.
+        count: usize,
+    },
+    /// The kernel file is empty.
+    #[error(
+        "boot.kernel: the file is empty; name an uncompressed vmlinux, as `cloister-image kernel` writes it"
+    )]
+    KernelEmpty,
+    /// The kernel is a bzImage.
+    #[error(
+        "boot.kernel: the file is a compressed kernel (bzImage); extract the vmlinux with `cloister-image kernel` and name that"
+    )]
+    KernelCompressed,
+    /// The kernel is something else.
+    #[error(
+        "boot.kernel: the file is no kernel but {found}; name an uncompressed x86-64 vmlinux, as `cloister-image kernel` writes it"
+    )]
+    NotAKernel {
+        /// What it seems to be.
+        found: &'static str,
+    },
+    /// The kernel's headers contradict themselves or the file.
+    #[error(
+        "boot.kernel: the file is damaged: {problem}; extract it anew with `cloister-image kernel`"
+    )]
+    KernelMalformed {
+        /// What does not fit.
+        problem: String,
+    },
+    /// The kernel does not fit into memory.
+    #[error(
+        "boot.kernel: the kernel reaches up to {end} and memory ends at {memory_end}; raise memory.mib"
+    )]
+    KernelBeyondMemory {
+        /// First address beyond the kernel.
+        end: Gpa,
+        /// First address beyond memory.
+        memory_end: Gpa,
+    },
+    /// The initrd file is empty.
+    #[error(
+        "boot.initrd: the file is empty; name an initramfs, as `cloister-image initramfs` writes it"
+    )]
+    InitrdEmpty,
+    /// The initrd does not fit above the kernel.
+    #[error(
+        "boot.initrd: {length} bytes do not fit between the kernel's end at {kernel_end} and {ceiling}; raise memory.mib or shrink the initrd"
+    )]
+    InitrdDoesNotFit {
+        /// The file's length.
+        length: usize,
+        /// First address beyond the kernel.
+        kernel_end: Gpa,
+        /// First address that the initrd must not touch.
+        ceiling: Gpa,
+    },
 }
 
 /// Lays out a launch.
@@ -17,7 +136,186 @@ pub enum PlanError {
 ///
 /// # Errors
 ///
-/// [`PlanError`] names what does not fit, in which file or setting, and what to do.
-pub fn plan(_config: &LaunchConfig, _sources: &Sources<'_>) -> Result<LaunchPlan, PlanError> {
-    Err(PlanError::NotWritten)
+/// [`PlanError`] names the setting that does not fit, why, and what to do.
+pub fn plan(config: &LaunchConfig, sources: &Sources<'_>) -> Result<LaunchPlan, PlanError> {
+    if config.tee.kind != TeeKind::Simulated {
+        return Err(PlanError::TeeNotLaunchable(config.tee.kind));
+    }
+    let vcpus = vcpu_count(config)?;
+    let memory_end = memory_end(config)?;
+    let model = cpu_model(config)?;
+    let cmdline = cmdline(config)?;
+    let devices = devices(config)?;
+    let kernel = Kernel::parse(sources.kernel)?;
+    if kernel.end > memory_end {
+        return Err(PlanError::KernelBeyondMemory {
+            end: kernel.end,
+            memory_end,
+        });
+    }
+    let initrd = initrd(sources.initrd, kernel.end, memory_end)?;
+    let boot_input = BootInput {
+        memory_bytes: memory_end.get(),
+        cmdline: CMDLINE,
+        cmdline_length: u32::try_from(cmdline.len()).expect("the length was checked") - 1,
+        initrd: initrd.start,
+        initrd_length: u32::try_from(initrd.content.length()).expect("it fits below 2 GiB"),
+        rsdp: ACPI,
+    };
+    let mut regions = vec![
+        bytes(Component::Gdt, GDT, boot_data::gdt()),
+        bytes(
+            Component::BootParams,
+            BOOT_PARAMS,
+            boot_data::boot_params(&boot_input),
+        ),
+        bytes(
+            Component::PageTables,
+            PAGE_TABLES,
+            boot_data::page_tables(PAGE_TABLES),
+        ),
+        bytes(Component::Cmdline, CMDLINE, cmdline),
+        bytes(Component::Acpi, ACPI, acpi::tables(ACPI, vcpus, &devices)),
+    ];
+    let states = vcpu_states(&model, vcpus, kernel.entry);
+    regions.extend(kernel.regions);
+    regions.push(initrd);
+    Ok(LaunchPlan {
+        name: Unmeasured(config.name.clone()),
+        tee: Reported(config.tee.kind),
+        boot: Unmeasured(config.boot.protocol),
+        regions: Measured(regions),
+        cpuid_page: Measured(CPUID_PAGE),
+        vcpus: Measured(states),
+        sev_features: Measured(SNP_ACTIVE),
+        policy: Reported(policy(&config.tee)),
+        host_data: Reported(config.tee.host_data),
+        id: Reported(config.tee.id),
+        cpuid: Unmeasured(model.entries(vcpus)),
+        memory_bytes: Unmeasured(memory_end.get()),
+        devices: Unmeasured(devices),
+    })
+}
+
+fn vcpu_count(config: &LaunchConfig) -> Result<u32, PlanError> {
+    let count = config.cpu.count;
+    if (1..=MAX_VCPUS).contains(&count) {
+        Ok(count)
+    } else {
+        Err(PlanError::VcpuCount(count))
+    }
+}
+
+fn memory_end(config: &LaunchConfig) -> Result<Gpa, PlanError> {
+    let mib = config.memory.mib;
+    if !(MIN_MEMORY_MIB..=MAX_MEMORY_BYTES >> 20).contains(&mib) {
+        return Err(PlanError::MemorySize { mib });
+    }
+    Ok(Gpa::new(mib << 20))
+}
+
+fn cpu_model(config: &LaunchConfig) -> Result<CpuModel, PlanError> {
+    CpuModel::named(&config.cpu.model).ok_or_else(|| PlanError::UnknownCpuModel {
+        name: config.cpu.model.clone(),
+        known: CpuModel::names().join(", "),
+    })
+}
+
+/// The command line with the NUL that ends it.
+fn cmdline(config: &LaunchConfig) -> Result<Vec<u8>, PlanError> {
+    let text = &config.boot.cmdline;
+    if text.len() >= MAX_CMDLINE {
+        return Err(PlanError::CmdlineTooLong { length: text.len() });
+    }
+    if let Some(character) = text.chars().find(|character| character.is_control()) {
+        return Err(PlanError::CmdlineControlCharacter { character });
+    }
+    Ok([text.as_bytes(), &[0]].concat())
+}
+
+/// Disks in the configuration's order, then the vsock.
+fn devices(config: &LaunchConfig) -> Result<Vec<DevicePlan>, PlanError> {
+    let disks = config.disks.iter().map(|disk| DeviceKind::Disk {
+        path: disk.path.clone(),
+    });
+    let vsock = config.vsock.iter().map(|vsock| DeviceKind::Vsock {
+        cid: vsock.cid,
+        ports: vsock.ports.clone(),
+    });
+    let kinds: Vec<_> = disks.chain(vsock).collect();
+    let slots = 0..VIRTIO_MMIO_SLOTS;
+    if kinds.len() > slots.len() {
+        return Err(PlanError::TooManyDevices { count: kinds.len() });
+    }
+    Ok(slots
+        .zip(kinds)
+        .map(|(slot, kind)| device(slot, kind))
+        .collect())
+}
+
+fn device(slot: u32, kind: DeviceKind) -> DevicePlan {
+    let base = machine::VIRTIO_MMIO_BASE + slot * machine::VIRTIO_MMIO_SIZE;
+    DevicePlan {
+        slot,
+        base: Gpa::new(base.into()),
+        size: machine::VIRTIO_MMIO_SIZE.into(),
+        gsi: machine::VIRTIO_MMIO_FIRST_GSI + slot,
+        kind,
+    }
+}
+
+/// The initrd as high as the kernel takes it: out of the way of a kernel that unpacks upwards.
+fn initrd(file: &[u8], kernel_end: Gpa, memory_end: Gpa) -> Result<Region, PlanError> {
+    if file.is_empty() {
+        return Err(PlanError::InitrdEmpty);
+    }
+    let ceiling = Gpa::new(memory_end.get().min(INITRD_CEILING));
+    let length = u64::try_from(file.len()).expect("usize is at most 64 bits");
+    let start = ceiling
+        .get()
+        .checked_sub(length)
+        .map(|start| Gpa::new(start & !0xFFF))
+        .filter(|start| *start >= kernel_end)
+        .ok_or(PlanError::InitrdDoesNotFit {
+            length: file.len(),
+            kernel_end,
+            ceiling,
+        })?;
+    let sha256 = Sha256::digest(file).into();
+    let content = Content::File {
+        source: Source::Initrd,
+        offset: 0,
+        length,
+        sha256,
+    };
+    Ok(Region {
+        component: Component::Initrd,
+        start,
+        content,
+    })
+}
+
+fn bytes(component: Component, start: Gpa, bytes: Vec<u8>) -> Region {
+    Region {
+        component,
+        start,
+        content: Content::Bytes(bytes),
+    }
+}
+
+fn vcpu_states(model: &CpuModel, vcpus: u32, instruction: Gpa) -> Vec<VcpuState> {
+    let gdt_bytes = u32::try_from(boot_data::gdt().len()).expect("a GDT has a few descriptors");
+    let boot = registers::at_kernel_entry(&Entry {
+        instruction,
+        boot_params: BOOT_PARAMS,
+        page_tables: PAGE_TABLES,
+        gdt: GDT,
+        gdt_limit: gdt_bytes - 1,
+    });
+    let others = (1..vcpus).map(|_| registers::after_reset(model.signature()));
+    std::iter::once(boot).chain(others).collect()
+}
+
+fn policy(tee: &TeeConfig) -> GuestPolicy {
+    GuestPolicy::STRICT.with_smt(tee.smt).with_debug(tee.debug)
 }
