@@ -78,6 +78,17 @@ impl Machine {
         Ok(path)
     }
 
+    /// Reads a file of the machine.
+    ///
+    /// # Errors
+    /// What failed, on which file.
+    pub fn get(&self, path: &str) -> Result<Vec<u8>> {
+        match self {
+            Self::Local { .. } => fs::read(path).with_context(|| format!("read {path}")),
+            Self::Lab(lab) => lab.get(path),
+        }
+    }
+
     /// Starts a program that lies on the machine.
     ///
     /// # Errors

@@ -6,9 +6,11 @@
 #![forbid(unsafe_code)]
 
 pub mod demo;
+pub mod evidence;
 pub mod guest;
 pub mod hostile;
 pub mod programs;
 pub mod progress;
+pub mod refused;
 pub mod summary;
 pub mod verifier;

@@ -26,9 +26,14 @@ impl Programs {
             .take(2)
             .find(|folder| folder.join("cloister").is_file())
             .with_context(|| {
-                format!("no programs near {}: run `cargo build --release`", own.display())
+                format!(
+                    "no programs near {}: run `cargo build --release`",
+                    own.display()
+                )
             })?;
-        Ok(Self { folder: folder.to_owned() })
+        Ok(Self {
+            folder: folder.to_owned(),
+        })
     }
 
     /// Where a program lies.
@@ -59,7 +64,9 @@ impl Programs {
     /// # Errors
     /// When it does not succeed, with what it said.
     pub fn cloister_json(&self, words: &[&str]) -> Result<Value> {
-        self.cloister(&[words, &["-o", "json"]].concat())?.expect_code(0)?.json()
+        self.cloister(&[words, &["-o", "json"]].concat())?
+            .expect_code(0)?
+            .json()
     }
 }
 
@@ -120,5 +127,6 @@ pub fn text<'a>(document: &'a Value, pointer: &str) -> Result<&'a str> {
 /// # Errors
 /// When it is not UTF-8.
 pub fn word(path: &Path) -> Result<&str> {
-    path.to_str().with_context(|| format!("{} is not UTF-8", path.display()))
+    path.to_str()
+        .with_context(|| format!("{} is not UTF-8", path.display()))
 }

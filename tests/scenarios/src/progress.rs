@@ -15,7 +15,11 @@ impl Progress {
     /// For so many stages.
     #[must_use]
     pub fn new(stages: usize) -> Self {
-        Self { stages, current: None, seconds: BTreeMap::new() }
+        Self {
+            stages,
+            current: None,
+            seconds: BTreeMap::new(),
+        }
     }
 
     /// Ends the stage before and begins the next.

@@ -69,9 +69,17 @@ impl Summary {
         row("auditor", &self.auditor_verdict);
         row("forged bundles caught", &self.forgeries_caught.to_string());
         row("evidence bundle", &self.bundle);
-        let _ = writeln!(text, "\n  {} attacks, each refused, no secret released:", self.tamper.len());
+        let _ = writeln!(
+            text,
+            "\n  {} attacks, each refused, no secret released:",
+            self.tamper.len()
+        );
         for tamper in &self.tamper {
-            let _ = writeln!(text, "    {:<24}by the {:<10}{}", tamper.case, tamper.refused_by, tamper.reason);
+            let _ = writeln!(
+                text,
+                "    {:<24}by the {:<10}{}",
+                tamper.case, tamper.refused_by, tamper.reason
+            );
         }
         text
     }

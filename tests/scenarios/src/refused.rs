@@ -1,0 +1,212 @@
+//! Ten attacks, each refused for its own reason, and no secret released.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail, ensure};
+use tests_lab::Machine;
+
+use crate::demo::{Road, build_disk, build_initramfs, changed_cmdline, register, tamper};
+use crate::guest::{Ending, Guest, Launch};
+use crate::hostile::{self, Answer};
+use crate::progress::Progress;
+use crate::summary::Tamper;
+use crate::verifier::{Running, Start, Verifier};
+
+/// Stage 7.
+///
+/// # Errors
+/// When anything is not refused, is refused for another reason, or a secret leaves.
+pub fn every_case(
+    road: &Road,
+    machine: &Machine,
+    verifier: Running,
+    progress: &mut Progress,
+) -> Result<Vec<Tamper>> {
+    progress.stage("Refused", "ten attacks, each for its own reason");
+    let mut found = Vec::new();
+    let mut note = |tamper: Tamper, progress: &Progress| {
+        progress.line(&format!(
+            "{:<26}by the {:<9} {}",
+            tamper.case, tamper.refused_by, tamper.reason
+        ));
+        found.push(tamper);
+    };
+    for case in changed_launches(road, machine)? {
+        note(refused_by_verifier(machine, &case)?, progress);
+    }
+    for tamper in hostile_host(road, machine)? {
+        note(tamper, progress);
+    }
+    note(impostor(road, machine)?, progress);
+    verifier.stop()?;
+    note(no_simulated(road, machine)?, progress);
+    Ok(found)
+}
+
+/// A launch that differs from the genuine one, and what its refusal must say.
+struct Case {
+    name: &'static str,
+    launch: Launch,
+    reason: &'static str,
+}
+
+fn changed_launches(road: &Road, machine: &Machine) -> Result<Vec<Case>> {
+    let guest = road.guest_folder();
+    change_kernel(&guest)?;
+    let note = guest.join("note");
+    fs::write(&note, "slipped in")?;
+    let extra = format!("/etc/slipped-in={}", note.display());
+    let initrd = guest.join("changed.cpio");
+    build_initramfs(
+        &road.programs,
+        &road.kernel_folder(),
+        &road.verifier.pins_file(),
+        &initrd,
+        &["--extra", &extra],
+    )?;
+    for name in ["changed.vmlinux", "changed.cpio"] {
+        machine.put(&guest.join(name), &format!("guest/{name}"), 0o600)?;
+    }
+    let genuine = |name: &str| Launch::genuine(name, &road.verifier_address(machine));
+    Ok(vec![
+        Case {
+            name: "changed command line",
+            launch: Launch {
+                cmdline: changed_cmdline(),
+                ..genuine("changed-cmdline")
+            },
+            reason: "cmdline",
+        },
+        Case {
+            name: "changed initrd",
+            launch: Launch {
+                initrd: "changed.cpio".to_owned(),
+                ..genuine("changed-initrd")
+            },
+            reason: "initrd",
+        },
+        Case {
+            name: "changed kernel",
+            launch: Launch {
+                kernel: "changed.vmlinux".to_owned(),
+                ..genuine("changed-kernel")
+            },
+            reason: "kernel",
+        },
+        Case {
+            name: "one more vCPU",
+            launch: Launch {
+                vcpus: 3,
+                ..genuine("one-more-vcpu")
+            },
+            reason: "vcpu",
+        },
+        Case {
+            name: "debug policy bit",
+            launch: Launch {
+                debug: true,
+                ..genuine("debug")
+            },
+            reason: "debug",
+        },
+    ])
+}
+
+/// Changes one letter of the banner that the kernel prints: another kernel that boots as well.
+fn change_kernel(guest: &Path) -> Result<()> {
+    let mut kernel = fs::read(guest.join("vmlinux"))?;
+    let banner = b"debian-kernel@lists.debian.org";
+    let place = kernel
+        .windows(banner.len())
+        .position(|window| window == banner)
+        .context("the kernel's banner does not name Debian's list")?;
+    kernel[place] = b'D';
+    Ok(fs::write(guest.join("changed.vmlinux"), kernel)?)
+}
+
+fn refused_by_verifier(machine: &Machine, case: &Case) -> Result<Tamper> {
+    let ending = Guest::launch(machine, &case.launch)?.wait(machine)?;
+    let reason = refusal(&ending, "verifier").with_context(|| case.name.to_owned())?;
+    ensure!(
+        reason.contains(case.reason),
+        "{}: the reason does not speak of «{}»: {reason}",
+        case.name,
+        case.reason
+    );
+    Ok(tamper(case.name, "verifier", &reason))
+}
+
+/// The reason that the agent printed, where no secret was received.
+fn refusal(ending: &Ending, by: &str) -> Result<String> {
+    let reason = ending.agent_said(&format!("refused-by {by}:"))?.to_owned();
+    ensure!(
+        ending.agent_said("secret-received")? == "no",
+        "a secret was received\n{}",
+        ending.tail()
+    );
+    Ok(reason)
+}
+
+fn hostile_host(road: &Road, machine: &Machine) -> Result<Vec<Tamper>> {
+    // The guest need not boot: its report is genuine from the end of the launch on.
+    let launch = Launch::genuine("captured", &road.verifier_address(machine));
+    let mut guest = Guest::launch(machine, &launch)?;
+    guest.wait_for_event("running")?;
+    let answers = hostile::attacks(machine, &guest, &road.verifier.client()?)?;
+    guest.vmm.signal(rustix::process::Signal::TERM)?;
+    guest.wait(machine)?;
+    answers
+        .into_iter()
+        .map(|(case, answer)| match answer {
+            Answer::Refused(reason) => Ok(tamper(&case, "verifier", &reason)),
+            Answer::Accepted => bail!("{case}: the verifier accepted it"),
+        })
+        .collect()
+}
+
+/// A verifier with keys and a disk of its own, to which the host leads a genuine guest.
+fn impostor(road: &Road, machine: &Machine) -> Result<Tamper> {
+    let folder = road.folder.join("impostor");
+    fs::create_dir_all(&folder)?;
+    let impostor = Verifier::init(&road.programs, &folder.join("data"))?;
+    let secret = folder.join("secret.json");
+    build_disk(&road.programs, &folder, "impostor.img", &secret)?;
+    let root = road.simulated_root();
+    let log = folder.join("verifier.log");
+    let running = impostor.start(&Start {
+        simulated_root: Some(&root),
+        log: &log,
+        flags: &[],
+    })?;
+    let genuine = road.folder.join("reference.json");
+    register(&impostor, &secret, &genuine)?;
+    machine.put(&folder.join("impostor.img"), "guest/impostor.img", 0o600)?;
+    let launch = Launch {
+        disk: "impostor.img".to_owned(),
+        ..Launch::genuine(
+            "impostor",
+            &format!("{}:{}", machine.outside(), impostor.port()),
+        )
+    };
+    let ending = Guest::launch(machine, &launch)?.wait(machine)?;
+    running.stop()?;
+    Ok(tamper(
+        "impostor verifier",
+        "agent",
+        &refusal(&ending, "agent")?,
+    ))
+}
+
+fn no_simulated(road: &Road, machine: &Machine) -> Result<Tamper> {
+    let running = road.start_verifier(false)?;
+    let launch = Launch::genuine("no-simulated", &road.verifier_address(machine));
+    let ending = Guest::launch(machine, &launch)?.wait(machine)?;
+    running.stop()?;
+    let reason = refusal(&ending, "verifier")?;
+    ensure!(
+        reason.contains("simulated"),
+        "the reason does not speak of simulated: {reason}"
+    );
+    Ok(tamper("no --allow-simulated", "verifier", &reason))
+}
