@@ -134,7 +134,7 @@ pub enum Rejection {
     #[error("the report says that key kind {found} signed it; only 0, the VCEK, is accepted")]
     SigningKey {
         /// The SIGNING_KEY field.
-        found: u32,
+        found: u8,
     },
     /// The signature does not have an SNP report's form.
     #[error("the report's signature is not two 384-bit numbers followed by zeros")]

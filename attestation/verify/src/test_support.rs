@@ -18,7 +18,8 @@ use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair};
 
 use crate::{
-    AppraisalInput, IssuedSession, NonceState, Policy, ReferenceValue, Session, SimulatedTrust,
+    AppraisalInput, Check, CheckResult, IssuedSession, NonceState, Policy, ReferenceValue,
+    Rejection, Session, SimulatedTrust, appraise,
 };
 
 /// A time at which everything made here is valid: 2026-11-22T12:00:00Z.
@@ -64,7 +65,7 @@ impl SimulatedTee {
     /// Fresh keys and certificates.
     #[must_use]
     pub fn generate() -> Self {
-        Authority::generate().into_tee(vcek_params())
+        ChainParams::default().into_tee()
     }
 
     /// The certificates.
@@ -128,56 +129,47 @@ pub fn unsigned_report(launch_digest: &[u8; 48], report_data: &[u8; 64]) -> Vec<
     report
 }
 
-/// The keys above the VCEK.
-pub struct Authority {
-    ark: KeyPair,
-    ask: KeyPair,
+/// What the certificates of a TEE say; tests spoil one member.
+pub struct ChainParams {
+    /// The ARK's certificate.
+    pub ark: CertificateParams,
+    /// What the ASK's certificate says of its issuer.
+    pub ark_as_issuer: CertificateParams,
+    /// The ASK's certificate.
+    pub ask: CertificateParams,
+    /// What the VCEK's certificate says of its issuer.
+    pub ask_as_issuer: CertificateParams,
+    /// The VCEK's certificate.
+    pub vcek: CertificateParams,
 }
 
-impl Authority {
-    /// Fresh keys.
-    #[must_use]
-    pub fn generate() -> Self {
+impl Default for ChainParams {
+    fn default() -> Self {
         Self {
-            ark: key(),
-            ask: key(),
+            ark: authority("simulated ARK", 1),
+            ark_as_issuer: authority("simulated ARK", 1),
+            ask: authority("simulated ASK", 0),
+            ask_as_issuer: authority("simulated ASK", 0),
+            vcek: named("simulated VCEK"),
         }
     }
+}
 
-    /// A TEE whose VCEK certificate is made of `vcek`, under the usual ARK and ASK.
+impl ChainParams {
+    /// A TEE with fresh keys and these certificates.
     #[must_use]
-    pub fn into_tee(self, vcek: CertificateParams) -> SimulatedTee {
-        self.into_tee_with(ark_params(), ask_params(), vcek)
-    }
-
-    /// A TEE whose certificates are made of these parameters, in which tests spoil one.
-    #[must_use]
-    pub fn into_tee_with(
-        self,
-        ark: CertificateParams,
-        ask: CertificateParams,
-        vcek: CertificateParams,
-    ) -> SimulatedTee {
-        let vcek_key = key();
-        let ark_der = ark
-            .self_signed(&self.ark)
-            .expect("the parameters are complete");
-        let ark_issuer = Issuer::new(ark, self.ark);
-        let ask_der = ask
-            .signed_by(&self.ask, &ark_issuer)
-            .expect("the parameters are complete");
-        let ask_issuer = Issuer::new(ask, self.ask);
-        let vcek_der = vcek
-            .signed_by(&vcek_key, &ask_issuer)
-            .expect("the parameters are complete");
-        let chain = CertChain {
-            vcek: vcek_der.der().to_vec(),
-            ask: ask_der.der().to_vec(),
-            ark: ark_der.der().to_vec(),
-        };
+    pub fn into_tee(self) -> SimulatedTee {
+        let (ark_key, ask_key, vcek_key) = (key(), key(), key());
+        let ark = self.ark.self_signed(&ark_key);
+        let ark_issuer = Issuer::new(self.ark_as_issuer, ark_key);
+        let ask = self.ask.signed_by(&ask_key, &ark_issuer);
+        let ask_issuer = Issuer::new(self.ask_as_issuer, ask_key);
+        let vcek = self.vcek.signed_by(&vcek_key, &ask_issuer);
+        let [vcek, ask, ark] =
+            [vcek, ask, ark].map(|made| made.expect("the parameters are complete").der().to_vec());
         SimulatedTee {
             vcek: signing_key(&vcek_key),
-            chain,
+            chain: CertChain { vcek, ask, ark },
         }
     }
 }
@@ -193,24 +185,6 @@ fn signing_key(key: &KeyPair) -> EcdsaKeyPair {
         &SystemRandom::new(),
     )
     .expect("rcgen writes keys that ring reads")
-}
-
-/// Parameters of the usual ARK.
-#[must_use]
-pub fn ark_params() -> CertificateParams {
-    authority("simulated ARK", 1)
-}
-
-/// Parameters of the usual ASK.
-#[must_use]
-pub fn ask_params() -> CertificateParams {
-    authority("simulated ASK", 0)
-}
-
-/// Parameters of the usual VCEK.
-#[must_use]
-pub fn vcek_params() -> CertificateParams {
-    named("simulated VCEK")
 }
 
 fn authority(name: &str, path_length: u8) -> CertificateParams {
@@ -311,8 +285,14 @@ impl Scene {
     /// With arbitrary digest, nonce and key: for tests that are not about them.
     #[must_use]
     pub fn any() -> Self {
+        Self::any_on(SimulatedTee::generate())
+    }
+
+    /// [`Scene::any`] on a TEE that exists.
+    #[must_use]
+    pub fn any_on(tee: SimulatedTee) -> Self {
         let key = TeePublicKey::from_coordinates([2; 32], [3; 32]);
-        Self::new([1; 48], Nonce::from_bytes([4; 32]), key)
+        Self::of(tee, [1; 48], Nonce::from_bytes([4; 32]), key)
     }
 
     /// The evidence in the input.
@@ -324,7 +304,15 @@ impl Scene {
         SimulatedEvidence::from_json(&self.input.primary_evidence).expect("a test made it")
     }
 
+    /// Changes the input.
+    #[must_use]
+    pub fn with_input(mut self, change: impl FnOnce(&mut AppraisalInput)) -> Self {
+        change(&mut self.input);
+        self
+    }
+
     /// Changes the evidence in the input.
+    #[must_use]
     pub fn with_evidence(mut self, change: impl FnOnce(&mut SimulatedEvidence)) -> Self {
         let mut evidence = self.evidence();
         change(&mut evidence);
@@ -333,11 +321,54 @@ impl Scene {
     }
 
     /// Changes the report and has the TEE sign it again.
-    pub fn with_report(mut self, change: impl FnOnce(&mut [u8])) -> Self {
-        let mut evidence = self.evidence();
-        change(&mut evidence.attestation_report);
-        self.tee.sign(&mut evidence.attestation_report);
-        self.input.primary_evidence = evidence.to_json();
-        self
+    #[must_use]
+    pub fn with_report(self, change: impl FnOnce(&mut [u8])) -> Self {
+        let mut report = self.evidence().attestation_report;
+        change(&mut report);
+        self.tee.sign(&mut report);
+        self.with_evidence(|evidence| evidence.attestation_report = report)
+    }
+
+    /// The one reason why the input is refused.
+    ///
+    /// # Panics
+    /// If it is accepted, or any other check did not pass.
+    #[must_use]
+    #[track_caller]
+    pub fn refused_only_by(&self, check: Check) -> Rejection {
+        self.refused_by(check, &[])
+    }
+
+    /// The same, where these other checks have nothing to look at.
+    ///
+    /// # Panics
+    /// If it is accepted, or any other check has another result.
+    #[must_use]
+    #[track_caller]
+    pub fn refused_by(&self, check: Check, not_checked: &[Check]) -> Rejection {
+        let verdict = appraise(&self.input);
+        for outcome in verdict.checks() {
+            let expected = if outcome.name == check {
+                CheckResult::Fail
+            } else if not_checked.contains(&outcome.name) {
+                CheckResult::NotChecked
+            } else {
+                CheckResult::Pass
+            };
+            assert_eq!(
+                outcome.result, expected,
+                "{}: {}",
+                outcome.name, outcome.reason
+            );
+        }
+        let [rejection] = verdict.rejections() else {
+            panic!("not one rejection but {:?}", verdict.rejections());
+        };
+        assert_eq!(rejection.check(), check);
+        assert_eq!(
+            verdict.accepted().expect_err("it is refused"),
+            [rejection.clone()]
+        );
+        rejection.clone()
     }
 }

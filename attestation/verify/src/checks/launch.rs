@@ -1,6 +1,8 @@
 //! Which launch the report is about, and whether it is one that the relying party accepts.
 
-use super::{Exhibit, Finding, NO_REPORT};
+use measured_boot_digest::Manifest;
+
+use super::{Exhibit, Finding, NO_REPORT, ReadEvidence};
 use crate::{AppraisalInput, ReferenceValue, Rejection};
 
 /// The reference value that has the reported digest; a valid one before one that is out of its time.
@@ -35,7 +37,38 @@ pub(crate) fn digest(input: &AppraisalInput, exhibit: &Exhibit) -> Finding {
         ));
     }
     let digest = hex::encode(read.report.measurement);
-    Finding::Fail(Rejection::LaunchDigestUnknown { digest })
+    Finding::Fail(match explain(input, read) {
+        Some((reference, components)) => Rejection::ComponentsDiffer {
+            digest,
+            reference: reference.name.clone(),
+            components,
+        },
+        None => Rejection::LaunchDigestUnknown { digest },
+    })
+}
+
+/// The closest reference value and the components that differ from it.
+///
+/// The evidence's manifest is the host's word. It is heard only if it recomputes to the digest that
+/// the TEE reported, and only to explain a refusal: it accepts nothing.
+fn explain<'a>(
+    input: &'a AppraisalInput,
+    read: &ReadEvidence,
+) -> Option<(&'a ReferenceValue, Vec<String>)> {
+    let reported = manifest_of(read.evidence.manifest.as_deref(), &read.report.measurement)?;
+    candidates(input)
+        .filter_map(|reference| {
+            let known = manifest_of(reference.manifest.as_deref(), &reference.launch_digest)?;
+            let components = reported.differing_components(&known);
+            (!components.is_empty()).then_some((reference, components))
+        })
+        .min_by_key(|(reference, components)| (!reference.is_valid_at(input.now), components.len()))
+}
+
+/// A manifest that explains exactly this digest.
+fn manifest_of(bytes: Option<&[u8]>, digest: &[u8; 48]) -> Option<Manifest> {
+    let manifest = Manifest::from_bytes(bytes?).ok()?;
+    (manifest.recompute().0 == *digest).then_some(manifest)
 }
 
 /// The matching reference value is in its time.

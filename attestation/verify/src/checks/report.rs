@@ -6,7 +6,7 @@ use ring::signature::{ECDSA_P384_SHA384_FIXED, UnparsedPublicKey};
 use zerocopy::IntoBytes;
 
 use super::{Exhibit, Finding, NO_REPORT, ReadEvidence, certificates};
-use crate::{AppraisalInput, CertificateName, CertificateProblem, Rejection};
+use crate::{AppraisalInput, Rejection};
 
 /// SIGNING_KEY of the VCEK (AMD 56860, "ATTESTATION_REPORT Structure", KEY_INFO bits 4..2).
 const SIGNING_KEY_VCEK: u8 = 0;
@@ -109,32 +109,26 @@ pub(crate) fn binding(input: &AppraisalInput, exhibit: &Exhibit) -> Finding {
 
 /// The VCEK signed bytes 0 to 0x29F. Whether the VCEK itself is to be trusted is the chain's check.
 pub(crate) fn signature(exhibit: &Exhibit) -> Finding {
-    match exhibit.read_evidence() {
-        None => Finding::NotChecked(NO_REPORT),
-        Some(read) => verify_signature(read).into(),
+    let Some(read) = exhibit.read_evidence() else {
+        return Finding::NotChecked(NO_REPORT);
+    };
+    match certificates::public_point(&read.evidence.cert_chain.vcek) {
+        Ok(point) => verify_signature(&read.report, &point).into(),
+        Err(_) => Finding::NotChecked("the VCEK certificate has no P-384 key that can be read"),
     }
 }
 
-fn verify_signature(read: &ReadEvidence) -> Result<String, Rejection> {
-    let found = read.report.signing_key();
+fn verify_signature(report: &AttestationReport, vcek: &[u8]) -> Result<String, Rejection> {
+    let found = report.signing_key();
     if found != SIGNING_KEY_VCEK {
-        return Err(Rejection::SigningKey {
-            found: found.into(),
-        });
+        return Err(Rejection::SigningKey { found });
     }
-    let signature = read
-        .report
+    let signature = report
         .signature
         .to_big_endian()
         .ok_or(Rejection::SignatureMalformed)?;
-    let point = certificates::public_point(&read.evidence.cert_chain.vcek).map_err(
-        |problem: CertificateProblem| Rejection::Certificate {
-            certificate: CertificateName::Vcek,
-            problem,
-        },
-    )?;
-    UnparsedPublicKey::new(&ECDSA_P384_SHA384_FIXED, point)
-        .verify(read.report.signed_bytes(), &signature)
+    UnparsedPublicKey::new(&ECDSA_P384_SHA384_FIXED, vcek)
+        .verify(report.signed_bytes(), &signature)
         .map_err(|_| Rejection::SignatureInvalid)?;
     Ok("the VCEK signed the report".to_owned())
 }
