@@ -5,7 +5,7 @@
 //! one digest wherever it is named: compact, members in the order of their type. (RFC 8785 would not
 //! do: it rounds a reference value's `not_after` of 2^64 - 1, and a blob must say what was judged.)
 
-use attestation_evidence::{RuntimeData, Tee};
+use attestation_evidence::RuntimeData;
 use attestation_ledger::{
     Digest, Outcome, RecordVersion, RecordedCheck, RecordedInput, RecordedRejection,
     RecordedVerdict,

@@ -1,0 +1,189 @@
+//! What the order of the entries must show: time, nonces, registrations, releases.
+
+use std::collections::BTreeMap;
+
+use attestation_evidence::Nonce;
+use attestation_ledger::{
+    AuditRecord, Digest, Outcome, RecordedRelease, RecordedVerdict, Registered, Registration,
+};
+use attestation_verify::NonceState;
+
+use crate::Finding;
+
+/// By how many seconds an entry may be dated before an earlier one. Requests are served side by
+/// side, and each is dated when it is judged, a moment before its turn to write to the log.
+pub const CLOCK_TOLERANCE_SECONDS: u64 = 5;
+
+/// All that was said so far.
+#[derive(Default)]
+pub(crate) struct History<'a> {
+    latest: Option<(u64, u64)>,
+    policies: BTreeMap<String, Digest>,
+    references: BTreeMap<String, Digest>,
+    secrets: BTreeMap<String, Vec<Terms>>,
+    verdicts: BTreeMap<u64, &'a RecordedVerdict>,
+    used_nonces: BTreeMap<Nonce, u64>,
+}
+
+/// To whom a version of a secret may go.
+struct Terms {
+    policy: String,
+    references: Vec<String>,
+}
+
+impl<'a> History<'a> {
+    /// Adds the next entry, and says what it may not do at this place of the log.
+    pub fn admit(&mut self, index: u64, record: &'a AuditRecord) -> Vec<Finding> {
+        let mut findings: Vec<Finding> = self.advance(index, record.time()).into_iter().collect();
+        match record {
+            AuditRecord::Verdict(verdict) => {
+                findings.extend(self.not_in_force(index, verdict));
+                self.verdicts.insert(index, verdict);
+            }
+            AuditRecord::Release(release) => {
+                let unfounded = self.right_to(release).err();
+                findings.extend(unfounded.map(|why| Finding::ReleaseUnfounded {
+                    entry: index,
+                    resource: release.resource.clone(),
+                    why,
+                }));
+            }
+            AuditRecord::Registered(registration) => {
+                findings.extend(self.register(index, registration));
+            }
+        }
+        findings
+    }
+
+    /// Notes that the verdict of entry `index` met this nonce. Any attempt uses a nonce up.
+    pub fn burn(
+        &mut self,
+        index: u64,
+        verdict: &RecordedVerdict,
+        (nonce, state): (Nonce, NonceState),
+    ) -> Option<Finding> {
+        let earlier = *self.used_nonces.entry(nonce).or_insert(index);
+        let as_new = state == NonceState::Fresh || verdict.outcome == Outcome::Accepted;
+        (earlier != index && as_new).then_some(Finding::NonceReused {
+            entry: index,
+            earlier,
+        })
+    }
+
+    fn advance(&mut self, index: u64, time: u64) -> Option<Finding> {
+        let (earlier, before) = self.latest.unwrap_or((index, time));
+        if time >= before {
+            self.latest = Some((index, time));
+        }
+        (time.saturating_add(CLOCK_TOLERANCE_SECONDS) < before).then_some(Finding::TimeBackwards {
+            entry: index,
+            time,
+            earlier,
+            before,
+        })
+    }
+
+    fn not_in_force(&self, entry: u64, verdict: &RecordedVerdict) -> Vec<Finding> {
+        let finding = |what, digest| Finding::NotInForce {
+            entry,
+            what,
+            digest,
+        };
+        let policy = verdict.input.policy;
+        let mut findings = Vec::new();
+        if self.policies.get(&verdict.policy) != Some(&policy) {
+            findings.push(finding("policy", policy));
+        }
+        let in_force = |digest: &Digest| self.references.values().any(|known| known == digest);
+        let unknown = verdict
+            .input
+            .references
+            .iter()
+            .filter(|digest| !in_force(digest));
+        findings.extend(unknown.map(|digest| finding("reference value", *digest)));
+        findings
+    }
+
+    fn register(&mut self, entry: u64, registration: &Registration) -> Option<Finding> {
+        let name = registration.name.clone();
+        match &registration.what {
+            Registered::Policy { digest } => {
+                self.policies.insert(name, *digest);
+                None
+            }
+            Registered::Reference { digest } => {
+                self.references.insert(name, *digest);
+                None
+            }
+            Registered::Secret {
+                secret_version,
+                policy,
+                references,
+            } => {
+                let versions = self.secrets.entry(name.clone()).or_default();
+                let last = u64::try_from(versions.len()).unwrap_or(u64::MAX);
+                versions.push(Terms {
+                    policy: policy.clone(),
+                    references: references.clone(),
+                });
+                let found = *secret_version;
+                (found != last.saturating_add(1)).then_some(Finding::SecretVersion {
+                    entry,
+                    resource: name,
+                    found,
+                    last,
+                })
+            }
+        }
+    }
+
+    fn right_to(&self, release: &RecordedRelease) -> Result<(), String> {
+        let index = release.verdict_index;
+        let verdict = self
+            .verdicts
+            .get(&index)
+            .ok_or_else(|| format!("entry {index} is no verdict before it"))?;
+        require(verdict.outcome == Outcome::Accepted, || {
+            format!("entry {index} is a refusal")
+        })?;
+        for (what, same) in [
+            ("recipient", verdict.recipient == release.recipient),
+            ("session", verdict.session == release.session),
+            ("tee", verdict.tee == release.tee),
+            ("simulated flag", verdict.simulated == release.simulated),
+        ] {
+            require(same, || {
+                format!("the verdict of entry {index} has another {what}")
+            })?;
+        }
+        self.check_terms(release, verdict)
+    }
+
+    fn check_terms(
+        &self,
+        release: &RecordedRelease,
+        verdict: &RecordedVerdict,
+    ) -> Result<(), String> {
+        let version = release.secret_version;
+        let terms = version
+            .checked_sub(1)
+            .and_then(|place| usize::try_from(place).ok())
+            .and_then(|place| self.secrets.get(&release.resource)?.get(place))
+            .ok_or_else(|| format!("its version {version} was not registered before"))?;
+        require(terms.policy == verdict.policy, || {
+            format!(
+                "it is for verdicts under policy `{}`, not `{}`",
+                terms.policy, verdict.policy
+            )
+        })?;
+        let matched = verdict.reference.as_ref();
+        require(
+            matched.is_some_and(|name| terms.references.contains(name)),
+            || "it is not for the reference value that the verdict matched".to_owned(),
+        )
+    }
+}
+
+fn require(holds: bool, why: impl FnOnce() -> String) -> Result<(), String> {
+    if holds { Ok(()) } else { Err(why()) }
+}

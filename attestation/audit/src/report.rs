@@ -1,0 +1,265 @@
+//! What an audit found, as data: the program turns it into text or JSON.
+
+use attestation_ledger::{Digest, Entry, Outcome, RecordedRelease, RecordedVerdict};
+use attestation_verify::ruleset_version;
+use serde::Serialize;
+
+use crate::blobs::Blobs;
+use crate::log::Log;
+use crate::{Anchors, Files, Finding, FindingCode, rfc3339};
+
+/// The result of an audit.
+#[derive(Clone, Debug, Serialize)]
+pub struct AuditReport {
+    /// Whether everything in the bundle holds.
+    pub verdict: Conclusion,
+    /// Whether a verdict or release is about a simulated TEE, which protects nothing.
+    pub simulated: bool,
+    /// How many entries the log has.
+    pub entries: u64,
+    /// The log, unless the pinned key did not sign it.
+    pub log: Option<LogLine>,
+    /// The key that was pinned, as a vkey.
+    pub log_key: String,
+    /// SHA-256 of the simulated root that was given, DER.
+    pub simulated_root: Option<Digest>,
+    /// The rules that verdicts were replayed by.
+    pub ruleset: &'static str,
+    /// How much of each there is.
+    pub counts: Counts,
+    /// Every verdict, in the log's order.
+    pub verdicts: Vec<VerdictLine>,
+    /// Every release, in the log's order.
+    pub releases: Vec<ReleaseLine>,
+    /// All that is wrong; empty if the auditor agrees.
+    pub findings: Vec<FindingLine>,
+}
+
+/// The last word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Conclusion {
+    /// Nothing is wrong.
+    Agrees,
+    /// Something is.
+    Disagrees,
+}
+
+/// The log that was checked.
+#[derive(Clone, Debug, Serialize)]
+pub struct LogLine {
+    /// Its name.
+    pub origin: String,
+    /// The signed root, base64.
+    pub root: String,
+}
+
+/// How much was checked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Counts {
+    /// Files of the bundle.
+    pub files: usize,
+    /// Of them: tiles of hashes and entries.
+    pub tiles: usize,
+    /// Of them: blobs that entries name.
+    pub blobs: usize,
+    /// Verdicts that accept.
+    pub accepted: u64,
+    /// Verdicts that refuse.
+    pub refused: u64,
+    /// Verdicts whose replay says the same.
+    pub replayed: u64,
+    /// Releases of secrets.
+    pub releases: u64,
+    /// Registrations.
+    pub registrations: u64,
+}
+
+/// One verdict.
+#[derive(Clone, Debug, Serialize)]
+pub struct VerdictLine {
+    /// Index of its entry.
+    pub entry: u64,
+    /// When, in UTC as RFC 3339 writes it.
+    pub time: String,
+    /// The protocol session.
+    pub session: String,
+    /// The TEE that the evidence was appraised as.
+    pub tee: String,
+    /// Whether that protects nothing.
+    pub simulated: bool,
+    /// Accepted or refused, as recorded.
+    pub outcome: Outcome,
+    /// Why, as recorded.
+    pub reason: String,
+    /// The policy's name.
+    pub policy: String,
+    /// The reported launch digest.
+    pub launch_digest: Option<String>,
+    /// Whether its evidence, appraised again, gives the same verdict.
+    pub replay_agrees: bool,
+}
+
+/// One release.
+#[derive(Clone, Debug, Serialize)]
+pub struct ReleaseLine {
+    /// Index of its entry.
+    pub entry: u64,
+    /// When, in UTC as RFC 3339 writes it.
+    pub time: String,
+    /// The secret's name.
+    pub resource: String,
+    /// Its version.
+    pub secret_version: u64,
+    /// Index of the verdict that allowed it.
+    pub verdict_index: u64,
+    /// Thumbprint of the key that it was wrapped to.
+    pub recipient: String,
+    /// The TEE that holds the key.
+    pub tee: String,
+    /// Whether that protects nothing.
+    pub simulated: bool,
+}
+
+/// One finding, for programs and for people.
+#[derive(Clone, Debug, Serialize)]
+pub struct FindingLine {
+    /// Its kind.
+    pub code: FindingCode,
+    /// The entry that it is about, if it is about one.
+    pub entry: Option<u64>,
+    /// What is wrong.
+    pub text: String,
+}
+
+impl AuditReport {
+    /// Whether everything in the bundle holds.
+    pub fn agrees(&self) -> bool {
+        self.verdict == Conclusion::Agrees
+    }
+}
+
+/// A report while the audit goes on.
+pub(crate) struct ReportBuilder {
+    report: AuditReport,
+}
+
+impl ReportBuilder {
+    pub fn new(anchors: &Anchors) -> Self {
+        let report = AuditReport {
+            // Replaced at the end; an audit that is left early has not agreed.
+            verdict: Conclusion::Disagrees,
+            simulated: false,
+            entries: 0,
+            log: None,
+            log_key: anchors.log_key.to_string(),
+            simulated_root: anchors.simulated_root.map(Digest::of),
+            ruleset: ruleset_version(),
+            counts: Counts::default(),
+            verdicts: Vec::new(),
+            releases: Vec::new(),
+            findings: Vec::new(),
+        };
+        Self { report }
+    }
+
+    /// Takes what is known of the log and of its files, and hands on its entries.
+    pub fn take_log(&mut self, log: &mut Log) -> Vec<(u64, Entry)> {
+        self.report.entries = log.head.size;
+        self.report.log = Some(LogLine {
+            origin: log.origin.to_owned(),
+            root: log.head.root.to_string(),
+        });
+        self.take_findings(std::mem::take(&mut log.findings));
+        let (entries, unreadable) = log.entries();
+        self.take_findings(unreadable);
+        entries
+    }
+
+    /// Counts the files, and finds those that nothing names.
+    pub fn take_files(&mut self, files: &Files, log: &Log, blobs: &mut Blobs) {
+        self.report.counts.files = files.len();
+        // All but the checkpoint.
+        self.report.counts.tiles = log.paths.len().saturating_sub(1);
+        self.report.counts.blobs = blobs.paths.len();
+        self.take_findings(std::mem::take(&mut blobs.findings));
+        let named = |path: &String| log.paths.contains(path) || blobs.paths.contains(path);
+        let unknown = files.keys().filter(|path| !named(path)).cloned();
+        self.take_findings(unknown.map(|file| Finding::UnknownFile { file }));
+    }
+
+    pub fn take_verdict(&mut self, entry: u64, verdict: &RecordedVerdict, replay_agrees: bool) {
+        let counts = &mut self.report.counts;
+        match verdict.outcome {
+            Outcome::Accepted => counts.accepted += 1,
+            Outcome::Refused => counts.refused += 1,
+        }
+        counts.replayed += u64::from(replay_agrees);
+        self.report.simulated |= verdict.simulated;
+        self.report.verdicts.push(VerdictLine {
+            entry,
+            time: rfc3339(verdict.time),
+            session: verdict.session.clone(),
+            tee: verdict.tee.clone(),
+            simulated: verdict.simulated,
+            outcome: verdict.outcome,
+            reason: reason(verdict),
+            policy: verdict.policy.clone(),
+            launch_digest: verdict.launch_digest.clone(),
+            replay_agrees,
+        });
+    }
+
+    pub fn take_release(&mut self, entry: u64, release: &RecordedRelease) {
+        self.report.counts.releases += 1;
+        self.report.simulated |= release.simulated;
+        self.report.releases.push(ReleaseLine {
+            entry,
+            time: rfc3339(release.time),
+            resource: release.resource.clone(),
+            secret_version: release.secret_version,
+            verdict_index: release.verdict_index,
+            recipient: release.recipient.clone(),
+            tee: release.tee.clone(),
+            simulated: release.simulated,
+        });
+    }
+
+    pub fn take_registration(&mut self) {
+        self.report.counts.registrations += 1;
+    }
+
+    pub fn take_findings(&mut self, findings: impl IntoIterator<Item = Finding>) {
+        self.report
+            .findings
+            .extend(findings.into_iter().map(|finding| FindingLine {
+                code: finding.code(),
+                entry: finding.entry(),
+                text: finding.to_string(),
+            }));
+    }
+
+    pub fn finish(mut self) -> AuditReport {
+        self.report.verdict = match self.report.findings.as_slice() {
+            [] => Conclusion::Agrees,
+            _ => Conclusion::Disagrees,
+        };
+        self.report
+    }
+}
+
+fn reason(verdict: &RecordedVerdict) -> String {
+    if verdict.outcome == Outcome::Accepted {
+        let reference = verdict.reference.as_deref().unwrap_or("none");
+        return format!(
+            "all {} checks passed; reference `{reference}`",
+            verdict.checks.len()
+        );
+    }
+    let reasons: Vec<&str> = verdict
+        .rejections
+        .iter()
+        .map(|one| one.reason.as_str())
+        .collect();
+    reasons.join("; ")
+}
