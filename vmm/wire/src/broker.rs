@@ -8,8 +8,10 @@ use crate::Message;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub enum BrokerRequest {
-    /// A connection for a vsock port. Answered in order.
+    /// A connection for a vsock port. Answers come when they can, in any order.
     Connect {
+        /// Names this request in its answer.
+        ticket: u32,
         /// The port that the guest connects to.
         port: u32,
     },
@@ -21,13 +23,13 @@ pub enum BrokerRequest {
 pub enum BrokerReply {
     /// Descriptor: the connected stream socket, non-blocking.
     Connected {
-        /// The port that was asked for.
-        port: u32,
+        /// The request's.
+        ticket: u32,
     },
     /// No such port is declared, or its target does not answer.
     Refused {
-        /// The port that was asked for.
-        port: u32,
+        /// The request's.
+        ticket: u32,
     },
 }
 

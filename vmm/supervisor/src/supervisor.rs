@@ -1,0 +1,292 @@
+//! The supervisor's one loop.
+
+use std::collections::BTreeMap;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::Context;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use vmm_channel::{Channel, ReceiveError, SendError};
+use vmm_wire::{ChildId, Spawn, SupervisorReply, SupervisorRequest};
+
+use crate::children::{Managed, Ready};
+use crate::runtime_dir::RuntimeDir;
+
+/// Everything that it looks after. Children end and the runtime directory goes with it.
+pub(crate) struct Supervisor {
+    vmm: Channel<SupervisorReply, SupervisorRequest>,
+    programs: PathBuf,
+    children: BTreeMap<ChildId, Managed>,
+    next_child: u32,
+    runtime_dir: Option<RuntimeDir>,
+}
+
+/// Whose descriptor is ready.
+#[derive(Clone, Copy, Debug)]
+enum Source {
+    Vmm,
+    Control(ChildId),
+    Broker(ChildId),
+    Connection(ChildId, u32),
+    Exit(ChildId),
+}
+
+impl Supervisor {
+    /// One that starts programs from a directory.
+    pub(crate) fn new(
+        vmm: Channel<SupervisorReply, SupervisorRequest>,
+        programs: PathBuf,
+    ) -> Supervisor {
+        Supervisor {
+            vmm,
+            programs,
+            children: BTreeMap::new(),
+            next_child: 0,
+            runtime_dir: None,
+        }
+    }
+
+    /// Serves until the VMM is gone, and leaves nothing behind however that ends.
+    pub(crate) fn run(mut self) -> anyhow::Result<()> {
+        let served = self.serve();
+        let ended = self.end_children();
+        served.and(ended)
+    }
+
+    fn serve(&mut self) -> anyhow::Result<()> {
+        loop {
+            for source in self.wait()? {
+                match self.handle(source) {
+                    Ok(()) => {}
+                    Err(error) if is_vmm_gone(&error) => return Ok(()),
+                    Err(error) => return Err(error),
+                }
+            }
+            self.expire(Instant::now())?;
+        }
+    }
+
+    fn handle(&mut self, source: Source) -> anyhow::Result<()> {
+        match source {
+            Source::Vmm => self.request(),
+            Source::Control(child) => self.confined(child),
+            Source::Broker(child) => {
+                self.with_broker(child, |broker| broker.request(Instant::now()));
+                Ok(())
+            }
+            Source::Connection(child, ticket) => {
+                self.with_broker(child, |broker| broker.settle(ticket));
+                Ok(())
+            }
+            Source::Exit(child) => self.exited(child),
+        }
+    }
+
+    fn request(&mut self) -> anyhow::Result<()> {
+        match self.vmm.receive()?.message {
+            SupervisorRequest::Begin { runtime_dir } => match self.begin(&runtime_dir) {
+                Ok(()) => Ok(self.vmm.send(&SupervisorReply::Ready, &[])?),
+                Err(error) => self.refuse(&error),
+            },
+            SupervisorRequest::Spawn(spawn) => match self.spawn(spawn) {
+                // Answered when the child is confined.
+                Ok(()) => Ok(()),
+                Err(error) => self.refuse(&error),
+            },
+        }
+    }
+
+    fn begin(&mut self, runtime_dir: &Path) -> anyhow::Result<()> {
+        anyhow::ensure!(
+            self.runtime_dir.is_none(),
+            "a runtime directory was already given"
+        );
+        self.runtime_dir = Some(RuntimeDir::adopt(runtime_dir)?);
+        Ok(())
+    }
+
+    fn spawn(&mut self, spawn: Spawn) -> anyhow::Result<()> {
+        let child = Managed::start(spawn, &self.programs, Instant::now())?;
+        let id = ChildId(self.next_child);
+        self.next_child = self.next_child.checked_add(1).context("out of child ids")?;
+        self.children.insert(id, child);
+        Ok(())
+    }
+
+    /// A child says that it is confined, or ended without.
+    fn confined(&mut self, id: ChildId) -> anyhow::Result<()> {
+        let Some(managed) = self.children.get_mut(&id) else {
+            return Ok(());
+        };
+        let (kind, pid) = (managed.kind, managed.child.id());
+        match managed.check() {
+            Ok(Ready {
+                landlock,
+                descriptors,
+            }) => {
+                let reply = SupervisorReply::Spawned {
+                    child: id,
+                    kind,
+                    pid,
+                    landlock,
+                };
+                let borrowed: Vec<_> = descriptors.iter().map(AsFd::as_fd).collect();
+                Ok(self.vmm.send(&reply, &borrowed)?)
+            }
+            Err(error) => self.give_up(id, &error),
+        }
+    }
+
+    /// Ends a child that never got ready, and tells why.
+    fn give_up(&mut self, id: ChildId, error: &anyhow::Error) -> anyhow::Result<()> {
+        let reason = match self.children.remove(&id).map(Managed::end) {
+            Some(Ok(status)) => format!("{error:#} (it {status})"),
+            Some(Err(_)) | None => format!("{error:#}"),
+        };
+        Ok(self.vmm.send(&SupervisorReply::Refused { reason }, &[])?)
+    }
+
+    fn exited(&mut self, id: ChildId) -> anyhow::Result<()> {
+        let Some(managed) = self.children.get(&id) else {
+            return Ok(());
+        };
+        // Its last words, on the control socket, say more than its end.
+        if managed.starting.is_some() {
+            return self.confined(id);
+        }
+        let kind = managed.kind;
+        let Some(status) = self.children.remove(&id).map(Managed::wait).transpose()? else {
+            return Ok(());
+        };
+        let reply = SupervisorReply::Exited {
+            child: id,
+            kind,
+            status,
+        };
+        Ok(self.vmm.send(&reply, &[])?)
+    }
+
+    /// A broker whose device misbehaves or ended is closed; the device learns of it by that.
+    fn with_broker(
+        &mut self,
+        id: ChildId,
+        act: impl FnOnce(&mut crate::broker::Broker) -> anyhow::Result<()>,
+    ) {
+        if let Some(managed) = self.children.get_mut(&id)
+            && let Some(broker) = &mut managed.broker
+            && let Err(error) = act(broker)
+        {
+            if !is_closed(&error) {
+                eprintln!("{} gets no more connections: {error:#}", managed.kind);
+            }
+            managed.broker = None;
+        }
+    }
+
+    fn refuse(&self, error: &anyhow::Error) -> anyhow::Result<()> {
+        let reason = format!("{error:#}");
+        Ok(self.vmm.send(&SupervisorReply::Refused { reason }, &[])?)
+    }
+
+    fn expire(&mut self, now: Instant) -> anyhow::Result<()> {
+        let ids: Vec<_> = self.children.keys().copied().collect();
+        for id in ids {
+            self.with_broker(id, |broker| broker.expire(now));
+            let starting = self.children.get(&id).and_then(|one| one.starting.as_ref());
+            if starting.is_some_and(|starting| starting.deadline <= now) {
+                self.give_up(id, &anyhow::anyhow!("it took too long to confine itself"))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn end_children(&mut self) -> anyhow::Result<()> {
+        let mut result = Ok(());
+        for managed in std::mem::take(&mut self.children).into_values() {
+            let kind = managed.kind;
+            let ended = managed.end().with_context(|| format!("cannot end {kind}"));
+            result = result.and(ended.map(|_| ()));
+        }
+        result
+    }
+
+    /// Waits until something is to be done.
+    fn wait(&self) -> anyhow::Result<Vec<Source>> {
+        let watched = self.watched();
+        let mut descriptors: Vec<_> = watched
+            .iter()
+            .map(|(_, descriptor, flags)| PollFd::from_borrowed_fd(*descriptor, *flags))
+            .collect();
+        let timeout = self.timeout()?;
+        match poll(&mut descriptors, timeout.as_ref()) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => return Err(error).context("cannot wait for descriptors"),
+        }
+        Ok(descriptors
+            .iter()
+            .zip(&watched)
+            .filter(|(descriptor, _)| !descriptor.revents().is_empty())
+            .map(|(_, (source, ..))| *source)
+            .collect())
+    }
+
+    fn watched(&self) -> Vec<(Source, BorrowedFd<'_>, PollFlags)> {
+        // One child at a time: until it is ready the VMM is only watched for its end.
+        let starting = self.children.values().any(|one| one.starting.is_some());
+        let requests = if starting {
+            PollFlags::empty()
+        } else {
+            PollFlags::IN
+        };
+        let mut watched = vec![(Source::Vmm, self.vmm.as_fd(), requests)];
+        for (&id, managed) in &self.children {
+            watched.push((Source::Exit(id), managed.child.pidfd(), PollFlags::IN));
+            if let Some(starting) = &managed.starting {
+                watched.push((Source::Control(id), starting.control.as_fd(), PollFlags::IN));
+            }
+            if let Some(broker) = &managed.broker {
+                watched.push((Source::Broker(id), broker.as_fd(), PollFlags::IN));
+                watched.extend(broker.pending().map(|(ticket, socket)| {
+                    (Source::Connection(id, ticket), socket, PollFlags::OUT)
+                }));
+            }
+        }
+        watched
+    }
+
+    /// Until the next deadline; `None` for ever.
+    fn timeout(&self) -> anyhow::Result<Option<Timespec>> {
+        let deadlines = self.children.values().flat_map(|one| {
+            let starting = one.starting.as_ref().map(|starting| starting.deadline);
+            let broker = one
+                .broker
+                .as_ref()
+                .and_then(crate::broker::Broker::deadline);
+            [starting, broker].into_iter().flatten()
+        });
+        deadlines
+            .min()
+            .map(|deadline| {
+                let left = deadline.saturating_duration_since(Instant::now());
+                Timespec::try_from(left).context("a deadline is too far away")
+            })
+            .transpose()
+    }
+}
+
+/// The VMM's end is the ordinary end of the supervisor's work.
+fn is_vmm_gone(error: &anyhow::Error) -> bool {
+    is_closed(error)
+}
+
+fn is_closed(error: &anyhow::Error) -> bool {
+    matches!(
+        error.downcast_ref::<ReceiveError>(),
+        Some(ReceiveError::Closed { .. })
+    ) || matches!(
+        error.downcast_ref::<SendError>(),
+        Some(SendError::Closed { .. })
+    )
+}
