@@ -12,7 +12,7 @@ use attestation_evidence::{
 };
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose,
-    PKCS_ECDSA_P384_SHA384, date_time_ymd,
+    PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, date_time_ymd,
 };
 use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair};
@@ -159,18 +159,35 @@ impl ChainParams {
     /// A TEE with fresh keys and these certificates.
     #[must_use]
     pub fn into_tee(self) -> SimulatedTee {
-        let (ark_key, ask_key, vcek_key) = (key(), key(), key());
+        let vcek_key = key();
+        let chain = self.certify(&vcek_key);
+        SimulatedTee {
+            vcek: signing_key(&vcek_key),
+            chain,
+        }
+    }
+
+    /// A TEE whose VCEK certificate holds a P-256 key, which no report is signed with.
+    #[must_use]
+    pub fn into_tee_with_p256_vcek(self) -> SimulatedTee {
+        let p256 = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).expect("ring makes P-256 keys");
+        let chain = self.certify(&p256);
+        SimulatedTee {
+            vcek: signing_key(&key()),
+            chain,
+        }
+    }
+
+    fn certify(self, vcek_key: &KeyPair) -> CertChain {
+        let (ark_key, ask_key) = (key(), key());
         let ark = self.ark.self_signed(&ark_key);
         let ark_issuer = Issuer::new(self.ark_as_issuer, ark_key);
         let ask = self.ask.signed_by(&ask_key, &ark_issuer);
         let ask_issuer = Issuer::new(self.ask_as_issuer, ask_key);
-        let vcek = self.vcek.signed_by(&vcek_key, &ask_issuer);
+        let vcek = self.vcek.signed_by(vcek_key, &ask_issuer);
         let [vcek, ask, ark] =
             [vcek, ask, ark].map(|made| made.expect("the parameters are complete").der().to_vec());
-        SimulatedTee {
-            vcek: signing_key(&vcek_key),
-            chain: CertChain { vcek, ask, ark },
-        }
+        CertChain { vcek, ask, ark }
     }
 }
 
