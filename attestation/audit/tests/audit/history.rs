@@ -1,0 +1,200 @@
+//! What the order of entries must show: time, nonces, registrations, releases.
+
+use attestation_audit::{CLOCK_TOLERANCE_SECONDS, FindingCode};
+use attestation_ledger::RecordedRelease;
+use attestation_verify::test_support::{policy, reference};
+
+use crate::world::{LAUNCH_DIGEST, World, replayed};
+
+/// What the auditor finds in a release that is falsified after an honest verdict.
+fn found(falsify: impl FnOnce(&mut RecordedRelease)) -> Vec<FindingCode> {
+    let mut world = World::ready();
+    let input = world.input(1);
+    let verdict = world.attest("s", &input);
+    world.release_falsely("s", verdict, falsify);
+    world.findings()
+}
+
+#[test]
+fn release_after_its_verdict_is_agreed_with() {
+    assert_eq!(found(|_| ()), []);
+}
+
+#[test]
+fn release_without_a_verdict_is_found() {
+    let mut world = World::ready();
+    world.release("s", 0);
+    assert_eq!(world.findings(), [FindingCode::ReleaseUnfounded]);
+    assert_eq!(
+        found(|release| release.verdict_index = 99),
+        [FindingCode::ReleaseUnfounded]
+    );
+}
+
+#[test]
+fn release_before_its_verdict_is_found() {
+    let mut world = World::ready();
+    let input = world.input(1);
+    let recipient = input.runtime_data.tee_pubkey.thumbprint();
+    world.release_falsely("s", 4, |release| release.recipient = recipient);
+    assert_eq!(world.attest("s", &input), 4);
+    assert_eq!(world.findings(), [FindingCode::ReleaseUnfounded]);
+}
+
+#[test]
+fn release_after_a_refusal_is_found() {
+    let mut world = World::ready();
+    let input = world.launch([9; 48], 1);
+    let verdict = world.attest("s", &input);
+    world.release("s", verdict);
+    let report = world.audit();
+    assert_eq!(report.findings.len(), 1);
+    assert!(report.findings[0].text.contains("entry 3 is a refusal"));
+}
+
+#[test]
+fn release_to_another_recipient_session_or_tee_is_found() {
+    let unfounded = [FindingCode::ReleaseUnfounded];
+    assert_eq!(
+        found(|release| release.recipient = "another".to_owned()),
+        unfounded
+    );
+    assert_eq!(
+        found(|release| release.session = "another".to_owned()),
+        unfounded
+    );
+    assert_eq!(found(|release| release.tee = "snp".to_owned()), unfounded);
+    assert_eq!(found(|release| release.simulated = false), unfounded);
+}
+
+#[test]
+fn release_of_a_secret_or_version_that_was_not_registered_is_found() {
+    let unfounded = [FindingCode::ReleaseUnfounded];
+    assert_eq!(
+        found(|release| release.resource = "default/disk/other".to_owned()),
+        unfounded
+    );
+    assert_eq!(found(|release| release.secret_version = 0), unfounded);
+    assert_eq!(found(|release| release.secret_version = 2), unfounded);
+    assert_eq!(
+        found(|release| release.secret_version = u64::MAX >> 11),
+        unfounded
+    );
+}
+
+#[test]
+fn release_of_a_secret_that_is_for_another_policy_or_launch_is_found() {
+    for (policy_name, references) in [
+        ("strict", vec!["demo"]),
+        ("demo", vec!["other"]),
+        ("demo", vec![]),
+    ] {
+        let mut world = World::ready();
+        world.register_secret(2, policy_name, &references);
+        let input = world.input(1);
+        let verdict = world.attest("s", &input);
+        world.release_falsely("s", verdict, |release| release.secret_version = 2);
+        assert_eq!(world.findings(), [FindingCode::ReleaseUnfounded]);
+    }
+}
+
+#[test]
+fn two_releases_by_one_verdict_are_agreed_with() {
+    let mut world = World::ready();
+    world.register_secret(2, "demo", &["other", "demo"]);
+    let input = world.input(1);
+    let verdict = world.attest("s", &input);
+    world.release("s", verdict);
+    world.release_falsely("s", verdict, |release| release.secret_version = 2);
+    assert_eq!(world.findings(), []);
+}
+
+#[test]
+fn nonce_that_is_accepted_twice_is_found() {
+    let mut world = World::ready();
+    let input = world.input(1);
+    world.attest("s", &input);
+    // The service forgot that it had burned the nonce, so the evidence replays to an acceptance.
+    world.attest("s", &input);
+    let report = world.audit();
+    assert_eq!(report.findings.len(), 1);
+    assert_eq!(report.findings[0].code, FindingCode::NonceReused);
+    assert_eq!(report.findings[0].entry, Some(4));
+}
+
+#[test]
+fn nonce_that_a_refused_attempt_used_is_not_fresh_again() {
+    let mut world = World::ready();
+    let refused = world.launch([9; 48], 1);
+    world.attest("s", &refused);
+    let input = world.input(1);
+    world.attest("s", &input);
+    assert_eq!(world.findings(), [FindingCode::NonceReused]);
+}
+
+#[test]
+fn nonce_that_is_known_to_be_used_is_a_refusal_and_agreed_with() {
+    let mut world = World::ready();
+    let input = world.input(1);
+    world.attest("s", &input);
+    let again = replayed(input);
+    world.attest("s", &again);
+    assert_eq!(world.findings(), []);
+}
+
+#[test]
+fn time_that_runs_backwards_beyond_the_tolerance_is_found() {
+    let mut world = World::ready();
+    let latest = world.now - 1;
+    world.now = latest - CLOCK_TOLERANCE_SECONDS;
+    world.register_secret(2, "demo", &["demo"]);
+    assert_eq!(world.findings(), []);
+    // Small steps must not add up: what counts is the latest time, not the last one.
+    world.now = latest - CLOCK_TOLERANCE_SECONDS - 1;
+    world.register_secret(3, "demo", &["demo"]);
+    assert_eq!(world.findings(), [FindingCode::TimeBackwards]);
+}
+
+#[test]
+fn policy_that_was_never_registered_is_found() {
+    let mut world = World::ready();
+    let mut input = world.input(1);
+    input.policy.allow_debug = true;
+    world.attest("s", &input);
+    assert_eq!(world.findings(), [FindingCode::NotInForce]);
+}
+
+#[test]
+fn policy_that_was_replaced_is_not_in_force_any_more() {
+    let mut world = World::ready();
+    let lax = world.input(1);
+    let mut strict = policy();
+    strict.allow_smt = false;
+    world.register_policy(&strict);
+    world.attest("s", &lax);
+    assert_eq!(world.findings(), [FindingCode::NotInForce]);
+}
+
+#[test]
+fn reference_value_that_was_not_registered_or_was_replaced_is_found() {
+    let mut world = World::ready();
+    let mut input = world.input(1);
+    input.references.push(reference([5; 48]));
+    world.attest("s", &input);
+    assert_eq!(world.findings(), [FindingCode::NotInForce]);
+
+    let mut world = World::ready();
+    world.register_reference(&reference([5; 48]));
+    let input = world.launch(LAUNCH_DIGEST, 1);
+    world.attest("s", &input);
+    assert_eq!(world.findings(), [FindingCode::NotInForce]);
+}
+
+#[test]
+fn secret_whose_versions_are_not_counted_one_by_one_is_found() {
+    for version in [0, 1, 3] {
+        let mut world = World::ready();
+        world.register_secret(version, "demo", &["demo"]);
+        assert_eq!(world.findings(), [FindingCode::SecretVersion], "{version}");
+    }
+}

@@ -1,0 +1,213 @@
+//! A false verdict, freshly logged and validly signed, is found by appraising its evidence again.
+
+use attestation_audit::{Anchors, AuditReport, FindingCode, audit};
+use attestation_ledger::{Digest, Outcome, RecordedVerdict};
+use attestation_verify::test_support::{SimulatedTee, reference};
+use attestation_verify::{AppraisalInput, SimulatedTrust};
+
+use crate::world::{LAUNCH_DIGEST, World, codes};
+
+/// Records a verdict over `input`, falsified, and says what the auditor finds.
+fn found(
+    input: impl FnOnce(&World) -> AppraisalInput,
+    falsify: impl FnOnce(&mut RecordedVerdict),
+) -> AuditReport {
+    let mut world = World::ready();
+    let input = input(&world);
+    world.attest_falsely("s", &input, falsify);
+    world.audit()
+}
+
+fn good(world: &World) -> AppraisalInput {
+    world.input(1)
+}
+
+fn bad(world: &World) -> AppraisalInput {
+    world.launch([9; 48], 1)
+}
+
+#[test]
+fn acceptance_of_evidence_that_replays_to_a_refusal_is_found() {
+    let honest = found(good, |_| ()).verdicts;
+    assert_eq!(honest[0].outcome, Outcome::Accepted);
+    let mut template = None;
+    found(good, |record| template = Some(record.clone()));
+    let template = template.expect("recorded");
+    let report = found(bad, |record| {
+        let input = record.input.clone();
+        let recipient = record.recipient.clone();
+        // All that an acceptance looks like, over the evidence of another launch.
+        *record = RecordedVerdict {
+            input,
+            recipient,
+            ..template
+        };
+    });
+    assert_eq!(codes(&report), [FindingCode::VerdictDiffers]);
+    assert!(!report.verdicts[0].replay_agrees);
+    assert!(
+        report.findings[0].text.contains("`refused`"),
+        "{}",
+        report.findings[0].text
+    );
+}
+
+#[test]
+fn acceptance_by_the_outcome_alone_is_found() {
+    let report = found(bad, |record| record.outcome = Outcome::Accepted);
+    assert_eq!(codes(&report), [FindingCode::VerdictDiffers]);
+    assert!(report.findings[0].text.ends_with("differ in: outcome"));
+}
+
+#[test]
+fn refusal_of_evidence_that_replays_to_an_acceptance_is_found() {
+    let report = found(good, |record| record.outcome = Outcome::Refused);
+    assert_eq!(codes(&report), [FindingCode::VerdictDiffers]);
+}
+
+#[test]
+fn every_member_of_a_verdict_is_compared() {
+    type Falsify = fn(&mut RecordedVerdict);
+    let members: [(&str, Falsify); 9] = [
+        ("simulated", |record| record.simulated = false),
+        ("recipient", |record| {
+            record.recipient = "another".to_owned()
+        }),
+        ("reference", |record| record.reference = None),
+        ("launch_digest", |record| {
+            record.launch_digest = Some("00".repeat(48))
+        }),
+        ("rejections", |record| record.rejections.clear()),
+        ("checks", |record| drop(record.checks.pop())),
+        ("check nonce", |record| {
+            record.checks[1].result = "not_checked".to_owned()
+        }),
+        ("check binding", |record| record.checks[4].reason.push('!')),
+        ("check tee_allowed", |record| {
+            record.checks[0].name = "tee".to_owned()
+        }),
+    ];
+    for (member, falsify) in members {
+        let input = if member == "rejections" { bad } else { good };
+        let report = found(input, falsify);
+        assert_eq!(codes(&report), [FindingCode::VerdictDiffers], "{member}");
+        let text = &report.findings[0].text;
+        assert!(text.ends_with(&format!("differ in: {member}")), "{text}");
+    }
+}
+
+#[test]
+fn verdict_dated_when_the_evidence_was_not_good_is_found() {
+    // The nonce and the reference value are good at the one time and not at the other.
+    let report = found(good, |record| record.time += 7200);
+    assert!(codes(&report).contains(&FindingCode::VerdictDiffers));
+}
+
+#[test]
+fn verdict_is_replayed_as_of_its_time_not_of_today() {
+    let mut world = World::ready();
+    let mut input = world.input(1);
+    // A reference value that is good for this very second and never again.
+    input.references = vec![reference(LAUNCH_DIGEST)];
+    input.references[0].not_before = input.now;
+    input.references[0].not_after = input.now;
+    world.register_reference(&input.references[0]);
+    world.attest("s", &input);
+    let report = world.audit();
+    assert_eq!(codes(&report), []);
+    assert_eq!(report.verdicts[0].outcome, Outcome::Accepted);
+}
+
+#[test]
+fn verdict_of_a_verifier_that_refuses_simulated_evidence_replays_without_a_root() {
+    let mut world = World::ready();
+    let mut input = world.input(1);
+    input.simulated = SimulatedTrust::Refused;
+    world.attest("s", &input);
+    let log_key = &world.key.verifying_key();
+    let report = audit(
+        &world.bundle(),
+        &Anchors {
+            log_key,
+            simulated_root: None,
+        },
+    );
+    let report = report.expect("whole");
+    assert_eq!(codes(&report), []);
+    assert_eq!(report.verdicts[0].outcome, Outcome::Refused);
+}
+
+#[test]
+fn verdict_under_another_root_than_the_auditors_is_found() {
+    let world = World::busy();
+    let log_key = &world.key.verifying_key();
+    let other = SimulatedTee::generate();
+    let judged = |simulated_root| {
+        codes(
+            &audit(
+                &world.bundle(),
+                &Anchors {
+                    log_key,
+                    simulated_root,
+                },
+            )
+            .expect("whole"),
+        )
+    };
+    assert_eq!(judged(Some(world.tee.ark())), []);
+    assert_eq!(judged(Some(other.ark())), [FindingCode::OtherRoot; 3]);
+    assert_eq!(judged(None), [FindingCode::RootNotGiven; 3]);
+}
+
+#[test]
+fn verdict_that_lies_about_the_verifiers_root_is_found() {
+    // The service accepted an impostor's evidence under the impostor's root, and claims the real one.
+    let mut world = World::ready();
+    let honest_root = Digest::of(world.tee.ark());
+    let real = std::mem::replace(&mut world.tee, SimulatedTee::generate());
+    let input = world.input(1);
+    world.attest_falsely("s", &input, |record| {
+        record.input.simulated_root = Some(honest_root)
+    });
+    world.tee = real;
+    let report = world.audit();
+    assert_eq!(codes(&report), [FindingCode::VerdictDiffers]);
+    assert!(report.findings[0].text.contains("certificate_chain"));
+}
+
+#[test]
+fn verdict_of_other_rules_is_not_replayed_by_these() {
+    let report = found(good, |record| {
+        record.ruleset = "cloister-appraisal/0".to_owned()
+    });
+    assert_eq!(codes(&report), [FindingCode::OtherRuleset]);
+    assert!(!report.verdicts[0].replay_agrees);
+}
+
+#[test]
+fn verdict_over_blobs_of_another_role_is_found() {
+    type Falsify = fn(&mut RecordedVerdict);
+    let swaps: [Falsify; 4] = [
+        |record| record.input.exchange = record.input.evidence,
+        |record| record.input.policy = record.input.exchange,
+        |record| record.input.references = vec![record.input.exchange],
+        |record| record.tee = "sgx".to_owned(),
+    ];
+    for falsify in swaps {
+        let report = found(good, falsify);
+        assert!(codes(&report).contains(&FindingCode::BlobUnreadable));
+    }
+}
+
+#[test]
+fn evidence_that_is_not_text_is_found() {
+    let mut world = World::ready();
+    let input = world.input(1);
+    let garbage = vec![0xff, 0xfe];
+    let digest = Digest::of(&garbage);
+    let old = Digest::of(input.primary_evidence.as_bytes());
+    world.attest_falsely("s", &input, |record| record.input.evidence = digest);
+    world.blobs.retain(|blob| Digest::of(blob) != old);
+    world.blobs.push(garbage);
+    assert_eq!(world.findings(), [FindingCode::BlobUnreadable]);
+}
