@@ -1,2 +1,46 @@
 //! The attestation and key-release service: HTTP, store, sessions and the log's sequencer.
+//!
+//! Its promises, each with a test in `tests/`:
+//!
+//! 1. Nothing leaves before the log entry that says so is on the disk under a signed checkpoint.
+//! 2. A nonce is good for one attempt, also over a crash and a restart.
+//! 3. If the log cannot be written, nothing is released any more until a restart has verified it.
+//! 4. A store whose log does not fit its signed checkpoint is not served.
+//! 5. No client chooses the policy; a secret goes only to the launches that it is bound to.
+//! 6. Logs carry neither secrets nor evidence nor anything that opens a session.
+//!
+//! What decides is elsewhere: `attestation-verify` judges, `attestation-release` wraps,
+//! `attestation-ledger` proves. This crate does their input and output.
 
+#![forbid(unsafe_code)]
+
+mod client;
+mod clock;
+mod data_dir;
+mod entropy;
+mod export;
+mod fault;
+mod http;
+mod init;
+mod journal;
+mod keys;
+mod problem;
+mod root;
+mod server;
+mod service;
+mod session_id;
+mod store;
+mod token;
+
+pub use client::{Answer, Client, ClientError, Request};
+pub use clock::Clock;
+pub use data_dir::{DataDirError, names};
+pub use export::{ExportError, Exported, export};
+pub use fault::{Fault, FaultSyntax};
+pub use http::router;
+pub use init::{InitError, NewVerifier, init};
+pub use journal::Journal;
+pub use problem::Problem;
+pub use root::{RootError, simulated_trust};
+pub use server::{ServeError, Server};
+pub use service::{Attested, Registered, Service, Settings, StartError};

@@ -1,3 +1,55 @@
 //! Command line of the attestation and key-release service.
 
-fn main() {}
+mod export;
+mod init;
+mod output;
+mod put;
+mod serve;
+mod verify;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 judged and refused.";
+
+/// The attestation and key-release service: appraises evidence, logs every verdict, and releases
+/// secrets only to guests that it accepted.
+#[derive(Parser)]
+#[command(version, after_help = EXIT_CODES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Make a new verifier: its keys, an empty signed log, the pins that guests carry.
+    Init(init::Args),
+    /// Serve guests and administrators over TLS until SIGTERM or SIGINT.
+    Serve(serve::Args),
+    /// Register a policy, a reference value or a secret with a running verifier.
+    Put(put::Args),
+    /// Write the evidence bundle for an auditor; works beside a running verifier.
+    Export(export::Args),
+    /// Appraise evidence offline, without a service, a log or a release.
+    Verify(verify::Args),
+}
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Init(args) => init::run(&args),
+        Command::Serve(args) => serve::run(args),
+        Command::Put(args) => put::run(&args),
+        Command::Export(args) => export::run(&args),
+        Command::Verify(args) => verify::run(&args),
+    };
+    done.unwrap_or_else(|error| {
+        eprintln!("error: {error}");
+        for cause in error.chain().skip(1) {
+            eprintln!("  because: {cause}");
+        }
+        ExitCode::FAILURE
+    })
+}

@@ -1,0 +1,437 @@
+//! The one directory that holds all a verifier is: its keys, its store, its lock.
+//!
+//! | file | what | mode |
+//! |---|---|---|
+//! | `tls.key.pem`, `tls.crt.pem` | the TLS identity; guests pin the key, the certificate only carries it | 0600 |
+//! | `log.key` | signs the log's checkpoints (C2SP signed note key) | 0600 |
+//! | `token.key.pem` | signs attestation tokens | 0600 |
+//! | `seal.key` | encrypts secrets at rest, AES-256-GCM | 0600 |
+//! | `admin.token` | bearer token of the admin API | 0600 |
+//! | `verifier-pins.json` | what a guest image carries to know this verifier; public | 0644 |
+//! | `store.sqlite` | log, nonces, policies, reference values, sealed secrets | 0600 |
+//! | `lock` | held while a server runs | 0600 |
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{self, Read, Seek, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::FlockOperation;
+use zeroize::Zeroizing;
+
+/// Names of the files; [`DataDir::file`] makes paths of them.
+pub mod names {
+    /// TLS private key, PKCS #8 PEM.
+    pub const TLS_KEY: &str = "tls.key.pem";
+    /// TLS certificate, self-signed, PEM.
+    pub const TLS_CERTIFICATE: &str = "tls.crt.pem";
+    /// Signing key of the log, C2SP signed note format.
+    pub const LOG_KEY: &str = "log.key";
+    /// Signing key of attestation tokens, PKCS #8 PEM.
+    pub const TOKEN_KEY: &str = "token.key.pem";
+    /// Key that encrypts secrets at rest, 64 hex digits.
+    pub const SEAL_KEY: &str = "seal.key";
+    /// Bearer token of the admin API.
+    pub const ADMIN_TOKEN: &str = "admin.token";
+    /// Public: what a guest image carries to recognise this verifier.
+    pub const PINS: &str = "verifier-pins.json";
+    /// The SQLite database.
+    pub const STORE: &str = "store.sqlite";
+    /// The lock file.
+    pub const LOCK: &str = "lock";
+}
+
+const OTHERS: u32 = 0o077;
+
+/// A directory made by `cloister-verifier init`.
+#[derive(Clone, Debug)]
+pub struct DataDir {
+    path: PathBuf,
+}
+
+/// Why a data directory or a file in it cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum DataDirError {
+    /// There is no such directory, or it holds no verifier.
+    #[error(
+        "{path} holds no verifier: make one with `cloister-verifier init --data-dir {path}`, or \
+         correct --data-dir"
+    )]
+    NotAVerifier {
+        /// The directory as given.
+        path: PathBuf,
+    },
+    /// One file is gone; the others are there.
+    #[error(
+        "{path} is missing: restore it from a backup (a new one would not be the verifier that \
+         guests pin)"
+    )]
+    Missing {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A private file can be read or written by others.
+    #[error("{path} is open to other users (mode {mode:04o}): run `chmod {remedy} {path}`")]
+    Exposed {
+        /// The file or directory.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+        /// The mode that it must have.
+        remedy: &'static str,
+    },
+    /// Another server holds the lock.
+    #[error(
+        "{path} is in use by another cloister-verifier (process {holder}): stop that one first"
+    )]
+    InUse {
+        /// The directory.
+        path: PathBuf,
+        /// What the lock file says of its holder.
+        holder: String,
+    },
+    /// `init` was pointed at something that exists.
+    #[error(
+        "{path} already exists and is not empty: choose another --data-dir; nothing was changed"
+    )]
+    Exists {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// A file holds something else than it should.
+    #[error("{path} is not a {what}: restore it from a backup")]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// What was expected in it.
+        what: &'static str,
+    },
+    /// The operating system refused.
+    #[error("cannot {action} {path}")]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+}
+
+impl DataDir {
+    /// Opens an existing data directory and checks that nobody else can read it.
+    pub fn open(path: &Path) -> Result<Self, DataDirError> {
+        let dir = Self {
+            path: path.to_owned(),
+        };
+        if !dir.file(names::LOG_KEY).exists() && !dir.file(names::STORE).exists() {
+            return Err(DataDirError::NotAVerifier { path: dir.path });
+        }
+        refuse_exposed(path, "0700")?;
+        Ok(dir)
+    }
+
+    /// Makes a new data directory whole or not at all: `fill` writes into a directory beside it,
+    /// which is then renamed.
+    pub fn create<E: From<DataDirError>>(
+        path: &Path,
+        fill: impl FnOnce(&Self) -> Result<(), E>,
+    ) -> Result<Self, E> {
+        refuse_existing(path)?;
+        let draft = Self {
+            path: draft_path(path),
+        };
+        make_private_dir(&draft.path)?;
+        let filled = fill(&draft).and_then(|()| Ok(rename(&draft.path, path)?));
+        if filled.is_err() {
+            // Best effort: the first error is the one to report.
+            let _ = std::fs::remove_dir_all(&draft.path);
+        }
+        filled.map(|()| Self {
+            path: path.to_owned(),
+        })
+    }
+
+    /// The path of one of [`names`].
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// Takes the lock that keeps a second server out; it is free again when the value drops, also
+    /// by `kill -9`.
+    pub fn lock(&self) -> Result<Lock, DataDirError> {
+        let path = self.file(names::LOCK);
+        let io = |source| DataDirError::Io {
+            action: "lock",
+            path: path.clone(),
+            source,
+        };
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&path)
+            .map_err(io)?;
+        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {}
+            Err(rustix::io::Errno::WOULDBLOCK) => {
+                let mut holder = String::new();
+                // Only for the message: an unreadable holder is still a holder.
+                let _ = file.read_to_string(&mut holder);
+                let (path, holder) = (self.path.clone(), holder.trim().to_owned());
+                return Err(DataDirError::InUse { path, holder });
+            }
+            Err(errno) => return Err(io(errno.into())),
+        }
+        file.set_len(0).and_then(|()| file.rewind()).map_err(io)?;
+        writeln!(file, "{}", std::process::id()).map_err(io)?;
+        Ok(Lock { _file: file })
+    }
+
+    /// Reads a private file, which nobody else may be able to read.
+    pub fn read_private(&self, name: &str) -> Result<Zeroizing<Vec<u8>>, DataDirError> {
+        let path = self.file(name);
+        self.check_private(name)?;
+        std::fs::read(&path)
+            .map(Zeroizing::new)
+            .map_err(|source| DataDirError::Io {
+                action: "read",
+                path,
+                source,
+            })
+    }
+
+    /// Refuses a private file that is missing or that others can read, without reading it.
+    pub fn check_private(&self, name: &str) -> Result<(), DataDirError> {
+        let path = self.file(name);
+        if !path.exists() {
+            return Err(DataDirError::Missing { path });
+        }
+        refuse_exposed(&path, "0600")
+    }
+
+    /// Reads a private file that holds text; `what` names it in the error.
+    pub fn read_private_text(
+        &self,
+        name: &str,
+        what: &'static str,
+    ) -> Result<Zeroizing<String>, DataDirError> {
+        let bytes = self.read_private(name)?;
+        String::from_utf8(bytes.to_vec())
+            .map(Zeroizing::new)
+            .map_err(|_| self.malformed(name, what))
+    }
+
+    /// Writes a new private file, mode 0600, and syncs it.
+    pub fn write_private(&self, name: &str, bytes: &[u8]) -> Result<(), DataDirError> {
+        write_new(&self.file(name), bytes, 0o600)
+    }
+
+    /// Writes a new file that anybody may read, and syncs it.
+    pub fn write_public(&self, name: &str, bytes: &[u8]) -> Result<(), DataDirError> {
+        write_new(&self.file(name), bytes, 0o644)
+    }
+
+    /// The error for a file that holds something else than `what`.
+    pub fn malformed(&self, name: &str, what: &'static str) -> DataDirError {
+        DataDirError::Malformed {
+            path: self.file(name),
+            what,
+        }
+    }
+}
+
+/// Held by the one server of a data directory.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), DataDirError> {
+    let write = || {
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(mode)
+            .open(path)?;
+        file.write_all(bytes)?;
+        file.sync_all()
+    };
+    write().map_err(|source| DataDirError::Io {
+        action: "write",
+        path: path.to_owned(),
+        source,
+    })
+}
+
+fn refuse_exposed(path: &Path, remedy: &'static str) -> Result<(), DataDirError> {
+    let metadata = std::fs::metadata(path).map_err(|source| DataDirError::Io {
+        action: "look at",
+        path: path.to_owned(),
+        source,
+    })?;
+    let mode = metadata.mode() & 0o7777;
+    if mode & OTHERS != 0 {
+        return Err(DataDirError::Exposed {
+            path: path.to_owned(),
+            mode,
+            remedy,
+        });
+    }
+    Ok(())
+}
+
+fn refuse_existing(path: &Path) -> Result<(), DataDirError> {
+    match std::fs::read_dir(path).map(|mut entries| entries.next().is_none()) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(DataDirError::Exists {
+            path: path.to_owned(),
+        }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(source) => Err(DataDirError::Io {
+            action: "look into",
+            path: path.to_owned(),
+            source,
+        }),
+    }
+}
+
+fn draft_path(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".making-{}", std::process::id()));
+    name.into()
+}
+
+fn make_private_dir(path: &Path) -> Result<(), DataDirError> {
+    DirBuilder::new()
+        .mode(0o700)
+        .create(path)
+        .map_err(|source| DataDirError::Io {
+            action: "make",
+            path: path.to_owned(),
+            source,
+        })
+}
+
+fn rename(draft: &Path, path: &Path) -> Result<(), DataDirError> {
+    std::fs::rename(draft, path).map_err(|source| DataDirError::Io {
+        action: "put the new data directory at",
+        path: path.to_owned(),
+        source,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn made(parent: &Path) -> DataDir {
+        DataDir::create::<DataDirError>(&parent.join("data"), |dir| {
+            dir.write_private(names::LOG_KEY, b"key\n")
+        })
+        .unwrap()
+    }
+
+    #[test]
+    fn create_over_existing_files_changes_nothing() {
+        let parent = tempfile::tempdir().unwrap();
+        made(parent.path());
+
+        let again = DataDir::create::<DataDirError>(&parent.path().join("data"), |_| Ok(()));
+
+        assert!(matches!(again, Err(DataDirError::Exists { .. })));
+        assert_eq!(
+            std::fs::read(parent.path().join("data/log.key")).unwrap(),
+            b"key\n"
+        );
+    }
+
+    #[test]
+    fn create_that_fails_leaves_nothing_behind() {
+        let parent = tempfile::tempdir().unwrap();
+
+        let failed = DataDir::create::<DataDirError>(&parent.path().join("data"), |dir| {
+            dir.write_private(names::LOG_KEY, b"key\n")?;
+            Err(dir.malformed(names::LOG_KEY, "key"))
+        });
+
+        assert!(failed.is_err());
+        assert_eq!(std::fs::read_dir(parent.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn create_makes_private_directory_and_files() {
+        let parent = tempfile::tempdir().unwrap();
+        let dir = made(parent.path());
+
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().mode() & 0o777;
+        assert_eq!(mode(&dir.path), 0o700);
+        assert_eq!(mode(&dir.file(names::LOG_KEY)), 0o600);
+    }
+
+    #[test]
+    fn private_file_open_to_others_is_refused() {
+        let parent = tempfile::tempdir().unwrap();
+        let dir = made(parent.path());
+        let open = std::fs::Permissions::from_mode(0o640);
+        std::fs::set_permissions(dir.file(names::LOG_KEY), open).unwrap();
+
+        let read = dir.read_private(names::LOG_KEY);
+
+        assert!(matches!(
+            read,
+            Err(DataDirError::Exposed { mode: 0o640, .. })
+        ));
+    }
+
+    #[test]
+    fn directory_open_to_others_is_refused() {
+        let parent = tempfile::tempdir().unwrap();
+        let dir = made(parent.path());
+        std::fs::set_permissions(&dir.path, std::fs::Permissions::from_mode(0o755)).unwrap();
+
+        assert!(matches!(
+            DataDir::open(&dir.path),
+            Err(DataDirError::Exposed { .. })
+        ));
+    }
+
+    #[test]
+    fn lock_held_by_another_is_refused_with_its_pid() {
+        let parent = tempfile::tempdir().unwrap();
+        let dir = made(parent.path());
+        let _held = dir.lock().unwrap();
+
+        let second = dir.lock().unwrap_err();
+
+        assert!(
+            second.to_string().contains(&std::process::id().to_string()),
+            "{second}"
+        );
+    }
+
+    #[test]
+    fn lock_dropped_can_be_taken_again() {
+        let parent = tempfile::tempdir().unwrap();
+        let dir = made(parent.path());
+        drop(dir.lock().unwrap());
+
+        assert!(dir.lock().is_ok());
+    }
+
+    #[test]
+    fn directory_without_a_verifier_names_the_remedy() {
+        let empty = tempfile::tempdir().unwrap();
+
+        let error = DataDir::open(empty.path()).unwrap_err().to_string();
+
+        assert!(
+            error.contains("cloister-verifier init --data-dir"),
+            "{error}"
+        );
+    }
+}

@@ -1,0 +1,102 @@
+//! The guests' side: KBS attestation protocol 0.4.0.
+
+use std::sync::Arc;
+
+use attestation_evidence::ResourcePath;
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::Response;
+use axum::routing::{get, post};
+use serde_json::json;
+
+use super::{blocking, json, read_body};
+use crate::fault::{Moment, pause};
+use crate::problem::Problem;
+use crate::service::{SESSION_SECONDS, Service};
+use crate::session_id::SessionCookie;
+
+const NO_COOKIE: Problem =
+    Problem::NoSession("the kbs-session-id cookie is missing: POST /kbs/v0/auth first");
+
+pub(super) fn router() -> Router<Arc<Service>> {
+    Router::new()
+        .route("/kbs/v0/auth", post(auth))
+        .route("/kbs/v0/attest", post(attest))
+        .route("/kbs/v0/resource/{repository}/{type}/{tag}", get(resource))
+}
+
+async fn auth(State(service): State<Arc<Service>>, body: Body) -> Result<Response, Problem> {
+    let body = read_body(body).await?;
+    let (challenge, cookie) =
+        blocking(&service, move |service| service.open_session(&body)).await?;
+    let mut response = json(StatusCode::OK, challenge.to_json());
+    let cookie = cookie
+        .set_cookie(SESSION_SECONDS)
+        .parse()
+        .map_err(|_| Problem::Internal)?;
+    response.headers_mut().insert(header::SET_COOKIE, cookie);
+    Ok(response)
+}
+
+async fn attest(
+    State(service): State<Arc<Service>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let session = session_name(&headers)?;
+    let name = session.clone();
+    let opened = blocking(&service, move |service| service.burn(&name)).await?;
+    let body = read_body(body).await?;
+    let attested = blocking(&service, move |service| {
+        service.attest(&session, &opened, &body)
+    })
+    .await?;
+    Ok(json(
+        StatusCode::OK,
+        json!({ "token": attested.token }).to_string(),
+    ))
+}
+
+async fn resource(
+    State(service): State<Arc<Service>>,
+    Path((repository, kind, tag)): Path<(String, String, String)>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let session = session_name(&headers)?;
+    let resource: ResourcePath = format!("{repository}/{kind}/{tag}").parse().map_err(
+        |error: attestation_evidence::ResourcePathError| Problem::InvalidRequest(error.to_string()),
+    )?;
+    pause(
+        service.faults(),
+        Moment::PauseBeforeRelease,
+        service.journal(),
+    )
+    .await;
+    let released = blocking(&service, move |service| {
+        service.release(&session, &resource)
+    })
+    .await?;
+    pause(
+        service.faults(),
+        Moment::PauseBeforeAnswer,
+        service.journal(),
+    )
+    .await;
+    Ok(json(StatusCode::OK, released))
+}
+
+fn session_name(headers: &HeaderMap) -> Result<String, Problem> {
+    let mut values = headers.get_all(header::COOKIE).iter();
+    let header = values
+        .next()
+        .and_then(|value| value.to_str().ok())
+        .ok_or(NO_COOKIE)?;
+    if values.next().is_some() {
+        return Err(NO_COOKIE);
+    }
+    SessionCookie::find(header)
+        .map(|cookie| cookie.session_name())
+        .ok_or(NO_COOKIE)
+}

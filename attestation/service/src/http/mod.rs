@@ -1,0 +1,91 @@
+//! HTTP: paths, limits, cookies and status codes around [`Service`].
+//!
+//! docs/verifier-api.md describes it to its users.
+
+mod admin;
+mod kbs;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+
+use crate::problem::Problem;
+use crate::service::Service;
+
+/// The largest body of any request: a report, certificates and a manifest of 50 bytes a page.
+const BODY_LIMIT: usize = 4 * 1024 * 1024;
+/// A request is answered within this, its body's arrival included.
+const REQUEST_SECONDS: u64 = 30;
+
+/// Every path of the verifier.
+pub fn router(service: Arc<Service>) -> Router {
+    Router::new()
+        .merge(kbs::router())
+        .merge(admin::router(&service))
+        .route("/livez", get(|| async { "alive\n" }))
+        .route("/readyz", get(ready))
+        .fallback(|| async { Problem::NotFound("there is no such path".to_owned()) })
+        .method_not_allowed_fallback(|| async { Problem::Method })
+        .layer(from_fn(in_time))
+        .layer(from_fn(with_safe_headers))
+        .with_state(service)
+}
+
+async fn ready(State(service): State<Arc<Service>>) -> Result<&'static str, Problem> {
+    service.ready().map(|()| "ready\n")
+}
+
+async fn in_time(request: Request, next: Next) -> Result<Response, Problem> {
+    tokio::time::timeout(Duration::from_secs(REQUEST_SECONDS), next.run(request))
+        .await
+        .map_err(|_| Problem::TooSlow(REQUEST_SECONDS))
+}
+
+/// Answers are for the one who asked: no cache keeps them, no browser guesses their type.
+async fn with_safe_headers(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    response
+}
+
+/// Runs blocking work on a thread of its own kind. The work goes on when the client leaves, so a
+/// commit is never cut in two.
+async fn blocking<T: Send + 'static>(
+    service: &Arc<Service>,
+    work: impl FnOnce(&Service) -> Result<T, Problem> + Send + 'static,
+) -> Result<T, Problem> {
+    let service = Arc::clone(service);
+    tokio::task::spawn_blocking(move || work(&service))
+        .await
+        .map_err(|_| Problem::Internal)?
+}
+
+async fn read_body(body: Body) -> Result<Bytes, Problem> {
+    to_bytes(body, BODY_LIMIT)
+        .await
+        .map_err(|_| Problem::TooLarge(BODY_LIMIT))
+}
+
+fn json(status: StatusCode, body: String) -> Response {
+    (status, [(header::CONTENT_TYPE, "application/json")], body).into_response()
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status =
+            StatusCode::from_u16(self.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        json(status, self.body())
+    }
+}

@@ -1,0 +1,127 @@
+//! Makes a new verifier: its keys, its empty signed log, the pins that guests carry.
+
+use std::path::Path;
+
+use attestation_evidence::encoding::FormatVersion;
+use attestation_evidence::{ResourcePath, VerifierPins};
+use attestation_ledger::{KeyError, SigningKey};
+use rcgen::{
+    CertificateParams, DistinguishedName, DnType, KeyPair, PKCS_ECDSA_P256_SHA256, PublicKeyData,
+};
+use zeroize::Zeroizing;
+
+use crate::data_dir::{DataDir, DataDirError, names};
+use crate::entropy::{self, NoEntropy};
+use crate::store::{Store, StoreError};
+
+/// What `cloister-verifier init` is told.
+#[derive(Debug, Clone)]
+pub struct NewVerifier {
+    /// Name of the log (its origin) and of the TLS certificate; a DNS name.
+    pub name: String,
+    /// Where the agent finds the verifier: a vsock port of the host.
+    pub vsock_port: u32,
+    /// The secret that the agent asks for.
+    pub resource: ResourcePath,
+}
+
+/// Why no verifier could be made. Nothing is left behind.
+#[derive(Debug, thiserror::Error)]
+pub enum InitError {
+    /// A file cannot be made.
+    #[error(transparent)]
+    Files(#[from] DataDirError),
+    /// The name is not a DNS name.
+    #[error("`{0}` cannot name a verifier: give --name a DNS name such as cloister-verifier")]
+    Name(String),
+    /// The name cannot name a log.
+    #[error("the --name cannot name a log")]
+    LogName(#[from] KeyError),
+    /// No key could be made.
+    #[error("cannot make a {what}")]
+    Key {
+        /// Which key or certificate.
+        what: &'static str,
+        /// Why.
+        source: rcgen::Error,
+    },
+    /// No random bytes.
+    #[error(transparent)]
+    Entropy(#[from] NoEntropy),
+    /// The store cannot be made.
+    #[error("cannot make the store")]
+    Store(#[from] StoreError),
+}
+
+/// Makes the data directory `path`, whole or not at all, and returns the pins.
+pub fn init(path: &Path, new: &NewVerifier) -> Result<VerifierPins, InitError> {
+    if rustls::pki_types::DnsName::try_from(new.name.as_str()).is_err() {
+        return Err(InitError::Name(new.name.clone()));
+    }
+    let mut pins = None;
+    DataDir::create::<InitError>(path, |dir| {
+        let log = make_log_key(dir, &new.name)?;
+        Store::create(&make_private_store(dir)?, &log)?;
+        let tls_spki_sha256 = make_tls_identity(dir, &new.name)?;
+        dir.write_private(
+            names::TOKEN_KEY,
+            make_key("token key")?.serialize_pem().as_bytes(),
+        )?;
+        dir.write_private(names::SEAL_KEY, random_line()?.as_bytes())?;
+        dir.write_private(names::ADMIN_TOKEN, random_line()?.as_bytes())?;
+        let made = VerifierPins {
+            version: FormatVersion,
+            tls_spki_sha256,
+            log_key: log.verifying_key().to_string(),
+            verifier_vsock_port: new.vsock_port,
+            server_name: new.name.clone(),
+            resource: new.resource.clone(),
+        };
+        dir.write_public(names::PINS, format!("{}\n", made.to_json()).as_bytes())?;
+        pins = Some(made);
+        Ok(())
+    })?;
+    Ok(pins.expect("the directory was filled, and that made the pins"))
+}
+
+fn make_log_key(dir: &DataDir, name: &str) -> Result<SigningKey, InitError> {
+    let seed = Zeroizing::new(entropy::random()?);
+    let text = SigningKey::to_text(name, &seed)?;
+    dir.write_private(names::LOG_KEY, format!("{}\n", text.as_str()).as_bytes())?;
+    Ok(SigningKey::from_seed(name, &seed)?)
+}
+
+/// SQLite gives its side files the mode of the database, which therefore exists first.
+fn make_private_store(dir: &DataDir) -> Result<std::path::PathBuf, DataDirError> {
+    dir.write_private(names::STORE, b"")?;
+    Ok(dir.file(names::STORE))
+}
+
+/// The certificate only carries the key: guests pin the key and have no clock to trust, so its
+/// dates are rcgen's widest.
+fn make_tls_identity(dir: &DataDir, name: &str) -> Result<[u8; 32], InitError> {
+    let key = make_key("TLS key")?;
+    let certificate = |source| InitError::Key {
+        what: "TLS certificate",
+        source,
+    };
+    let mut params = CertificateParams::new(vec![name.to_owned()]).map_err(certificate)?;
+    params.distinguished_name = DistinguishedName::new();
+    params.distinguished_name.push(DnType::CommonName, name);
+    let signed = params.self_signed(&key).map_err(certificate)?;
+    dir.write_private(names::TLS_KEY, key.serialize_pem().as_bytes())?;
+    dir.write_private(names::TLS_CERTIFICATE, signed.pem().as_bytes())?;
+    Ok(entropy::sha256(&key.subject_public_key_info()))
+}
+
+fn make_key(what: &'static str) -> Result<KeyPair, InitError> {
+    KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(|source| InitError::Key { what, source })
+}
+
+fn random_line() -> Result<Zeroizing<String>, NoEntropy> {
+    let bytes = Zeroizing::new(entropy::random::<32>()?);
+    Ok(Zeroizing::new(format!(
+        "{}\n",
+        hex::encode(bytes.as_slice())
+    )))
+}

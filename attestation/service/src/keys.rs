@@ -1,0 +1,203 @@
+//! The verifier's own keys, as they are used while it serves. Their files are in [`DataDir`].
+
+use attestation_evidence::ResourcePath;
+use attestation_ledger::SigningKey;
+use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use ring::hmac;
+use zeroize::Zeroizing;
+
+use crate::data_dir::{DataDir, DataDirError, names};
+use crate::entropy::{self, NoEntropy};
+use crate::token::TokenKey;
+
+/// All keys but the TLS key, which only [`Server`](crate::Server) needs.
+pub struct Keys {
+    /// Signs the log's checkpoints.
+    pub log: SigningKey,
+    /// Signs attestation tokens.
+    pub token: TokenKey,
+    /// Encrypts secrets at rest.
+    pub seal: SealKey,
+    /// Admits administrators.
+    pub admin: AdminToken,
+}
+
+impl Keys {
+    /// Reads the keys of a data directory.
+    pub fn load(dir: &DataDir) -> Result<Self, DataDirError> {
+        Ok(Self {
+            log: load_log_key(dir)?,
+            token: TokenKey::load(dir)?,
+            seal: SealKey::load(dir)?,
+            admin: AdminToken::load(dir)?,
+        })
+    }
+}
+
+/// The log's signing key.
+pub fn load_log_key(dir: &DataDir) -> Result<SigningKey, DataDirError> {
+    const WHAT: &str = "log key (C2SP signed note key)";
+    let text = dir.read_private_text(names::LOG_KEY, WHAT)?;
+    text.trim_end()
+        .parse()
+        .map_err(|_| dir.malformed(names::LOG_KEY, WHAT))
+}
+
+fn load_hex_key(dir: &DataDir, name: &str) -> Result<Zeroizing<[u8; 32]>, DataDirError> {
+    const WHAT: &str = "key of 64 hexadecimal digits";
+    let text = dir.read_private_text(name, WHAT)?;
+    let mut key = Zeroizing::new([0; 32]);
+    hex::decode_to_slice(text.trim_end(), key.as_mut_slice())
+        .map_err(|_| dir.malformed(name, WHAT))?;
+    Ok(key)
+}
+
+/// The key under which secrets lie in the store.
+pub struct SealKey(LessSafeKey);
+
+/// A sealed secret does not open: the store or the key file was exchanged.
+#[derive(Debug, thiserror::Error)]
+#[error("the stored secret {0} does not open with seal.key: put it again")]
+pub struct UnsealError(ResourcePath);
+
+impl SealKey {
+    fn load(dir: &DataDir) -> Result<Self, DataDirError> {
+        let key = load_hex_key(dir, names::SEAL_KEY)?;
+        let key = UnboundKey::new(&AES_256_GCM, key.as_slice())
+            .expect("AES-256-GCM takes any 32 bytes as its key");
+        Ok(Self(LessSafeKey::new(key)))
+    }
+
+    /// Encrypts `secret` for this resource and version: nonce, ciphertext, tag.
+    pub fn seal(
+        &self,
+        resource: &ResourcePath,
+        version: u64,
+        secret: &[u8],
+    ) -> Result<Vec<u8>, NoEntropy> {
+        let nonce: [u8; NONCE_LEN] = entropy::random()?;
+        let mut text = Zeroizing::new(secret.to_vec());
+        let tag = self
+            .0
+            .seal_in_place_separate_tag(
+                Nonce::assume_unique_for_key(nonce),
+                Aad::from(associated_data(resource, version)),
+                &mut text,
+            )
+            .expect("a secret is far below AES-GCM's limit of 64 GiB");
+        Ok([nonce.as_slice(), &text, tag.as_ref()].concat())
+    }
+
+    /// Decrypts what [`SealKey::seal`] made for the same resource and version.
+    pub fn unseal(
+        &self,
+        resource: &ResourcePath,
+        version: u64,
+        sealed: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, UnsealError> {
+        let failed = || UnsealError(resource.clone());
+        let (nonce, sealed) = sealed.split_first_chunk().ok_or_else(failed)?;
+        let mut text = Zeroizing::new(sealed.to_vec());
+        let length = self
+            .0
+            .open_in_place(
+                Nonce::assume_unique_for_key(*nonce),
+                Aad::from(associated_data(resource, version)),
+                &mut text,
+            )
+            .map_err(|_| failed())?
+            .len();
+        text.truncate(length);
+        Ok(text)
+    }
+}
+
+/// A secret moved to another resource's row, or put back from an older version, does not open.
+fn associated_data(resource: &ResourcePath, version: u64) -> Vec<u8> {
+    format!("cloister secret v1\n{resource}\n{version}\n").into_bytes()
+}
+
+/// The administrators' bearer token.
+pub struct AdminToken {
+    key: hmac::Key,
+    tag: hmac::Tag,
+}
+
+impl AdminToken {
+    fn load(dir: &DataDir) -> Result<Self, DataDirError> {
+        let token = dir.read_private_text(names::ADMIN_TOKEN, "bearer token")?;
+        let token = token.trim_end();
+        if token.is_empty() {
+            return Err(dir.malformed(names::ADMIN_TOKEN, "bearer token"));
+        }
+        Ok(Self::new(token))
+    }
+
+    fn new(token: &str) -> Self {
+        // Any key does: it only has to be the same on both sides of the comparison.
+        let key = hmac::Key::new(hmac::HMAC_SHA256, b"cloister admin token");
+        Self {
+            tag: hmac::sign(&key, token.as_bytes()),
+            key,
+        }
+    }
+
+    /// Whether `presented` is the token. Takes the same time wherever it differs: what is compared
+    /// are MACs, in constant time.
+    pub fn admits(&self, presented: &str) -> bool {
+        hmac::verify(&self.key, presented.as_bytes(), self.tag.as_ref()).is_ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seal_key() -> SealKey {
+        SealKey(LessSafeKey::new(
+            UnboundKey::new(&AES_256_GCM, &[7; 32]).unwrap(),
+        ))
+    }
+
+    fn disk() -> ResourcePath {
+        "default/disk/data".parse().unwrap()
+    }
+
+    #[test]
+    fn sealed_secret_opens_for_its_resource_and_version_only() {
+        let key = seal_key();
+        let sealed = key.seal(&disk(), 2, b"the secret").unwrap();
+
+        assert_eq!(*key.unseal(&disk(), 2, &sealed).unwrap(), b"the secret");
+        assert!(key.unseal(&disk(), 1, &sealed).is_err());
+        assert!(
+            key.unseal(&"default/disk/other".parse().unwrap(), 2, &sealed)
+                .is_err()
+        );
+    }
+
+    #[test]
+    fn sealed_secret_changed_or_cut_does_not_open() {
+        let key = seal_key();
+        let sealed = key.seal(&disk(), 1, b"the secret").unwrap();
+
+        for length in 0..sealed.len() {
+            assert!(key.unseal(&disk(), 1, &sealed[..length]).is_err());
+        }
+        for index in 0..sealed.len() {
+            let mut changed = sealed.clone();
+            changed[index] ^= 1;
+            assert!(key.unseal(&disk(), 1, &changed).is_err());
+        }
+    }
+
+    #[test]
+    fn admin_token_admits_itself_only() {
+        let token = AdminToken::new("right");
+
+        assert!(token.admits("right"));
+        for wrong in ["", "r", "righ", "right ", "Right"] {
+            assert!(!token.admits(wrong), "{wrong:?}");
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! Every way in which a request is answered with an error, and what the client is told.
+
+use attestation_evidence::ErrorBody;
+use attestation_verify::RejectionRecord;
+
+/// Why a request got no result. The text goes to the client, so it repeats nothing secret.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Problem {
+    /// The body, path or query is not understood.
+    #[error("{0}")]
+    InvalidRequest(String),
+    /// Another protocol version.
+    #[error("this verifier speaks KBS protocol 0.4.0 only")]
+    ProtocolVersion,
+    /// The `tee` is none that is known.
+    #[error("{0}")]
+    UnknownTee(String),
+    /// No session cookie, or none that is known.
+    #[error("{0}")]
+    NoSession(&'static str),
+    /// The evidence was judged and refused.
+    #[error("{}", reasons(.0))]
+    Refused(Vec<RejectionRecord>),
+    /// The admin token is missing or wrong.
+    #[error(
+        "an administrator's bearer token is needed (the file admin.token of the data directory)"
+    )]
+    NotAdmin,
+    /// The session's verdict does not entitle to this.
+    #[error("{0}")]
+    Denied(&'static str),
+    /// There is no such thing.
+    #[error("{0}")]
+    NotFound(String),
+    /// The path exists, the method does not.
+    #[error("this path does not take that method")]
+    Method,
+    /// The request did not arrive in time.
+    #[error("the request took longer than {0} seconds")]
+    TooSlow(u64),
+    /// The body is too large.
+    #[error("the body is larger than {0} bytes")]
+    TooLarge(usize),
+    /// Too many sessions are open.
+    #[error("too many sessions are open: try again in a few minutes")]
+    Busy,
+    /// The server is not set up for this yet.
+    #[error("{0}")]
+    NotReady(String),
+    /// The log could not be written: nothing is released until a restart has verified it.
+    #[error("the log cannot be written, so nothing is released: see the verifier's own log")]
+    LogFailed,
+    /// Something of ours failed; the journal has the details.
+    #[error("the verifier failed: see its own log")]
+    Internal,
+}
+
+impl Problem {
+    /// The HTTP status code.
+    pub fn status(&self) -> u16 {
+        match self {
+            Self::InvalidRequest(_) | Self::ProtocolVersion | Self::UnknownTee(_) => 400,
+            Self::NoSession(_) | Self::Refused(_) | Self::NotAdmin => 401,
+            Self::Denied(_) => 403,
+            Self::NotFound(_) => 404,
+            Self::Method => 405,
+            Self::TooSlow(_) => 408,
+            Self::TooLarge(_) => 413,
+            Self::Internal => 500,
+            Self::Busy | Self::NotReady(_) | Self::LogFailed => 503,
+        }
+    }
+
+    /// The last part of the body's `type`.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::InvalidRequest(_) => "InvalidRequest",
+            Self::ProtocolVersion => "ProtocolVersion",
+            Self::UnknownTee(_) => "UnsupportedTee",
+            Self::NoSession(_) => "TokenNotFound",
+            Self::Refused(_) => "AttestationFailed",
+            Self::NotAdmin => "AdminAuth",
+            Self::Denied(_) => "PolicyDeny",
+            Self::NotFound(_) => "ResourceNotFound",
+            Self::Method => "MethodNotAllowed",
+            Self::TooSlow(_) => "RequestTimeout",
+            Self::TooLarge(_) => "PayloadTooLarge",
+            Self::Busy => "TooManySessions",
+            Self::NotReady(_) => "NotReady",
+            Self::LogFailed => "LogUnavailable",
+            Self::Internal => "InternalError",
+        }
+    }
+
+    /// The body: `{"type": …, "detail": …}`, as the KBS protocol has it, for every path.
+    pub fn body(&self) -> String {
+        ErrorBody::new(self.name(), self.to_string()).to_json()
+    }
+}
+
+/// `check: reason`, joined by semicolons.
+fn reasons(rejections: &[RejectionRecord]) -> String {
+    let texts = rejections
+        .iter()
+        .map(|one| format!("{}: {}", one.check, one.reason));
+    texts.collect::<Vec<_>>().join("; ")
+}

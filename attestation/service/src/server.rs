@@ -1,0 +1,188 @@
+//! The socket: TLS 1.3, limits on what a stranger may hold open, an orderly end.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::Request;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use serde::Serialize;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_rustls::TlsAcceptor;
+use tower::ServiceExt;
+
+use crate::Journal;
+use crate::data_dir::{DataDir, DataDirError, names};
+
+/// Connections at once; the next one waits in the kernel's queue.
+const CONNECTIONS: usize = 512;
+/// A TLS handshake takes no longer.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+/// A request's head arrives within this, which also ends idle connections.
+const HEAD: Duration = Duration::from_secs(30);
+/// At the end, requests under way get this long.
+const FAREWELL: Duration = Duration::from_secs(10);
+
+/// Why the server cannot serve.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The address is taken.
+    #[error("{address} is in use by another process: stop it, or give another --listen address")]
+    AddressInUse {
+        /// The address as given.
+        address: SocketAddr,
+    },
+    /// The address cannot be bound for another reason.
+    #[error("cannot listen on {address} (--listen)")]
+    Listen {
+        /// The address as given.
+        address: SocketAddr,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// The TLS key or certificate cannot be read.
+    #[error(transparent)]
+    Files(#[from] DataDirError),
+    /// The TLS key does not fit the certificate.
+    #[error("{path} cannot be used as this server's TLS key with the certificate beside it")]
+    Tls {
+        /// The key's file.
+        path: PathBuf,
+        /// What TLS said.
+        source: rustls::Error,
+    },
+}
+
+/// A bound socket, ready to serve.
+pub struct Server {
+    listener: TcpListener,
+    address: SocketAddr,
+    tls: TlsAcceptor,
+    journal: Journal,
+}
+
+impl Server {
+    /// Binds `address` with the TLS identity in the data directory.
+    pub async fn bind(
+        address: SocketAddr,
+        data_dir: &Path,
+        journal: Journal,
+    ) -> Result<Self, ServeError> {
+        let dir = DataDir::open(data_dir)?;
+        let tls = TlsAcceptor::from(Arc::new(tls_config(&dir)?));
+        let listen = |source: io::Error| match source.kind() {
+            io::ErrorKind::AddrInUse => ServeError::AddressInUse { address },
+            _ => ServeError::Listen { address, source },
+        };
+        let listener = TcpListener::bind(address).await.map_err(listen)?;
+        let address = listener.local_addr().map_err(listen)?;
+        Ok(Self {
+            listener,
+            address,
+            tls,
+            journal,
+        })
+    }
+
+    /// Where it listens; tells the port when port 0 was asked for.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until `stop` is ready, then lets requests under way finish.
+    pub async fn run(self, app: Router, stop: impl Future<Output = ()>) {
+        let graceful = GracefulShutdown::new();
+        let slots = Arc::new(Semaphore::new(CONNECTIONS));
+        let mut stop = std::pin::pin!(stop);
+        loop {
+            let accepted = tokio::select! {
+                accepted = accept(&self.listener, &slots) => accepted,
+                () = &mut stop => break,
+            };
+            let Ok((stream, slot)) = accepted else {
+                // Out of descriptors, most likely: give connections time to end.
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                continue;
+            };
+            let (tls, app, watcher) = (self.tls.clone(), app.clone(), graceful.watcher());
+            let journal = self.journal.clone();
+            tokio::spawn(async move {
+                let _slot = slot;
+                if let Err(reason) = serve_one(stream, tls, app, watcher).await {
+                    journal.info("connection-refused", &Refused { reason });
+                }
+            });
+        }
+        drop(self.listener);
+        let _ = tokio::time::timeout(FAREWELL, graceful.shutdown()).await;
+    }
+}
+
+#[derive(Serialize)]
+struct Refused {
+    reason: String,
+}
+
+async fn accept(
+    listener: &TcpListener,
+    slots: &Arc<Semaphore>,
+) -> io::Result<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
+    let slot = Arc::clone(slots)
+        .acquire_owned()
+        .await
+        .map_err(io::Error::other)?;
+    let (stream, _) = listener.accept().await?;
+    Ok((stream, slot))
+}
+
+/// One connection from handshake to close. Only a failed handshake is worth a line: everything
+/// after it is answered, or is the peer's going away.
+async fn serve_one(
+    stream: TcpStream,
+    tls: TlsAcceptor,
+    app: Router,
+    watcher: hyper_util::server::graceful::Watcher,
+) -> Result<(), String> {
+    // Small answers are waited for; without it each costs a delayed acknowledgement.
+    let _ = stream.set_nodelay(true);
+    let stream = tokio::time::timeout(HANDSHAKE, tls.accept(stream))
+        .await
+        .map_err(|_| "TLS handshake took too long".to_owned())?
+        .map_err(|error| format!("TLS handshake failed: {error}"))?;
+    let service = app.map_request(|request: Request<hyper::body::Incoming>| request.map(Body::new));
+    let connection = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
+    let _ = watcher.watch(connection).await;
+    Ok(())
+}
+
+fn tls_config(dir: &DataDir) -> Result<ServerConfig, ServeError> {
+    let key = dir.read_private(names::TLS_KEY)?;
+    let key = PrivateKeyDer::from_pem_slice(&key)
+        .map_err(|_| dir.malformed(names::TLS_KEY, "PEM private key"))?;
+    let certificate = dir.read_private(names::TLS_CERTIFICATE)?;
+    let certificate = CertificateDer::from_pem_slice(&certificate)
+        .map_err(|_| dir.malformed(names::TLS_CERTIFICATE, "PEM certificate"))?;
+    let tls = |source| ServeError::Tls {
+        path: dir.file(names::TLS_KEY),
+        source,
+    };
+    ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .map_err(tls)?
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate], key)
+        .map_err(tls)
+}

@@ -1,0 +1,264 @@
+//! The service itself, without HTTP: sessions, verdicts, releases, registrations.
+//!
+//! Every method blocks, on the store's disk above all; the HTTP layer calls them from threads that
+//! may block.
+
+mod attest;
+mod register;
+mod release;
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use attestation_evidence::{Challenge, KBS_PROTOCOL_VERSION, Nonce, Request, Tee};
+use attestation_ledger::VerifyingKey;
+use attestation_verify::{AcceptedVerdict, SimulatedTrust};
+use serde::Serialize;
+
+use crate::data_dir::{DataDir, DataDirError, Lock, names};
+use crate::entropy::{self, NoEntropy};
+use crate::fault::Fault;
+use crate::keys::{Keys, UnsealError};
+use crate::problem::Problem;
+use crate::session_id::SessionCookie;
+use crate::store::{NewSession, Store, StoreError, Writing};
+use crate::{Clock, Journal};
+
+pub use attest::Attested;
+pub use register::Registered;
+
+/// How long a nonce is good, and afterwards an accepted verdict, in seconds.
+pub const SESSION_SECONDS: u64 = 300;
+/// Open sessions at once.
+const SESSION_LIMIT: u64 = 4096;
+
+/// What the operator chose on the command line.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Whether simulated evidence may be accepted, and under which root.
+    pub simulated: SimulatedTrust,
+    /// The policy that all evidence is appraised by. No client has a say in it.
+    pub policy: String,
+    /// Test-only pauses.
+    pub faults: Vec<Fault>,
+}
+
+/// A running verifier.
+pub struct Service {
+    settings: Settings,
+    keys: Keys,
+    store: Store,
+    /// Accepted verdicts by session name. Only here, never in the store: an `AcceptedVerdict` cannot
+    /// be made from stored bytes, so a restarted verifier asks for attestation anew.
+    accepted: Mutex<HashMap<String, Accepted>>,
+    /// Why the log cannot be written. Once set it stays: only a restart, which verifies the whole
+    /// log, knows again what is on the disk.
+    failure: Mutex<Option<String>>,
+    journal: Journal,
+    clock: Clock,
+    _lock: Lock,
+}
+
+struct Accepted {
+    verdict: AcceptedVerdict,
+    index: u64,
+    until: u64,
+}
+
+/// Why the service cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The data directory or a key in it.
+    #[error(transparent)]
+    Files(#[from] DataDirError),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Service {
+    /// Opens the data directory, takes its lock, and verifies the log.
+    pub fn start(
+        path: &Path,
+        settings: Settings,
+        journal: Journal,
+        clock: Clock,
+    ) -> Result<Self, StartError> {
+        #[derive(Serialize)]
+        struct Verified {
+            entries: u64,
+            root: String,
+        }
+        let dir = DataDir::open(path)?;
+        let lock = dir.lock()?;
+        let keys = Keys::load(&dir)?;
+        dir.check_private(names::STORE)?;
+        let (store, head) = Store::open(&dir.file(names::STORE), &keys.log.verifying_key())?;
+        journal.info(
+            "log-verified",
+            &Verified {
+                entries: head.size,
+                root: head.root.to_string(),
+            },
+        );
+        Ok(Self {
+            settings,
+            keys,
+            store,
+            accepted: Mutex::default(),
+            failure: Mutex::default(),
+            journal,
+            clock,
+            _lock: lock,
+        })
+    }
+
+    /// Opens a session: a nonce that is good once and for five minutes.
+    pub fn open_session(&self, body: &[u8]) -> Result<(Challenge, SessionCookie), Problem> {
+        let request =
+            Request::from_json(body).map_err(|error| Problem::InvalidRequest(error.to_string()))?;
+        if request.version != KBS_PROTOCOL_VERSION {
+            return Err(Problem::ProtocolVersion);
+        }
+        let tee: Tee = request
+            .tee
+            .parse()
+            .map_err(|error: attestation_evidence::UnknownTee| {
+                Problem::UnknownTee(error.to_string())
+            })?;
+        let cookie = self.note(SessionCookie::draw())?;
+        let nonce = self.note(entropy::random())?;
+        let now = self.clock.now();
+        let session = NewSession {
+            name: &cookie.session_name(),
+            nonce: &nonce,
+            tee: tee.as_str(),
+            expires: now.saturating_add(SESSION_SECONDS),
+        };
+        self.commit(|writing| Ok(writing.open_session(&session, SESSION_LIMIT, now)?))?;
+        Ok((Challenge::new(Nonce::from_bytes(nonce)), cookie))
+    }
+
+    /// Whether the service can do its work: `Err` says why not.
+    pub fn ready(&self) -> Result<(), Problem> {
+        match *self.failure.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(_) => Err(Problem::LogFailed),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether `token` is the administrators'.
+    pub fn admits(&self, token: &str) -> bool {
+        self.keys.admin.admits(token)
+    }
+
+    /// The newest signed checkpoint.
+    pub fn checkpoint(&self) -> Result<String, Problem> {
+        self.note(self.store.read(|reading| reading.checkpoint()))
+    }
+
+    /// One log entry's bytes.
+    pub fn entry(&self, index: u64) -> Result<Vec<u8>, Problem> {
+        self.note(self.store.read(|reading| reading.entry(index)))?
+            .ok_or_else(|| Problem::NotFound(format!("the log has no entry {index} yet")))
+    }
+
+    /// The key that signs the log's checkpoints.
+    pub fn log_key(&self) -> VerifyingKey {
+        self.keys.log.verifying_key()
+    }
+
+    /// The key that signs attestation tokens, as a JSON Web Key.
+    pub fn token_key(&self) -> serde_json::Value {
+        self.keys.token.public_jwk()
+    }
+
+    /// The test-only pauses.
+    pub(crate) fn faults(&self) -> &[Fault] {
+        &self.settings.faults
+    }
+
+    /// The operator's log.
+    pub(crate) fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    /// Runs `work` in one synced transaction. After the first failure of the store it runs nothing
+    /// any more: what the disk holds is then unknown until a restart has verified it.
+    fn commit<T>(
+        &self,
+        work: impl FnOnce(&Writing<'_>) -> Result<T, Failure>,
+    ) -> Result<T, Problem> {
+        self.ready()?;
+        self.store.write(work).map_err(|failure| match failure {
+            Failure::Problem(problem) => problem,
+            Failure::Store(StoreError::Full) => Problem::Busy,
+            Failure::Store(error) => self.stop(&error),
+            Failure::Entropy(error) => self.internal(&error),
+            Failure::Unseal(error) => self.internal(&error),
+            Failure::Entry(error) => self.internal(&error),
+            Failure::Wrap(error) => self.internal(&error),
+        })
+    }
+
+    fn stop(&self, error: &StoreError) -> Problem {
+        #[derive(Serialize)]
+        struct Stopped {
+            why: String,
+            remedy: &'static str,
+        }
+        let why = chain(error);
+        let remedy = "nothing is released any more; mend the cause, then restart cloister-verifier";
+        self.journal.error(
+            "log-cannot-be-written",
+            &Stopped {
+                why: why.clone(),
+                remedy,
+            },
+        );
+        *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
+        Problem::LogFailed
+    }
+
+    fn note<T, E: std::error::Error>(&self, result: Result<T, E>) -> Result<T, Problem> {
+        result.map_err(|error| self.internal(&error))
+    }
+
+    fn internal(&self, error: &dyn std::error::Error) -> Problem {
+        #[derive(Serialize)]
+        struct Failed {
+            why: String,
+        }
+        self.journal
+            .error("request-failed", &Failed { why: chain(error) });
+        Problem::Internal
+    }
+}
+
+/// Why a transaction was not committed.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    /// The request is at fault; the store is well.
+    #[error(transparent)]
+    Problem(#[from] Problem),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Entropy(#[from] NoEntropy),
+    #[error(transparent)]
+    Unseal(#[from] UnsealError),
+    #[error(transparent)]
+    Entry(#[from] attestation_ledger::EntryError),
+    #[error(transparent)]
+    Wrap(#[from] attestation_release::ReleaseError),
+}
+
+/// An error with all its causes, in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(": ")
+}

@@ -1,0 +1,205 @@
+//! What administrators register. Each act is an entry of the log, in the same transaction.
+
+use attestation_audit::{policy_blob, reference_blob};
+use attestation_evidence::ResourcePath;
+use attestation_ledger::{self as recorded, AuditRecord, Entry, RecordVersion, Registration};
+use attestation_verify::{Policy, ReferenceValue};
+use serde::Serialize;
+
+use super::{Failure, Service};
+use crate::problem::Problem;
+use crate::store::{Reading, SealedSecret, Writing};
+
+/// The largest secret, in bytes: keys and small files, not disks.
+const SECRET_LIMIT: usize = 64 * 1024;
+/// Reference values at once: each verdict's entry, of 64 KiB at most, names them all.
+const REFERENCE_LIMIT: u64 = 256;
+
+/// The answer to a registration.
+#[derive(Debug, Serialize)]
+pub struct Registered {
+    /// Its name.
+    pub name: String,
+    /// The version, of a secret.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<u64>,
+    /// The log entry that says so.
+    pub log_index: u64,
+}
+
+impl Service {
+    /// Registers or replaces a policy; the name in the document must be `name`.
+    pub fn put_policy(&self, name: &str, document: &[u8]) -> Result<Registered, Problem> {
+        let policy = Policy::from_json(document).map_err(|error| invalid(&error))?;
+        refuse_other_name("policy", name, &policy.name)?;
+        self.commit(|writing| {
+            let document = policy_blob(&policy);
+            writing.put_policy(name, &document)?;
+            let digest = writing.put_blob(&document)?;
+            self.log_registration(writing, name, recorded::Registered::Policy { digest })
+        })
+        .map(|log_index| self.registered("policy", name, None, log_index))
+    }
+
+    /// Registers or replaces a reference value; the name in the document must be `name`.
+    pub fn put_reference(&self, name: &str, document: &[u8]) -> Result<Registered, Problem> {
+        let reference = ReferenceValue::from_json(document).map_err(|error| invalid(&error))?;
+        refuse_other_name("reference value", name, &reference.name)?;
+        self.commit(|writing| {
+            let document = reference_blob(&reference);
+            writing.put_reference(name, &document)?;
+            refuse_too_many(writing.reading().reference_count()?)?;
+            let digest = writing.put_blob(&document)?;
+            self.log_registration(writing, name, recorded::Registered::Reference { digest })
+        })
+        .map(|log_index| self.registered("reference", name, None, log_index))
+    }
+
+    /// Registers a secret, or its next version, for guests whose verdict was given under `policy`
+    /// (the server's own if `None`) and matched one of `references`.
+    pub fn put_secret(
+        &self,
+        resource: &ResourcePath,
+        policy: Option<&str>,
+        references: &[String],
+        secret: &[u8],
+    ) -> Result<Registered, Problem> {
+        refuse_secret(references, secret)?;
+        let policy = policy.unwrap_or(&self.settings.policy);
+        let (version, log_index) = self.commit(|writing| {
+            refuse_unknown(&writing.reading(), policy, references)?;
+            let version = writing
+                .reading()
+                .secret(resource.as_str())?
+                .map_or(1, |older| older.version.saturating_add(1));
+            let sealed = SealedSecret {
+                version,
+                policy: policy.to_owned(),
+                references: references.to_vec(),
+                sealed: self.keys.seal.seal(resource, version, secret)?,
+            };
+            writing.put_secret(resource.as_str(), &sealed)?;
+            let what = recorded::Registered::Secret {
+                secret_version: version,
+                policy: policy.to_owned(),
+                references: references.to_vec(),
+            };
+            let log_index = self.log_registration(writing, resource.as_str(), what)?;
+            Ok((version, log_index))
+        })?;
+        Ok(self.registered("secret", resource.as_str(), Some(version), log_index))
+    }
+
+    fn log_registration(
+        &self,
+        writing: &Writing<'_>,
+        name: &str,
+        what: recorded::Registered,
+    ) -> Result<u64, Failure> {
+        let entry = Entry::new(AuditRecord::Registered(Registration {
+            version: RecordVersion::V1,
+            time: self.clock.now(),
+            name: name.to_owned(),
+            what,
+        }))?;
+        Ok(writing.append(&entry, &self.keys.log)?.index)
+    }
+
+    fn registered(
+        &self,
+        what: &'static str,
+        name: &str,
+        version: Option<u64>,
+        log_index: u64,
+    ) -> Registered {
+        #[derive(Serialize)]
+        struct Line<'a> {
+            what: &'static str,
+            #[serde(flatten)]
+            registered: &'a Registered,
+        }
+        let registered = Registered {
+            name: name.to_owned(),
+            version,
+            log_index,
+        };
+        self.journal.info(
+            "registered",
+            &Line {
+                what,
+                registered: &registered,
+            },
+        );
+        registered
+    }
+}
+
+fn refuse_too_many(references: u64) -> Result<(), Problem> {
+    if references > REFERENCE_LIMIT {
+        return Err(Problem::InvalidRequest(format!(
+            "{REFERENCE_LIMIT} reference values are registered: replace one by its name"
+        )));
+    }
+    Ok(())
+}
+
+/// A secret that is bound to a name nobody registered could never be released: most likely a slip.
+fn refuse_unknown(
+    reading: &Reading<'_>,
+    policy: &str,
+    references: &[String],
+) -> Result<(), Failure> {
+    if reading.policy(policy)?.is_none() {
+        return Err(unregistered("policy", policy));
+    }
+    for name in references {
+        if !reading.has_reference(name)? {
+            return Err(unregistered("reference value", name));
+        }
+    }
+    Ok(())
+}
+
+fn unregistered(what: &str, name: &str) -> Failure {
+    let name = name.escape_default();
+    let text = format!("no {what} `{name}` is registered: put it before the secrets bound to it");
+    Problem::NotFound(text).into()
+}
+
+fn refuse_secret(references: &[String], secret: &[u8]) -> Result<(), Problem> {
+    if references.is_empty() {
+        return Err(Problem::InvalidRequest(
+            "a secret needs `?references=NAME[,NAME…]`: which launches may have it".to_owned(),
+        ));
+    }
+    if secret.is_empty() {
+        return Err(Problem::InvalidRequest("the secret is empty".to_owned()));
+    }
+    if secret.len() > SECRET_LIMIT {
+        return Err(Problem::TooLarge(SECRET_LIMIT));
+    }
+    Ok(())
+}
+
+/// The name is part of log lines and URLs, so it is kept plain; and it must be the document's own,
+/// since verdicts call the document by that.
+fn refuse_other_name(what: &str, name: &str, inside: &str) -> Result<(), Problem> {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    if !(1..=64).contains(&name.len()) || !name.bytes().all(allowed) {
+        return Err(Problem::InvalidRequest(format!(
+            "the name of a {what} has 1 to 64 characters A-Z a-z 0-9 - _ ."
+        )));
+    }
+    if name != inside {
+        return Err(Problem::InvalidRequest(format!(
+            "the {what} calls itself `{}` in its `name`, the URL calls it `{name}`",
+            inside.escape_default()
+        )));
+    }
+    Ok(())
+}
+
+/// The document's error and its cause; a document of an administrator's own may be quoted to him.
+fn invalid(error: &dyn std::error::Error) -> Problem {
+    Problem::InvalidRequest(super::chain(error))
+}

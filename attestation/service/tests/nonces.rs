@@ -1,0 +1,206 @@
+//! A nonce is good for one attempt, in one session, for five minutes.
+
+mod support;
+
+use attestation_service::Request;
+use support::{Place, RESOURCE, expect_error};
+
+#[test]
+fn nonce_used_twice_is_refused_the_second_time() {
+    let place = Place::new();
+    let verifier = place.serve().furnished();
+    let guest = verifier.guest();
+    let opened = guest.auth();
+    let captured = guest.attestation(opened.nonce);
+    assert_eq!(
+        guest
+            .send_attestation(&opened.cookie, captured.clone())
+            .status,
+        200
+    );
+
+    let replayed = guest.send_attestation(&opened.cookie, captured);
+
+    let detail = expect_error(&replayed, 401, "AttestationFailed");
+    assert!(detail.contains("replay"), "{detail}");
+}
+
+#[test]
+fn replay_in_a_new_session_is_refused() {
+    let place = Place::new();
+    let verifier = place.serve().furnished();
+    let guest = verifier.guest();
+    let opened = guest.auth();
+    let captured = guest.attestation(opened.nonce);
+    assert_eq!(
+        guest
+            .send_attestation(&opened.cookie, captured.clone())
+            .status,
+        200
+    );
+    let second = guest.auth();
+
+    let replayed = guest.send_attestation(&second.cookie, captured);
+
+    let detail = expect_error(&replayed, 401, "AttestationFailed");
+    assert!(detail.contains("another session"), "{detail}");
+    expect_error(&guest.resource(&second.cookie, RESOURCE), 403, "PolicyDeny");
+}
+
+#[test]
+fn nonce_of_another_open_session_is_refused() {
+    let place = Place::new();
+    let verifier = place.serve().furnished();
+    let guest = verifier.guest();
+    let (mine, theirs) = (guest.auth(), guest.auth());
+
+    let answer = guest.send_attestation(&mine.cookie, guest.attestation(theirs.nonce));
+
+    let detail = expect_error(&answer, 401, "AttestationFailed");
+    assert!(detail.contains("another session"), "{detail}");
+}
+
+#[test]
+fn refused_attempt_burns_the_nonce_for_good_evidence_too() {
+    let place = Place::new();
+    let verifier = place.serve().furnished();
+    let mut guest = verifier.guest();
+    let opened = guest.auth();
+    let good = guest.digest;
+    guest.digest = [0; 48];
+    expect_error(&guest.attest(&opened), 401, "AttestationFailed");
+    guest.digest = good;
+
+    let detail = expect_error(&guest.attest(&opened), 401, "AttestationFailed");
+
+    assert!(detail.starts_with("nonce: "), "{detail}");
+}
+
+#[test]
+fn nonce_in_its_last_second_is_accepted_and_one_later_refused() {
+    let place = Place::new();
+    let verifier = place.serve().furnished();
+    let guest = verifier.guest();
+    let (in_time, late) = (guest.auth(), guest.auth());
+
+    verifier.advance(299);
+    assert_eq!(guest.attest(&in_time).status, 200);
+    verifier.advance(1);
+    let detail = expect_error(&guest.attest(&late), 401, "AttestationFailed");
+
+    assert!(detail.contains("expired"), "{detail}");
+}
+
+#[test]
+fn nonce_used_by_many_at_once_is_accepted_once() {
+    let place = Place::new();
+    let verifier = place.serve().furnished();
+    let opened = verifier.guest().auth();
+
+    let statuses: Vec<u16> = std::thread::scope(|scope| {
+        let attempts: Vec<_> = (0..8)
+            .map(|_| scope.spawn(|| verifier.guest().attest(&opened).status))
+            .collect();
+        attempts
+            .into_iter()
+            .map(|attempt| attempt.join().unwrap())
+            .collect()
+    });
+
+    assert_eq!(
+        statuses.iter().filter(|status| **status == 200).count(),
+        1,
+        "{statuses:?}"
+    );
+    assert_eq!(
+        statuses.iter().filter(|status| **status == 401).count(),
+        7,
+        "{statuses:?}"
+    );
+}
+
+#[test]
+fn attempt_without_a_cookie_is_refused_and_not_logged() {
+    let place = Place::new();
+    let verifier = place.serve().furnished();
+    let guest = verifier.guest();
+    let body = guest.attestation(guest.auth().nonce);
+
+    let request = Request {
+        method: "POST",
+        path: "/kbs/v0/attest",
+        body: Some(body.as_bytes()),
+        cookie: None,
+    };
+    let answer = verifier.client().send(&request).unwrap();
+
+    expect_error(&answer, 401, "TokenNotFound");
+    expect_error(
+        &verifier.get(&format!("/kbs/v0/resource/{RESOURCE}")),
+        401,
+        "TokenNotFound",
+    );
+    assert_eq!(verifier.log_size(), 3);
+}
+
+#[test]
+fn attempt_with_a_tampered_cookie_is_refused_and_does_not_burn_the_nonce() {
+    let place = Place::new();
+    let verifier = place.serve().furnished();
+    let guest = verifier.guest();
+    let opened = guest.auth();
+    let mut tampered = opened.clone();
+    let last = if tampered.cookie.ends_with('0') {
+        "1"
+    } else {
+        "0"
+    };
+    tampered.cookie.pop();
+    tampered.cookie.push_str(last);
+
+    expect_error(&guest.attest(&tampered), 401, "TokenNotFound");
+
+    assert_eq!(guest.attest(&opened).status, 200);
+}
+
+#[test]
+fn body_beyond_the_limit_is_refused_and_burns_the_nonce() {
+    let place = Place::new();
+    let verifier = place.serve().furnished();
+    let guest = verifier.guest();
+    let opened = guest.auth();
+
+    let huge = guest.send_attestation(&opened.cookie, " ".repeat(4 * 1024 * 1024 + 1));
+
+    expect_error(&huge, 413, "PayloadTooLarge");
+    expect_error(&guest.attest(&opened), 401, "AttestationFailed");
+}
+
+#[test]
+fn burned_nonce_stays_burned_over_a_restart() {
+    let place = Place::new();
+    let verifier = place.serve().furnished();
+    let opened = verifier.guest().auth();
+    assert_eq!(verifier.guest().attest(&opened).status, 200);
+    verifier.stop();
+
+    let verifier = place.serve();
+    let guest = verifier.guest();
+
+    // The verdict is forgotten, which is safe; the nonce is not.
+    expect_error(&guest.resource(&opened.cookie, RESOURCE), 403, "PolicyDeny");
+    let detail = expect_error(&guest.attest(&opened), 401, "AttestationFailed");
+    assert!(detail.contains("replay"), "{detail}");
+}
+
+#[test]
+fn fresh_nonce_survives_a_restart() {
+    let place = Place::new();
+    let verifier = place.serve().furnished();
+    let opened = verifier.guest().auth();
+    verifier.stop();
+
+    let verifier = place.serve();
+
+    assert_eq!(verifier.guest().attest(&opened).status, 200);
+}

@@ -1,0 +1,409 @@
+//! A whole verifier on loopback, and a guest that talks to it over real TLS.
+#![allow(dead_code, reason = "each test program uses its own part of this")]
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+
+use attestation_evidence::{
+    Attestation, Challenge, ErrorBody, Nonce, Request as AuthRequest, ResourcePath, RuntimeData,
+    Tee, TeePublicKey, VerifierPins, report_data_binding,
+};
+use attestation_release::TeeKey;
+use attestation_service::{
+    Answer, Client, Clock, Journal, NewVerifier, Request, Server, Service, Settings, StartError,
+    init, names, router,
+};
+use attestation_verify::SimulatedTrust;
+use attestation_verify::test_support::{NOW, SimulatedTee, policy, reference};
+use tokio::sync::oneshot;
+use zeroize::Zeroizing;
+
+/// The launch digest of the guest that the reference value `demo` allows.
+pub const DIGEST: [u8; 48] = [0x5A; 48];
+pub const SECRET: &[u8] = b"{\"the disk\": \"key\"}";
+pub const RESOURCE: &str = "default/disk/data";
+
+/// A data directory, and what the tests know about it.
+pub struct Place {
+    _parent: tempfile::TempDir,
+    pub data_dir: PathBuf,
+    pub pins: VerifierPins,
+    pub admin_token: String,
+    pub tee: SimulatedTee,
+}
+
+impl Place {
+    pub fn new() -> Self {
+        let parent = tempfile::tempdir().unwrap();
+        let data_dir = parent.path().join("verifier");
+        let new = NewVerifier {
+            name: "cloister-verifier".to_owned(),
+            vsock_port: 8443,
+            resource: RESOURCE.parse().unwrap(),
+        };
+        let pins = init(&data_dir, &new).unwrap();
+        let admin_token = std::fs::read_to_string(data_dir.join(names::ADMIN_TOKEN)).unwrap();
+        let tee = SimulatedTee::generate();
+        let admin_token = admin_token.trim_end().to_owned();
+        Self {
+            _parent: parent,
+            data_dir,
+            pins,
+            admin_token,
+            tee,
+        }
+    }
+
+    pub fn trust(&self) -> SimulatedTrust {
+        SimulatedTrust::Allowed {
+            ark: self.tee.ark().to_vec(),
+        }
+    }
+
+    pub fn store(&self) -> PathBuf {
+        self.data_dir.join(names::STORE)
+    }
+
+    /// A second hand on the store, as an intruder or a broken disk would have it.
+    pub fn tamper(&self, sql: &str) {
+        let connection = rusqlite::Connection::open(self.store()).unwrap();
+        connection.execute_batch(sql).unwrap();
+    }
+
+    pub fn serve(&self) -> Verifier<'_> {
+        self.serve_with(self.trust())
+    }
+
+    pub fn serve_with(&self, simulated: SimulatedTrust) -> Verifier<'_> {
+        Verifier::start(self, simulated).unwrap()
+    }
+
+    /// Why the verifier does not start.
+    pub fn serve_error(&self) -> String {
+        let Err(error) = Verifier::start(self, self.trust()) else {
+            panic!("the verifier started");
+        };
+        error.to_string()
+    }
+}
+
+/// A running verifier; stops in order when dropped.
+pub struct Verifier<'a> {
+    pub place: &'a Place,
+    pub url: String,
+    pub clock: Arc<AtomicU64>,
+    journal: Lines,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl<'a> Verifier<'a> {
+    fn start(place: &'a Place, simulated: SimulatedTrust) -> Result<Self, StartError> {
+        let clock = Arc::new(AtomicU64::new(NOW));
+        let journal = Lines::default();
+        let lines = Journal::new(journal.clone(), Clock::Set(Arc::clone(&clock)));
+        let settings = Settings {
+            simulated,
+            policy: "demo".to_owned(),
+            faults: vec![],
+        };
+        let service = Service::start(
+            &place.data_dir,
+            settings,
+            lines.clone(),
+            Clock::Set(Arc::clone(&clock)),
+        )?;
+        let (stop, stopped) = oneshot::channel();
+        let (url_out, url_in) = std::sync::mpsc::channel();
+        let data_dir = place.data_dir.clone();
+        let thread = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_multi_thread()
+                .enable_all()
+                .build()
+                .unwrap();
+            runtime.block_on(async move {
+                let any_port = "127.0.0.1:0".parse().unwrap();
+                let server = Server::bind(any_port, &data_dir, lines).await.unwrap();
+                url_out
+                    .send(format!("https://{}", server.address()))
+                    .unwrap();
+                let stopped = async { stopped.await.unwrap_or(()) };
+                server.run(router(Arc::new(service)), stopped).await;
+            });
+        });
+        let url = url_in.recv().unwrap();
+        Ok(Self {
+            place,
+            url,
+            clock,
+            journal,
+            stop: Some(stop),
+            thread: Some(thread),
+        })
+    }
+
+    /// Policy, reference value and secret are registered.
+    pub fn furnished(self) -> Self {
+        self.put_policy();
+        self.put_reference(DIGEST);
+        let path = format!("/v1/secrets/{RESOURCE}?references=demo");
+        assert_eq!(self.put(&path, SECRET).status, 200);
+        self
+    }
+
+    pub fn put_policy(&self) {
+        let body = serde_json::to_vec(&policy()).unwrap();
+        assert_eq!(self.put("/v1/policies/demo", &body).status, 200);
+    }
+
+    pub fn put_reference(&self, digest: [u8; 48]) {
+        let body = serde_json::to_vec(&reference(digest)).unwrap();
+        assert_eq!(self.put("/v1/reference-values/demo", &body).status, 200);
+    }
+
+    pub fn put(&self, path: &str, body: &[u8]) -> Answer {
+        let client = self.client().with_bearer(&self.place.admin_token);
+        client
+            .send(&Request {
+                method: "PUT",
+                path,
+                body: Some(body),
+                cookie: None,
+            })
+            .unwrap()
+    }
+
+    pub fn get(&self, path: &str) -> Answer {
+        self.client()
+            .send(&Request {
+                method: "GET",
+                path,
+                ..Request::default()
+            })
+            .unwrap()
+    }
+
+    /// A client without a token.
+    pub fn client(&self) -> Client {
+        let pins = &self.place.pins;
+        Client::new(&self.url, &pins.server_name, pins.tls_spki_sha256).unwrap()
+    }
+
+    pub fn guest(&self) -> Guest<'_> {
+        self.guest_with_key([7; 32])
+    }
+
+    pub fn guest_with_key(&self, key: [u8; 32]) -> Guest<'_> {
+        let key = TeeKey::from_entropy(&Zeroizing::new(key)).unwrap();
+        Guest {
+            client: self.client(),
+            tee: &self.place.tee,
+            key,
+            digest: DIGEST,
+        }
+    }
+
+    pub fn advance(&self, seconds: u64) {
+        self.clock.fetch_add(seconds, Ordering::SeqCst);
+    }
+
+    pub fn journal(&self) -> String {
+        self.journal.text()
+    }
+
+    pub fn log_size(&self) -> u64 {
+        let checkpoint = self.get("/v1/audit/checkpoint").body;
+        let text = String::from_utf8(checkpoint).unwrap();
+        text.lines().nth(1).unwrap().parse().unwrap()
+    }
+
+    pub fn stop(mut self) {
+        self.halt();
+    }
+
+    fn halt(&mut self) {
+        if let Some(stop) = self.stop.take() {
+            let _ = stop.send(());
+        }
+        if let Some(thread) = self.thread.take() {
+            thread.join().unwrap();
+        }
+    }
+}
+
+impl Drop for Verifier<'_> {
+    fn drop(&mut self) {
+        self.halt();
+    }
+}
+
+/// A guest that the reference value allows, until a test spoils it.
+pub struct Guest<'a> {
+    client: Client,
+    tee: &'a SimulatedTee,
+    pub key: TeeKey,
+    pub digest: [u8; 48],
+}
+
+/// An open session.
+#[derive(Clone)]
+pub struct Opened {
+    pub cookie: String,
+    pub nonce: Nonce,
+}
+
+impl Guest<'_> {
+    pub fn auth(&self) -> Opened {
+        let answer = self.post(
+            "/kbs/v0/auth",
+            None,
+            AuthRequest::new(Tee::Simulated).to_json(),
+        );
+        assert_eq!(
+            answer.status,
+            200,
+            "{}",
+            String::from_utf8_lossy(&answer.body)
+        );
+        let cookie = answer.set_cookie.unwrap();
+        let cookie = cookie.split(';').next().unwrap().to_owned();
+        Opened {
+            cookie,
+            nonce: Challenge::from_json(&answer.body).unwrap().nonce,
+        }
+    }
+
+    /// What this guest sends to answer `nonce`.
+    pub fn attestation(&self, nonce: Nonce) -> String {
+        self.attestation_for(nonce, self.key.public())
+    }
+
+    pub fn attestation_for(&self, nonce: Nonce, tee_pubkey: TeePublicKey) -> String {
+        let runtime = RuntimeData { nonce, tee_pubkey };
+        let report = self
+            .tee
+            .report(&self.digest, &report_data_binding(&runtime, ""));
+        let evidence = self.tee.evidence(report).to_json();
+        Attestation::new(runtime, evidence).unwrap().to_json()
+    }
+
+    pub fn attest(&self, opened: &Opened) -> Answer {
+        self.send_attestation(&opened.cookie, self.attestation(opened.nonce))
+    }
+
+    pub fn send_attestation(&self, cookie: &str, body: String) -> Answer {
+        self.post("/kbs/v0/attest", Some(cookie), body)
+    }
+
+    pub fn resource(&self, cookie: &str, resource: &str) -> Answer {
+        let path = format!("/kbs/v0/resource/{resource}");
+        let request = Request {
+            method: "GET",
+            path: &path,
+            cookie: Some(cookie),
+            body: None,
+        };
+        self.client.send(&request).unwrap()
+    }
+
+    /// Auth, attest, ask, open: the secret and its log index.
+    pub fn fetch(&self, pins: &VerifierPins) -> (Vec<u8>, u64) {
+        let opened = self.auth();
+        assert_eq!(self.attest(&opened).status, 200);
+        let answer = self.resource(&opened.cookie, RESOURCE);
+        assert_eq!(
+            answer.status,
+            200,
+            "{}",
+            String::from_utf8_lossy(&answer.body)
+        );
+        let release = self.open(&answer.body, pins);
+        (release.secret.to_vec(), release.log_index)
+    }
+
+    pub fn open(&self, body: &[u8], pins: &VerifierPins) -> attestation_release::Opened {
+        let expected = attestation_release::Expected {
+            resource: RESOURCE.parse::<ResourcePath>().unwrap(),
+            tee: Tee::Simulated,
+            log_key: pins.log_key.parse().unwrap(),
+        };
+        attestation_release::open(body, &self.key, &expected).unwrap()
+    }
+
+    fn post(&self, path: &str, cookie: Option<&str>, body: String) -> Answer {
+        let body = Some(body.as_bytes());
+        self.client
+            .send(&Request {
+                method: "POST",
+                path,
+                cookie,
+                body,
+            })
+            .unwrap()
+    }
+}
+
+/// The kind of an error answer, such as `AttestationFailed`, and its detail.
+pub fn error_of(answer: &Answer) -> (u16, String, String) {
+    let body = ErrorBody::from_json(&answer.body).unwrap();
+    let kind = body.kind.rsplit('/').next().unwrap().to_owned();
+    (answer.status, kind, body.detail)
+}
+
+/// Asserts an error's status and kind, and returns its detail.
+#[track_caller]
+pub fn expect_error(answer: &Answer, status: u16, kind: &str) -> String {
+    let (found_status, found_kind, detail) = error_of(answer);
+    assert_eq!(
+        (found_status, found_kind.as_str()),
+        (status, kind),
+        "{detail}"
+    );
+    detail
+}
+
+/// Reads a directory into the auditor's form.
+pub fn files_of(root: &Path) -> std::collections::BTreeMap<String, Vec<u8>> {
+    let mut files = std::collections::BTreeMap::new();
+    let mut folders = vec![root.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let name = path
+                    .strip_prefix(root)
+                    .unwrap()
+                    .to_str()
+                    .unwrap()
+                    .to_owned();
+                files.insert(name, std::fs::read(&path).unwrap());
+            }
+        }
+    }
+    files
+}
+
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl Lines {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+impl Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,66 @@
+//! `cloister-verifier init`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use attestation_evidence::{ResourcePath, VerifierPins};
+use attestation_service::{NewVerifier, init, names};
+use serde::Serialize;
+
+use crate::output::Output;
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// The directory to make; it must not exist, or be empty.
+    #[arg(long, value_name = "DIR")]
+    data_dir: PathBuf,
+    /// Name of the log and of the TLS certificate: a DNS name.
+    #[arg(long, default_value = "cloister-verifier")]
+    name: String,
+    /// The vsock port of the host that leads guests to this verifier.
+    #[arg(long, value_name = "PORT", default_value_t = 8443)]
+    vsock_port: u32,
+    /// The secret that guests ask for.
+    #[arg(
+        long,
+        value_name = "REPOSITORY/TYPE/TAG",
+        default_value = "default/disk/data"
+    )]
+    resource: ResourcePath,
+    /// How to print the result.
+    #[arg(short, long, value_enum, default_value = "text")]
+    output: Output,
+}
+
+#[derive(Serialize)]
+struct Made<'a> {
+    data_dir: &'a PathBuf,
+    pins_file: PathBuf,
+    pins: &'a VerifierPins,
+}
+
+pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let new = NewVerifier {
+        name: args.name.clone(),
+        vsock_port: args.vsock_port,
+        resource: args.resource.clone(),
+    };
+    let pins = init(&args.data_dir, &new)?;
+    let pins_file = args.data_dir.join(names::PINS);
+    let text = format!(
+        "made the verifier {}\n  log key  {}\n  pins     {} (goes into guest images)\n\
+         Keep a copy of this directory: its keys cannot be made again.",
+        args.data_dir.display(),
+        pins.log_key,
+        pins_file.display(),
+    );
+    args.output.print(
+        &Made {
+            data_dir: &args.data_dir,
+            pins_file,
+            pins: &pins,
+        },
+        &text,
+    )?;
+    Ok(ExitCode::SUCCESS)
+}

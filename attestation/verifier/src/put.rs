@@ -1,0 +1,188 @@
+//! `cloister-verifier put`: the administrators' client.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use attestation_evidence::{ErrorBody, ResourcePath, VerifierPins};
+use attestation_service::{Client, Request, names};
+use attestation_verify::{Policy, ReferenceValue};
+use clap::Subcommand;
+use serde::Deserialize;
+use zeroize::Zeroizing;
+
+use crate::output::Output;
+
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    what: What,
+    /// Where the verifier listens.
+    #[arg(long, global = true, default_value = "https://127.0.0.1:8443")]
+    url: String,
+    /// The verifier's pins; its TLS key must be the one in them.
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        required_unless_present = "data_dir"
+    )]
+    pins: Option<PathBuf>,
+    /// The file that holds the administrators' token.
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        required_unless_present = "data_dir"
+    )]
+    admin_token_file: Option<PathBuf>,
+    /// On the verifier's own machine: take pins and token from here.
+    #[arg(long, global = true, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// How to print the result.
+    #[arg(short, long, global = true, value_enum, default_value = "text")]
+    output: Output,
+}
+
+#[derive(Subcommand)]
+enum What {
+    /// Register an appraisal policy (JSON) under the name in it.
+    Policy {
+        /// The policy; `-` reads standard input.
+        file: PathBuf,
+    },
+    /// Register a reference value (JSON) under the name in it.
+    Reference {
+        /// The reference value; `-` reads standard input.
+        file: PathBuf,
+    },
+    /// Register a secret, or its next version.
+    Secret {
+        /// The secret's name, REPOSITORY/TYPE/TAG.
+        resource: ResourcePath,
+        /// The secret; `-` reads standard input.
+        file: PathBuf,
+        /// A reference value: guests that match it may have the secret. Repeat it for more.
+        #[arg(long = "reference", value_name = "NAME", required = true)]
+        references: Vec<String>,
+        /// The policy that must have accepted them, if not the server's own.
+        #[arg(long, value_name = "NAME")]
+        policy: Option<String>,
+    },
+}
+
+pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let (path, body) = request(&args.what)?;
+    let answer = client(args)?.send(&Request {
+        method: "PUT",
+        path: &path,
+        body: Some(&body),
+        ..Request::default()
+    })?;
+    if answer.status != 200 {
+        let detail = ErrorBody::from_json(&answer.body).map(|error| error.detail);
+        let detail = detail.unwrap_or_else(|_| format!("HTTP status {}", answer.status));
+        bail!("the verifier refused the registration: {detail}");
+    }
+    print(args.output, &answer.body)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Path and body of the request. Documents are read here too: a slip is found before it is sent.
+fn request(what: &What) -> anyhow::Result<(String, Zeroizing<Vec<u8>>)> {
+    match what {
+        What::Policy { file } => {
+            let body = read(file)?;
+            let policy = Policy::from_json(&body)
+                .with_context(|| format!("{} cannot be registered", file.display()))?;
+            Ok((format!("/v1/policies/{}", segment(&policy.name)?), body))
+        }
+        What::Reference { file } => {
+            let body = read(file)?;
+            let reference = ReferenceValue::from_json(&body)
+                .with_context(|| format!("{} cannot be registered", file.display()))?;
+            Ok((
+                format!("/v1/reference-values/{}", segment(&reference.name)?),
+                body,
+            ))
+        }
+        What::Secret {
+            resource,
+            file,
+            references,
+            policy,
+        } => {
+            let names: anyhow::Result<Vec<_>> =
+                references.iter().map(|name| segment(name)).collect();
+            let mut path = format!("/v1/secrets/{resource}?references={}", names?.join(","));
+            if let Some(policy) = policy {
+                path = format!("{path}&policy={}", segment(policy)?);
+            }
+            Ok((path, read(file)?))
+        }
+    }
+}
+
+/// A name that stands in a URL as it is.
+fn segment(name: &str) -> anyhow::Result<&str> {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    if name.is_empty() || !name.bytes().all(allowed) {
+        bail!(
+            "`{}` is no name: use A-Z a-z 0-9 - _ .",
+            name.escape_default()
+        );
+    }
+    Ok(name)
+}
+
+fn client(args: &Args) -> anyhow::Result<Client> {
+    let file = |given: &Option<PathBuf>, name| {
+        let default = || args.data_dir.as_ref().map(|dir| dir.join(name));
+        given
+            .clone()
+            .or_else(default)
+            .context("give --pins and --admin-token-file, or --data-dir")
+    };
+    let pins = file(&args.pins, names::PINS)?;
+    let pins = VerifierPins::from_json(&read(&pins)?)
+        .with_context(|| format!("{} (--pins) cannot be used", pins.display()))?;
+    let token = read(&file(&args.admin_token_file, names::ADMIN_TOKEN)?)?;
+    let token = std::str::from_utf8(&token).context("the admin token is not text")?;
+    let client = Client::new(&args.url, &pins.server_name, pins.tls_spki_sha256)?;
+    Ok(client.with_bearer(token.trim_end()))
+}
+
+fn read(file: &Path) -> anyhow::Result<Zeroizing<Vec<u8>>> {
+    let mut bytes = Zeroizing::new(Vec::new());
+    if file == Path::new("-") {
+        std::io::stdin()
+            .read_to_end(&mut bytes)
+            .context("cannot read standard input")?;
+    } else {
+        *bytes = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+    }
+    Ok(bytes)
+}
+
+fn print(output: Output, body: &[u8]) -> anyhow::Result<()> {
+    #[derive(Deserialize)]
+    struct Registered {
+        name: String,
+        version: Option<u64>,
+        log_index: u64,
+    }
+    let document: serde_json::Value =
+        serde_json::from_slice(body).context("the verifier's answer is not JSON")?;
+    let Registered {
+        name,
+        version,
+        log_index,
+    } = Registered::deserialize(&document)
+        .context("the verifier's answer is not that of a registration")?;
+    let version = version.map_or(String::new(), |version| format!(" version {version}"));
+    output.print(
+        &document,
+        &format!("registered {name}{version}, log index {log_index}"),
+    )
+}

@@ -1,0 +1,124 @@
+//! `cloister-verifier verify`: one appraisal, offline.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, anyhow};
+use attestation_evidence::{Attestation, Nonce, Tee};
+use attestation_service::simulated_trust;
+use attestation_verify::{
+    AppraisalInput, CheckResult, IssuedSession, NonceState, Outcome, Policy, ReferenceValue,
+    Session, VerdictRecord, appraise,
+};
+use clap::Subcommand;
+
+use crate::output::Output;
+
+/// Judged and refused.
+const REFUSED: u8 = 3;
+
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    kind: Kind,
+}
+
+#[derive(Subcommand)]
+enum Kind {
+    /// Appraise an attestation of a simulated TEE, which proves nothing about hardware.
+    Simulated(Simulated),
+}
+
+#[derive(clap::Args)]
+struct Simulated {
+    /// The attestation: the JSON body of `POST /kbs/v0/attest`.
+    #[arg(long, value_name = "FILE")]
+    attestation: PathBuf,
+    /// The nonce that the evidence has to bind, as the challenge spelled it (base64).
+    #[arg(long, value_name = "BASE64")]
+    nonce: String,
+    /// The simulated root certificate (PEM).
+    #[arg(long, value_name = "FILE")]
+    simulated_root: PathBuf,
+    /// The appraisal policy (JSON).
+    #[arg(long, value_name = "FILE")]
+    policy: PathBuf,
+    /// A reference value (JSON). Repeat it for more.
+    #[arg(long = "reference", value_name = "FILE", required = true)]
+    references: Vec<PathBuf>,
+    /// Judge as of this time, in seconds since 1970-01-01 UTC; the present if not given.
+    #[arg(long, value_name = "SECONDS")]
+    at: Option<u64>,
+    /// How to print the verdict.
+    #[arg(short, long, value_enum, default_value = "text")]
+    output: Output,
+}
+
+pub fn run(
+    Args {
+        kind: Kind::Simulated(args),
+    }: &Args,
+) -> anyhow::Result<ExitCode> {
+    let verdict = appraise(&input(args)?).record();
+    args.output.print(&verdict, &describe(&verdict))?;
+    Ok(match verdict.outcome {
+        Outcome::Accepted => ExitCode::SUCCESS,
+        Outcome::Refused => ExitCode::from(REFUSED),
+    })
+}
+
+fn input(args: &Simulated) -> anyhow::Result<AppraisalInput> {
+    let attestation = parse(&args.attestation, Attestation::from_json)?;
+    let now = match args.at {
+        Some(seconds) => seconds,
+        None => SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs(),
+    };
+    let nonce: Nonce = serde_json::from_value(args.nonce.as_str().into())
+        .map_err(|error| anyhow!("--nonce is {error}"))?;
+    Ok(AppraisalInput {
+        tee: Tee::Simulated,
+        primary_evidence: attestation.tee_evidence.primary_evidence.get().to_owned(),
+        additional_evidence: attestation.tee_evidence.additional_evidence,
+        runtime_data: attestation.runtime_data,
+        // Offline there is no session to be late for: the nonce is the caller's to have kept fresh.
+        session: Session::Issued(IssuedSession {
+            nonce,
+            state: NonceState::Fresh,
+            expires_at: now.saturating_add(1),
+        }),
+        simulated: simulated_trust(&args.simulated_root)?,
+        policy: parse(&args.policy, Policy::from_json)?,
+        references: args
+            .references
+            .iter()
+            .map(|file| parse(file, ReferenceValue::from_json))
+            .collect::<Result<_, _>>()?,
+        now,
+    })
+}
+
+fn parse<T, E>(file: &Path, parse: impl Fn(&[u8]) -> Result<T, E>) -> anyhow::Result<T>
+where
+    E: std::error::Error + Send + Sync + 'static,
+{
+    let bytes = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+    parse(&bytes).with_context(|| format!("{} cannot be used", file.display()))
+}
+
+fn describe(verdict: &VerdictRecord) -> String {
+    let outcome = match verdict.outcome {
+        Outcome::Accepted => "accepted",
+        Outcome::Refused => "refused",
+    };
+    let mut text = format!("{outcome}, tee {} (protects nothing)\n", verdict.tee);
+    for check in &verdict.checks {
+        let result = match check.result {
+            CheckResult::Pass => "pass       ",
+            CheckResult::Fail => "fail       ",
+            CheckResult::NotChecked => "not checked",
+        };
+        text.push_str(&format!("  {result} {}: {}\n", check.name, check.reason));
+    }
+    text
+}
