@@ -164,8 +164,7 @@ fn fresh_key() -> anyhow::Result<TeeKey> {
 
 fn use_disk(secret: &DiskSecret) -> anyhow::Result<()> {
     let disk = DataDisk::open(Path::new(storage::DATA_DISK), secret)?;
-    let payload = Path::new(storage::MOUNT_POINT).join(PAYLOAD);
-    let sha256 = storage::file_sha256(&payload)?;
+    let sha256 = disk.file_sha256(PAYLOAD)?;
     say(&Line::FileSha256 {
         sha256,
         name: PAYLOAD,

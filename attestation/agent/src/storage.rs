@@ -14,10 +14,14 @@ use ring::digest::{SHA256, SHA256_OUTPUT_LEN};
 /// The first virtio disk.
 pub const DATA_DISK: &str = "/dev/vda";
 /// Where its file system is mounted.
-pub const MOUNT_POINT: &str = "/mnt";
+const MOUNT_POINT: &str = "/mnt";
 
 const DISK_LIMIT: Duration = Duration::from_secs(10);
 const READ_SIZE: usize = 64 << 10;
+
+/// What an I/O error above dm-verity means.
+const NOT_THIS_DISK: &str =
+    "the disk is not the one that its secret was made for, or it was changed";
 
 /// An open and mounted data disk.
 pub struct DataDisk {
@@ -36,13 +40,19 @@ impl DataDisk {
         let crypt = open_crypt(&mapper, device, secret)?;
         let verity = open_verity(&mapper, &crypt, secret)?;
         match secret.file_system() {
-            FileSystem::Ext4 => mount_ext4_read_only(&verity.path(), Path::new(MOUNT_POINT))?,
+            FileSystem::Ext4 => mount_ext4_read_only(&verity.path(), Path::new(MOUNT_POINT)),
         }
+        .context(NOT_THIS_DISK)?;
         Ok(Self {
             mapper,
             crypt,
             verity,
         })
+    }
+
+    /// SHA-256 of the file `name` at the root of the disk.
+    pub fn file_sha256(&self, name: &str) -> anyhow::Result<[u8; SHA256_OUTPUT_LEN]> {
+        file_sha256(&Path::new(MOUNT_POINT).join(name)).context(NOT_THIS_DISK)
     }
 
     /// Unmounts and takes both devices away, so that the kernel forgets the key.
@@ -90,8 +100,7 @@ fn device_bytes(device: &Path) -> anyhow::Result<u64> {
         .with_context(|| format!("cannot read the size of {}", device.display()))
 }
 
-/// SHA-256 of a whole file.
-pub fn file_sha256(path: &Path) -> anyhow::Result<[u8; SHA256_OUTPUT_LEN]> {
+fn file_sha256(path: &Path) -> anyhow::Result<[u8; SHA256_OUTPUT_LEN]> {
     let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
     hash(file).with_context(|| format!("cannot read {}", path.display()))
 }
