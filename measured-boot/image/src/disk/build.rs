@@ -91,12 +91,25 @@ pub fn build_disk(request: &DiskRequest<'_>) -> Result<DiskReport, DiskBuildErro
 }
 
 fn require_free(request: &DiskRequest<'_>) -> Result<(), DiskBuildError> {
+    if resolved(request.image)? == resolved(request.secret)? {
+        return Err(DiskBuildError::SameFile(request.image.to_owned()));
+    }
     for path in [request.image, request.secret] {
         if !request.replace && path.exists() {
             return Err(DiskBuildError::Exists(path.to_owned()));
         }
     }
     Ok(())
+}
+
+/// The path without symbolic links and dots on the way to the file, which need not exist.
+fn resolved(path: &Path) -> Result<PathBuf, DiskBuildError> {
+    let directory = directory_of(path)
+        .canonicalize()
+        .map_err(|error| write_error(path, error))?;
+    Ok(path
+        .file_name()
+        .map_or_else(|| directory.clone(), |name| directory.join(name)))
 }
 
 fn open_payload(path: &Path) -> Result<File, DiskBuildError> {
@@ -201,6 +214,9 @@ pub enum DiskBuildError {
     /// Nothing is written over unasked.
     #[error("{} exists: name another file, or replace it with --force", .0.display())]
     Exists(PathBuf),
+    /// One would replace the other.
+    #[error("the disk and its secret cannot both be {}", .0.display())]
+    SameFile(PathBuf),
     /// The payload is missing or unreadable.
     #[error("cannot read {}", path.display())]
     Read {
