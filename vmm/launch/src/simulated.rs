@@ -7,7 +7,9 @@ use std::os::unix::net::UnixListener;
 
 use measured_boot_digest::LaunchDigest;
 use measured_boot_snp_abi::simulated::SIMULATED_TEE_PORT;
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{MemfdFlags, memfd_create};
+use rustix::io::retry_on_intr;
 use vmm_channel::Channel;
 use vmm_kvm::{GuestRam, Vcpu};
 use vmm_wire::{IdFields, Pages, TeeReply, TeeRequest};
@@ -35,11 +37,12 @@ pub struct Keys {
 #[derive(Debug)]
 pub struct Simulated {
     control: Channel<TeeRequest, TeeReply>,
+    cancel: BorrowedFd<'static>,
 }
 
 impl Simulated {
     /// Hands the confined process what it needs: the guest's memory, its keys, and the socket on
-    /// which it will answer the guest.
+    /// which it will answer the guest. While it hashes, `cancel` becoming readable ends the launch.
     ///
     /// # Errors
     /// It does not take them.
@@ -48,8 +51,9 @@ impl Simulated {
         ram: &GuestRam,
         keys: &Keys,
         listener: &UnixListener,
+        cancel: BorrowedFd<'static>,
     ) -> Result<Self, TeeError> {
-        let tee = Self { control };
+        let tee = Self { control, cancel };
         let descriptors = [
             ram.file(),
             keys.vcek_key.as_fd(),
@@ -77,6 +81,14 @@ impl Simulated {
     }
 
     fn receive(&self) -> Result<TeeReply, TeeError> {
+        let mut waiting = [
+            PollFd::from_borrowed_fd(self.cancel, PollFlags::IN),
+            PollFd::from_borrowed_fd(self.control.as_fd(), PollFlags::IN),
+        ];
+        retry_on_intr(|| poll(&mut waiting, None)).map_err(conversation)?;
+        if !waiting[0].revents().is_empty() {
+            return Err(TeeError::Cancelled);
+        }
         Ok(self.control.receive().map_err(conversation)?.message)
     }
 }

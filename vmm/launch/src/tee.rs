@@ -85,6 +85,9 @@ pub enum TeeError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The launch was given up from outside.
+    #[error("the launch was interrupted")]
+    Cancelled,
     /// It has no such thing.
     #[error("the {tee} TEE cannot {what}")]
     Unsupported {

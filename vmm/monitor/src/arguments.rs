@@ -1,0 +1,82 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// The virtual machine monitor: launches one measured virtual machine and runs it.
+#[derive(Parser)]
+#[command(
+    version,
+    after_help = "Exit codes: 0 the guest stopped, 1 failed or interrupted, 2 usage."
+)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Commands.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Launches the VM that a configuration file describes and waits until it stops.
+    ///
+    /// The launch digest is predicted from the configuration first. The guest runs only if the TEE
+    /// measured exactly that. Needs root, to confine itself and the device processes.
+    Run(RunArguments),
+}
+
+/// Of `run`.
+#[derive(Args)]
+#[command(after_help = "\
+Example vm.toml:
+  name = \"demo\"
+  [tee]
+  kind = \"simulated\"            # a software stand-in: protects nothing
+  keys = \"simulated-tee/\"       # made by: cloister-simulated-tee init --dir simulated-tee
+  [boot]
+  protocol = \"simulated-direct\"
+  kernel = \"vmlinux\"            # paths are relative to this file
+  initrd = \"initramfs.cpio\"
+  cmdline = \"console=ttyS0 quiet\"
+  [cpu]
+  count = 2
+  model = \"x86-64-v2\"
+  [memory]
+  mib = 512
+
+What happened is told on standard error, or with `-o json` as JSON lines on standard output:
+  {\"event\":\"planned\",..} {\"event\":\"spawned\",..} {\"event\":\"measured\",..}
+  {\"event\":\"running\",..} {\"event\":\"stopped\",\"reason\":..}
+
+A stop has one of the reasons guest-poweroff and guest-reset (exit code 0), interrupted (by Ctrl-C or
+SIGTERM), device-exited, supervisor-exited, vcpu-failed (exit code 1).
+Exit codes: 0 the guest stopped, 1 failed or interrupted, 2 usage.")]
+pub struct RunArguments {
+    /// The VM's configuration.
+    #[arg(value_name = "VM.TOML")]
+    pub config: PathBuf,
+
+    /// Directory for the VM's sockets: it must not exist, and is removed at the end
+    /// [default: a new one under /run].
+    #[arg(long, value_name = "DIR")]
+    pub runtime_dir: Option<PathBuf>,
+
+    /// Where the guest's serial console goes; `-` is standard output, or standard error with
+    /// `-o json`.
+    #[arg(long, value_name = "FILE", default_value = "-")]
+    pub console: PathBuf,
+
+    /// How to tell what happens.
+    #[arg(short, long, value_enum, default_value = "text")]
+    pub output: Output,
+}
+
+/// Forms of output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// For people, on standard error.
+    Text,
+    /// JSON lines on standard output.
+    Json,
+}

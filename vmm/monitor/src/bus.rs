@@ -1,0 +1,119 @@
+//! What a guest finds at ports and at addresses without memory.
+
+use std::ops::ControlFlow;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use measured_boot_plan::machine::COM1_PORT;
+use vmm_kvm::Bus;
+use vmm_virtio::{Slot, SlotError};
+
+use crate::com1::{self, Com1};
+use crate::power;
+
+/// Why the guest stops.
+#[derive(Debug)]
+pub enum Stop {
+    /// It powered itself off.
+    PowerOff,
+    /// It asked for a reset.
+    Reset,
+    /// A device process failed it.
+    Device {
+        /// The device's slot.
+        slot: usize,
+        /// How.
+        error: SlotError,
+    },
+}
+
+/// A virtio device in its place.
+pub struct Placed {
+    /// First address.
+    pub base: u64,
+    /// Bytes of registers.
+    pub size: u64,
+    /// The device.
+    pub slot: Mutex<Slot>,
+}
+
+/// The machine's devices. Whatever is not one of them reads all ones, as on a real bus.
+pub struct Machine {
+    com1: Mutex<Com1>,
+    slots: Vec<Placed>,
+}
+
+impl Machine {
+    /// A machine of these devices.
+    pub fn new(com1: Com1, slots: Vec<Placed>) -> Self {
+        Self {
+            com1: Mutex::new(com1),
+            slots,
+        }
+    }
+
+    /// Writes what is left in the console.
+    pub fn finish(&self) {
+        lock(&self.com1).finish();
+    }
+
+    fn find(&self, address: u64) -> Option<(usize, &Placed, u64)> {
+        self.slots.iter().enumerate().find_map(|(index, placed)| {
+            let offset = address.checked_sub(placed.base)?;
+            (offset < placed.size).then_some((index, placed, offset))
+        })
+    }
+}
+
+impl Bus for Machine {
+    type Stop = Stop;
+
+    fn port_read(&self, port: u16, data: &mut [u8]) {
+        data.fill(0xff);
+        if let Some(register) = com1_register(port) {
+            lock(&self.com1).read(register, data);
+        } else if let Some(value) = power::read(port) {
+            data.fill(value);
+        }
+    }
+
+    fn port_write(&self, port: u16, data: &[u8]) -> ControlFlow<Stop> {
+        if let Some(register) = com1_register(port) {
+            lock(&self.com1).write(register, data);
+            return ControlFlow::Continue(());
+        }
+        match data.first().and_then(|value| power::request(port, *value)) {
+            Some(power::Request::PowerOff) => ControlFlow::Break(Stop::PowerOff),
+            Some(power::Request::Reset) => ControlFlow::Break(Stop::Reset),
+            None => ControlFlow::Continue(()),
+        }
+    }
+
+    fn memory_read(&self, address: u64, data: &mut [u8]) {
+        data.fill(0xff);
+        if let Some((_, placed, offset)) = self.find(address) {
+            lock(&placed.slot).read(offset, data);
+        }
+    }
+
+    fn memory_write(&self, address: u64, data: &[u8]) -> ControlFlow<Stop> {
+        let Some((slot, placed, offset)) = self.find(address) else {
+            return ControlFlow::Continue(());
+        };
+        match lock(&placed.slot).write(offset, data) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => ControlFlow::Break(Stop::Device { slot, error }),
+        }
+    }
+}
+
+fn com1_register(port: u16) -> Option<u8> {
+    let register = port
+        .checked_sub(COM1_PORT)
+        .filter(|register| *register < com1::PORTS)?;
+    u8::try_from(register).ok()
+}
+
+/// A poisoned lock cannot be seen: a panic in any thread ends the process.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

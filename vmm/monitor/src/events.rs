@@ -1,0 +1,141 @@
+//! What happens to the VM, told to people or programs.
+
+use std::io::{self, Write as _};
+
+use serde::Serialize;
+
+use crate::arguments::Output;
+
+/// One thing that happened.
+#[derive(Serialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum Event<'a> {
+    /// The launch is planned.
+    Planned {
+        /// Name of the VM.
+        name: &'a str,
+        /// Which TEE will measure it.
+        tee: &'static str,
+        /// Lower-case hexadecimal.
+        launch_digest_predicted: String,
+    },
+    /// A helper process runs, confined.
+    Spawned {
+        /// Its program.
+        process: String,
+        /// Its process id on the host.
+        pid: u32,
+        /// Whether the kernel's Landlock confines it too.
+        landlock: bool,
+    },
+    /// The TEE measured the launch, as predicted.
+    Measured {
+        /// Which TEE.
+        tee: &'static str,
+        /// Lower-case hexadecimal.
+        launch_digest_reported: String,
+    },
+    /// The guest runs.
+    Running {
+        /// Number of vCPUs.
+        vcpus: usize,
+    },
+    /// The guest stopped.
+    Stopped {
+        /// Why.
+        reason: &'static str,
+        /// More about it, for people.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        detail: Option<String>,
+    },
+}
+
+/// Tells events.
+#[derive(Clone, Copy)]
+pub struct Teller(pub Output);
+
+impl Teller {
+    /// Tells one.
+    ///
+    /// # Errors
+    /// Nobody listens any more.
+    pub fn tell(self, event: &Event<'_>) -> io::Result<()> {
+        match self.0 {
+            Output::Text => writeln!(io::stderr().lock(), "cloister-vmm: {}", sentence(event)),
+            Output::Json => {
+                let line = serde_json::to_string(event)?;
+                let mut out = io::stdout().lock();
+                writeln!(out, "{line}")?;
+                out.flush()
+            }
+        }
+    }
+}
+
+fn sentence(event: &Event<'_>) -> String {
+    match event {
+        Event::Planned {
+            name,
+            tee,
+            launch_digest_predicted,
+        } => {
+            format!(
+                "{name}: planned for the {tee} TEE\n  launch digest predicted {launch_digest_predicted}"
+            )
+        }
+        Event::Spawned {
+            process,
+            pid,
+            landlock,
+        } => {
+            let without = if *landlock {
+                ""
+            } else {
+                ", without Landlock, which this kernel lacks"
+            };
+            format!("{process} runs, confined, as process {pid}{without}")
+        }
+        Event::Measured {
+            tee,
+            launch_digest_reported,
+        } => {
+            format!(
+                "measured by the {tee} TEE, as predicted\n  launch digest reported  {launch_digest_reported}"
+            )
+        }
+        Event::Running { vcpus } => format!("running on {vcpus} vCPUs"),
+        Event::Stopped {
+            reason,
+            detail: None,
+        } => format!("stopped: {reason}"),
+        Event::Stopped {
+            reason,
+            detail: Some(detail),
+        } => format!("stopped: {reason}: {detail}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_are_json_documents_with_their_name() {
+        let measured = Event::Measured {
+            tee: "simulated",
+            launch_digest_reported: "00".to_owned(),
+        };
+        assert_eq!(
+            serde_json::to_value(&measured).unwrap(),
+            serde_json::json!({"event": "measured", "tee": "simulated", "launch_digest_reported": "00"})
+        );
+        let stopped = Event::Stopped {
+            reason: "guest-poweroff",
+            detail: None,
+        };
+        assert_eq!(
+            serde_json::to_value(&stopped).unwrap(),
+            serde_json::json!({"event": "stopped", "reason": "guest-poweroff"})
+        );
+    }
+}

@@ -1,0 +1,146 @@
+//! Everything that a launch reads, opened and checked before anything is started.
+
+use std::fs::{self, File};
+use std::io::{ErrorKind, Read as _, Seek as _, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use measured_boot_digest::{LaunchDigest, launch_digest};
+use measured_boot_plan::{DeviceKind, LaunchConfig, LaunchPlan, Sources, TeeKind, plan};
+use vmm_launch::Keys;
+
+/// The configuration and the files that it names.
+pub struct Inputs {
+    /// The configuration.
+    pub config: LaunchConfig,
+    /// Paths in it are relative to this.
+    pub folder: PathBuf,
+    kernel: Vec<u8>,
+    initrd: Vec<u8>,
+}
+
+impl Inputs {
+    /// Reads the configuration, the kernel and the initrd: once, so that what is hashed is what is
+    /// loaded.
+    ///
+    /// # Errors
+    /// One of them is missing or cannot be understood.
+    pub fn read(path: &Path) -> anyhow::Result<Self> {
+        let text = fs::read_to_string(path)
+            .with_context(|| format!("cannot read the configuration {}", path.display()))?;
+        let config = LaunchConfig::from_toml(&text)
+            .with_context(|| format!("{} is not a VM configuration", path.display()))?;
+        let folder = fs::canonicalize(path)
+            .with_context(|| format!("cannot find {}", path.display()))?
+            .parent()
+            .map(Path::to_owned)
+            .unwrap_or_default();
+        let kernel = read_named(&folder.join(&config.boot.kernel), "[boot] kernel")?;
+        let initrd = read_named(&folder.join(&config.boot.initrd), "[boot] initrd")?;
+        Ok(Self {
+            config,
+            folder,
+            kernel,
+            initrd,
+        })
+    }
+
+    /// The bytes that the plan refers to.
+    pub fn sources(&self) -> Sources<'_> {
+        Sources {
+            kernel: &self.kernel,
+            initrd: &self.initrd,
+        }
+    }
+
+    /// The plan and the digest that it predicts.
+    ///
+    /// # Errors
+    /// The configuration cannot be launched.
+    pub fn plan(&self) -> anyhow::Result<(LaunchPlan, LaunchDigest)> {
+        if self.config.tee.kind != TeeKind::Simulated {
+            bail!(
+                "[tee] kind = \"{}\" cannot be launched yet: only \"simulated\" can",
+                self.config.tee.kind
+            );
+        }
+        let sources = self.sources();
+        let plan = plan(&self.config, &sources)
+            .with_context(|| format!("{} cannot be planned", self.config.name))?;
+        let predicted = launch_digest(&plan, &sources);
+        Ok((plan, predicted))
+    }
+
+    /// Opens what `cloister-simulated-tee init` made.
+    ///
+    /// # Errors
+    /// The configuration names none, or a file is missing.
+    pub fn keys(&self) -> anyhow::Result<Keys> {
+        let remedy = "make one by `cloister-simulated-tee init --dir DIR`";
+        let Some(keys) = &self.config.tee.keys else {
+            bail!("[tee] keys is missing: name a directory of simulated keys; {remedy}");
+        };
+        let dir = self.folder.join(keys);
+        let open = |name: &str| {
+            let path = dir.join(name);
+            File::open(&path)
+                .with_context(|| format!("[tee] keys: cannot open {}; {remedy}", path.display()))
+        };
+        Ok(Keys {
+            vcek_key: open("vcek.key")?,
+            vcek: open("vcek.der")?,
+            ask: open("ask.der")?,
+            ark: open("ark.der")?,
+        })
+    }
+
+    /// Opens the disks, in slot order.
+    ///
+    /// # Errors
+    /// A disk is missing, may not be read, or is no disk.
+    pub fn disks(&self, plan: &LaunchPlan) -> anyhow::Result<Vec<File>> {
+        plan.devices
+            .0
+            .iter()
+            .filter_map(|device| match &device.kind {
+                DeviceKind::Disk { path } => Some(open_disk(&self.folder.join(path))),
+                DeviceKind::Vsock { .. } => None,
+            })
+            .collect()
+    }
+}
+
+fn read_named(path: &Path, key: &str) -> anyhow::Result<Vec<u8>> {
+    fs::read(path).with_context(|| match path.try_exists() {
+        Ok(false) => format!("{key}: there is no file {}", path.display()),
+        _ => format!("{key}: cannot read {}", path.display()),
+    })
+}
+
+/// A disk is a file or a block device of at least one sector.
+fn open_disk(path: &Path) -> anyhow::Result<File> {
+    let shown = path.display();
+    let mut file = File::open(path).with_context(|| {
+        let missing = matches!(path.try_exists(), Ok(false));
+        if missing {
+            format!("[[disk]] path: there is no file {shown}")
+        } else {
+            format!("[[disk]] path: cannot read {shown}; may this user read it?")
+        }
+    })?;
+    let size = file
+        .seek(SeekFrom::End(0))
+        .and_then(|size| file.rewind().map(|()| size))
+        .with_context(|| format!("[[disk]] path: {shown} is no file and no block device"))?;
+    // A directory opens and seeks, but does not read.
+    if let Err(error) = file.read(&mut [0])
+        && error.kind() == ErrorKind::IsADirectory
+    {
+        bail!("[[disk]] path: {shown} is a directory; name a disk image");
+    }
+    file.rewind()?;
+    if size == 0 || size % 512 != 0 {
+        bail!("[[disk]] path: {shown} has {size} bytes, which are no whole 512-byte sectors");
+    }
+    Ok(file)
+}

@@ -1,0 +1,184 @@
+//! The supervisor and the confined processes that it starts.
+
+use std::collections::BTreeMap;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use measured_boot_plan::{DeviceKind, HostTarget, LaunchPlan};
+use measured_boot_snp_abi::simulated::SIMULATED_TEE_PORT;
+use policies_jail::Child;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::retry_on_intr;
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+use vmm_channel::{Channel, Spawned, Supervisor};
+use vmm_wire::{BlkRequest, DeviceReply, Spawn, Target, TeeReply, TeeRequest, VsockRequest};
+
+use crate::events::{Event, Teller};
+use crate::runtime_dir::RuntimeDir;
+
+/// A device process that waits for its configuration.
+pub enum Device {
+    /// `cloister-blk`.
+    Blk(Channel<BlkRequest, DeviceReply>),
+    /// `cloister-vsock`.
+    Vsock {
+        /// Its control socket.
+        control: Channel<VsockRequest, DeviceReply>,
+        /// Its way to the supervisor's connections.
+        broker: OwnedFd,
+    },
+}
+
+/// The processes that this one speaks with, confined and waiting for their configuration.
+pub struct Processes {
+    /// The simulated TEE.
+    pub tee: Channel<TeeRequest, TeeReply>,
+    /// The devices, in slot order.
+    pub devices: Vec<Device>,
+}
+
+/// Longest wait for the supervisor to clean up: a few kills and the removal of one directory.
+const CLEAN_UP_WITHIN: Timespec = Timespec {
+    tv_sec: 10,
+    tv_nsec: 0,
+};
+
+/// The supervisor and all that it started. When this value goes, they are gone, with their sockets.
+pub struct Household {
+    /// Closing its socket ends them all.
+    pub supervisor: Supervisor,
+    _process: SupervisorProcess,
+}
+
+/// Dropped after the socket to it, and waits for its end.
+struct SupervisorProcess(Child);
+
+impl Household {
+    /// Starts the supervisor, which lies beside this program, and leaves `runtime_dir` to it.
+    ///
+    /// # Errors
+    /// It cannot be started, or refuses the directory.
+    pub fn start(runtime_dir: RuntimeDir) -> anyhow::Result<Self> {
+        let program = std::env::current_exe()
+            .context("cannot find this program's own file")?
+            .with_file_name("cloister-supervisor");
+        let (ours, theirs) = socketpair(
+            AddressFamily::UNIX,
+            SocketType::SEQPACKET,
+            SocketFlags::CLOEXEC,
+            None,
+        )
+        .context("cannot make the supervisor's socket")?;
+        let child = policies_jail::spawn_helper(&program, theirs)
+            .context("cannot start cloister-supervisor")?;
+        let process = SupervisorProcess(child);
+        let supervisor = Supervisor::begin(ours, runtime_dir.path())
+            .context("cloister-supervisor does not begin")?;
+        runtime_dir.hand_over();
+        Ok(Self {
+            supervisor,
+            _process: process,
+        })
+    }
+}
+
+impl Drop for SupervisorProcess {
+    fn drop(&mut self) {
+        let mut ended = [PollFd::from_borrowed_fd(self.0.pidfd(), PollFlags::IN)];
+        if retry_on_intr(|| poll(&mut ended, Some(&CLEAN_UP_WITHIN))) != Ok(1) {
+            eprintln!(
+                "cloister-vmm: cloister-supervisor (process {}) still runs",
+                self.0.id()
+            );
+        }
+    }
+}
+
+/// Starts, confined, whatever the plan needs.
+///
+/// # Errors
+/// A process cannot be started or confined.
+pub fn start_all(
+    supervisor: &mut Supervisor,
+    plan: &LaunchPlan,
+    wiring: &Wiring<'_>,
+    teller: Teller,
+) -> anyhow::Result<Processes> {
+    let tee = spawn(supervisor, Spawn::SimulatedTee, teller)?.control;
+    let devices = plan
+        .devices
+        .0
+        .iter()
+        .map(|device| start_device(supervisor, &device.kind, wiring, teller))
+        .collect::<anyhow::Result<_>>()?;
+    Ok(Processes {
+        tee: Channel::from_socket(tee),
+        devices,
+    })
+}
+
+/// Where connections lead.
+pub struct Wiring<'a> {
+    /// Paths in the configuration are relative to this.
+    pub folder: &'a Path,
+    /// The TEE's socket.
+    pub tee_socket: PathBuf,
+}
+
+impl Wiring<'_> {
+    /// The closed list of ports that a guest may connect to. The configuration may put something
+    /// else in the TEE's place; what the guest then gets does not verify.
+    fn targets(&self, ports: &BTreeMap<u32, HostTarget>) -> BTreeMap<u32, Target> {
+        let tee = Target::Unix(self.tee_socket.clone());
+        let mut targets = BTreeMap::from([(SIMULATED_TEE_PORT, tee)]);
+        targets.extend(
+            ports
+                .iter()
+                .map(|(port, target)| (*port, self.target(target))),
+        );
+        targets
+    }
+
+    fn target(&self, target: &HostTarget) -> Target {
+        match target {
+            HostTarget::Tcp(address) => Target::Tcp(*address),
+            HostTarget::Unix(path) => Target::Unix(self.folder.join(path)),
+        }
+    }
+}
+
+fn start_device(
+    supervisor: &mut Supervisor,
+    kind: &DeviceKind,
+    wiring: &Wiring<'_>,
+    teller: Teller,
+) -> anyhow::Result<Device> {
+    match kind {
+        DeviceKind::Disk { .. } => {
+            let spawned = spawn(supervisor, Spawn::Blk, teller)?;
+            Ok(Device::Blk(Channel::from_socket(spawned.control)))
+        }
+        DeviceKind::Vsock { ports, .. } => {
+            let ports = wiring.targets(ports);
+            let spawned = spawn(supervisor, Spawn::Vsock { ports }, teller)?;
+            let broker = spawned
+                .broker
+                .context("the supervisor sent no broker socket")?;
+            Ok(Device::Vsock {
+                control: Channel::from_socket(spawned.control),
+                broker,
+            })
+        }
+    }
+}
+
+fn spawn(supervisor: &mut Supervisor, spawn: Spawn, teller: Teller) -> anyhow::Result<Spawned> {
+    let spawned = supervisor.spawn(spawn)?;
+    teller.tell(&Event::Spawned {
+        process: spawned.kind.to_string(),
+        pid: spawned.pid,
+        landlock: spawned.landlock == vmm_wire::Landlock::Enforced,
+    })?;
+    Ok(spawned)
+}

@@ -1,0 +1,208 @@
+//! The order of things.
+//!
+//! 1. Read and plan: nothing is started for a configuration that cannot be launched.
+//! 2. Open everything that needs a path.
+//! 3. Start the supervisor, and through it the TEE and the devices, each confined.
+//! 4. Confine this process: first each vCPU thread, then the main one.
+//! 5. Make the VM, load it, have it measured; compare.
+//! 6. Give the devices what they serve, and run.
+
+use std::fs::File;
+use std::os::unix::net::UnixListener;
+use std::sync::Arc;
+
+use anyhow::{Context as _, bail};
+use measured_boot_digest::LaunchDigest;
+use measured_boot_plan::LaunchPlan;
+use measured_boot_plan::machine::COM1_GSI;
+use policies_jail::Filter;
+use policies_profiles::Program;
+use vmm_kvm::{GuestRam, Host, Vm};
+use vmm_launch::{Keys, LaunchError, MeasuredLaunch, Simulated, TeeError, Threads, launch};
+use vmm_sys_util::eventfd::{EFD_CLOEXEC, EFD_NONBLOCK, EventFd};
+
+use crate::arguments::RunArguments;
+use crate::bus::Machine;
+use crate::com1::{self, Com1};
+use crate::console::Console;
+use crate::devices::place_all;
+use crate::events::{Event, Teller};
+use crate::inputs::Inputs;
+use crate::interrupt::Interrupt;
+use crate::processes::{self, Household, Processes, Wiring};
+use crate::runtime_dir::RuntimeDir;
+use crate::watch::{self, End};
+
+/// How a run ended that did not fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The guest stopped by itself.
+    Orderly,
+    /// Somebody stopped it.
+    Interrupted,
+}
+
+/// What is launched.
+struct Planned {
+    inputs: Inputs,
+    plan: LaunchPlan,
+    predicted: LaunchDigest,
+}
+
+/// Everything that has a path, opened.
+struct Opened {
+    host: Host,
+    keys: Keys,
+    disks: Vec<File>,
+    console: Console,
+    tee_listener: UnixListener,
+}
+
+/// Runs the VM that the arguments name.
+///
+/// # Errors
+/// Anything that keeps it from running to its own end. Nothing is left behind.
+pub fn run(arguments: &RunArguments) -> anyhow::Result<Outcome> {
+    let teller = Teller(arguments.output);
+    let planned = plan(arguments, teller)?;
+    let Planned { inputs, plan, .. } = &planned;
+    let host = Host::open()?;
+    host.check_cpuid(&plan.cpuid.0)
+        .context("the planned processor cannot be had")?;
+    let keys = inputs.keys()?;
+    let disks = inputs.disks(plan)?;
+    let console = Console::open(&arguments.console, arguments.output)?;
+    let interrupt = Interrupt::catch()?;
+    let runtime_dir = RuntimeDir::make(arguments.runtime_dir.as_deref())?;
+    let (tee_listener, tee_socket) = runtime_dir.tee_socket()?;
+    // From here on, whatever happens, the supervisor ends what it started.
+    let mut household = Household::start(runtime_dir)?;
+    let wiring = Wiring {
+        folder: &inputs.folder,
+        tee_socket,
+    };
+    let processes = processes::start_all(&mut household.supervisor, plan, &wiring, teller)?;
+    let threads = confine(plan.vcpus.0.len())?;
+    let opened = Opened {
+        host,
+        keys,
+        disks,
+        console,
+        tee_listener,
+    };
+    let end = launch_and_wait(
+        &planned,
+        opened,
+        processes,
+        threads,
+        &mut household,
+        interrupt,
+        teller,
+    )?;
+    let detail = end.detail().map(str::to_owned);
+    teller.tell(&Event::Stopped {
+        reason: end.reason(),
+        detail,
+    })?;
+    outcome(end)
+}
+
+fn plan(arguments: &RunArguments, teller: Teller) -> anyhow::Result<Planned> {
+    let inputs = Inputs::read(&arguments.config)?;
+    let (plan, predicted) = inputs.plan()?;
+    teller.tell(&Event::Planned {
+        name: &inputs.config.name,
+        tee: plan.tee.0.name(),
+        launch_digest_predicted: predicted.to_string(),
+    })?;
+    Ok(Planned {
+        inputs,
+        plan,
+        predicted,
+    })
+}
+
+/// Gives up every right of this process, and makes the threads of the vCPUs with still fewer.
+fn confine(vcpus: usize) -> anyhow::Result<Threads> {
+    let profile = Program::Vmm.profile();
+    let filter = Filter::compile(&profile)?;
+    let vcpu_filter = Filter::compile(&Program::VmmVcpu.profile())?;
+    policies_jail::isolate_self(&profile).context("cannot confine this process")?;
+    let threads = Threads::make(vcpus, move || vcpu_filter.install())?;
+    filter.install()?;
+    Ok(threads)
+}
+
+fn launch_and_wait(
+    planned: &Planned,
+    opened: Opened,
+    processes: Processes,
+    threads: Threads,
+    household: &mut Household,
+    interrupt: Interrupt,
+    teller: Teller,
+) -> anyhow::Result<End> {
+    let Opened {
+        host,
+        keys,
+        disks,
+        console,
+        tee_listener,
+    } = opened;
+    let Processes { tee, devices } = processes;
+    let plan = &planned.plan;
+    let cancel = interrupt.descriptor();
+    let vm = make_vm(&host, plan)?;
+    let launched = Simulated::configure(tee, vm.ram(), &keys, &tee_listener, cancel)
+        .map_err(LaunchError::from)
+        .and_then(|tee| {
+            launch(
+                &host,
+                vm,
+                tee,
+                plan,
+                &planned.inputs.sources(),
+                planned.predicted,
+            )
+        });
+    let launch = match launched {
+        Err(LaunchError::Tee(TeeError::Cancelled)) => return Ok(End::Interrupted),
+        launched => launched?,
+    };
+    teller.tell(&Event::Measured {
+        tee: plan.tee.0.name(),
+        launch_digest_reported: launch.launch_digest().to_string(),
+    })?;
+    let com1 = Com1::new(com1_interrupt(&launch)?, console);
+    let slots = place_all(launch.vm(), plan, devices, disks)?;
+    let machine = Arc::new(Machine::new(com1, slots));
+    let running = launch.run(threads, &machine)?;
+    teller.tell(&Event::Running {
+        vcpus: plan.vcpus.0.len(),
+    })?;
+    let end = watch::wait(&running, &mut household.supervisor, interrupt)
+        .context("cannot wait for the guest")?;
+    machine.finish();
+    Ok(end)
+}
+
+fn make_vm(host: &Host, plan: &LaunchPlan) -> anyhow::Result<Vm> {
+    let ram = Arc::new(GuestRam::new(plan.memory_bytes.0)?);
+    Ok(Vm::new(host, ram)?)
+}
+
+fn com1_interrupt<T>(launch: &MeasuredLaunch<T>) -> anyhow::Result<com1::Interrupt> {
+    let event = EventFd::new(EFD_NONBLOCK | EFD_CLOEXEC).context("cannot make an event")?;
+    launch.vm().interrupt_on(&event, COM1_GSI)?;
+    Ok(com1::Interrupt(event))
+}
+
+fn outcome(end: End) -> anyhow::Result<Outcome> {
+    match end {
+        End::PowerOff | End::Reset => Ok(Outcome::Orderly),
+        End::Interrupted => Ok(Outcome::Interrupted),
+        End::Device(detail) => bail!("the guest was stopped, since a device failed: {detail}"),
+        End::Supervisor(detail) => bail!("the guest was stopped: {detail}"),
+        End::Vcpu(detail) => bail!("the guest was stopped: {detail}"),
+    }
+}

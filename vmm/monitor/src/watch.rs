@@ -1,0 +1,134 @@
+//! Waiting until something ends the VM.
+
+use std::os::fd::AsFd as _;
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::{Errno, retry_on_intr};
+use vmm_channel::Supervisor;
+use vmm_kvm::RunError;
+use vmm_launch::RunningVm;
+
+use crate::bus::Stop;
+use crate::interrupt::Interrupt;
+
+/// How the VM ended.
+#[derive(Debug)]
+pub enum End {
+    /// The guest powered itself off.
+    PowerOff,
+    /// The guest asked for a reset.
+    Reset,
+    /// Ctrl-C or SIGTERM.
+    Interrupted,
+    /// A device process ended, or failed the guest.
+    Device(String),
+    /// The supervisor ended.
+    Supervisor(String),
+    /// A vCPU cannot go on.
+    Vcpu(String),
+}
+
+impl End {
+    /// Its name in events.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::PowerOff => "guest-poweroff",
+            Self::Reset => "guest-reset",
+            Self::Interrupted => "interrupted",
+            Self::Device(_) => "device-exited",
+            Self::Supervisor(_) => "supervisor-exited",
+            Self::Vcpu(_) => "vcpu-failed",
+        }
+    }
+
+    /// More about it.
+    pub fn detail(&self) -> Option<&str> {
+        match self {
+            Self::PowerOff | Self::Reset | Self::Interrupted => None,
+            Self::Device(detail) | Self::Supervisor(detail) | Self::Vcpu(detail) => Some(detail),
+        }
+    }
+}
+
+/// Waits.
+///
+/// # Errors
+/// The kernel cannot wait.
+pub fn wait<T>(
+    running: &RunningVm<Stop, T>,
+    supervisor: &mut Supervisor,
+    interrupt: Interrupt,
+) -> Result<End, Errno> {
+    loop {
+        // A child may have ended while another one was being started.
+        if supervisor.has_ended() {
+            return Ok(child_end(supervisor));
+        }
+        let mut waiting = [
+            PollFd::from_borrowed_fd(interrupt.descriptor(), PollFlags::IN),
+            PollFd::from_borrowed_fd(supervisor.as_fd(), PollFlags::IN),
+            PollFd::from_borrowed_fd(running.as_fd(), PollFlags::IN),
+        ];
+        retry_on_intr(|| poll(&mut waiting, None))?;
+        let [interrupted, child_ended, _] = waiting.map(|one| !one.revents().is_empty());
+        if interrupted {
+            return Ok(End::Interrupted);
+        }
+        // What the guest did goes first: a device may well end because the guest did.
+        match running.ended() {
+            Some(Ok(Stop::PowerOff)) => return Ok(End::PowerOff),
+            Some(Ok(Stop::Reset)) => return Ok(End::Reset),
+            Some(Ok(Stop::Device { slot, error })) => {
+                return device_end(supervisor, slot, &error);
+            }
+            Some(Err(error)) => return Ok(vcpu_end(&error)),
+            None if child_ended => return Ok(child_end(supervisor)),
+            None => {}
+        }
+    }
+}
+
+fn child_end(supervisor: &mut Supervisor) -> End {
+    match supervisor.next_ended() {
+        Ok(ended) => End::Device(format!("{} {}", ended.kind, ended.status)),
+        Err(error) => End::Supervisor(format!(
+            "cloister-supervisor ended, and with it every device process ({error})"
+        )),
+    }
+}
+
+/// A device that does not answer has usually ended: the supervisor then knows better why.
+fn device_end(
+    supervisor: &mut Supervisor,
+    slot: usize,
+    error: &dyn std::error::Error,
+) -> Result<End, Errno> {
+    const A_MOMENT: Duration = Duration::from_millis(500);
+    let mut waiting = [PollFd::from_borrowed_fd(supervisor.as_fd(), PollFlags::IN)];
+    let moment = Timespec {
+        tv_sec: 0,
+        tv_nsec: i64::from(A_MOMENT.subsec_nanos()),
+    };
+    let heard = supervisor.has_ended() || retry_on_intr(|| poll(&mut waiting, Some(&moment)))? > 0;
+    Ok(if heard {
+        child_end(supervisor)
+    } else {
+        End::Device(format!("slot {slot}: {}", chain(error)))
+    })
+}
+
+fn vcpu_end(error: &RunError) -> End {
+    End::Vcpu(chain(error))
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
