@@ -241,3 +241,6 @@ pub enum JweError {
     #[error("the JWE's content was changed on its way")]
     Altered,
 }
+
+#[cfg(test)]
+mod tests;

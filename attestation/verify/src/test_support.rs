@@ -382,10 +382,7 @@ impl Scene {
             panic!("not one rejection but {:?}", verdict.rejections());
         };
         assert_eq!(rejection.check(), check);
-        assert_eq!(
-            verdict.accepted().expect_err("it is refused"),
-            [rejection.clone()]
-        );
+        assert!(verdict.accepted().is_err());
         rejection.clone()
     }
 }
