@@ -150,10 +150,11 @@ impl<'a> Place<'a> {
         Self { table, key_on_line }
     }
 
+    /// `name` with its table, unless it is the table's own name that is in question.
     fn key(&self, name: &str) -> String {
         match self.table {
-            Some(table) => format!("{table}.{name}"),
-            None => name.to_owned(),
+            Some(table) if table != name => format!("{table}.{name}"),
+            _ => name.to_owned(),
         }
     }
 }
