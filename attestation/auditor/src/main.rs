@@ -1,3 +1,109 @@
 //! Command line of the offline auditor.
+//!
+//! It reads the files it is told to, and nothing else: no network, no clock, no configuration.
 
-fn main() {}
+#![forbid(unsafe_code)]
+
+mod bundle;
+mod roots;
+mod statement;
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use attestation_audit::{Anchors, AuditReport, audit};
+use clap::{Parser, Subcommand, ValueEnum};
+
+const AFTER_HELP: &str = "Exit codes: 0 the auditor agrees, 1 the bundle or a key cannot be read, \
+                          2 usage, 3 the auditor disagrees.";
+
+/// Replays evidence bundles offline, trusting neither the verifier nor the bundle.
+#[derive(Parser)]
+#[command(name = "cloister-auditor", version, after_help = AFTER_HELP)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Check a bundle: its log, every file, every verdict as of its time, every release.
+    #[command(after_help = AFTER_HELP)]
+    Verify(Verify),
+}
+
+#[derive(clap::Args)]
+struct Verify {
+    /// The directory that `cloister verifier export` wrote.
+    bundle: PathBuf,
+    /// The verifier's log key from a source that you trust: `NAME+ID+BASE64`, or a file that holds
+    /// it, or the verifier's pins (verifier-pins.json).
+    #[arg(long, value_name = "VKEY|FILE")]
+    log_key: String,
+    /// The simulated TEE's root certificate (ark.pem or ark.der), where verdicts are about simulated
+    /// evidence.
+    #[arg(long, value_name = "FILE")]
+    simulated_root: Option<PathBuf>,
+    /// What to print.
+    #[arg(short, long, value_enum, default_value_t = Output::Text)]
+    output: Output,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Output {
+    /// A statement for people.
+    Text,
+    /// One JSON document.
+    Json,
+}
+
+fn main() -> ExitCode {
+    let Command::Verify(arguments) = Arguments::parse().command;
+    match verify(&arguments) {
+        Ok(report) if report.agrees() => ExitCode::SUCCESS,
+        Ok(_) => ExitCode::from(3),
+        Err(error) => {
+            complain(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn verify(arguments: &Verify) -> anyhow::Result<AuditReport> {
+    let log_key = roots::log_key(&arguments.log_key)?;
+    let simulated_root = arguments
+        .simulated_root
+        .as_deref()
+        .map(roots::simulated_root)
+        .transpose()?;
+    let files = bundle::read(&arguments.bundle)?;
+    let anchors = Anchors {
+        log_key: &log_key,
+        simulated_root: simulated_root.as_deref(),
+    };
+    let report = audit(&files, &anchors)
+        .with_context(|| format!("cannot read the bundle {}", arguments.bundle.display()))?;
+    print(&report, arguments).context("cannot write to standard output")?;
+    Ok(report)
+}
+
+fn print(report: &AuditReport, arguments: &Verify) -> std::io::Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    match arguments.output {
+        Output::Text => statement::write(&mut stdout, &arguments.bundle, report)?,
+        Output::Json => {
+            serde_json::to_writer_pretty(&mut stdout, report)?;
+            writeln!(stdout)?;
+        }
+    }
+    stdout.flush()
+}
+
+fn complain(error: &anyhow::Error) {
+    eprintln!("error: {error}");
+    for cause in error.chain().skip(1) {
+        eprintln!("  because: {cause}");
+    }
+}
