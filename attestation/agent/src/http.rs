@@ -14,7 +14,7 @@ use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, Transport,
 };
 
-/// An answer's body is at most this long: twice the largest secret's JWE would still fit.
+/// A release has a few kilobytes; nothing that the protocol answers comes near this.
 const BODY_LIMIT: u64 = 1 << 20;
 const HEADER_LIMIT: usize = 16 << 10;
 const BUFFER_SIZE: usize = 32 << 10;

@@ -171,3 +171,34 @@ fn use_disk(secret: &DiskSecret) -> anyhow::Result<()> {
     });
     disk.close()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusal_of_the_verifier_is_said_in_its_words() {
+        let error = anyhow::Error::from(KbsError::Refused("the debug policy bit is set".into()));
+        let expected = "cloister-agent: refused-by verifier: the debug policy bit is set";
+        assert_eq!(refusal(&error).to_string(), expected);
+    }
+
+    #[test]
+    fn refusal_of_the_agent_names_every_cause() {
+        let error = anyhow::Error::from(tls::TlsError::Handshake(
+            std::io::ErrorKind::UnexpectedEof.into(),
+        ));
+        let expected = "cloister-agent: refused-by agent: TLS handshake with the verifier failed: \
+                        unexpected end of file";
+        assert_eq!(refusal(&error).to_string(), expected);
+    }
+
+    #[test]
+    fn module_list_missing_or_naming_a_missing_module_refused() {
+        let refused = |list: &Path| format!("{:#}", load_modules(list).unwrap_err());
+        assert!(refused(Path::new("/nowhere/modules")).contains("cannot read /nowhere/modules"));
+        let list = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(list.path(), "lib/modules/none.ko\n").unwrap();
+        assert!(refused(list.path()).contains("cannot open module /lib/modules/none.ko"));
+    }
+}

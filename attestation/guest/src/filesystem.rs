@@ -10,7 +10,7 @@ use rustix::mount::{MountFlags, UnmountFlags};
 #[derive(Debug, thiserror::Error)]
 pub enum MountError {
     /// mount(2) failed.
-    #[error("cannot mount {file_system} {source_name} at {target}")]
+    #[error("cannot mount {source_name} at {target} as {file_system}")]
     Mount {
         /// The file system type.
         file_system: &'static str,
@@ -102,9 +102,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn mount_refused_names_type_source_and_target() {
+    fn mount_refused_names_source_target_and_type() {
         let error =
             mount_ext4_read_only(Path::new("/dev/none"), Path::new("/nowhere")).unwrap_err();
-        assert_eq!(error.to_string(), "cannot mount ext4 /dev/none at /nowhere");
+        assert_eq!(
+            error.to_string(),
+            "cannot mount /dev/none at /nowhere as ext4"
+        );
     }
 }

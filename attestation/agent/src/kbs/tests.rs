@@ -136,9 +136,13 @@ fn refusal_without_a_body_names_the_status() {
 }
 
 #[test]
-fn answer_without_end_refused() {
+fn answer_without_end_refused_at_the_limit() {
     let refused = outcome(Mischief::EndlessAnswer);
-    assert!(matches!(refused, Err(KbsError::Http(_))), "{refused:?}");
+    let Err(KbsError::Http(error)) = refused else {
+        panic!("{refused:?}")
+    };
+    let cause = std::error::Error::source(&error).unwrap().to_string();
+    assert!(cause.contains("limit: 1048576"), "{cause}");
 }
 
 #[test]
