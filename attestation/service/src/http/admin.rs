@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use attestation_evidence::ResourcePath;
 use axum::Router;
 use axum::body::Body;
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, put};
 use serde::Deserialize;
 
-use super::{blocking, json, read_body};
+use super::{Resource, blocking, json, read_body};
 use crate::problem::Problem;
 use crate::service::{Registered, Service};
 
@@ -81,13 +81,11 @@ struct Binding {
 
 async fn secret(
     State(service): State<Arc<Service>>,
-    Path((repository, kind, tag)): Path<(String, String, String)>,
-    Query(binding): Query<Binding>,
+    Resource(resource): Resource,
+    binding: Result<Query<Binding>, QueryRejection>,
     body: Body,
 ) -> Result<Response, Problem> {
-    let resource: ResourcePath = format!("{repository}/{kind}/{tag}").parse().map_err(
-        |error: attestation_evidence::ResourcePathError| Problem::InvalidRequest(error.to_string()),
-    )?;
+    let Query(binding) = binding.map_err(|error| Problem::InvalidRequest(error.body_text()))?;
     let references: Vec<String> = binding
         .references
         .split(',')

@@ -2,16 +2,15 @@
 
 use std::sync::Arc;
 
-use attestation_evidence::ResourcePath;
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
 use axum::routing::{get, post};
 use serde_json::json;
 
-use super::{blocking, json, read_body};
+use super::{Resource, blocking, json, read_body};
 use crate::fault::{Moment, pause};
 use crate::problem::Problem;
 use crate::service::{SESSION_SECONDS, Service};
@@ -61,13 +60,10 @@ async fn attest(
 
 async fn resource(
     State(service): State<Arc<Service>>,
-    Path((repository, kind, tag)): Path<(String, String, String)>,
+    Resource(resource): Resource,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let session = session_name(&headers)?;
-    let resource: ResourcePath = format!("{repository}/{kind}/{tag}").parse().map_err(
-        |error: attestation_evidence::ResourcePathError| Problem::InvalidRequest(error.to_string()),
-    )?;
     pause(
         service.faults(),
         Moment::PauseBeforeRelease,

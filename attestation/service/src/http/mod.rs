@@ -8,9 +8,11 @@ mod kbs;
 use std::sync::Arc;
 use std::time::Duration;
 
+use attestation_evidence::{ResourcePath, ResourcePathError};
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
-use axum::extract::{Request, State};
+use axum::extract::{FromRequestParts, Path, Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
@@ -70,6 +72,24 @@ async fn blocking<T: Send + 'static>(
     tokio::task::spawn_blocking(move || work(&service))
         .await
         .map_err(|_| Problem::Internal)?
+}
+
+/// A secret's name, of the last three segments of a path.
+struct Resource(ResourcePath);
+
+impl<S: Send + Sync> FromRequestParts<S> for Resource {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let Path((repository, kind, tag)) =
+            Path::<(String, String, String)>::from_request_parts(parts, state)
+                .await
+                .map_err(|error| Problem::InvalidRequest(error.body_text()))?;
+        format!("{repository}/{kind}/{tag}")
+            .parse()
+            .map(Self)
+            .map_err(|error: ResourcePathError| Problem::InvalidRequest(error.to_string()))
+    }
 }
 
 async fn read_body(body: Body) -> Result<Bytes, Problem> {

@@ -159,14 +159,16 @@ pub(super) fn verify(
     Ok(head)
 }
 
-/// Every stored node is the derived one. A missing node is found when it is first needed, and
-/// then stops the append.
+/// Every stored node is the derived one, and none is missing.
 fn compare_nodes(reading: &Reading<'_>, derived: &MemoryNodes) -> Result<(), StoreError> {
     let mut statement = reading
         .transaction
         .prepare("SELECT level, idx, hash FROM node")?;
     let mut rows = statement.query([])?;
+    // A tree has one complete node of each level for every 2^level leaves.
+    let mut missing: u64 = (0..u64::BITS).map(|level| derived.size() >> level).sum();
     while let Some(row) = rows.next()? {
+        missing = missing.saturating_sub(1);
         let node = Node {
             level: row.get(0)?,
             index: from_sql(row.get(1)?)?,
@@ -178,7 +180,10 @@ fn compare_nodes(reading: &Reading<'_>, derived: &MemoryNodes) -> Result<(), Sto
             return Err(reading.torn(format!("the stored hash of node {level}/{index} is wrong")));
         }
     }
-    Ok(())
+    match missing {
+        0 => Ok(()),
+        _ => Err(reading.torn(format!("{missing} of its tree's nodes are missing"))),
+    }
 }
 
 fn write_checkpoint(transaction: &Transaction<'_>, checkpoint: &str) -> Result<(), StoreError> {

@@ -1,0 +1,227 @@
+//! Administrators' paths, and what is open to anybody.
+
+mod support;
+
+use attestation_service::{Client, Request};
+use attestation_verify::test_support::{policy, reference};
+use support::{DIGEST, Place, SECRET, error_of, expect_error};
+
+const GUARDED: [(&str, &str); 4] = [
+    ("PUT", "/v1/policies/demo"),
+    ("PUT", "/v1/reference-values/demo"),
+    ("PUT", "/v1/secrets/default/disk/data?references=demo"),
+    ("GET", "/v1/audit/entries/0"),
+];
+
+fn send(client: &Client, method: &str, path: &str) -> attestation_service::Answer {
+    let body = (method == "PUT").then_some(b"{}".as_slice());
+    client
+        .send(&Request {
+            method,
+            path,
+            body,
+            cookie: None,
+        })
+        .unwrap()
+}
+
+#[test]
+fn guarded_path_without_a_token_is_refused() {
+    let place = Place::new();
+    let verifier = place.serve().furnished();
+    for (method, path) in GUARDED {
+        expect_error(&send(&verifier.client(), method, path), 401, "AdminAuth");
+    }
+    assert_eq!(verifier.log_size(), 3);
+}
+
+#[test]
+fn guarded_path_with_a_wrong_token_is_refused() {
+    let place = Place::new();
+    let verifier = place.serve().furnished();
+    let longer = format!("{}0", place.admin_token);
+    let shorter = &place.admin_token[..63];
+    for token in ["", "0", &longer, shorter] {
+        for (method, path) in GUARDED {
+            let client = verifier.client().with_bearer(token);
+            expect_error(&send(&client, method, path), 401, "AdminAuth");
+        }
+    }
+}
+
+#[test]
+fn document_under_another_name_than_its_own_is_refused() {
+    let place = Place::new();
+    let verifier = place.serve();
+    let policy = serde_json::to_vec(&policy()).unwrap();
+    let reference = serde_json::to_vec(&reference(DIGEST)).unwrap();
+
+    for (path, body) in [
+        ("/v1/policies/other", policy),
+        ("/v1/reference-values/other", reference),
+    ] {
+        let detail = expect_error(&verifier.put(path, &body), 400, "InvalidRequest");
+        assert!(detail.contains("calls itself `demo`"), "{detail}");
+    }
+    assert_eq!(verifier.log_size(), 0);
+}
+
+#[test]
+fn document_with_an_unknown_member_is_refused_by_its_name() {
+    let place = Place::new();
+    let verifier = place.serve();
+    let mut document = serde_json::to_value(policy()).unwrap();
+    document["allow_everything"] = true.into();
+
+    let answer = verifier.put("/v1/policies/demo", document.to_string().as_bytes());
+
+    let detail = expect_error(&answer, 400, "InvalidRequest");
+    assert!(detail.contains("allow_everything"), "{detail}");
+}
+
+#[test]
+fn secret_without_a_binding_or_with_an_unknown_one_is_refused() {
+    let place = Place::new();
+    let verifier = place.serve();
+    verifier.put_policy();
+    verifier.put_reference(DIGEST);
+    let path = "/v1/secrets/default/disk/data";
+    for (query, status, kind) in [
+        ("", 400, "InvalidRequest"),
+        ("?references=", 400, "InvalidRequest"),
+        ("?reference=demo", 400, "InvalidRequest"),
+        ("?references=demo,none", 404, "ResourceNotFound"),
+        ("?references=demo&policy=none", 404, "ResourceNotFound"),
+    ] {
+        expect_error(
+            &verifier.put(&format!("{path}{query}"), SECRET),
+            status,
+            kind,
+        );
+    }
+    assert_eq!(
+        verifier
+            .put(&format!("{path}?references=demo"), SECRET)
+            .status,
+        200
+    );
+}
+
+#[test]
+fn secret_empty_or_too_large_is_refused() {
+    let place = Place::new();
+    let verifier = place.serve().furnished();
+    let path = "/v1/secrets/default/disk/data?references=demo";
+
+    expect_error(&verifier.put(path, b""), 400, "InvalidRequest");
+    expect_error(
+        &verifier.put(path, &[0; 64 * 1024 + 1]),
+        413,
+        "PayloadTooLarge",
+    );
+    assert_eq!(verifier.put(path, &[0; 64 * 1024]).status, 200);
+}
+
+#[test]
+fn resource_path_of_another_form_is_refused() {
+    let place = Place::new();
+    let verifier = place.serve().furnished();
+
+    for path in [
+        "/v1/secrets/a/b%2Fc/d?references=demo",
+        "/v1/secrets/a/../d?references=demo",
+    ] {
+        let (status, ..) = error_of(&verifier.put(path, SECRET));
+        assert!(matches!(status, 400 | 404), "{path}: {status}");
+    }
+}
+
+#[test]
+fn unknown_path_and_method_are_answered_in_the_protocols_form() {
+    let place = Place::new();
+    let verifier = place.serve();
+
+    expect_error(&verifier.get("/kbs/v0/nothing"), 404, "ResourceNotFound");
+    expect_error(&verifier.get("/kbs/v0/auth"), 405, "MethodNotAllowed");
+    expect_error(&verifier.get("/v1/policies/demo"), 405, "MethodNotAllowed");
+}
+
+#[test]
+fn token_is_signed_by_the_published_key() {
+    use ring::signature::{ECDSA_P256_SHA256_FIXED, UnparsedPublicKey};
+    let decode = |text: &str| attestation_evidence::encoding::base64url_decode(text).unwrap();
+    let place = Place::new();
+    let verifier = place.serve().furnished();
+    let guest = verifier.guest();
+
+    let answer = guest.attest(&guest.auth());
+
+    let answer: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
+    let (signed, signature) = answer["token"].as_str().unwrap().rsplit_once('.').unwrap();
+    let key: serde_json::Value =
+        serde_json::from_slice(&verifier.get("/v1/token-key").body).unwrap();
+    let coordinate = |name: &str| decode(key[name].as_str().unwrap());
+    let point = [vec![4], coordinate("x"), coordinate("y")].concat();
+    UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point)
+        .verify(signed.as_bytes(), &decode(signature))
+        .unwrap();
+    let claims = decode(signed.split('.').nth(1).unwrap());
+    let claims: serde_json::Value = serde_json::from_slice(&claims).unwrap();
+    assert_eq!(
+        (&claims["tee"], &claims["simulated"]),
+        (&"simulated".into(), &true.into())
+    );
+    assert_eq!(claims["verdict_index"], 3);
+}
+
+#[test]
+fn client_with_other_pins_does_not_talk_to_the_server() {
+    let place = Place::new();
+    let verifier = place.serve();
+    let mut pin = place.pins.tls_spki_sha256;
+    pin[0] ^= 1;
+    let client = Client::new(&verifier.url, &place.pins.server_name, pin).unwrap();
+
+    let error = client.send(&Request {
+        method: "GET",
+        path: "/livez",
+        ..Request::default()
+    });
+
+    let error = error.unwrap_err();
+    let causes = std::iter::successors(Some(&error as &dyn std::error::Error), |e| e.source());
+    let text = causes
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(": ");
+    assert!(text.contains("the pinned key is"), "{text}");
+}
+
+#[test]
+fn session_cookie_is_strict() {
+    let place = Place::new();
+    let verifier = place.serve();
+    let body = attestation_evidence::Request::new(attestation_evidence::Tee::Simulated).to_json();
+    let body = Some(body.as_bytes());
+
+    let answer = verifier
+        .client()
+        .send(&Request {
+            method: "POST",
+            path: "/kbs/v0/auth",
+            body,
+            cookie: None,
+        })
+        .unwrap();
+
+    let cookie = answer.set_cookie.unwrap();
+    for attribute in [
+        "Secure",
+        "HttpOnly",
+        "SameSite=Strict",
+        "Path=/kbs",
+        "Max-Age=300",
+    ] {
+        assert!(cookie.split("; ").any(|part| part == attribute), "{cookie}");
+    }
+}
