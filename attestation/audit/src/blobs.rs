@@ -2,9 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use attestation_ledger::{
-    AuditRecord, BLOB_DIRECTORY, Digest, Entry, RecordedVerdict, Registered, blob_path,
-};
+use attestation_ledger::{BLOB_DIRECTORY, Digest, Entry, blob_path};
 
 use crate::{Files, Finding, Unreadable};
 
@@ -21,7 +19,7 @@ impl<'a> Blobs<'a> {
     pub fn read(files: &'a Files, entries: &[(u64, Entry)]) -> Result<Self, Unreadable> {
         let named: BTreeSet<Digest> = entries
             .iter()
-            .flat_map(|(_, entry)| digests(entry.record()))
+            .flat_map(|(_, entry)| entry.record().blobs())
             .collect();
         let paths: BTreeSet<String> = named.iter().map(blob_path).collect();
         expect_files(files, &paths)?;
@@ -65,22 +63,4 @@ fn expect_files(files: &Files, paths: &BTreeSet<String>) -> Result<(), Unreadabl
     let named = |path: &&String| is_blob(path) && !paths.contains(*path);
     let unknown = files.keys().filter(named).cloned().collect();
     Err(Unreadable::Missing { missing, unknown })
-}
-
-fn digests(record: &AuditRecord) -> Vec<Digest> {
-    match record {
-        AuditRecord::Verdict(verdict) => verdict_digests(verdict),
-        AuditRecord::Registered(registration) => match &registration.what {
-            Registered::Policy { digest } | Registered::Reference { digest } => vec![*digest],
-            Registered::Secret { .. } => Vec::new(),
-        },
-        AuditRecord::Release(_) => Vec::new(),
-    }
-}
-
-fn verdict_digests(verdict: &RecordedVerdict) -> Vec<Digest> {
-    let input = &verdict.input;
-    let mut digests = vec![input.evidence, input.exchange, input.policy];
-    digests.extend(&input.references);
-    digests
 }

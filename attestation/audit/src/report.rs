@@ -251,10 +251,8 @@ impl ReportBuilder {
 fn reason(verdict: &RecordedVerdict) -> String {
     if verdict.outcome == Outcome::Accepted {
         let reference = verdict.reference.as_deref().unwrap_or("none");
-        return format!(
-            "all {} checks passed; reference `{reference}`",
-            verdict.checks.len()
-        );
+        let (checks, policy) = (verdict.checks.len(), &verdict.policy);
+        return format!("all {checks} checks passed: reference `{reference}`, policy `{policy}`");
     }
     let reasons: Vec<&str> = verdict
         .rejections

@@ -217,6 +217,26 @@ impl AuditRecord {
             Self::Registered(registration) => registration.time,
         }
     }
+
+    /// The blobs that the record names, all of which belong in a bundle.
+    pub fn blobs(&self) -> Vec<Digest> {
+        match self {
+            Self::Verdict(verdict) => verdict.input.blobs(),
+            Self::Release(_) => Vec::new(),
+            Self::Registered(registration) => match &registration.what {
+                Registered::Policy { digest } | Registered::Reference { digest } => vec![*digest],
+                Registered::Secret { .. } => Vec::new(),
+            },
+        }
+    }
+}
+
+impl RecordedInput {
+    fn blobs(&self) -> Vec<Digest> {
+        let mut blobs = vec![self.evidence, self.exchange, self.policy];
+        blobs.extend(&self.references);
+        blobs
+    }
 }
 
 /// The bytes of a leaf and the record that they say. Bytes and record determine each other.

@@ -169,6 +169,22 @@ fn record_with_a_number_that_canonical_json_rounds_is_refused() {
 }
 
 #[test]
+fn record_names_its_blobs_and_not_the_root() {
+    let of = |texts: &[&[u8]]| {
+        texts
+            .iter()
+            .map(|text| Digest::of(text))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        verdict().blobs(),
+        of(&[b"evidence", b"exchange", b"policy", b"reference"])
+    );
+    assert_eq!(release().blobs(), []);
+    assert_eq!(registration().blobs(), []);
+}
+
+#[test]
 fn bundle_holds_checkpoint_tiles_and_blobs() {
     let entries = [entry(verdict()), entry(release())];
     let mut bundle = BundleWriter::new();
