@@ -1,8 +1,9 @@
 //! Evidence that is refused for the launch that it reports.
 
 use attestation_evidence::Tee;
-use attestation_verify::test_support::{NOW, Scene, reference};
-use attestation_verify::{Check, Rejection};
+use attestation_verify::test_support::{NOW, Scene, offset, reference};
+use attestation_verify::{Check, ReferenceValue, Rejection};
+use measured_boot_digest::Manifest;
 
 #[track_caller]
 fn refused_as_unknown(scene: &Scene) {
@@ -64,4 +65,204 @@ fn reference_is_valid_in_its_first_and_last_second() {
     assert!(value.is_valid_at(NOW));
     assert!(!value.is_valid_at(NOW - 1));
     assert!(!value.is_valid_at(NOW + 1));
+}
+
+/// A component of one page: its name and what its page is filled with.
+type Component = (&'static str, u8);
+
+const GENUINE: [Component; 4] = [("cmdline", 1), ("kernel", 2), ("initrd", 3), ("vcpu0", 4)];
+
+const PAGE_NORMAL: u8 = 1;
+const PAGE_VMSA: u8 = 2;
+const VMSA_GPA: u64 = 0xFFFF_FFFF_F000;
+
+/// A manifest's bytes, after its format's description.
+fn manifest(components: &[Component]) -> Vec<u8> {
+    let count = u16::try_from(components.len()).expect("a few");
+    let mut bytes = b"CLMF\x01\x00".to_vec();
+    bytes.extend(count.to_le_bytes());
+    for (place, (name, content)) in components.iter().enumerate() {
+        let is_vcpu = name.starts_with("vcpu");
+        let start = if is_vcpu {
+            VMSA_GPA
+        } else {
+            4096 * u64::try_from(place).expect("a few")
+        };
+        bytes.push(u8::try_from(name.len()).expect("short"));
+        bytes.extend(name.as_bytes());
+        bytes.push(if is_vcpu { PAGE_VMSA } else { PAGE_NORMAL });
+        bytes.extend(start.to_le_bytes());
+        bytes.extend(1_u32.to_le_bytes());
+        bytes.extend([*content; 48]);
+    }
+    bytes
+}
+
+fn digest(manifest: &[u8]) -> [u8; 48] {
+    Manifest::from_bytes(manifest)
+        .expect("it is well-formed")
+        .recompute()
+        .0
+}
+
+fn reference_of(name: &str, components: &[Component]) -> ReferenceValue {
+    let manifest = manifest(components);
+    ReferenceValue {
+        name: name.to_owned(),
+        manifest: Some(manifest.clone()),
+        ..reference(digest(&manifest))
+    }
+}
+
+/// A launch of these components, judged by these reference values.
+fn launch(components: &[Component], references: Vec<ReferenceValue>) -> Scene {
+    let manifest = manifest(components);
+    let digest = digest(&manifest);
+    Scene::any()
+        .with_report(|report| {
+            report[offset::MEASUREMENT..offset::MEASUREMENT + 48].copy_from_slice(&digest);
+        })
+        .with_evidence(|evidence| evidence.manifest = Some(manifest))
+        .with_input(|input| input.references = references)
+}
+
+#[track_caller]
+fn refused(scene: &Scene) -> Rejection {
+    scene.refused_by(Check::LaunchDigest, &[Check::ReferenceValidity])
+}
+
+#[track_caller]
+fn differs_from(scene: &Scene, name: &str, expected: &[&str]) {
+    match refused(scene) {
+        Rejection::ComponentsDiffer {
+            reference,
+            components,
+            ..
+        } => {
+            assert_eq!((reference.as_str(), components), (name, owned(expected)));
+        }
+        other => panic!("not explained: {other}"),
+    }
+}
+
+fn owned(names: &[&str]) -> Vec<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
+#[track_caller]
+fn not_explained(scene: &Scene) {
+    let rejection = refused(scene);
+    assert!(
+        matches!(rejection, Rejection::LaunchDigestUnknown { .. }),
+        "{rejection}"
+    );
+}
+
+#[test]
+fn component_that_differs_is_named() {
+    for (place, name) in ["cmdline", "kernel", "initrd", "vcpu0"]
+        .into_iter()
+        .enumerate()
+    {
+        let mut changed = GENUINE;
+        changed[place].1 = 9;
+        differs_from(
+            &launch(&changed, vec![reference_of("demo", &GENUINE)]),
+            "demo",
+            &[name],
+        );
+    }
+}
+
+#[test]
+fn one_more_vcpu_is_named() {
+    let mut more = GENUINE.to_vec();
+    more.push(("vcpu1", 4));
+    differs_from(
+        &launch(&more, vec![reference_of("demo", &GENUINE)]),
+        "demo",
+        &["vcpu-count"],
+    );
+}
+
+#[test]
+fn reason_names_digest_reference_and_component() {
+    let mut changed = GENUINE;
+    changed[0].1 = 9;
+    let scene = launch(&changed, vec![reference_of("demo", &GENUINE)]);
+    let reason = refused(&scene).to_string();
+    let digest = hex::encode(digest(&manifest(&changed)));
+    assert!(
+        reason.contains(&digest) && reason.ends_with("reference `demo` in: cmdline"),
+        "{reason}"
+    );
+}
+
+#[test]
+fn manifest_that_does_not_recompute_to_the_reported_digest_is_not_heard() {
+    let mut changed = GENUINE;
+    changed[0].1 = 9;
+    let mut lie = GENUINE;
+    lie[1].1 = 9;
+    let scene = launch(&changed, vec![reference_of("demo", &GENUINE)])
+        .with_evidence(|evidence| evidence.manifest = Some(manifest(&lie)));
+    not_explained(&scene);
+}
+
+/// Neither a genuine manifest nor a genuine name makes up for the digest.
+#[test]
+fn manifest_of_the_reference_does_not_make_another_digest_accepted() {
+    let mut changed = GENUINE;
+    changed[0].1 = 9;
+    let scene = launch(&changed, vec![reference_of("demo", &GENUINE)])
+        .with_evidence(|evidence| evidence.manifest = Some(manifest(&GENUINE)));
+    not_explained(&scene);
+}
+
+#[test]
+fn manifest_with_a_name_that_the_reference_lacks_is_not_heard() {
+    let mut renamed = GENUINE;
+    renamed[0] = ("all-is-well", 9);
+    not_explained(&launch(&renamed, vec![reference_of("demo", &GENUINE)]));
+}
+
+#[test]
+fn reference_without_a_manifest_of_its_digest_explains_nothing() {
+    let mut changed = GENUINE;
+    changed[0].1 = 9;
+    let without = ReferenceValue {
+        manifest: None,
+        ..reference_of("demo", &GENUINE)
+    };
+    not_explained(&launch(&changed, vec![without]));
+    let of_another = ReferenceValue {
+        launch_digest: [8; 48],
+        ..reference_of("demo", &GENUINE)
+    };
+    not_explained(&launch(&changed, vec![of_another]));
+    not_explained(&launch(&changed, vec![]));
+}
+
+#[test]
+fn closest_valid_reference_is_the_one_compared_with() {
+    let changed = [("cmdline", 9), ("kernel", 2), ("initrd", 3), ("vcpu0", 4)];
+    let far = [("cmdline", 1), ("kernel", 8), ("initrd", 8), ("vcpu0", 4)];
+    let near_but_expired = ReferenceValue {
+        not_after: NOW - 1,
+        ..reference_of("expired", &GENUINE)
+    };
+    let scene = |references| launch(&changed, references);
+    differs_from(
+        &scene(vec![
+            reference_of("far", &far),
+            reference_of("near", &GENUINE),
+        ]),
+        "near",
+        &["cmdline"],
+    );
+    differs_from(
+        &scene(vec![near_but_expired, reference_of("far", &far)]),
+        "far",
+        &["cmdline", "kernel", "initrd"],
+    );
 }

@@ -1,9 +1,14 @@
 //! Which launch the report is about, and whether it is one that the relying party accepts.
 
+use std::collections::BTreeSet;
+
 use measured_boot_digest::Manifest;
 
 use super::{Exhibit, Finding, NO_REPORT, ReadEvidence};
 use crate::{AppraisalInput, ReferenceValue, Rejection};
+
+/// What [`Manifest::differing_components`] calls another number of vCPUs.
+const VCPU_COUNT: &str = "vcpu-count";
 
 /// The reference value that has the reported digest; a valid one before one that is out of its time.
 pub(crate) fn matching<'a>(
@@ -59,10 +64,22 @@ fn explain<'a>(
     candidates(input)
         .filter_map(|reference| {
             let known = manifest_of(reference.manifest.as_deref(), &reference.launch_digest)?;
-            let components = reported.differing_components(&known);
-            (!components.is_empty()).then_some((reference, components))
+            Some((reference, differing_components(&reported, &known)?))
         })
         .min_by_key(|(reference, components)| (!reference.is_valid_at(input.now), components.len()))
+}
+
+/// Names are in no digest, so a host may invent them: only those that the reference value has are
+/// repeated.
+fn differing_components(reported: &Manifest, known: &Manifest) -> Option<Vec<String>> {
+    let names: BTreeSet<String> = known
+        .components()
+        .into_iter()
+        .map(|known| known.name)
+        .collect();
+    let components = reported.differing_components(known);
+    let plain = |name: &String| names.contains(name) || name == VCPU_COUNT;
+    (!components.is_empty() && components.iter().all(plain)).then_some(components)
 }
 
 /// A manifest that explains exactly this digest.
