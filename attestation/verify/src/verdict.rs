@@ -228,3 +228,49 @@ impl From<&Rejection> for RejectionRecord {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use attestation_evidence::TeePublicKey;
+
+    use super::*;
+
+    fn verdict(change: impl FnOnce(&mut Vec<CheckOutcome>)) -> Verdict {
+        let subject = Subject {
+            tee: Tee::Simulated,
+            policy: String::new(),
+            recipient: TeePublicKey::from_coordinates([1; 32], [2; 32]),
+            launch_digest: Some([0; 48]),
+            reference: Some(String::new()),
+        };
+        let passed = |name| CheckOutcome {
+            name,
+            result: CheckResult::Pass,
+            reason: String::new(),
+        };
+        let mut checks = Check::ALL.map(passed).to_vec();
+        change(&mut checks);
+        Verdict::new(subject, checks, Vec::new())
+    }
+
+    #[test]
+    fn verdict_in_which_every_check_passed_is_accepted() {
+        assert!(verdict(|_| ()).accepted().is_ok());
+    }
+
+    #[test]
+    fn verdict_in_which_any_check_is_missing_or_was_not_made_is_refused() {
+        assert!(verdict(Vec::clear).accepted().is_err());
+        for place in 0..Check::ALL.len() {
+            let missing = verdict(|checks| drop(checks.remove(place)));
+            assert!(missing.accepted().is_err());
+            for result in [CheckResult::NotChecked, CheckResult::Fail] {
+                assert!(
+                    verdict(|checks| checks[place].result = result)
+                        .accepted()
+                        .is_err()
+                );
+            }
+        }
+    }
+}

@@ -300,3 +300,39 @@ fn certificates_are_valid_in_their_first_and_last_second_only() {
     assert!(!accepted_at(CERTIFICATES_NOT_AFTER + 1));
     assert!(!accepted_at(u64::MAX - 1));
 }
+
+/// The bytes that say so are not signed: the first of the signature's BIT STRING.
+#[test]
+fn certificate_whose_signature_is_not_whole_bytes_is_refused() {
+    let scene = Scene::any().with_evidence(|evidence| {
+        let vcek = &mut evidence.cert_chain.vcek;
+        let unused_bits = (0..vcek.len() - 3).rfind(|&at| {
+            let content = vcek.len() - at - 2;
+            vcek[at] == 0x03 && usize::from(vcek[at + 1]) == content && vcek[at + 2] == 0
+        });
+        vcek[unused_bits.expect("it ends with its signature") + 2] = 1;
+    });
+    let rejection = scene.refused_only_by(Check::CertificateChain);
+    let vcek_signature = Rejection::Certificate {
+        certificate: CertificateName::Vcek,
+        problem: CertificateProblem::Signature,
+    };
+    assert_eq!(rejection, vcek_signature);
+}
+
+#[test]
+fn certificate_of_another_version_is_refused() {
+    let version_3 = [0xA0, 0x03, 0x02, 0x01, 0x02];
+    let scene = Scene::any().with_evidence(|evidence| {
+        let ask = &mut evidence.cert_chain.ask;
+        let version = ask.windows(5).position(|window| window == version_3);
+        ask[version.expect("rcgen makes version 3") + 4] = 1;
+    });
+    assert_eq!(
+        scene.refused_by(Check::CertificateChain, &[Check::CertificateDates]),
+        Rejection::Certificate {
+            certificate: CertificateName::Ask,
+            problem: CertificateProblem::Unreadable
+        }
+    );
+}
