@@ -1,0 +1,212 @@
+//! Manifests: what they explain, and how hostile ones are refused.
+
+#[path = "../../plan/tests/support/mod.rs"]
+mod support;
+
+use measured_boot_digest::{Manifest, ManifestError, components, launch_digest};
+use measured_boot_plan::{LaunchConfig, Sources, plan};
+use proptest::prelude::*;
+
+struct Inputs {
+    config: LaunchConfig,
+    kernel: Vec<u8>,
+    initrd: Vec<u8>,
+}
+
+/// The manifest of the usual launch after a change of its inputs.
+fn manifest_of(change: impl FnOnce(&mut Inputs)) -> Manifest {
+    let mut inputs = Inputs {
+        config: support::config(),
+        kernel: support::kernel(),
+        initrd: support::initrd(),
+    };
+    change(&mut inputs);
+    let sources = Sources {
+        kernel: &inputs.kernel,
+        initrd: &inputs.initrd,
+    };
+    let plan = plan(&inputs.config, &sources).expect("the plan is possible");
+    Manifest::from_plan(&plan, &sources)
+}
+
+fn usual() -> Manifest {
+    manifest_of(|_| ())
+}
+
+#[test]
+fn manifest_explains_the_launch_digest() {
+    let (kernel, initrd) = (support::kernel(), support::initrd());
+    let sources = Sources {
+        kernel: &kernel,
+        initrd: &initrd,
+    };
+    let plan = support::planned(&support::config());
+    let manifest = Manifest::from_plan(&plan, &sources);
+    assert_eq!(manifest.recompute(), launch_digest(&plan, &sources));
+    assert_eq!(manifest.components(), components(&plan, &sources));
+    let names: Vec<_> = manifest.components().into_iter().map(|c| c.name).collect();
+    assert_eq!(
+        names,
+        [
+            "gdt",
+            "boot-params",
+            "page-tables",
+            "cmdline",
+            "acpi",
+            "kernel",
+            "kernel",
+            "initrd",
+            "cpuid",
+            "vcpu0",
+            "vcpu1"
+        ]
+    );
+}
+
+#[test]
+fn manifest_round_trips_in_about_fifty_bytes_a_page() {
+    let manifest = usual();
+    let bytes = manifest.to_bytes();
+    assert_eq!(Manifest::from_bytes(&bytes), Ok(manifest.clone()));
+    let pages: u64 = manifest
+        .components()
+        .iter()
+        .map(|component| component.pages)
+        .sum();
+    assert!(bytes.len() as u64 <= 48 * pages + 32 * 11);
+}
+
+#[test]
+fn manifests_name_the_components_that_differ() {
+    let usual = usual();
+    let differing = |other: Manifest| usual.differing_components(&other);
+    assert_eq!(differing(manifest_of(|_| ())), Vec::<String>::new());
+    let changed_text = manifest_of(|inputs| inputs.kernel[0x1000] ^= 1);
+    assert_eq!(differing(changed_text), ["kernel"]);
+    assert_eq!(
+        differing(manifest_of(|inputs| inputs.initrd[9] ^= 1)),
+        ["initrd"]
+    );
+    let cmdline = manifest_of(|inputs| inputs.config.boot.cmdline = "console=ttyS1".into());
+    assert_eq!(differing(cmdline), ["cmdline"]);
+    assert_eq!(
+        differing(manifest_of(|inputs| inputs.config.cpu.count = 3)),
+        ["acpi", "vcpu-count"]
+    );
+    let bigger = manifest_of(|inputs| inputs.config.memory.mib += 1);
+    assert_eq!(differing(bigger), ["boot-params", "initrd"]);
+    let debug = manifest_of(|inputs| inputs.config.tee.debug = true);
+    assert_eq!(
+        differing(debug),
+        Vec::<String>::new(),
+        "the policy is no component"
+    );
+}
+
+#[test]
+fn manifest_cut_anywhere_or_continued_is_refused() {
+    let bytes = usual().to_bytes();
+    for length in (0..bytes.len()).step_by(7) {
+        assert!(
+            Manifest::from_bytes(&bytes[..length]).is_err(),
+            "{length} bytes"
+        );
+    }
+    let continued = Manifest::from_bytes(&[&bytes[..], &[0]].concat());
+    assert_eq!(continued, Err(ManifestError::TrailingBytes));
+}
+
+/// A manifest of one component.
+fn crafted(name: &[u8], page_type: u8, start: u64, count: u32, contents: &[u8]) -> Vec<u8> {
+    let mut bytes = b"CLMF\x01\0\x01\0".to_vec();
+    bytes.push(u8::try_from(name.len()).expect("a short name"));
+    bytes.extend(name);
+    bytes.push(page_type);
+    bytes.extend(start.to_le_bytes());
+    bytes.extend(count.to_le_bytes());
+    bytes.extend(contents);
+    bytes
+}
+
+#[test]
+fn manifest_of_a_crafted_component_is_read() {
+    assert!(Manifest::from_bytes(&crafted(b"kernel", 1, 0x1000, 2, &[0; 96])).is_ok());
+    assert!(Manifest::from_bytes(&crafted(b"vcpu0", 2, 0xFFFF_FFFF_F000, 1, &[0; 48])).is_ok());
+    assert!(Manifest::from_bytes(&crafted(b"cpuid", 6, 0x1000, 1, &[])).is_ok());
+}
+
+#[test]
+fn manifest_that_is_none_is_refused() {
+    assert_eq!(Manifest::from_bytes(b""), Err(ManifestError::NotAManifest));
+    assert_eq!(
+        Manifest::from_bytes(b"CLMX\x01\0\0\0"),
+        Err(ManifestError::NotAManifest)
+    );
+    assert_eq!(
+        Manifest::from_bytes(b"CLMF\x02\0\0\0"),
+        Err(ManifestError::NotAManifest)
+    );
+}
+
+#[test]
+fn component_name_that_could_forge_a_log_line_is_refused() {
+    for name in [&b""[..], b"Kernel", b"a b", b"a\nb", b"\xFF", &[b'a'; 33]] {
+        let read = Manifest::from_bytes(&crafted(name, 1, 0x1000, 1, &[0; 48]));
+        assert_eq!(read, Err(ManifestError::BadName { position: 0 }));
+    }
+}
+
+#[test]
+fn component_with_impossible_pages_is_refused() {
+    for (name, page_type, start, count, digests) in [
+        (&b"kernel"[..], 0, 0x1000, 1, 0), // no such page type
+        (b"kernel", 7, 0x1000, 1, 0),
+        (b"kernel", 3, 0x1000, 1, 0), // a kernel that is not measured
+        (b"kernel", 1, 0x1001, 1, 1), // no page address
+        (b"kernel", 1, 0x1000, 0, 0), // no pages
+        (b"kernel", 1, u64::MAX - 0xFFF, 2, 2), // beyond the address space
+        (b"cpuid", 6, 0x1000, 1 << 21, 0), // costs nothing to claim, much to recompute
+        (b"cpuid", 1, 0x1000, 1, 1),
+        (b"vcpu0", 2, 0x1000, 1, 1), // a VMSA elsewhere
+        (b"vcpu0", 2, 0xFFFF_FFFF_F000, 2, 2),
+    ] {
+        let read = Manifest::from_bytes(&crafted(
+            name,
+            page_type,
+            start,
+            count,
+            &vec![0; digests * 48],
+        ));
+        assert!(
+            matches!(read, Err(ManifestError::BadPages { .. })),
+            "{name:?} {page_type} {read:?}"
+        );
+    }
+    let claimed = Manifest::from_bytes(&crafted(b"kernel", 1, 0, u32::MAX, &[0; 48]));
+    assert_eq!(
+        claimed,
+        Err(ManifestError::Truncated),
+        "nothing is allocated by a claim"
+    );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn manifest_with_any_byte_changed_is_refused_or_reads_as_another(at in any::<usize>(), by in 1u8..) {
+        let mut bytes = usual().to_bytes();
+        let at = at % bytes.len();
+        bytes[at] ^= by;
+        if let Ok(read) = Manifest::from_bytes(&bytes) {
+            prop_assert_ne!(&read, &usual());
+            prop_assert_eq!(read.to_bytes(), bytes);
+        }
+    }
+
+    #[test]
+    fn manifest_of_any_bytes_does_not_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+        let _ = Manifest::from_bytes(&[b"CLMF\x01\0", &bytes[..]].concat());
+        let _ = Manifest::from_bytes(&bytes);
+    }
+}
