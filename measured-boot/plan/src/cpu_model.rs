@@ -4,10 +4,7 @@ use crate::CpuidEntry;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
-const MODELS: [(&str, &str); 2] = [
-    ("x86-64", include_str!("../cpu/x86-64.toml")),
-    ("x86-64-v2", include_str!("../cpu/x86-64-v2.toml")),
-];
+const MODELS: [(&str, &str); 1] = [("x86-64-v2", include_str!("../cpu/x86-64-v2.toml"))];
 
 const MAX_BASIC_LEAF: u32 = 0xB;
 const MAX_PARAVIRTUAL_LEAF: u32 = 0x4000_0001;
