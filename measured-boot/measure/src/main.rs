@@ -1,3 +1,99 @@
-//! Command line that predicts launch digests, offline.
+//! Predicts launch digests, offline: what a report will say of a guest before it is launched.
 
-fn main() {}
+mod prediction;
+mod text;
+
+use crate::prediction::Prediction;
+use anyhow::{Context, Result};
+use clap::{Parser, Subcommand, ValueEnum};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 usage.";
+
+/// Predicts launch digests, offline.
+#[derive(Parser)]
+#[command(name = "cloister-measure", version, after_help = EXIT_CODES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Predict the launch digest of a virtual machine.
+    #[command(after_help = EXIT_CODES)]
+    Plan(PlanArguments),
+}
+
+#[derive(clap::Args)]
+struct PlanArguments {
+    /// The virtual machine's configuration.
+    #[arg(value_name = "VM.TOML")]
+    config: PathBuf,
+    /// Show which parts of the launch the report covers, too (JSON always does).
+    #[arg(long)]
+    coverage: bool,
+    /// Write the manifest, by which a verifier can name the component that differs, to FILE.
+    #[arg(long, value_name = "FILE")]
+    manifest: Option<PathBuf>,
+    /// How to print the result.
+    #[arg(short, long, value_enum, value_name = "FORMAT", default_value = "text")]
+    output: Output,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Output {
+    /// For people.
+    Text,
+    /// One JSON document.
+    Json,
+}
+
+fn main() -> ExitCode {
+    let Command::Plan(arguments) = Cli::parse().command;
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            for cause in error.chain().skip(1) {
+                eprintln!("  because: {cause}");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &PlanArguments) -> Result<()> {
+    let prediction = Prediction::of(&arguments.config)?;
+    if let Some(path) = &arguments.manifest {
+        write_whole(path, &prediction.manifest.to_bytes())?;
+    }
+    let printed = match arguments.output {
+        Output::Text => text::page(&prediction, arguments.coverage),
+        Output::Json => format!(
+            "{}\n",
+            serde_json::to_string_pretty(&prediction.document())?
+        ),
+    };
+    std::io::stdout()
+        .write_all(printed.as_bytes())
+        .context("the result cannot be printed")
+}
+
+/// Writes a file so that it is there as a whole or not at all.
+fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
+    let mut unfinished = path.as_os_str().to_owned();
+    unfinished.push(".unfinished");
+    let written =
+        std::fs::write(&unfinished, bytes).and_then(|()| std::fs::rename(&unfinished, path));
+    written.with_context(|| {
+        // Best effort: the first error is the one to tell.
+        let _ = std::fs::remove_file(&unfinished);
+        format!(
+            "--manifest {}: the file cannot be written; choose another place",
+            path.display()
+        )
+    })
+}

@@ -1,0 +1,118 @@
+//! From the configuration file to the prediction.
+
+use anyhow::{Context, Result, bail};
+use measured_boot_digest::{ComponentDigest, CoverageRow, LaunchDigest, Manifest, coverage};
+use measured_boot_plan::{LaunchConfig, LaunchPlan, Sources, TeeKind, plan};
+use serde::Serialize;
+use std::path::Path;
+
+/// What will be launched, and what its report will say.
+pub struct Prediction {
+    pub plan: LaunchPlan,
+    pub manifest: Manifest,
+    pub launch_digest: LaunchDigest,
+    pub coverage: Vec<CoverageRow>,
+}
+
+impl Prediction {
+    /// Reads a configuration and the files that it names, relative to it, and predicts.
+    pub fn of(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path).with_context(|| {
+            format!(
+                "{}: the configuration cannot be read; name a vm.toml",
+                path.display()
+            )
+        })?;
+        let config = LaunchConfig::from_toml(&text)
+            .with_context(|| format!("{}: the configuration is not understood", path.display()))?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let kernel = read("boot.kernel", path, &folder.join(&config.boot.kernel))?;
+        let initrd = read("boot.initrd", path, &folder.join(&config.boot.initrd))?;
+        let sources = Sources {
+            kernel: &kernel,
+            initrd: &initrd,
+        };
+        let plan = plan(&config, &sources)
+            .with_context(|| format!("{}: the launch cannot be planned", path.display()))?;
+        let manifest = Manifest::from_plan(&plan, &sources);
+        Ok(Self {
+            launch_digest: manifest.recompute(),
+            coverage: coverage(&plan),
+            manifest,
+            plan,
+        })
+    }
+
+    /// The JSON document.
+    pub fn document(&self) -> Document<'_> {
+        let tee = self.plan.tee.0;
+        Document {
+            name: &self.plan.name.0,
+            tee: tee.name(),
+            simulated: tee == TeeKind::Simulated,
+            boot_protocol: self.plan.boot.0.name(),
+            vcpus: self.plan.vcpus.0.len(),
+            memory_bytes: self.plan.memory_bytes.0,
+            policy: self.plan.policy.0.to_string(),
+            launch_digest: self.launch_digest.to_string(),
+            components: self
+                .manifest
+                .components()
+                .iter()
+                .map(Component::of)
+                .collect(),
+            coverage: &self.coverage,
+        }
+    }
+}
+
+/// What `--output json` prints.
+#[derive(Serialize)]
+pub struct Document<'a> {
+    name: &'a str,
+    tee: &'static str,
+    simulated: bool,
+    boot_protocol: &'static str,
+    vcpus: usize,
+    memory_bytes: u64,
+    policy: String,
+    launch_digest: String,
+    components: Vec<Component>,
+    coverage: &'a [CoverageRow],
+}
+
+#[derive(Serialize)]
+struct Component {
+    name: String,
+    gpa: String,
+    pages: u64,
+    sha384: Option<String>,
+}
+
+impl Component {
+    fn of(component: &ComponentDigest) -> Self {
+        Self {
+            name: component.name.clone(),
+            gpa: format!("{:#x}", component.gpa),
+            pages: component.pages,
+            sha384: component.sha384.map(hex::encode),
+        }
+    }
+}
+
+/// Reads a file that a key of the configuration names. Only a plain file: a pipe or a device might
+/// never end.
+fn read(key: &str, config: &Path, path: &Path) -> Result<Vec<u8>> {
+    let place = || {
+        let (config, path) = (config.display(), path.display());
+        format!("{config}: {key}: {path} cannot be read; correct the path or make the file")
+    };
+    if !std::fs::metadata(path).with_context(place)?.is_file() {
+        bail!(
+            "{}: {key}: {} is no plain file",
+            config.display(),
+            path.display()
+        );
+    }
+    std::fs::read(path).with_context(place)
+}

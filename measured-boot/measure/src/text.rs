@@ -1,0 +1,120 @@
+//! The result for people.
+
+use crate::prediction::Prediction;
+use measured_boot_digest::{Class, ComponentDigest, CoverageRow};
+use measured_boot_plan::{LaunchPlan, TeeKind};
+use std::fmt::Write;
+
+/// The whole page.
+pub fn page(prediction: &Prediction, with_coverage: bool) -> String {
+    let mut page = headline(&prediction.plan);
+    page.push_str("\n\n");
+    page.push_str(&components(&prediction.manifest.components()));
+    if with_coverage {
+        page.push('\n');
+        page.push_str(&coverage(&prediction.coverage));
+    }
+    let tee = prediction.plan.tee.0;
+    let digest = prediction.launch_digest;
+    write!(page, "\nlaunch digest ({tee}, SHA-384)\n{digest}\n").expect("a string takes all");
+    if tee == TeeKind::Simulated {
+        page.push_str(
+            "\nThe TEE is simulated: it measures and reports as SEV-SNP does, and protects nothing.\n",
+        );
+    }
+    page
+}
+
+fn headline(plan: &LaunchPlan) -> String {
+    let vcpus = plan.vcpus.0.len();
+    format!(
+        "{name}: {vcpus} vCPU{s}, {mib} MiB, {boot}, {tee} TEE, policy {policy}{debug}",
+        name = plan.name.0,
+        s = if vcpus == 1 { "" } else { "s" },
+        mib = plan.memory_bytes.0 >> 20,
+        boot = plan.boot.0.name(),
+        tee = plan.tee.0,
+        policy = plan.policy.0,
+        debug = if plan.policy.0.debug_allowed() {
+            " (DEBUG: the host may read the guest)"
+        } else {
+            ""
+        },
+    )
+}
+
+fn components(components: &[ComponentDigest]) -> String {
+    let rows = components.iter().map(|component| {
+        let digest = match component.sha384 {
+            Some(digest) => format!("{}…", hex::encode(&digest[..12])),
+            None => "place only".to_owned(),
+        };
+        let address = format!("{:#x}", component.gpa);
+        [
+            component.name.clone(),
+            address,
+            component.pages.to_string(),
+            digest,
+        ]
+    });
+    let header = ["COMPONENT", "ADDRESS", "PAGES", "SHA-384"].map(str::to_owned);
+    table(
+        &[Left, Right, Right, Left],
+        &[header].into_iter().chain(rows).collect::<Vec<_>>(),
+    )
+}
+
+fn coverage(rows: &[CoverageRow]) -> String {
+    let header = ["CLASS", "FIELD", "VALUE", "WHAT THE REPORT SHOWS"].map(str::to_owned);
+    let mut lines = vec![header];
+    let mut last: Option<Class> = None;
+    for row in rows {
+        // The class is said once, at its first field.
+        let class = if last == Some(row.class) {
+            String::new()
+        } else {
+            row.class.to_string()
+        };
+        last = Some(row.class);
+        lines.push([
+            class,
+            row.field.to_owned(),
+            row.what.clone(),
+            row.note.to_owned(),
+        ]);
+    }
+    table(&[Left; 4], &lines)
+}
+
+#[derive(Clone, Copy)]
+enum Side {
+    Left,
+    Right,
+}
+use Side::{Left, Right};
+
+/// Columns as wide as their widest cell, two blanks apart, without blanks at line ends.
+fn table<const N: usize>(sides: &[Side; N], rows: &[[String; N]]) -> String {
+    let width = |column: usize| {
+        rows.iter()
+            .map(|row| row[column].chars().count())
+            .max()
+            .unwrap_or(0)
+    };
+    let widths: [usize; N] = std::array::from_fn(width);
+    let mut table = String::new();
+    for row in rows {
+        let cells: Vec<_> = row
+            .iter()
+            .zip(sides)
+            .zip(widths)
+            .map(|((cell, side), width)| match side {
+                Left => format!("{cell:<width$}"),
+                Right => format!("{cell:>width$}"),
+            })
+            .collect();
+        table.push_str(cells.join("  ").trim_end());
+        table.push('\n');
+    }
+    table
+}

@@ -1,0 +1,197 @@
+//! The program as people and scripts use it.
+
+#[path = "../../plan/tests/support/mod.rs"]
+mod support;
+
+use measured_boot_digest::{Manifest, launch_digest};
+use measured_boot_plan::{LaunchConfig, Sources, plan};
+use std::path::Path;
+use std::process::{Command, Output};
+use tempfile::TempDir;
+
+const CONFIG: &str = r#"name = "demo"
+[tee]
+kind = "simulated"
+[boot]
+protocol = "simulated-direct"
+kernel = "vmlinux"
+initrd = "initrd"
+cmdline = "console=ttyS0"
+[cpu]
+count = 2
+model = "x86-64-v2"
+[memory]
+mib = 256
+"#;
+
+/// A folder with a virtual machine in it.
+struct Folder(TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        let folder = Self(tempfile::tempdir().expect("a folder can be made"));
+        folder.write("vm.toml", CONFIG.as_bytes());
+        folder.write("vmlinux", &support::kernel());
+        folder.write("initrd", &support::initrd());
+        folder
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) {
+        std::fs::write(self.path().join(name), bytes).expect("the file can be written");
+    }
+
+    /// Runs `plan FOLDER/vm.toml` with more arguments, from elsewhere.
+    fn run(&self, arguments: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_cloister-measure"))
+            .arg("plan")
+            .arg(self.path().join("vm.toml"))
+            .args(arguments)
+            .output()
+            .expect("the program runs")
+    }
+
+    /// What the library predicts for the folder's files.
+    fn expected_digest(&self) -> String {
+        let (kernel, initrd) = (support::kernel(), support::initrd());
+        let sources = Sources {
+            kernel: &kernel,
+            initrd: &initrd,
+        };
+        let config = LaunchConfig::from_toml(CONFIG).expect("the configuration is right");
+        launch_digest(&plan(&config, &sources).expect("a plan"), &sources).to_string()
+    }
+
+    fn error(&self) -> String {
+        let output = self.run(&[]);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(output.stdout.is_empty());
+        String::from_utf8(output.stderr).expect("text")
+    }
+}
+
+fn stdout(output: Output) -> String {
+    assert_eq!(
+        output.status.code(),
+        Some(0),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout).expect("text")
+}
+
+#[test]
+fn plan_prints_the_digest_in_full_and_says_simulated() {
+    let folder = Folder::new();
+    let page = stdout(folder.run(&[]));
+    assert!(
+        page.lines().any(|line| line == folder.expected_digest()),
+        "{page}"
+    );
+    assert!(page.contains("launch digest (simulated, SHA-384)"));
+    assert!(page.contains("The TEE is simulated"));
+    assert!(!page.contains("unmeasured"));
+}
+
+#[test]
+fn plan_with_coverage_prints_the_three_classes() {
+    let page = stdout(Folder::new().run(&["--coverage"]));
+    for class in ["measured  ", "reported  ", "unmeasured  "] {
+        assert_eq!(
+            page.lines().filter(|line| line.starts_with(class)).count(),
+            1,
+            "{page}"
+        );
+    }
+}
+
+#[test]
+fn plan_as_json_is_one_document_with_everything() {
+    let folder = Folder::new();
+    let document: serde_json::Value =
+        serde_json::from_str(&stdout(folder.run(&["-o", "json"]))).expect("one JSON document");
+    assert_eq!(document["launch_digest"], folder.expected_digest());
+    assert_eq!(
+        (&document["tee"], &document["simulated"]),
+        (&"simulated".into(), &true.into())
+    );
+    assert_eq!(document["vcpus"], 2);
+    assert_eq!(document["components"][0]["name"], "gdt");
+    assert_eq!(document["coverage"].as_array().map(Vec::len), Some(13));
+}
+
+#[test]
+fn manifest_written_recomputes_to_the_digest() {
+    let folder = Folder::new();
+    let path = folder.path().join("manifest");
+    stdout(folder.run(&["--manifest", path.to_str().expect("text")]));
+    let manifest = Manifest::from_bytes(&std::fs::read(&path).expect("it was written"));
+    assert_eq!(
+        manifest.expect("it is one").recompute().to_string(),
+        folder.expected_digest()
+    );
+}
+
+#[test]
+fn manifest_that_cannot_be_written_fails_and_leaves_nothing() {
+    let folder = Folder::new();
+    let output = folder.run(&["--manifest", folder.path().to_str().expect("text")]);
+    assert_eq!(output.status.code(), Some(1));
+    let unfinished = format!("{}.unfinished", folder.path().display());
+    assert!(!Path::new(&unfinished).exists());
+    assert!(String::from_utf8_lossy(&output.stderr).contains("--manifest"));
+}
+
+#[test]
+fn error_in_the_configuration_names_file_line_key_and_remedy() {
+    let folder = Folder::new();
+    folder.write(
+        "vm.toml",
+        CONFIG.replace("count = 2", "cuont = 2").as_bytes(),
+    );
+    let error = folder.error();
+    assert!(
+        error.contains("vm.toml: the configuration is not understood"),
+        "{error}"
+    );
+    assert!(
+        error.contains("because: line 10: cpu.cuont: there is no such key; remove it"),
+        "{error}"
+    );
+}
+
+#[test]
+fn kernel_missing_or_wrong_is_named_with_its_key() {
+    let folder = Folder::new();
+    std::fs::remove_file(folder.path().join("vmlinux")).expect("it is there");
+    let error = folder.error();
+    assert!(
+        error.contains("boot.kernel: ") && error.contains("vmlinux cannot be read"),
+        "{error}"
+    );
+    std::fs::create_dir(folder.path().join("vmlinux")).expect("the name is free");
+    assert!(folder.error().contains("no plain file"));
+    std::fs::remove_dir(folder.path().join("vmlinux")).expect("it is there");
+    folder.write("vmlinux", b"no kernel");
+    assert!(
+        folder
+            .error()
+            .contains("boot.kernel: the file is no kernel but not an ELF file")
+    );
+}
+
+#[test]
+fn configuration_missing_fails_and_wrong_usage_exits_with_two() {
+    let run = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cloister-measure"));
+        command.args(arguments).output().expect("the program runs")
+    };
+    let missing = run(&["plan", "/nowhere/vm.toml"]);
+    assert_eq!(missing.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&missing.stderr).contains("/nowhere/vm.toml"));
+    assert_eq!(run(&["plan"]).status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&run(&["--help"]).stdout).contains("Exit codes: 0 done"));
+}
