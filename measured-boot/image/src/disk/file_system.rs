@@ -74,3 +74,25 @@ fn format(image: &str, blocks: u64, uuid: &str) -> Result<(), ToolError> {
     ];
     MKE2FS.run(&args, "").map(drop)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn file_system_too_small_for_its_payload_refused() {
+        if DEBUGFS.run(&["-V"], "").is_err() {
+            println!("skipped: needs the package e2fsprogs");
+            return;
+        }
+        let (image, payload) = (tempfile::tempfile().unwrap(), tempfile::tempfile().unwrap());
+        image.set_len(64 * BLOCK).unwrap();
+        std::io::copy(&mut std::io::repeat(1).take(1 << 20), &mut &payload).unwrap();
+        let uuid = "00112233-4455-6677-8899-aabbccddeeff";
+        let error = make(&image, &payload, 64, uuid);
+        assert!(
+            matches!(error, Err(ToolError::Unexpected { .. })),
+            "{error:?}"
+        );
+    }
+}

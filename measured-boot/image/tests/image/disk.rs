@@ -260,6 +260,23 @@ fn disk_and_secret_under_one_name_refused() {
     ));
 }
 
+/// Every read of it yields something else.
+#[test]
+fn disk_of_a_payload_that_changes_meanwhile_refused() {
+    if !installed() {
+        return;
+    }
+    let place = Place::with(b"x");
+    let request = DiskRequest {
+        payload: Path::new("/proc/uptime"),
+        ..place.request()
+    };
+    assert!(matches!(
+        build_disk(&request),
+        Err(DiskBuildError::PayloadChanged(_))
+    ));
+}
+
 #[test]
 fn disk_failed_leaves_nothing() {
     if !installed() {
