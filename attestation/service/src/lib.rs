@@ -30,6 +30,8 @@ mod server;
 mod service;
 mod session_id;
 mod store;
+#[cfg(feature = "test-support")]
+pub mod test_support;
 mod token;
 
 pub use client::{Answer, Client, ClientError, Request};

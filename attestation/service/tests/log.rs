@@ -1,4 +1,5 @@
 //! The log: whole over a restart, refused when it is not, and the gate for everything that leaves.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! A nonce is good for one attempt, in one session, for five minutes.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! Who gets a secret, and who does not.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod support;
 

@@ -18,31 +18,6 @@ use crate::output::Output;
 pub struct Args {
     #[command(subcommand)]
     what: What,
-    /// Where the verifier listens.
-    #[arg(long, global = true, default_value = "https://127.0.0.1:8443")]
-    url: String,
-    /// The verifier's pins; its TLS key must be the one in them.
-    #[arg(
-        long,
-        global = true,
-        value_name = "FILE",
-        required_unless_present = "data_dir"
-    )]
-    pins: Option<PathBuf>,
-    /// The file that holds the administrators' token.
-    #[arg(
-        long,
-        global = true,
-        value_name = "FILE",
-        required_unless_present = "data_dir"
-    )]
-    admin_token_file: Option<PathBuf>,
-    /// On the verifier's own machine: take pins and token from here.
-    #[arg(long, global = true, value_name = "DIR")]
-    data_dir: Option<PathBuf>,
-    /// How to print the result.
-    #[arg(short, long, global = true, value_enum, default_value = "text")]
-    output: Output,
 }
 
 #[derive(Subcommand)]
@@ -51,11 +26,15 @@ enum What {
     Policy {
         /// The policy; `-` reads standard input.
         file: PathBuf,
+        #[command(flatten)]
+        to: Recipient,
     },
     /// Register a reference value (JSON) under the name in it.
     Reference {
         /// The reference value; `-` reads standard input.
         file: PathBuf,
+        #[command(flatten)]
+        to: Recipient,
     },
     /// Register a secret, or its next version.
     Secret {
@@ -69,12 +48,35 @@ enum What {
         /// The policy that must have accepted them, if not the server's own.
         #[arg(long, value_name = "NAME")]
         policy: Option<String>,
+        #[command(flatten)]
+        to: Recipient,
     },
+}
+
+/// The verifier that is told, and how its answer is printed.
+#[derive(clap::Args)]
+struct Recipient {
+    /// Where the verifier listens.
+    #[arg(long, default_value = "https://127.0.0.1:8443")]
+    url: String,
+    /// The verifier's pins; its TLS key must be the one in them.
+    #[arg(long, value_name = "FILE", required_unless_present = "data_dir")]
+    pins: Option<PathBuf>,
+    /// The file that holds the administrators' token.
+    #[arg(long, value_name = "FILE", required_unless_present = "data_dir")]
+    admin_token_file: Option<PathBuf>,
+    /// On the verifier's own machine: take pins and token from here.
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// How to print the result.
+    #[arg(short, long, value_enum, default_value = "text")]
+    output: Output,
 }
 
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let (path, body) = request(&args.what)?;
-    let answer = client(args)?.send(&Request {
+    let to = args.what.recipient();
+    let answer = client(to)?.send(&Request {
         method: "PUT",
         path: &path,
         body: Some(&body),
@@ -85,20 +87,28 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         let detail = detail.unwrap_or_else(|_| format!("HTTP status {}", answer.status));
         bail!("the verifier refused the registration: {detail}");
     }
-    print(args.output, &answer.body)?;
+    print(to.output, &answer.body)?;
     Ok(ExitCode::SUCCESS)
+}
+
+impl What {
+    fn recipient(&self) -> &Recipient {
+        match self {
+            Self::Policy { to, .. } | Self::Reference { to, .. } | Self::Secret { to, .. } => to,
+        }
+    }
 }
 
 /// Path and body of the request. Documents are read here too: a slip is found before it is sent.
 fn request(what: &What) -> anyhow::Result<(String, Zeroizing<Vec<u8>>)> {
     match what {
-        What::Policy { file } => {
+        What::Policy { file, .. } => {
             let body = read(file)?;
             let policy = Policy::from_json(&body)
                 .with_context(|| format!("{} cannot be registered", file.display()))?;
             Ok((format!("/v1/policies/{}", segment(&policy.name)?), body))
         }
-        What::Reference { file } => {
+        What::Reference { file, .. } => {
             let body = read(file)?;
             let reference = ReferenceValue::from_json(&body)
                 .with_context(|| format!("{} cannot be registered", file.display()))?;
@@ -112,6 +122,7 @@ fn request(what: &What) -> anyhow::Result<(String, Zeroizing<Vec<u8>>)> {
             file,
             references,
             policy,
+            ..
         } => {
             let names: anyhow::Result<Vec<_>> =
                 references.iter().map(|name| segment(name)).collect();
@@ -136,20 +147,20 @@ fn segment(name: &str) -> anyhow::Result<&str> {
     Ok(name)
 }
 
-fn client(args: &Args) -> anyhow::Result<Client> {
+fn client(to: &Recipient) -> anyhow::Result<Client> {
     let file = |given: &Option<PathBuf>, name| {
-        let default = || args.data_dir.as_ref().map(|dir| dir.join(name));
+        let default = || to.data_dir.as_ref().map(|dir| dir.join(name));
         given
             .clone()
             .or_else(default)
             .context("give --pins and --admin-token-file, or --data-dir")
     };
-    let pins = file(&args.pins, names::PINS)?;
+    let pins = file(&to.pins, names::PINS)?;
     let pins = VerifierPins::from_json(&read(&pins)?)
         .with_context(|| format!("{} (--pins) cannot be used", pins.display()))?;
-    let token = read(&file(&args.admin_token_file, names::ADMIN_TOKEN)?)?;
+    let token = read(&file(&to.admin_token_file, names::ADMIN_TOKEN)?)?;
     let token = std::str::from_utf8(&token).context("the admin token is not text")?;
-    let client = Client::new(&args.url, &pins.server_name, pins.tls_spki_sha256)?;
+    let client = Client::new(&to.url, &pins.server_name, pins.tls_spki_sha256)?;
     Ok(client.with_bearer(token.trim_end()))
 }
 

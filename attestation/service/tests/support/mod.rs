@@ -7,11 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
-use attestation_evidence::{
-    Attestation, Challenge, ErrorBody, Nonce, Request as AuthRequest, ResourcePath, RuntimeData,
-    Tee, TeePublicKey, VerifierPins, report_data_binding,
-};
-use attestation_release::TeeKey;
+use attestation_evidence::VerifierPins;
+pub use attestation_service::test_support::{Guest, RESOURCE, error_of, expect_error};
 use attestation_service::{
     Answer, Client, Clock, Journal, NewVerifier, Request, Server, Service, Settings, StartError,
     init, names, router,
@@ -19,12 +16,10 @@ use attestation_service::{
 use attestation_verify::SimulatedTrust;
 use attestation_verify::test_support::{NOW, SimulatedTee, policy, reference};
 use tokio::sync::oneshot;
-use zeroize::Zeroizing;
 
 /// The launch digest of the guest that the reference value `demo` allows.
 pub const DIGEST: [u8; 48] = [0x5A; 48];
 pub const SECRET: &[u8] = b"{\"the disk\": \"key\"}";
-pub const RESOURCE: &str = "default/disk/data";
 
 /// A data directory, and what the tests know about it.
 pub struct Place {
@@ -197,13 +192,7 @@ impl<'a> Verifier<'a> {
     }
 
     pub fn guest_with_key(&self, key: [u8; 32]) -> Guest<'_> {
-        let key = TeeKey::from_entropy(&Zeroizing::new(key)).unwrap();
-        Guest {
-            client: self.client(),
-            tee: &self.place.tee,
-            key,
-            digest: DIGEST,
-        }
+        Guest::new(self.client(), &self.place.tee, key, DIGEST)
     }
 
     pub fn advance(&self, seconds: u64) {
@@ -238,131 +227,6 @@ impl Drop for Verifier<'_> {
     fn drop(&mut self) {
         self.halt();
     }
-}
-
-/// A guest that the reference value allows, until a test spoils it.
-pub struct Guest<'a> {
-    client: Client,
-    tee: &'a SimulatedTee,
-    pub key: TeeKey,
-    pub digest: [u8; 48],
-}
-
-/// An open session.
-#[derive(Clone)]
-pub struct Opened {
-    pub cookie: String,
-    pub nonce: Nonce,
-}
-
-impl Guest<'_> {
-    pub fn auth(&self) -> Opened {
-        let answer = self.post(
-            "/kbs/v0/auth",
-            None,
-            AuthRequest::new(Tee::Simulated).to_json(),
-        );
-        assert_eq!(
-            answer.status,
-            200,
-            "{}",
-            String::from_utf8_lossy(&answer.body)
-        );
-        let cookie = answer.set_cookie.unwrap();
-        let cookie = cookie.split(';').next().unwrap().to_owned();
-        Opened {
-            cookie,
-            nonce: Challenge::from_json(&answer.body).unwrap().nonce,
-        }
-    }
-
-    /// What this guest sends to answer `nonce`.
-    pub fn attestation(&self, nonce: Nonce) -> String {
-        self.attestation_for(nonce, self.key.public())
-    }
-
-    pub fn attestation_for(&self, nonce: Nonce, tee_pubkey: TeePublicKey) -> String {
-        let runtime = RuntimeData { nonce, tee_pubkey };
-        let report = self
-            .tee
-            .report(&self.digest, &report_data_binding(&runtime, ""));
-        let evidence = self.tee.evidence(report).to_json();
-        Attestation::new(runtime, evidence).unwrap().to_json()
-    }
-
-    pub fn attest(&self, opened: &Opened) -> Answer {
-        self.send_attestation(&opened.cookie, self.attestation(opened.nonce))
-    }
-
-    pub fn send_attestation(&self, cookie: &str, body: String) -> Answer {
-        self.post("/kbs/v0/attest", Some(cookie), body)
-    }
-
-    pub fn resource(&self, cookie: &str, resource: &str) -> Answer {
-        let path = format!("/kbs/v0/resource/{resource}");
-        let request = Request {
-            method: "GET",
-            path: &path,
-            cookie: Some(cookie),
-            body: None,
-        };
-        self.client.send(&request).unwrap()
-    }
-
-    /// Auth, attest, ask, open: the secret and its log index.
-    pub fn fetch(&self, pins: &VerifierPins) -> (Vec<u8>, u64) {
-        let opened = self.auth();
-        assert_eq!(self.attest(&opened).status, 200);
-        let answer = self.resource(&opened.cookie, RESOURCE);
-        assert_eq!(
-            answer.status,
-            200,
-            "{}",
-            String::from_utf8_lossy(&answer.body)
-        );
-        let release = self.open(&answer.body, pins);
-        (release.secret.to_vec(), release.log_index)
-    }
-
-    pub fn open(&self, body: &[u8], pins: &VerifierPins) -> attestation_release::Opened {
-        let expected = attestation_release::Expected {
-            resource: RESOURCE.parse::<ResourcePath>().unwrap(),
-            tee: Tee::Simulated,
-            log_key: pins.log_key.parse().unwrap(),
-        };
-        attestation_release::open(body, &self.key, &expected).unwrap()
-    }
-
-    fn post(&self, path: &str, cookie: Option<&str>, body: String) -> Answer {
-        let body = Some(body.as_bytes());
-        self.client
-            .send(&Request {
-                method: "POST",
-                path,
-                cookie,
-                body,
-            })
-            .unwrap()
-    }
-}
-
-/// The kind of an error answer, such as `AttestationFailed`, and its detail.
-pub fn error_of(answer: &Answer) -> (u16, String, String) {
-    let body = ErrorBody::from_json(&answer.body).unwrap();
-    let kind = body.kind.rsplit('/').next().unwrap().to_owned();
-    (answer.status, kind, body.detail)
-}
-
-/// Asserts an error's status and kind, and returns its detail.
-#[track_caller]
-pub fn expect_error(answer: &Answer, status: u16, kind: &str) -> String {
-    let (found_status, found_kind, detail) = error_of(answer);
-    assert_eq!(
-        (found_status, found_kind.as_str()),
-        (status, kind),
-        "{detail}"
-    );
-    detail
 }
 
 /// Reads a directory into the auditor's form.

@@ -1,0 +1,337 @@
+//! The program as people and scripts meet it: results, exit codes, errors with their remedies.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod support;
+
+use attestation_audit::Conclusion;
+use attestation_evidence::Nonce;
+use support::{Place, SECRET, failure, run, success};
+
+#[test]
+fn whole_life_of_a_verifier_through_its_commands() {
+    let place = Place::new();
+    let server = place.serve();
+    place.furnish(&server.url);
+
+    let (secret, log_index) = place.guest(&server.url).fetch(&place.pins);
+
+    assert_eq!((secret.as_slice(), log_index), (SECRET, 4));
+    let report = place.audit("bundle");
+    assert_eq!(report.verdict, Conclusion::Agrees, "{:?}", report.findings);
+    assert_eq!(server.signal("TERM"), Some(0));
+    assert!(
+        !std::fs::exists(place.path("ready")).unwrap(),
+        "the ready file is gone"
+    );
+}
+
+#[test]
+fn interrupt_ends_the_server_in_order() {
+    let place = Place::new();
+    assert_eq!(place.serve().signal("INT"), Some(0));
+}
+
+#[test]
+fn results_as_json_are_one_document() {
+    let place = Place::new();
+    let json = |text: String| serde_json::from_str::<serde_json::Value>(&text).unwrap();
+    let data = place.path("data");
+
+    let made = json(success(&[
+        "init",
+        "--data-dir",
+        &place.path("two"),
+        "-o",
+        "json",
+    ]));
+    assert_eq!(made["pins"]["verifier_vsock_port"], 8443);
+    let server = place.serve();
+    let policy = place.path("policy.json");
+    let put = [
+        "put",
+        "policy",
+        &policy,
+        "--url",
+        &server.url,
+        "--data-dir",
+        &data,
+        "-o",
+        "json",
+    ];
+    assert_eq!(json(success(&put))["log_index"], 0);
+    let out = place.path("bundle");
+    let exported = json(success(&[
+        "export",
+        "--data-dir",
+        &data,
+        "--out",
+        &out,
+        "-o",
+        "json",
+    ]));
+    assert_eq!(exported["entries"], 1);
+    assert!(
+        exported["checkpoint"]
+            .as_str()
+            .unwrap()
+            .starts_with("cloister-verifier\n1\n")
+    );
+}
+
+#[test]
+fn init_over_a_verifier_is_refused() {
+    let place = Place::new();
+    let error = failure(1, &["init", "--data-dir", &place.path("data")]);
+    assert!(
+        error.contains("already exists") && error.contains("--data-dir"),
+        "{error}"
+    );
+}
+
+#[test]
+fn init_with_a_name_that_is_no_dns_name_is_refused() {
+    let place = Place::new();
+    let error = failure(
+        1,
+        &["init", "--data-dir", &place.path("two"), "--name", "a b"],
+    );
+    assert!(error.contains("--name"), "{error}");
+    assert!(!std::fs::exists(place.path("two")).unwrap());
+}
+
+#[test]
+fn port_in_use_is_named_with_the_flag() {
+    let place = Place::new();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+
+    let error = failure(
+        1,
+        &[
+            "serve",
+            "--data-dir",
+            &place.path("data"),
+            "--listen",
+            &address,
+        ],
+    );
+
+    assert!(
+        error.contains(&address) && error.contains("--listen"),
+        "{error}"
+    );
+}
+
+#[test]
+fn data_directory_that_holds_no_verifier_is_named_with_the_remedy() {
+    let place = Place::new();
+    for name in ["absent", "."] {
+        let error = failure(1, &["serve", "--data-dir", &place.path(name)]);
+        assert!(
+            error.contains("cloister-verifier init --data-dir"),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn data_directory_in_use_is_refused() {
+    let place = Place::new();
+    let _server = place.serve();
+    let args = place.serve_args();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+
+    let error = failure(1, &args);
+
+    assert!(
+        error.contains("in use by another cloister-verifier"),
+        "{error}"
+    );
+}
+
+#[test]
+fn simulated_root_that_cannot_be_used_is_named_with_the_flag() {
+    let place = Place::new();
+    let data = place.path("data");
+    let serve = [
+        "serve",
+        "--data-dir",
+        &data,
+        "--allow-simulated",
+        "--simulated-root",
+    ];
+    for name in ["absent.pem", "policy.json"] {
+        let root = place.path(name);
+        let error = failure(1, &[serve.as_slice(), &[&root]].concat());
+        assert!(
+            error.contains(&root) && error.contains("--simulated-root"),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn simulated_flag_and_root_come_together_or_not_at_all() {
+    let place = Place::new();
+    let (data, root) = (place.path("data"), place.path("ark.pem"));
+    failure(2, &["serve", "--data-dir", &data, "--allow-simulated"]);
+    failure(
+        2,
+        &["serve", "--data-dir", &data, "--simulated-root", &root],
+    );
+}
+
+#[test]
+fn put_without_a_server_names_the_address() {
+    let place = Place::new();
+    let (data, policy) = (place.path("data"), place.path("policy.json"));
+    let url = "https://127.0.0.1:9";
+
+    let error = failure(
+        1,
+        &["put", "policy", &policy, "--url", url, "--data-dir", &data],
+    );
+
+    assert!(
+        error.contains(url) && error.contains("is the verifier running"),
+        "{error}"
+    );
+}
+
+#[test]
+fn put_to_another_verifier_than_the_pinned_is_refused() {
+    let (place, other) = (Place::new(), Place::new());
+    let server = other.serve();
+    let (data, policy) = (place.path("data"), place.path("policy.json"));
+
+    let error = failure(
+        1,
+        &[
+            "put",
+            "policy",
+            &policy,
+            "--url",
+            &server.url,
+            "--data-dir",
+            &data,
+        ],
+    );
+
+    assert!(error.contains("the pinned key is"), "{error}");
+}
+
+#[test]
+fn put_with_a_wrong_token_is_refused() {
+    let place = Place::new();
+    let server = place.serve();
+    let (policy, pins) = (
+        place.path("policy.json"),
+        place.path("data/verifier-pins.json"),
+    );
+    let token = place.path("secret");
+
+    let error = failure(
+        1,
+        &[
+            "put",
+            "policy",
+            &policy,
+            "--url",
+            &server.url,
+            "--pins",
+            &pins,
+            "--admin-token-file",
+            &token,
+        ],
+    );
+
+    assert!(error.contains("bearer token"), "{error}");
+}
+
+#[test]
+fn put_of_a_secret_without_a_reference_is_wrong_usage() {
+    let place = Place::new();
+    let (data, secret) = (place.path("data"), place.path("secret"));
+    let error = failure(
+        2,
+        &[
+            "put",
+            "secret",
+            "default/disk/data",
+            &secret,
+            "--data-dir",
+            &data,
+        ],
+    );
+    assert!(error.contains("--reference"), "{error}");
+}
+
+#[test]
+fn put_of_a_file_that_is_no_policy_names_the_file_and_the_place() {
+    let place = Place::new();
+    let (data, file) = (place.path("data"), place.path("reference.json"));
+    let error = failure(1, &["put", "policy", &file, "--data-dir", &data]);
+    assert!(
+        error.contains(&file) && error.contains("because: "),
+        "{error}"
+    );
+}
+
+#[test]
+fn export_onto_something_that_exists_is_refused() {
+    let place = Place::new();
+    let data = place.path("data");
+    let error = failure(1, &["export", "--data-dir", &data, "--out", &data]);
+    assert!(error.contains("--out"), "{error}");
+}
+
+#[test]
+fn verify_offline_accepts_and_refuses_with_its_exit_code() {
+    let place = Place::new();
+    let nonce = Nonce::from_bytes([1; 32]);
+    let guest = place.guest("https://127.0.0.1:9");
+    std::fs::write(place.path("attestation.json"), guest.attestation(nonce)).unwrap();
+    let paths = [
+        "attestation.json",
+        "ark.pem",
+        "policy.json",
+        "reference.json",
+    ];
+    let [attestation, root, policy, reference] = paths.map(|name| place.path(name));
+    let with_nonce = |nonce: Nonce| {
+        run(&[
+            "verify",
+            "simulated",
+            "--attestation",
+            &attestation,
+            "--simulated-root",
+            &root,
+            "--policy",
+            &policy,
+            "--reference",
+            &reference,
+            "--nonce",
+            &nonce.to_string(),
+            "--at",
+            "1795348800",
+            "-o",
+            "json",
+        ])
+    };
+
+    let accepted = with_nonce(nonce);
+    let refused = with_nonce(Nonce::from_bytes([2; 32]));
+
+    let json = |bytes: &[u8]| serde_json::from_slice::<serde_json::Value>(bytes).unwrap();
+    assert_eq!(accepted.status.code(), Some(0));
+    assert_eq!(json(&accepted.stdout)["outcome"], "accepted");
+    assert_eq!(json(&accepted.stdout)["simulated"], true);
+    assert_eq!(refused.status.code(), Some(3));
+    assert_eq!(json(&refused.stdout)["rejections"][0]["check"], "nonce");
+}
+
+#[test]
+fn help_tells_the_exit_codes_and_no_test_fault() {
+    assert!(success(&["--help"]).contains("3 judged and refused"));
+    assert!(!success(&["serve", "--help"]).contains("--fault"));
+}
