@@ -26,12 +26,19 @@ pub enum CpuidError {
         bit: u32,
     },
     /// KVM changed what it was given.
-    #[error("vCPU {vcpu}: KVM answers CPUID leaf {leaf:#x} otherwise than planned")]
+    #[error(
+        "vCPU {vcpu}: KVM answers CPUID leaf {leaf:#x} otherwise than planned: EAX, EBX, ECX, EDX \
+         were to be {planned:08x?} and are {answered:08x?}"
+    )]
     Changed {
         /// Which vCPU.
         vcpu: u32,
         /// EAX before CPUID.
         leaf: u32,
+        /// EAX, EBX, ECX, EDX; zeros where the plan has no such leaf.
+        planned: [u32; 4],
+        /// EAX, EBX, ECX, EDX; zeros where KVM has no such leaf.
+        answered: [u32; 4],
     },
 }
 
@@ -62,6 +69,30 @@ impl Host {
     /// The first feature that it lacks.
     pub fn check_cpuid(&self, wanted: &[PlannedEntry]) -> Result<(), CpuidError> {
         wanted.iter().try_for_each(|entry| self.check_entry(entry))
+    }
+
+    /// What this host's KVM answers on a vCPU that was given `planned`. Usually exactly that; a KVM
+    /// without hardware virtualisation cannot hide features that the host's processor has.
+    ///
+    /// # Errors
+    /// KVM refuses the table.
+    pub fn answered_cpuid(&self, planned: &[PlannedEntry]) -> Result<Vec<PlannedEntry>, KvmError> {
+        let vm = self
+            .kvm
+            .create_vm()
+            .map_err(KvmError::call("KVM_CREATE_VM"))?;
+        // Without it KVM gives no APIC features.
+        vm.create_irq_chip()
+            .map_err(KvmError::call("KVM_CREATE_IRQCHIP"))?;
+        let vcpu = vm
+            .create_vcpu(0)
+            .map_err(KvmError::call("KVM_CREATE_VCPU 0"))?;
+        vcpu.set_cpuid2(&table(planned))
+            .map_err(KvmError::call("KVM_SET_CPUID2"))?;
+        let answered = vcpu
+            .get_cpuid2(KVM_MAX_CPUID_ENTRIES)
+            .map_err(KvmError::call("KVM_GET_CPUID2"))?;
+        Ok(answered.as_slice().iter().map(to_planned).collect())
     }
 
     fn check_entry(&self, entry: &PlannedEntry) -> Result<(), CpuidError> {
@@ -109,11 +140,8 @@ impl Vcpu {
     /// # Errors
     /// KVM refuses them.
     pub fn set_cpuid(&self, entries: &[PlannedEntry]) -> Result<(), KvmError> {
-        let entries: Vec<_> = entries.iter().map(to_kvm).collect();
-        let table = CpuId::from_entries(&entries)
-            .expect("a CPUID page holds 64 leaves, fewer than KVM takes");
         self.fd
-            .set_cpuid2(&table)
+            .set_cpuid2(&table(entries))
             .map_err(self.call("KVM_SET_CPUID2"))
     }
 
@@ -142,18 +170,43 @@ impl Vcpu {
             .iter()
             .map(|entry| from_kvm(&to_kvm(entry)))
             .collect();
-        let differs = |one: &[CpuidEntry], other: &[CpuidEntry]| {
-            one.iter()
-                .find(|entry| !other.contains(entry))
-                .map(|entry| entry.function)
+        let differing = planned
+            .iter()
+            .find(|entry| !answered.contains(entry))
+            .or_else(|| answered.iter().find(|entry| !planned.contains(entry)));
+        let Some(entry) = differing else {
+            return Ok(());
         };
-        match differs(&planned, answered).or_else(|| differs(answered, &planned)) {
-            Some(leaf) => Err(CpuidError::Changed {
-                vcpu: self.index,
-                leaf,
-            }),
-            None => Ok(()),
-        }
+        let values = |table: &[CpuidEntry]| {
+            let same = |other: &&CpuidEntry| {
+                (other.function, other.index) == (entry.function, entry.index)
+            };
+            let found = table.iter().find(same);
+            found.map_or([0; 4], |entry| [entry.eax, entry.ebx, entry.ecx, entry.edx])
+        };
+        Err(CpuidError::Changed {
+            vcpu: self.index,
+            leaf: entry.function,
+            planned: values(&planned),
+            answered: values(answered),
+        })
+    }
+}
+
+fn table(entries: &[PlannedEntry]) -> CpuId {
+    let entries: Vec<_> = entries.iter().map(to_kvm).collect();
+    CpuId::from_entries(&entries).expect("a CPUID page holds 64 leaves, fewer than KVM takes")
+}
+
+fn to_planned(entry: &kvm_cpuid_entry2) -> PlannedEntry {
+    let has_subleaves = entry.flags & KVM_CPUID_FLAG_SIGNIFCANT_INDEX != 0;
+    PlannedEntry {
+        function: entry.function,
+        index: has_subleaves.then_some(entry.index),
+        eax: entry.eax,
+        ebx: entry.ebx,
+        ecx: entry.ecx,
+        edx: entry.edx,
     }
 }
 

@@ -1,7 +1,7 @@
 //! A vCPU's state: set from the plan, read back as KVM has it.
 
 use kvm_bindings::{
-    Msrs, kvm_debugregs, kvm_dtable, kvm_fpu, kvm_msr_entry, kvm_regs, kvm_segment, kvm_sregs,
+    Msrs, kvm_debugregs, kvm_dtable, kvm_msr_entry, kvm_regs, kvm_segment, kvm_sregs, kvm_xsave,
 };
 use measured_boot_plan::{Segment as PlannedSegment, VcpuState};
 use vmm_wire::{
@@ -14,6 +14,12 @@ use crate::{KvmError, Vcpu};
 const PAT: u32 = 0x277;
 /// XCR0 of a processor whose guest has no XSAVE: x87 alone.
 const XCR0_RESET: u64 = 1;
+
+// 32-bit words of the XSAVE area (APM volume 2, section 11.5, "XSAVE/XRSTOR Instructions").
+const FCW_AND_FSW: usize = 0;
+const MXCSR: usize = 24 / 4;
+const XSTATE_BV: usize = 512 / 4;
+const X87_AND_SSE: u32 = 0b11;
 
 impl Vcpu {
     /// Puts every register where the plan wants it. The vCPU's CPUID must be set before: KVM checks
@@ -30,9 +36,7 @@ impl Vcpu {
         self.fd
             .set_regs(&general(state))
             .map_err(self.call("KVM_SET_REGS"))?;
-        self.fd
-            .set_fpu(&fpu(state))
-            .map_err(self.call("KVM_SET_FPU"))?;
+        self.set_fpu(state)?;
         self.fd
             .set_debug_regs(&debug(state))
             .map_err(self.call("KVM_SET_DEBUGREGS"))?;
@@ -45,7 +49,6 @@ impl Vcpu {
     /// KVM does not answer.
     pub fn registers(&self) -> Result<Registers, KvmError> {
         let system = self.system_registers()?;
-        let fpu = self.fd.get_fpu().map_err(self.call("KVM_GET_FPU"))?;
         Ok(Registers {
             general: self.general_registers()?,
             segments: segments(&system),
@@ -53,10 +56,7 @@ impl Vcpu {
             debug: self.debug_registers()?,
             pat: self.pat()?,
             xcr0: self.xcr0()?,
-            fpu: Fpu {
-                mxcsr: fpu.mxcsr,
-                fcw: fpu.fcw,
-            },
+            fpu: self.fpu()?,
         })
     }
 
@@ -98,6 +98,31 @@ impl Vcpu {
             dr6: from.dr6,
             dr7: from.dr7,
         })
+    }
+
+    fn set_fpu(&self, state: &VcpuState) -> Result<(), KvmError> {
+        let mut area = self.save_area()?;
+        area.region[FCW_AND_FSW] = u32::from(state.fcw);
+        area.region[MXCSR] = state.mxcsr;
+        area.region[XSTATE_BV] |= X87_AND_SSE;
+        // SAFETY: the kernel reads as many bytes as the guest's save area has. Only a process that
+        // asked for dynamic features (ARCH_REQ_XCOMP_GUEST_PERM), which nothing here does, has more
+        // than the 4096 bytes of `kvm_xsave` (Documentation/virt/kvm/api.rst, KVM_SET_XSAVE).
+        unsafe { self.fd.set_xsave(&area) }.map_err(self.call("KVM_SET_XSAVE"))
+    }
+
+    fn fpu(&self) -> Result<Fpu, KvmError> {
+        let area = self.save_area()?;
+        let [low, high, ..] = area.region[FCW_AND_FSW].to_le_bytes();
+        Ok(Fpu {
+            mxcsr: area.region[MXCSR],
+            fcw: u16::from_le_bytes([low, high]),
+        })
+    }
+
+    /// KVM_GET_FPU leaves MXCSR out; the save area has it.
+    fn save_area(&self) -> Result<kvm_xsave, KvmError> {
+        self.fd.get_xsave().map_err(self.call("KVM_GET_XSAVE"))
     }
 
     fn set_pat(&self, data: u64) -> Result<(), KvmError> {
@@ -194,14 +219,6 @@ fn general(state: &VcpuState) -> kvm_regs {
         r15,
         rip: state.rip,
         rflags: state.rflags,
-    }
-}
-
-fn fpu(state: &VcpuState) -> kvm_fpu {
-    kvm_fpu {
-        fcw: state.fcw,
-        mxcsr: state.mxcsr,
-        ..kvm_fpu::default()
     }
 }
 

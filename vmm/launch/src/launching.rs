@@ -4,7 +4,7 @@ use measured_boot_digest::{LaunchDigest, Manifest};
 use measured_boot_plan::{LaunchPlan, Region, Sources};
 use measured_boot_snp_abi::PageType;
 use thiserror::Error;
-use vmm_kvm::{CpuidError, Host, KvmError, RamError, Vcpu, Vm};
+use vmm_kvm::{CpuidError, KvmError, RamError, Vcpu, Vm};
 use zerocopy::IntoBytes as _;
 
 use crate::{PageRun, Parameters, Tee, TeeError};
@@ -12,7 +12,7 @@ use crate::{PageRun, Parameters, Tee, TeeError};
 /// Why nothing runs.
 #[derive(Debug, Error)]
 pub enum LaunchError {
-    /// The host cannot give the planned processor.
+    /// KVM answers CPUID otherwise than planned.
     #[error("the planned processor cannot be had")]
     Cpuid(#[from] CpuidError),
     /// KVM refused.
@@ -72,14 +72,12 @@ impl<T> MeasuredLaunch<T> {
 /// # Errors
 /// Anything short of a loaded VM with exactly the predicted digest; the VM is then given up.
 pub fn launch<T: Tee>(
-    host: &Host,
     vm: Vm,
     mut tee: T,
     plan: &LaunchPlan,
     sources: &Sources<'_>,
     predicted: LaunchDigest,
 ) -> Result<MeasuredLaunch<T>, LaunchError> {
-    host.check_cpuid(&plan.cpuid.0)?;
     tee.create(&Parameters::from(plan))?;
     load_regions(&vm, &mut tee, plan, sources)?;
     load_cpuid_page(&vm, &mut tee, plan)?;

@@ -67,6 +67,13 @@ pub struct RunArguments {
     #[arg(long, value_name = "FILE", default_value = "-")]
     pub console: PathBuf,
 
+    /// Give the guest the CPUID that this host's KVM answers, where it differs from the planned one.
+    ///
+    /// For a KVM without hardware virtualisation, which cannot hide the host's features. CPUID is not
+    /// in the launch digest.
+    #[arg(long)]
+    pub adopt_cpuid: bool,
+
     /// How to tell what happens.
     #[arg(short, long, value_enum, default_value = "text")]
     pub output: Output,

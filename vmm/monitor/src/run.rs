@@ -64,11 +64,10 @@ struct Opened {
 /// Anything that keeps it from running to its own end. Nothing is left behind.
 pub fn run(arguments: &RunArguments) -> anyhow::Result<Outcome> {
     let teller = Teller(arguments.output);
-    let planned = plan(arguments, teller)?;
-    let Planned { inputs, plan, .. } = &planned;
+    let mut planned = plan(arguments, teller)?;
     let host = Host::open()?;
-    host.check_cpuid(&plan.cpuid.0)
-        .context("the planned processor cannot be had")?;
+    settle_cpuid(&host, &mut planned.plan, arguments.adopt_cpuid)?;
+    let Planned { inputs, plan, .. } = &planned;
     let keys = inputs.keys()?;
     let disks = inputs.disks(plan)?;
     let console = Console::open(&arguments.console, arguments.output)?;
@@ -122,6 +121,17 @@ fn plan(arguments: &RunArguments, teller: Teller) -> anyhow::Result<Planned> {
     })
 }
 
+/// CPUID is no part of the launch digest, so what is adopted changes nothing that was predicted; the
+/// TEE still compares the CPUID page with what KVM answers.
+fn settle_cpuid(host: &Host, plan: &mut LaunchPlan, adopt: bool) -> anyhow::Result<()> {
+    if adopt {
+        plan.cpuid.0 = host.answered_cpuid(&plan.cpuid.0)?;
+        return Ok(());
+    }
+    host.check_cpuid(&plan.cpuid.0)
+        .context("the planned processor cannot be had")
+}
+
 /// Gives up every right of this process, and makes the threads of the vCPUs with still fewer.
 fn confine(vcpus: usize) -> anyhow::Result<Threads> {
     let profile = Program::Vmm.profile();
@@ -155,16 +165,7 @@ fn launch_and_wait(
     let vm = make_vm(&host, plan)?;
     let launched = Simulated::configure(tee, vm.ram(), &keys, &tee_listener, cancel)
         .map_err(LaunchError::from)
-        .and_then(|tee| {
-            launch(
-                &host,
-                vm,
-                tee,
-                plan,
-                &planned.inputs.sources(),
-                planned.predicted,
-            )
-        });
+        .and_then(|tee| launch(vm, tee, plan, &planned.inputs.sources(), planned.predicted));
     let launch = match launched {
         Err(LaunchError::Tee(TeeError::Cancelled)) => return Ok(End::Interrupted),
         launched => launched?,
