@@ -45,5 +45,10 @@ fn run_as_pid_1() -> Option<Output> {
         .status()
         .ok()
         .filter(|status| status.success())?;
-    Some(unshare().arg(AGENT).output().unwrap())
+    Some(
+        unshare()
+            .arg(AGENT)
+            .output()
+            .expect("unshare ran a moment ago"),
+    )
 }
