@@ -54,7 +54,8 @@ pub struct Threads {
 /// Why a vCPU ended, and with it the VM.
 pub type Ended<S> = Result<S, RunError>;
 
-/// A guest that runs. Its threads end with the process, and only with it.
+/// A guest that runs. Its threads end with the process, and only with it: a vCPU that failed the guest
+/// leaves nobody running behind.
 pub struct RunningVm<S, T> {
     ended: Receiver<Ended<S>>,
     event: Arc<OwnedFd>,
@@ -100,6 +101,7 @@ where
             if may_work && let Ok(job) = take.recv() {
                 job();
             }
+            wait_for_ever();
         })
         .map_err(|source| ThreadsError::Make { vcpu, source })?;
     match told.recv() {
@@ -112,6 +114,14 @@ where
             vcpu,
             source: Box::new(error),
         }),
+    }
+}
+
+/// A thread's end takes system calls that a vCPU needs for nothing else. The process's end needs none
+/// of this thread.
+fn wait_for_ever() -> ! {
+    loop {
+        thread::park();
     }
 }
 
@@ -173,6 +183,8 @@ where
         if tell.send(ended).is_ok() {
             let _ = rustix::io::write(&*event, &1u64.to_ne_bytes());
         }
+        // Keeps the vCPU as it is until the process ends.
+        wait_for_ever();
     })
 }
 
