@@ -11,7 +11,7 @@ use rustix::thread::{
 };
 use thiserror::Error;
 
-use crate::{Filter, FilterError, HOST_ID_BASE, keep_only, landlock, limits, root};
+use crate::{Filter, FilterError, HOST_ID_BASE, heap, keep_only, landlock, limits, root};
 
 /// Says that this process is confined, by all layers but those listed here with "false".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +50,9 @@ pub enum ConfineError {
     /// The limits stay as they are.
     #[error("cannot set resource limits")]
     Limits(#[source] Errno),
+    /// The heap cannot be had.
+    #[error("cannot take {0} bytes of heap")]
+    Heap(u64),
     /// Capabilities stay as they are.
     #[error("cannot give up capabilities")]
     Capabilities(#[source] Errno),
@@ -67,6 +70,9 @@ pub fn confine(profile: &Profile) -> Result<Confinement, ConfineError> {
     // Compiled first: what is wrong with a profile is best reported while there is a way to do it.
     let filter = Filter::compile(profile)?;
     check_single_thread()?;
+    if let Some(heap) = &profile.limits().heap {
+        heap::reserve(heap.at_most).map_err(|()| ConfineError::Heap(heap.at_most))?;
+    }
     let confinement = give_up_everything()?;
     filter.install()?;
     Ok(confinement)

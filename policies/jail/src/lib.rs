@@ -20,9 +20,12 @@ mod child;
 mod confine;
 mod control;
 mod filter;
+mod heap;
 mod inspect;
 mod landlock;
 mod limits;
+#[cfg(feature = "observe")]
+pub mod observe;
 mod privileges;
 mod root;
 mod spawn;

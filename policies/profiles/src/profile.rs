@@ -28,6 +28,9 @@ pub struct Limits {
     pub processes: Limit,
     /// RLIMIT_FSIZE: bytes that any file may be grown to.
     pub file_size: Limit,
+    /// Bytes of heap that a process takes before it is confined; it then has no call to get more,
+    /// and dies if it needs it. Without this its list must allow what the allocator calls.
+    pub heap: Option<Limit>,
 }
 
 /// One limit, soft and hard alike.
@@ -123,12 +126,14 @@ impl Profile {
     fn check_reasons(&self) -> Result<(), ProfileError> {
         let limits = &self.limits;
         let limits = [
-            ("limit open_files", &limits.open_files),
-            ("limit processes", &limits.processes),
-            ("limit file_size", &limits.file_size),
+            ("limit open_files", Some(&limits.open_files)),
+            ("limit processes", Some(&limits.processes)),
+            ("limit file_size", Some(&limits.file_size)),
+            ("limit heap", limits.heap.as_ref()),
         ];
         let silent_limit = limits
             .iter()
+            .filter_map(|(name, limit)| limit.map(|limit| (name, limit)))
             .find(|(_, limit)| limit.reason.trim().is_empty())
             .map(|(name, _)| (*name).to_owned());
         let silent_rule = self

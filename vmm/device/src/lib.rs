@@ -9,6 +9,8 @@
 
 mod chain;
 mod enter;
+#[cfg(feature = "harness")]
+pub mod harness;
 mod negotiation;
 mod poller;
 mod ring;
