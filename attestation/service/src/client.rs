@@ -156,7 +156,7 @@ fn read_answer(response: ureq::http::Response<ureq::Body>) -> Result<Answer, ure
     })
 }
 
-fn client_config(spki_sha256: [u8; 32]) -> Result<ClientConfig, TlsError> {
+pub(crate) fn client_config(spki_sha256: [u8; 32]) -> Result<ClientConfig, TlsError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let verifier = PinnedKey {
         spki_sha256,

@@ -21,15 +21,9 @@ use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
-use crate::Journal;
 use crate::data_dir::{DataDir, DataDirError, names};
+use crate::{Journal, Limits};
 
-/// Connections at once; the next one waits in the kernel's queue.
-const CONNECTIONS: usize = 512;
-/// A TLS handshake takes no longer.
-const HANDSHAKE: Duration = Duration::from_secs(10);
-/// A request's head arrives within this, which also ends idle connections.
-const HEAD: Duration = Duration::from_secs(30);
 /// At the end, requests under way get this long.
 const FAREWELL: Duration = Duration::from_secs(10);
 
@@ -68,6 +62,7 @@ pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
     tls: TlsAcceptor,
+    limits: Limits,
     journal: Journal,
 }
 
@@ -76,6 +71,7 @@ impl Server {
     pub async fn bind(
         address: SocketAddr,
         data_dir: &Path,
+        limits: Limits,
         journal: Journal,
     ) -> Result<Self, ServeError> {
         let dir = DataDir::open(data_dir)?;
@@ -90,6 +86,7 @@ impl Server {
             listener,
             address,
             tls,
+            limits,
             journal,
         })
     }
@@ -102,7 +99,7 @@ impl Server {
     /// Serves until `stop` is ready, then lets requests under way finish.
     pub async fn run(self, app: Router, stop: impl Future<Output = ()>) {
         let graceful = GracefulShutdown::new();
-        let slots = Arc::new(Semaphore::new(CONNECTIONS));
+        let slots = Arc::new(Semaphore::new(self.limits.connections));
         let mut stop = std::pin::pin!(stop);
         loop {
             let accepted = tokio::select! {
@@ -115,10 +112,10 @@ impl Server {
                 continue;
             };
             let (tls, app, watcher) = (self.tls.clone(), app.clone(), graceful.watcher());
-            let journal = self.journal.clone();
+            let (limits, journal) = (self.limits, self.journal.clone());
             tokio::spawn(async move {
                 let _slot = slot;
-                if let Err(reason) = serve_one(stream, tls, app, watcher).await {
+                if let Err(reason) = serve_one(stream, tls, app, watcher, limits).await {
                     journal.info("connection-refused", &Refused { reason });
                 }
             });
@@ -152,17 +149,18 @@ async fn serve_one(
     tls: TlsAcceptor,
     app: Router,
     watcher: hyper_util::server::graceful::Watcher,
+    limits: Limits,
 ) -> Result<(), String> {
     // Small answers are waited for; without it each costs a delayed acknowledgement.
     let _ = stream.set_nodelay(true);
-    let stream = tokio::time::timeout(HANDSHAKE, tls.accept(stream))
+    let stream = tokio::time::timeout(limits.handshake, tls.accept(stream))
         .await
         .map_err(|_| "TLS handshake took too long".to_owned())?
         .map_err(|error| format!("TLS handshake failed: {error}"))?;
     let service = app.map_request(|request: Request<hyper::body::Incoming>| request.map(Body::new));
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD)
+        .header_read_timeout(limits.head)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
     let _ = watcher.watch(connection).await;
     Ok(())

@@ -7,14 +7,20 @@
     reason = "a test that cannot go on fails"
 )]
 
+use std::net::TcpStream;
+use std::sync::Arc;
+
 use attestation_evidence::{
     Attestation, Challenge, ErrorBody, Nonce, Request as AuthRequest, RuntimeData, Tee,
     TeePublicKey, VerifierPins, report_data_binding,
 };
 use attestation_release::{Expected, Opened, TeeKey};
 use attestation_verify::test_support::SimulatedTee;
+use rustls::pki_types::ServerName;
+use rustls::{ClientConnection, StreamOwned};
 use zeroize::Zeroizing;
 
+use crate::client::client_config;
 use crate::{Answer, Client, Request};
 
 /// The secret that guests ask for.
@@ -145,6 +151,14 @@ impl<'a> Guest<'a> {
             })
             .unwrap()
     }
+}
+
+/// A bare TLS connection to the server at `url`, for requests that no client would send.
+pub fn connect(url: &str, pins: &VerifierPins) -> StreamOwned<ClientConnection, TcpStream> {
+    let socket = TcpStream::connect(url.strip_prefix("https://").unwrap()).unwrap();
+    let config = Arc::new(client_config(pins.tls_spki_sha256).unwrap());
+    let name = ServerName::try_from(pins.server_name.clone()).unwrap();
+    StreamOwned::new(ClientConnection::new(config, name).unwrap(), socket)
 }
 
 /// The kind of an error answer, such as `AttestationFailed`, and its detail.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use attestation_service::{
-    Clock, Fault, Journal, Server, Service, Settings, router, simulated_trust,
+    Clock, Fault, Journal, Limits, Server, Service, Settings, router, simulated_trust,
 };
 use attestation_verify::SimulatedTrust;
 use serde::Serialize;
@@ -75,13 +75,14 @@ async fn serve(
     let journal = Journal::stderr(Clock::System);
     // Before anything is opened: a signal during the start must not be lost.
     let stop = stop_signal()?;
+    let limits = Limits::default();
     let policy = settings.policy.clone();
     let simulated = match settings.simulated {
         SimulatedTrust::Refused => "refused",
         SimulatedTrust::Allowed { .. } => "allowed: simulated evidence protects nothing",
     };
     let service = Service::start(data_dir, settings, journal.clone(), Clock::System)?;
-    let server = Server::bind(listen, data_dir, journal.clone()).await?;
+    let server = Server::bind(listen, data_dir, limits, journal.clone()).await?;
     let address = server.address();
     let _ready = ready_file
         .map(|path| ReadyFile::write(path, address))
@@ -94,7 +95,9 @@ async fn serve(
             simulated,
         },
     );
-    server.run(router(Arc::new(service)), stop).await;
+    server
+        .run(router(Arc::new(service), limits.request), stop)
+        .await;
     journal.info("stopped", &serde_json::json!({}));
     Ok(())
 }

@@ -14,7 +14,7 @@ use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{FromRequestParts, Path, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
-use axum::middleware::{Next, from_fn};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
@@ -23,11 +23,9 @@ use crate::service::Service;
 
 /// The largest body of any request: a report, certificates and a manifest of 50 bytes a page.
 const BODY_LIMIT: usize = 4 * 1024 * 1024;
-/// A request is answered within this, its body's arrival included.
-const REQUEST_SECONDS: u64 = 30;
 
-/// Every path of the verifier.
-pub fn router(service: Arc<Service>) -> Router {
+/// Every path of the verifier; each request is answered within `limit`.
+pub fn router(service: Arc<Service>, limit: Duration) -> Router {
     Router::new()
         .merge(kbs::router())
         .merge(admin::router(&service))
@@ -35,7 +33,7 @@ pub fn router(service: Arc<Service>) -> Router {
         .route("/readyz", get(ready))
         .fallback(|| async { Problem::NotFound("there is no such path".to_owned()) })
         .method_not_allowed_fallback(|| async { Problem::Method })
-        .layer(from_fn(in_time))
+        .layer(from_fn_with_state(limit, in_time))
         .layer(from_fn(with_safe_headers))
         .with_state(service)
 }
@@ -44,10 +42,14 @@ async fn ready(State(service): State<Arc<Service>>) -> Result<&'static str, Prob
     service.ready().map(|()| "ready\n")
 }
 
-async fn in_time(request: Request, next: Next) -> Result<Response, Problem> {
-    tokio::time::timeout(Duration::from_secs(REQUEST_SECONDS), next.run(request))
+async fn in_time(
+    State(limit): State<Duration>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Problem> {
+    tokio::time::timeout(limit, next.run(request))
         .await
-        .map_err(|_| Problem::TooSlow(REQUEST_SECONDS))
+        .map_err(|_| Problem::TooSlow(limit.as_secs()))
 }
 
 /// Answers are for the one who asked: no cache keeps them, no browser guesses their type.

@@ -215,3 +215,100 @@ fn to_sql(number: u64) -> i64 {
     // A time or a count beyond this is no time or count; saturating fails closed (no such row).
     i64::try_from(number).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key() -> SigningKey {
+        SigningKey::from_seed("log", &[1; 32]).unwrap()
+    }
+
+    fn opened(dir: &Path) -> Store {
+        let path = dir.join("store.sqlite");
+        Store::create(&path, &key()).unwrap();
+        Store::open(&path, &key().verifying_key()).unwrap().0
+    }
+
+    #[test]
+    fn commit_is_synced_before_it_returns() {
+        const FULL: i64 = 2;
+        let dir = tempfile::tempdir().unwrap();
+        let store = opened(dir.path());
+        let connection = store.lock();
+
+        let value = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+
+        assert_eq!(value("synchronous").unwrap(), FULL);
+    }
+
+    #[test]
+    fn sessions_beyond_the_limit_are_refused_until_others_expire() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = opened(dir.path());
+        let open_at = |number: u8, now: u64| {
+            let name = number.to_string();
+            let (nonce, expires) = ([number; 32], now + 300);
+            let session = NewSession {
+                name: &name,
+                nonce: &nonce,
+                tee: "simulated",
+                expires,
+            };
+            store.write(|writing| writing.open_session(&session, 2, now))
+        };
+
+        open_at(1, 1000).unwrap();
+        open_at(2, 1100).unwrap();
+        assert!(matches!(open_at(3, 1200), Err(StoreError::Full)));
+        open_at(3, 1300).unwrap();
+        assert!(matches!(open_at(4, 1300), Err(StoreError::Full)));
+    }
+
+    #[test]
+    fn burned_nonce_cannot_be_unburned() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = opened(dir.path());
+        let session = NewSession {
+            name: "s",
+            nonce: &[1; 32],
+            tee: "simulated",
+            expires: 9,
+        };
+        store
+            .write(|writing| writing.open_session(&session, 9, 1))
+            .unwrap();
+        store.write(|writing| writing.burn("s")).unwrap();
+
+        let unburned = store.lock().execute("UPDATE session SET burned = 0", []);
+
+        assert!(unburned.is_err());
+        let again = store.write(|writing| writing.burn("s")).unwrap().unwrap();
+        assert!(again.burned_before);
+    }
+
+    #[test]
+    fn reader_cannot_write() {
+        let dir = tempfile::tempdir().unwrap();
+        drop(opened(dir.path()));
+        let reader = Store::open_to_read(&dir.path().join("store.sqlite")).unwrap();
+
+        assert!(reader.write(|writing| writing.put_blob(b"x")).is_err());
+    }
+
+    #[test]
+    fn work_that_fails_leaves_no_trace() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = opened(dir.path());
+
+        let failed = store.write(|writing| {
+            writing.put_blob(b"x")?;
+            Err::<(), _>(StoreError::Full)
+        });
+
+        assert!(failed.is_err());
+        let digest = attestation_ledger::Digest::of(b"x");
+        let blob = store.read(|reading| reading.blob(&digest)).unwrap();
+        assert_eq!(blob, None);
+    }
+}

@@ -1,5 +1,9 @@
 //! A whole verifier on loopback, and a guest that talks to it over real TLS.
-#![allow(dead_code, reason = "each test program uses its own part of this")]
+#![allow(
+    dead_code,
+    unused_imports,
+    reason = "each test program uses its own part of this"
+)]
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -10,8 +14,8 @@ use std::thread::JoinHandle;
 use attestation_evidence::VerifierPins;
 pub use attestation_service::test_support::{Guest, RESOURCE, error_of, expect_error};
 use attestation_service::{
-    Answer, Client, Clock, Journal, NewVerifier, Request, Server, Service, Settings, StartError,
-    init, names, router,
+    Answer, Client, Clock, Journal, Limits, NewVerifier, Request, Server, Service, Settings,
+    StartError, init, names, router,
 };
 use attestation_verify::SimulatedTrust;
 use attestation_verify::test_support::{NOW, SimulatedTee, policy, reference};
@@ -73,12 +77,16 @@ impl Place {
     }
 
     pub fn serve_with(&self, simulated: SimulatedTrust) -> Verifier<'_> {
-        Verifier::start(self, simulated).unwrap()
+        Verifier::start(self, simulated, Limits::default()).unwrap()
+    }
+
+    pub fn serve_within(&self, limits: Limits) -> Verifier<'_> {
+        Verifier::start(self, self.trust(), limits).unwrap()
     }
 
     /// Why the verifier does not start.
     pub fn serve_error(&self) -> String {
-        let Err(error) = Verifier::start(self, self.trust()) else {
+        let Err(error) = Verifier::start(self, self.trust(), Limits::default()) else {
             panic!("the verifier started");
         };
         error.to_string()
@@ -96,7 +104,11 @@ pub struct Verifier<'a> {
 }
 
 impl<'a> Verifier<'a> {
-    fn start(place: &'a Place, simulated: SimulatedTrust) -> Result<Self, StartError> {
+    fn start(
+        place: &'a Place,
+        simulated: SimulatedTrust,
+        limits: Limits,
+    ) -> Result<Self, StartError> {
         let clock = Arc::new(AtomicU64::new(NOW));
         let journal = Lines::default();
         let lines = Journal::new(journal.clone(), Clock::Set(Arc::clone(&clock)));
@@ -121,12 +133,16 @@ impl<'a> Verifier<'a> {
                 .unwrap();
             runtime.block_on(async move {
                 let any_port = "127.0.0.1:0".parse().unwrap();
-                let server = Server::bind(any_port, &data_dir, lines).await.unwrap();
+                let server = Server::bind(any_port, &data_dir, limits, lines)
+                    .await
+                    .unwrap();
                 url_out
                     .send(format!("https://{}", server.address()))
                     .unwrap();
                 let stopped = async { stopped.await.unwrap_or(()) };
-                server.run(router(Arc::new(service)), stopped).await;
+                server
+                    .run(router(Arc::new(service), limits.request), stopped)
+                    .await;
             });
         });
         let url = url_in.recv().unwrap();

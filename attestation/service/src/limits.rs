@@ -1,0 +1,27 @@
+//! What a stranger may hold open, and for how long.
+
+use std::time::Duration;
+
+/// Limits on connections and requests; [`Limits::default`] is what programs use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Connections at once; the next one waits in the kernel's queue.
+    pub connections: usize,
+    /// A TLS handshake takes no longer.
+    pub handshake: Duration,
+    /// A request's head arrives within this, which also ends idle connections.
+    pub head: Duration,
+    /// A request is answered within this, its body's arrival included.
+    pub request: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 512,
+            handshake: Duration::from_secs(10),
+            head: Duration::from_secs(30),
+            request: Duration::from_secs(30),
+        }
+    }
+}
