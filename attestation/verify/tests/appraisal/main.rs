@@ -3,6 +3,7 @@
 
 mod accepted;
 mod formats;
+mod real_reports;
 mod refused_certificates;
 mod refused_claims;
 mod refused_launch;
