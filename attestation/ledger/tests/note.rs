@@ -163,6 +163,25 @@ fn note_with_other_keys_signatures_opens_and_counts_them() {
 }
 
 #[test]
+fn note_with_a_signature_line_of_another_form_is_refused() {
+    for line in [
+        "\u{2014}  AAAAAAA=\n",
+        "\u{2014} a+b AAAAAAA=\n",
+        "\u{2014} a\u{2003}b AAAAAAA=\n",
+        "\u{2014} a b AAAAAAA=\n",
+        "- witness.example AAAAAAA=\n",
+        "\u{2014} witness.example AAAAAA==\n",
+        "\u{2014} witness.example AAAAAAA\n",
+    ] {
+        let both = format!("{TEXT}\n{line}{SIGNATURE}");
+        assert!(
+            matches!(open(&both, &vkey()), Err(NoteError::Malformed(_))),
+            "{line:?}"
+        );
+    }
+}
+
+#[test]
 fn note_with_one_good_and_one_bad_signature_of_the_key_is_refused() {
     let bad = SIGNATURE.replace("ZJkuBS", "ZJkuBT");
     let both = format!("{TEXT}\n{SIGNATURE}{bad}");
