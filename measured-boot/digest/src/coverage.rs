@@ -1,7 +1,7 @@
 //! What a report shows of a plan: the class of every field.
 
 use measured_boot_plan::{
-    Component, DeviceKind, DevicePlan, LaunchPlan, Measured, Region, Reported, Unmeasured,
+    DeviceKind, DevicePlan, LaunchPlan, Measured, Region, Reported, Unmeasured,
 };
 use std::fmt;
 
@@ -69,7 +69,7 @@ pub fn coverage(plan: &LaunchPlan) -> Vec<CoverageRow> {
         note,
     };
     vec![
-        row("regions", M, contents(regions), "every byte, its address and its order"),
+        row("regions", M, contents(regions), "every byte of kernel, initrd, command line and boot data, and its place"),
         row("cpuid_page", M, format!("at {cpuid_page}"), "its place and type, not its contents"),
         row("vcpus", M, count(vcpus.len(), "vCPU"), "their number and all initial registers"),
         row("sev_features", M, format!("{sev_features:#x}"), "in every vCPU's VMSA"),
@@ -87,13 +87,7 @@ pub fn coverage(plan: &LaunchPlan) -> Vec<CoverageRow> {
 
 fn contents(regions: &[Region]) -> String {
     let pages: u64 = regions.iter().map(Region::pages).sum();
-    let mut components: Vec<Component> = regions.iter().map(|region| region.component).collect();
-    components.dedup();
-    let names: Vec<_> = components
-        .iter()
-        .map(|component| component.name())
-        .collect();
-    format!("{pages} pages: {}", names.join(", "))
+    format!("{pages} pages in {}", count(regions.len(), "region"))
 }
 
 fn device_names(devices: &[DevicePlan]) -> String {

@@ -179,7 +179,7 @@ fn kernel_missing_or_wrong_is_named_with_its_key() {
     assert!(
         folder
             .error()
-            .contains("boot.kernel: the file is no kernel but not an ELF file")
+            .contains("boot.kernel: the file is no kernel: it is no ELF file")
     );
 }
 

@@ -72,7 +72,7 @@ fn parse_elf(file: &[u8]) -> Result<ElfBytes<'_, LittleEndian>, PlanError> {
     }
     if !file.starts_with(b"\x7FELF") {
         return Err(PlanError::NotAKernel {
-            found: "not an ELF file",
+            found: "no ELF file",
         });
     }
     let elf = ElfBytes::<LittleEndian>::minimal_parse(file)

@@ -87,7 +87,7 @@ pub enum PlanError {
     KernelCompressed,
     /// The kernel is something else.
     #[error(
-        "boot.kernel: the file is no kernel but {found}; name an uncompressed x86-64 vmlinux, as `cloister-image kernel` writes it"
+        "boot.kernel: the file is no kernel: it is {found}; name an uncompressed x86-64 vmlinux, as `cloister-image kernel` writes it"
     )]
     NotAKernel {
         /// What it seems to be.
