@@ -1,5 +1,7 @@
 //! CPUID: checked against what the host can do, set exactly as planned, and read back.
 
+use std::fmt;
+
 use kvm_bindings::{
     CpuId, KVM_CPUID_FLAG_SIGNIFCANT_INDEX, KVM_MAX_CPUID_ENTRIES, kvm_cpuid_entry2,
 };
@@ -12,18 +14,15 @@ use crate::{Host, KvmError, Vcpu};
 /// A CPU model that this host cannot give.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum CpuidError {
-    /// The host lacks a feature.
+    /// The host lacks features.
     #[error(
-        "this host's KVM does not offer CPUID leaf {leaf:#x} {register} bit {bit}, which the CPU \
-         model needs: choose a smaller model under [cpu], or another host"
+        "this host's KVM does not offer what the CPU model needs: {}; choose a smaller model under \
+         [cpu], or another host",
+        list(missing)
     )]
     Lacks {
-        /// EAX before CPUID.
-        leaf: u32,
-        /// Which register holds the bit.
-        register: &'static str,
-        /// Bit number.
-        bit: u32,
+        /// All that is missing.
+        missing: Vec<Feature>,
     },
     /// KVM changed what it was given.
     #[error(
@@ -40,6 +39,32 @@ pub enum CpuidError {
         /// EAX, EBX, ECX, EDX; zeros where KVM has no such leaf.
         answered: [u32; 4],
     },
+}
+
+/// One bit of a CPUID leaf.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Feature {
+    /// EAX before CPUID.
+    pub leaf: u32,
+    /// Which register holds the bit.
+    pub register: &'static str,
+    /// Bit number.
+    pub bit: u32,
+}
+
+impl fmt::Display for Feature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "leaf {:#x} {} bit {}",
+            self.leaf, self.register, self.bit
+        )
+    }
+}
+
+fn list(features: &[Feature]) -> String {
+    let names: Vec<_> = features.iter().map(Feature::to_string).collect();
+    names.join(", ")
 }
 
 /// Registers that are sets of features; all others are numbers that KVM takes as given.
@@ -66,9 +91,16 @@ impl Host {
     /// Whether this host can give a vCPU with these leaves.
     ///
     /// # Errors
-    /// The first feature that it lacks.
+    /// All features that it lacks.
     pub fn check_cpuid(&self, wanted: &[PlannedEntry]) -> Result<(), CpuidError> {
-        wanted.iter().try_for_each(|entry| self.check_entry(entry))
+        let missing: Vec<_> = wanted
+            .iter()
+            .flat_map(|entry| self.missing_of(entry))
+            .collect();
+        match missing.is_empty() {
+            true => Ok(()),
+            false => Err(CpuidError::Lacks { missing }),
+        }
     }
 
     /// What this host's KVM answers on a vCPU that was given `planned`. Usually exactly that; a KVM
@@ -95,30 +127,28 @@ impl Host {
         Ok(answered.as_slice().iter().map(to_planned).collect())
     }
 
-    fn check_entry(&self, entry: &PlannedEntry) -> Result<(), CpuidError> {
+    fn missing_of(&self, entry: &PlannedEntry) -> Vec<Feature> {
         let subleaf = entry.index.unwrap_or(0);
         let Some((leaf, _, flags)) = FEATURES
             .into_iter()
             .find(|(leaf, index, _)| (*leaf, *index) == (entry.function, subleaf))
         else {
-            return Ok(());
+            return Vec::new();
         };
         let supported = self.supported_values(leaf, subleaf);
         let wanted = [entry.eax, entry.ebx, entry.ecx, entry.edx];
+        let mut missing = Vec::new();
         for register in (0..REGISTERS.len()).filter(|register| flags[*register]) {
-            let missing = wanted[register] & !supported[register];
-            let lacking = (0..32)
-                .filter(|bit| missing >> bit & 1 == 1)
-                .find(|bit| !self.has_regardless((leaf, register, *bit)));
-            if let Some(bit) = lacking {
-                return Err(CpuidError::Lacks {
-                    leaf,
-                    register: REGISTERS[register],
-                    bit,
-                });
-            }
+            let lacking = wanted[register] & !supported[register];
+            let bits = (0..32).filter(|bit| lacking >> bit & 1 == 1);
+            let real = bits.filter(|bit| !self.has_regardless((leaf, register, *bit)));
+            missing.extend(real.map(|bit| Feature {
+                leaf,
+                register: REGISTERS[register],
+                bit,
+            }));
         }
-        Ok(())
+        missing
     }
 
     fn supported_values(&self, leaf: u32, subleaf: u32) -> [u32; 4] {

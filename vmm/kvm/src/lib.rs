@@ -16,7 +16,7 @@ mod run;
 mod state;
 mod vm;
 
-pub use cpuid::CpuidError;
+pub use cpuid::{CpuidError, Feature};
 pub use error::KvmError;
 pub use host::Host;
 pub use ram::{GuestRam, RamError};
