@@ -6,7 +6,7 @@
 //! it is believed. The order is the argument:
 //!
 //! 1. Devices and modules: nothing else works without them, and nothing is read from them yet.
-//! 2. RDRAND and RDSEED must be there, **before any key is made**: other entropy is the host's.
+//! 2. RDRAND or RDSEED must be there, **before any key is made**: other entropy is the host's.
 //! 3. The pins are read, **before any connection is made**: the guest knows whom it will talk to.
 //! 4. TLS to exactly the pinned key. An impostor verifier ends here, with its own key and its own disk.
 //! 5. The verifier's nonce and a fresh key go into REPORT_DATA; the report goes to the verifier. A
