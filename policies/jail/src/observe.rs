@@ -5,7 +5,7 @@
 
 use std::io;
 use std::mem::{size_of, zeroed};
-use std::ptr::null_mut;
+use std::ptr::{null_mut, without_provenance_mut};
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 
@@ -74,7 +74,10 @@ impl Observed {
             }
         }
         let rules = profile.rules().iter().zip(used);
-        rules.filter(|(_, used)| !used).map(|(rule, _)| rule).collect()
+        rules
+            .filter(|(_, used)| !used)
+            .map(|(rule, _)| rule)
+            .collect()
     }
 
     /// The calls, by name, in their order; for people who write profiles.
@@ -91,7 +94,7 @@ impl Observed {
 
 fn seize(pid: pid_t) -> io::Result<()> {
     let options = libc::PTRACE_O_TRACESYSGOOD | libc::PTRACE_O_TRACECLONE;
-    trace(libc::PTRACE_SEIZE, pid, options as usize)?;
+    trace(libc::PTRACE_SEIZE, pid, options)?;
     trace(libc::PTRACE_INTERRUPT, pid, 0)
 }
 
@@ -101,7 +104,8 @@ fn follow(pid: pid_t, child: Child) -> io::Result<Observed> {
     loop {
         let mut status = 0;
         // SAFETY: the kernel writes the status to an int that lives here.
-        let stopped = unsafe { libc::waitpid(-1, &raw mut status, libc::__WALL | libc::__WNOTHREAD) };
+        let stopped =
+            unsafe { libc::waitpid(-1, &raw mut status, libc::__WALL | libc::__WNOTHREAD) };
         if stopped < 0 {
             return Err(io::Error::last_os_error());
         }
@@ -118,7 +122,7 @@ fn follow(pid: pid_t, child: Child) -> io::Result<Observed> {
         if signal == libc::SIGTRAP | 0x80 {
             calls.extend(entered(stopped)?);
         } else if signal != libc::SIGTRAP {
-            forwarded = signal as usize;
+            forwarded = signal;
         }
         trace(libc::PTRACE_SYSCALL, stopped, forwarded).or_else(ended_meanwhile)?;
     }
@@ -144,7 +148,7 @@ fn entered(thread: pid_t) -> io::Result<Option<Call>> {
         libc::ptrace(
             libc::PTRACE_GET_SYSCALL_INFO,
             thread,
-            size as *mut c_void,
+            without_provenance_mut::<c_void>(size),
             (&raw mut info).cast::<c_void>(),
         )
     };
@@ -162,10 +166,11 @@ fn entered(thread: pid_t) -> io::Result<Option<Call>> {
     }))
 }
 
-fn trace(request: libc::c_uint, thread: pid_t, data: usize) -> io::Result<()> {
+fn trace(request: libc::c_uint, thread: pid_t, data: c_int) -> io::Result<()> {
+    let data = without_provenance_mut::<c_void>(usize::try_from(data).map_err(io::Error::other)?);
     // SAFETY: none of the requests made here take `data` or the address for a pointer into this
     // process.
-    let result = unsafe { libc::ptrace(request, thread, null_mut::<c_void>(), data as *mut c_void) };
+    let result = unsafe { libc::ptrace(request, thread, null_mut::<c_void>(), data) };
     match result {
         0.. => Ok(()),
         _ => Err(io::Error::last_os_error()),
