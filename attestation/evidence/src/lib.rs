@@ -3,8 +3,7 @@
 //!
 //! Bytes in, typed values out, and back; no I/O. Parsing is strict: a JSON document ends where its
 //! text ends, unknown and repeated members are refused, base64 has exactly one spelling, sizes are
-//! exact. What parses is therefore written again as the very bytes that came, up to white space and
-//! the order of members, which canonical JSON ([RFC 8785]) settles.
+//! exact. So what a guest hashed as canonical JSON ([RFC 8785]) is what is hashed here.
 //!
 //! [RFC 8785]: https://www.rfc-editor.org/rfc/rfc8785
 

@@ -311,6 +311,20 @@ fn body_without_a_proof_or_with_more_than_it_needs_is_refused() {
     }
 }
 
+#[test]
+fn body_with_any_byte_changed_is_refused() {
+    let mut log = Log::new(7);
+    let whole = body(&mut log, AuditRecord::Release).to_json();
+    for at in 0..whole.len() {
+        let mut spoiled = whole.clone().into_bytes();
+        spoiled[at] ^= 1;
+        assert!(
+            open(&spoiled, &tee_key(), &expected(&log)).is_err(),
+            "byte {at} is not covered"
+        );
+    }
+}
+
 fn registration() -> AuditRecord {
     AuditRecord::Registered(Registration {
         version: RecordVersion::V1,
