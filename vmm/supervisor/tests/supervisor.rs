@@ -1,0 +1,357 @@
+//! The supervisor as it runs, with the real devices beside it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use policies_jail::{Child, Exit, HOST_ID_BASE, spawn_helper};
+use rustix::io::ioctl_fionbio;
+use rustix::process::{Pid, Signal, geteuid, kill_process};
+use tempfile::TempDir;
+use vmm_channel::{Channel, Ended, Spawned, Supervisor, SupervisorError};
+use vmm_wire::{BrokerReply, BrokerRequest, DeviceKind, ExitStatus, Spawn, Target};
+
+const SUPERVISOR: &str = env!("CARGO_BIN_EXE_cloister-supervisor");
+
+/// Longer than anything here takes.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A supervisor and the VMM's end of it.
+struct Bench {
+    process: Child,
+    vmm: Supervisor,
+    runtime: PathBuf,
+    _parent: TempDir,
+}
+
+/// Whether this can run here; says why not.
+fn can_run() -> bool {
+    let devices = ["cloister-blk", "cloister-vsock"];
+    let built = devices
+        .iter()
+        .all(|device| Path::new(SUPERVISOR).with_file_name(device).exists());
+    if !geteuid().is_root() {
+        println!("skipped: needs root");
+    } else if !built {
+        println!("skipped: needs cloister-blk and cloister-vsock; build the workspace first");
+    }
+    geteuid().is_root() && built
+}
+
+fn start() -> Bench {
+    start_from(Path::new(SUPERVISOR))
+}
+
+fn start_from(program: &Path) -> Bench {
+    let parent = TempDir::new().unwrap();
+    let runtime = parent.path().join("vm");
+    fs::create_dir(&runtime).unwrap();
+    fs::set_permissions(&runtime, fs::Permissions::from_mode(0o700)).unwrap();
+    let (process, socket) = launch(program);
+    Bench {
+        process,
+        vmm: Supervisor::begin(socket, &runtime).unwrap(),
+        runtime,
+        _parent: parent,
+    }
+}
+
+fn launch(program: &Path) -> (Child, OwnedFd) {
+    type Anything = vmm_wire::SupervisorRequest;
+    let (ours, theirs) = Channel::<Anything, Anything>::pair().unwrap();
+    let process = spawn_helper(program, theirs.into_socket()).unwrap();
+    (process, ours.into_socket())
+}
+
+fn is_alive(pid: u32) -> bool {
+    fs::read_to_string(format!("/proc/{pid}/stat"))
+        .is_ok_and(|stat| !stat.rsplit(')').next().unwrap().starts_with(" Z"))
+}
+
+fn ends(pid: u32) -> bool {
+    let start = Instant::now();
+    while start.elapsed() < PATIENCE {
+        if !is_alive(pid) {
+            return true;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    false
+}
+
+fn signal(pid: u32, signal: Signal) {
+    let pid = Pid::from_raw(pid.cast_signed()).unwrap();
+    kill_process(pid, signal).unwrap();
+}
+
+fn status(pid: u32) -> BTreeMap<String, String> {
+    fs::read_to_string(format!("/proc/{pid}/status"))
+        .unwrap()
+        .lines()
+        .filter_map(|line| line.split_once(':'))
+        .map(|(field, value)| (field.to_owned(), value.trim().to_owned()))
+        .collect()
+}
+
+fn vsock(ports: BTreeMap<u32, Target>) -> Spawn {
+    Spawn::Vsock { ports }
+}
+
+/// The facts are read here too, by other code than the supervisor's own check.
+#[test]
+fn child_live_has_no_right_left() {
+    if !can_run() {
+        return;
+    }
+    let mut bench = start();
+    for spawn in [Spawn::Blk, vsock(BTreeMap::new())] {
+        let Spawned { pid, .. } = bench.vmm.spawn(spawn).unwrap();
+        let status = status(pid);
+        for (field, expected) in [
+            ("Seccomp", "2"),
+            ("NoNewPrivs", "1"),
+            ("CapInh", "0000000000000000"),
+            ("CapPrm", "0000000000000000"),
+            ("CapEff", "0000000000000000"),
+            ("CapBnd", "0000000000000000"),
+            ("CapAmb", "0000000000000000"),
+            ("Groups", ""),
+            ("Threads", "1"),
+        ] {
+            assert_eq!(status[field], expected, "{field}");
+        }
+        let user = (HOST_ID_BASE + pid).to_string();
+        assert_eq!(status["Uid"], [user.as_str(); 4].join("\t"));
+        assert_eq!(status["Gid"], [user.as_str(); 4].join("\t"));
+        assert!(status["NSpid"].ends_with("\t1"), "{}", status["NSpid"]);
+        for namespace in ["user", "mnt", "pid", "net", "ipc", "uts"] {
+            let theirs = fs::read_link(format!("/proc/{pid}/ns/{namespace}")).unwrap();
+            let ours = fs::read_link(format!("/proc/self/ns/{namespace}")).unwrap();
+            assert_ne!(theirs, ours);
+        }
+        let root = fs::read_dir(format!("/proc/{pid}/root/")).unwrap();
+        assert_eq!(root.count(), 0);
+        let mounts = fs::read_to_string(format!("/proc/{pid}/mountinfo")).unwrap();
+        assert_eq!(mounts.lines().count(), 1, "{mounts}");
+        // Nothing, nothing, standard error, and the control socket.
+        let descriptors = fs::read_dir(format!("/proc/{pid}/fd")).unwrap();
+        assert_eq!(descriptors.count(), 4);
+    }
+}
+
+#[test]
+fn supervisor_keeps_only_the_capabilities_that_it_needs() {
+    if !can_run() {
+        return;
+    }
+    let bench = start();
+    let status = status(bench.process.id());
+    // DAC_OVERRIDE (1), SETGID (6), SETUID (7): capability.h.
+    for field in ["CapPrm", "CapEff", "CapBnd"] {
+        assert_eq!(status[field], "00000000000000c2", "{field}");
+    }
+    assert_eq!(status["CapInh"], "0000000000000000");
+    assert_eq!(status["NoNewPrivs"], "1");
+}
+
+#[test]
+fn supervisor_killed_takes_its_children_along() {
+    if !can_run() {
+        return;
+    }
+    let mut bench = start();
+    let blk = bench.vmm.spawn(Spawn::Blk).unwrap();
+    let vsock = bench.vmm.spawn(vsock(BTreeMap::new())).unwrap();
+    signal(bench.process.id(), Signal::KILL);
+    assert!(ends(blk.pid) && ends(vsock.pid));
+    assert!(matches!(
+        bench.vmm.next_ended(),
+        Err(SupervisorError::Receive(_))
+    ));
+    bench.process.wait().unwrap();
+}
+
+#[test]
+fn vmm_gone_leaves_no_child_no_supervisor_and_no_runtime_dir() {
+    if !can_run() {
+        return;
+    }
+    let mut bench = start();
+    let _socket = UnixListener::bind(bench.runtime.join("tee.sock")).unwrap();
+    let blk = bench.vmm.spawn(Spawn::Blk).unwrap();
+    // As when the VMM is killed: all its descriptors close at once.
+    drop((bench.vmm, blk.control));
+    assert_eq!(bench.process.wait().unwrap(), Exit::Code(0));
+    assert!(!is_alive(blk.pid));
+    assert!(!bench.runtime.exists());
+}
+
+#[test]
+fn device_killed_is_reported_to_the_vmm() {
+    if !can_run() {
+        return;
+    }
+    let mut bench = start();
+    let blk = bench.vmm.spawn(Spawn::Blk).unwrap();
+    signal(blk.pid, Signal::KILL);
+    assert_eq!(
+        bench.vmm.next_ended().unwrap(),
+        Ended {
+            child: blk.child,
+            kind: DeviceKind::Blk,
+            status: ExitStatus::Signal(9),
+        }
+    );
+    assert!(!Path::new(&format!("/proc/{}", blk.pid)).exists(), "zombie");
+}
+
+#[test]
+fn spawn_of_a_program_that_lies_about_its_confinement_is_refused() {
+    if !can_run() {
+        return;
+    }
+    let refusal = refusal_of(&Path::new(SUPERVISOR).with_file_name("examples/liar"));
+    for finding in [
+        "Seccomp is \"0\"",
+        "CapEff",
+        "CapBnd",
+        "root is not empty",
+        "killed by signal 9",
+    ] {
+        assert!(refusal.contains(finding), "{finding}: {refusal}");
+    }
+}
+
+#[test]
+fn spawn_of_a_program_that_ends_at_once_is_refused() {
+    if !can_run() {
+        return;
+    }
+    let refusal = refusal_of(Path::new("/bin/true"));
+    assert!(refusal.contains("before it was confined"), "{refusal}");
+    assert!(refusal.contains("exited with code 0"), "{refusal}");
+}
+
+#[test]
+fn spawn_of_a_program_that_is_not_installed_is_refused() {
+    if !can_run() {
+        return;
+    }
+    let place = TempDir::new().unwrap();
+    let supervisor = place.path().join("cloister-supervisor");
+    fs::copy(SUPERVISOR, &supervisor).unwrap();
+    let mut bench = start_from(&supervisor);
+    let refusal = bench.vmm.spawn(Spawn::Blk).unwrap_err().to_string();
+    assert!(refusal.contains("installed beside"), "{refusal}");
+}
+
+/// What a supervisor says that finds `program` where `cloister-blk` should be.
+fn refusal_of(program: &Path) -> String {
+    let place = TempDir::new().unwrap();
+    let supervisor = place.path().join("cloister-supervisor");
+    fs::copy(SUPERVISOR, &supervisor).unwrap();
+    fs::copy(program, place.path().join("cloister-blk")).unwrap();
+    let open = fs::Permissions::from_mode(0o755);
+    fs::set_permissions(place.path(), open).unwrap();
+    let mut bench = start_from(&supervisor);
+    let refusal = bench.vmm.spawn(Spawn::Blk).unwrap_err().to_string();
+    // The supervisor goes on.
+    let again = bench.vmm.spawn(Spawn::Blk).unwrap_err().to_string();
+    assert!(!again.is_empty());
+    refusal
+}
+
+#[test]
+fn runtime_dir_that_is_not_ours_alone_is_refused_and_left_alone() {
+    if !can_run() {
+        return;
+    }
+    let parent = TempDir::new().unwrap();
+    let open = parent.path().join("open");
+    fs::create_dir(&open).unwrap();
+    fs::set_permissions(&open, fs::Permissions::from_mode(0o755)).unwrap();
+    let link = parent.path().join("link");
+    std::os::unix::fs::symlink(&open, &link).unwrap();
+    for (path, complaint) in [
+        (open.clone(), "0700"),
+        (link, "not a directory"),
+        (parent.path().join("none"), "cannot look"),
+        (PathBuf::from("relative"), "absolute"),
+    ] {
+        let (process, socket) = launch(Path::new(SUPERVISOR));
+        let Err(SupervisorError::Refused { reason }) = Supervisor::begin(socket, &path) else {
+            panic!("{}", path.display());
+        };
+        assert!(reason.contains(complaint), "{reason}");
+        assert_eq!(process.wait().unwrap(), Exit::Code(0));
+    }
+    assert!(open.exists());
+}
+
+/// Asks as the device would.
+fn connect(broker: &Channel<BrokerRequest, BrokerReply>, port: u32) -> Option<UnixStream> {
+    let ticket = 1000 + port;
+    broker
+        .send(&BrokerRequest::Connect { ticket, port }, &[])
+        .unwrap();
+    let received = broker.receive().unwrap();
+    match received.message {
+        BrokerReply::Connected { ticket: answered } => {
+            assert_eq!(answered, ticket);
+            let stream = received.descriptors.into_iter().next().unwrap();
+            ioctl_fionbio(&stream, false).unwrap();
+            Some(UnixStream::from(stream))
+        }
+        BrokerReply::Refused { ticket: answered } => {
+            assert_eq!(answered, ticket);
+            None
+        }
+    }
+}
+
+#[test]
+fn broker_connects_declared_ports_and_no_others() {
+    if !can_run() {
+        return;
+    }
+    let mut bench = start();
+    let tcp = TcpListener::bind("127.0.0.1:0").unwrap();
+    let dead = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let path = bench.runtime.join("unix.sock");
+    let unix = UnixListener::bind(&path).unwrap();
+    let ports = BTreeMap::from([
+        (1, Target::Tcp(tcp.local_addr().unwrap())),
+        (2, Target::Unix(path)),
+        (3, Target::Tcp(dead)),
+        (4, Target::Unix(bench.runtime.join("nobody.sock"))),
+    ]);
+    let spawned = bench.vmm.spawn(vsock(ports)).unwrap();
+    let broker = Channel::from_socket(spawned.broker.unwrap());
+
+    let mut by_tcp = connect(&broker, 1).unwrap();
+    by_tcp.write_all(b"tcp").unwrap();
+    drop(by_tcp);
+    let mut heard = String::new();
+    tcp.accept().unwrap().0.read_to_string(&mut heard).unwrap();
+    assert_eq!(heard, "tcp");
+
+    let mut by_unix = connect(&broker, 2).unwrap();
+    by_unix.write_all(b"unix").unwrap();
+    drop(by_unix);
+    let mut heard = String::new();
+    unix.accept().unwrap().0.read_to_string(&mut heard).unwrap();
+    assert_eq!(heard, "unix");
+
+    for refused in [3, 4, 5] {
+        assert!(connect(&broker, refused).is_none(), "{refused}");
+    }
+}
