@@ -314,7 +314,14 @@ fn body_without_a_proof_or_with_more_than_it_needs_is_refused() {
 #[test]
 fn body_with_any_byte_changed_is_refused() {
     let mut log = Log::new(7);
-    let whole = body(&mut log, AuditRecord::Release).to_json();
+    log.append(registration());
+    let release = wrapped(1);
+    let proof = log.append(AuditRecord::Release(record(&release)));
+    let committed = release
+        .commit(&proof, &log.key.verifying_key())
+        .expect("it is in the log");
+    let whole = committed.to_json();
+    assert!(open(whole.as_bytes(), &tee_key(), &expected(&log)).is_ok());
     for at in 0..whole.len() {
         let mut spoiled = whole.clone().into_bytes();
         spoiled[at] ^= 1;
