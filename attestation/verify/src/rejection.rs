@@ -9,7 +9,6 @@ use crate::Check;
 /// One reason to refuse. Its text says what was found and repeats nothing that a host could write
 /// freely, so it can be logged and shown.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
 pub enum Rejection {
     /// Simulated evidence, and the verifier was started without `--allow-simulated`.
     #[error(
