@@ -102,6 +102,29 @@ fn bundle_with_any_file_cut_short_or_longer_is_never_agreed_with() {
 }
 
 #[test]
+fn tile_of_another_width_than_the_signed_sizes_is_truncated_and_named() {
+    let world = World::busy();
+    let hashes = "tile/0/000.p/7";
+    let entries = "tile/entries/000.p/7";
+    for (path, change) in [
+        (hashes, (|bytes| bytes.truncate(32)) as fn(&mut Vec<u8>)),
+        (hashes, |bytes| bytes.push(0)),
+        (entries, |bytes| bytes.extend([0, 0])),
+        (entries, |bytes| bytes.clear()),
+    ] {
+        let mut files = world.bundle();
+        change(files.get_mut(path).expect("a tile of 7 entries"));
+        match world.judge(&files) {
+            Err(Unreadable::Width { file, .. }) => assert_eq!(file, path),
+            other => panic!("not another width but {other:?}"),
+        }
+    }
+    let mut files = world.bundle();
+    files.get_mut(entries).expect("a tile of 7 entries").pop();
+    assert!(matches!(world.judge(&files), Err(Unreadable::Bundle { file, .. }) if file == entries));
+}
+
+#[test]
 fn bundle_without_a_file_is_truncated_and_names_it() {
     let world = World::busy();
     let files = world.bundle();
