@@ -3,10 +3,12 @@
 use std::fs::{self, DirBuilder, Permissions};
 use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
-use std::os::unix::net::UnixListener;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
+
+const TEE_SOCKET: &str = "tee.sock";
 
 /// Made by this process, removed by the supervisor when this process ends in whatever way; until the
 /// supervisor has taken it over, by this value.
@@ -25,6 +27,14 @@ impl RuntimeDir {
             Some(path) => std::path::absolute(path).context("the runtime directory has no path")?,
             None => PathBuf::from(format!("/run/cloister-vmm-{}", std::process::id())),
         };
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent)
+                .with_context(|| format!("cannot make the folder {}", parent.display()))?;
+        }
+        if is_abandoned(&path) {
+            fs::remove_dir_all(&path)
+                .with_context(|| format!("cannot remove the abandoned {}", path.display()))?;
+        }
         match DirBuilder::new().mode(0o700).create(&path) {
             Ok(()) => Ok(Self {
                 path,
@@ -44,7 +54,7 @@ impl RuntimeDir {
     /// # Errors
     /// It cannot be made.
     pub fn tee_socket(&self) -> anyhow::Result<(UnixListener, PathBuf)> {
-        let path = self.path.join("tee.sock");
+        let path = self.path.join(TEE_SOCKET);
         let listener = UnixListener::bind(&path)
             .and_then(|listener| {
                 fs::set_permissions(&path, Permissions::from_mode(0o600))?;
@@ -65,11 +75,60 @@ impl RuntimeDir {
     }
 }
 
+/// Whether a VM left this behind whose supervisor was killed: nothing but a socket that nobody serves.
+fn is_abandoned(path: &Path) -> bool {
+    let socket = path.join(TEE_SOCKET);
+    let alone = fs::read_dir(path).is_ok_and(|entries| {
+        entries
+            .into_iter()
+            .all(|entry| entry.is_ok_and(|entry| entry.path() == socket))
+    });
+    alone
+        && UnixStream::connect(&socket)
+            .is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
+}
+
 impl Drop for RuntimeDir {
     fn drop(&mut self) {
         if !self.taken_over {
             // What cannot be removed now could not be removed later.
             let _ = fs::remove_dir_all(&self.path);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn directory_of_a_killed_supervisor_is_taken_over() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("run");
+        let first = RuntimeDir::make(Some(&path)).unwrap();
+        drop(first.tee_socket().unwrap());
+        first.hand_over();
+        assert!(path.exists());
+        assert!(RuntimeDir::make(Some(&path)).is_ok());
+    }
+
+    #[test]
+    fn directory_in_use_or_with_anything_else_is_refused() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("run");
+        let first = RuntimeDir::make(Some(&path)).unwrap();
+        let served = first.tee_socket().unwrap();
+        assert!(RuntimeDir::make(Some(&path)).is_err());
+        drop(served);
+        fs::write(path.join("precious"), b"").unwrap();
+        assert!(RuntimeDir::make(Some(&path)).is_err());
+    }
+
+    #[test]
+    fn directory_that_was_not_handed_over_is_removed() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("run");
+        drop(RuntimeDir::make(Some(&path)).unwrap());
+        assert!(!path.exists());
     }
 }

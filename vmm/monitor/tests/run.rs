@@ -1,0 +1,180 @@
+//! `cloister-vmm run` on `/dev/kvm`, with every part of it real: supervisor, TEE, devices, jail.
+
+#![allow(
+    missing_docs,
+    clippy::cast_possible_truncation,
+    dead_code,
+    reason = "a test and its helpers"
+)]
+
+mod payload;
+mod support;
+
+use rustix::process::Signal;
+use support::{Folder, kill};
+
+use crate::payload::{LINE, Then};
+
+#[test]
+fn guest_that_powers_off_ends_the_run_in_order() {
+    let Some(folder) = Folder::new(Then::PowerOff) else {
+        return;
+    };
+    let output = folder.run();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let text = String::from_utf8(output.stdout).unwrap();
+    let events: Vec<serde_json::Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let names: Vec<_> = events
+        .iter()
+        .map(|event| event["event"].as_str().unwrap())
+        .collect();
+    let expected = [
+        "planned", "spawned", "spawned", "spawned", "measured", "running", "stopped",
+    ];
+    assert_eq!(names, expected);
+    assert_eq!(
+        events[0]["launch_digest_predicted"],
+        events[4]["launch_digest_reported"]
+    );
+    assert_eq!(
+        (&events[0]["tee"], &events[4]["tee"]),
+        (&"simulated".into(), &"simulated".into())
+    );
+    assert_eq!(events[6]["reason"], "guest-poweroff");
+    assert_eq!(folder.console(), LINE);
+    assert!(!folder.path("run").exists());
+}
+
+#[test]
+fn guest_that_resets_ends_the_run() {
+    let Some(folder) = Folder::new(Then::Reset) else {
+        return;
+    };
+    let output = folder.run();
+    assert!(output.status.success());
+    assert!(String::from_utf8_lossy(&output.stdout).contains("guest-reset"));
+}
+
+#[test]
+fn triple_fault_is_an_error_that_names_the_vcpu_and_the_place() {
+    let Some(folder) = Folder::new(Then::Fault) else {
+        return;
+    };
+    let output = folder.run();
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        said.contains("vCPU 0") && said.contains("rip 0x10000"),
+        "{said}"
+    );
+    assert!(String::from_utf8_lossy(&output.stdout).contains("vcpu-failed"));
+}
+
+#[test]
+fn interrupt_stops_the_guest_and_leaves_nothing() {
+    for signal in [Signal::INT, Signal::TERM] {
+        let Some(folder) = Folder::new(Then::Halt) else {
+            return;
+        };
+        let running = folder.start();
+        kill(running.vmm_pid(), signal);
+        let ended = running.wait_until_nothing_is_left();
+        assert_eq!(
+            (ended.code, ended.reason()),
+            (Some(1), "interrupted"),
+            "{}",
+            ended.said
+        );
+    }
+}
+
+#[test]
+fn killed_device_stops_the_guest_and_is_named() {
+    for process in ["cloister-blk", "cloister-vsock", "cloister-simulated-tee"] {
+        let Some(folder) = Folder::new(Then::Halt) else {
+            return;
+        };
+        let running = folder.start();
+        kill(running.pid_of(process), Signal::KILL);
+        let ended = running.wait_until_nothing_is_left();
+        assert_eq!((ended.code, ended.reason()), (Some(1), "device-exited"));
+        assert!(
+            ended
+                .said
+                .contains(&format!("{process} was killed by signal 9")),
+            "{}",
+            ended.said
+        );
+    }
+}
+
+#[test]
+fn killed_supervisor_stops_the_guest_and_its_devices() {
+    let Some(folder) = Folder::new(Then::Halt) else {
+        return;
+    };
+    let running = folder.start();
+    kill(running.supervisor_pid(), Signal::KILL);
+    let ended = running.wait_until_no_process_is_left();
+    assert_eq!((ended.code, ended.reason()), (Some(1), "supervisor-exited"));
+    // The one who removes the socket is gone; the next run does it.
+    folder.write("vmlinux", &payload::kernel(Then::PowerOff));
+    assert!(folder.run().status.success());
+    assert!(!folder.path("run").exists());
+}
+
+#[test]
+fn killed_vmm_leaves_nothing_behind() {
+    let Some(folder) = Folder::new(Then::Halt) else {
+        return;
+    };
+    let running = folder.start();
+    kill(running.vmm_pid(), Signal::KILL);
+    assert_eq!(running.wait_until_nothing_is_left().code, None);
+}
+
+#[test]
+fn next_run_works_after_a_killed_one() {
+    let Some(folder) = Folder::new(Then::Halt) else {
+        return;
+    };
+    let running = folder.start();
+    kill(running.vmm_pid(), Signal::KILL);
+    running.wait_until_nothing_is_left();
+    folder.write("vmlinux", &payload::kernel(Then::PowerOff));
+    assert!(folder.run().status.success());
+}
+
+#[test]
+fn vmm_and_devices_are_confined_while_the_guest_runs() {
+    let Some(folder) = Folder::new(Then::Halt) else {
+        return;
+    };
+    let running = folder.start();
+    let pids = ["cloister-blk", "cloister-vsock", "cloister-simulated-tee"]
+        .map(|process| running.pid_of(process));
+    for pid in pids.into_iter().chain([running.vmm_pid()]) {
+        for thread in std::fs::read_dir(format!("/proc/{pid}/task")).unwrap() {
+            let status = std::fs::read_to_string(thread.unwrap().path().join("status")).unwrap();
+            for line in ["Seccomp:\t2", "NoNewPrivs:\t1", "CapEff:\t0000000000000000"] {
+                assert!(
+                    status.contains(line),
+                    "process {pid} lacks {line}\n{status}"
+                );
+            }
+        }
+        let root = std::fs::read_dir(format!("/proc/{pid}/root"))
+            .unwrap()
+            .count();
+        assert_eq!(root, 0, "the root of process {pid} is not empty");
+    }
+    kill(running.vmm_pid(), Signal::TERM);
+    running.wait_until_nothing_is_left();
+}

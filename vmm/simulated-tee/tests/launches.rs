@@ -1,0 +1,342 @@
+//! Real launches on `/dev/kvm`, measured by the real, confined simulated TEE: the predicted digest is
+//! the reported one, and a loader with a bug in it is found out.
+
+// The payloads are small constants.
+#![allow(clippy::cast_possible_truncation, missing_docs)]
+
+#[path = "../../monitor/tests/payload/mod.rs"]
+mod payload;
+
+use std::fs::File;
+use std::os::fd::AsFd as _;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+
+use measured_boot_digest::{LaunchDigest, launch_digest};
+use measured_boot_plan::{Component, Content, LaunchConfig, LaunchPlan, Region, Sources, plan};
+use policies_jail::Child;
+use policies_profiles::Program;
+use vmm_channel::Channel;
+use vmm_kvm::{GuestRam, Host, Vcpu, Vm};
+use vmm_launch::{
+    EvidencePath, Keys, LaunchError, PageRun, Parameters, Simulated, Tee, TeeError, Visibility,
+    launch,
+};
+use vmm_wire::{DeviceReply, TeeRequest};
+
+const CONFIG: &str = r#"
+name = "launches"
+[tee]
+kind = "simulated"
+[boot]
+protocol = "simulated-direct"
+kernel = "vmlinux"
+initrd = "initramfs.cpio"
+cmdline = "console=ttyS0"
+[cpu]
+count = 2
+model = "x86-64-v2"
+[memory]
+mib = 64
+"#;
+
+/// A guest to launch, and the processes and keys that it takes.
+struct Bench {
+    host: Host,
+    plan: LaunchPlan,
+    kernel: Vec<u8>,
+    initrd: Vec<u8>,
+    dir: tempfile::TempDir,
+}
+
+/// `None` where this machine cannot do it, after saying so.
+fn bench() -> Option<Bench> {
+    if !rustix::process::geteuid().is_root() {
+        println!("skipped: confining the simulated TEE takes root");
+        return None;
+    }
+    let host = match Host::open() {
+        Ok(host) => host,
+        Err(error) => {
+            println!("skipped: {error}");
+            return None;
+        }
+    };
+    let kernel = payload::kernel(payload::Then::PowerOff);
+    let initrd = vec![7; 5000];
+    let sources = Sources {
+        kernel: &kernel,
+        initrd: &initrd,
+    };
+    let mut plan = plan(&LaunchConfig::from_toml(CONFIG).unwrap(), &sources).unwrap();
+    // Some hosts' KVM cannot hide features; CPUID is not in the digest.
+    plan.cpuid.0 = host.answered_cpuid(&plan.cpuid.0).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    make_keys(&dir.path().join("keys"));
+    Some(Bench {
+        host,
+        plan,
+        kernel,
+        initrd,
+        dir,
+    })
+}
+
+fn make_keys(dir: &Path) {
+    let made = Command::new(env!("CARGO_BIN_EXE_cloister-simulated-tee"))
+        .args(["init", "--dir"])
+        .arg(dir)
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{made:?}");
+}
+
+impl Bench {
+    fn sources(&self) -> Sources<'_> {
+        Sources {
+            kernel: &self.kernel,
+            initrd: &self.initrd,
+        }
+    }
+
+    fn predicted(&self) -> LaunchDigest {
+        launch_digest(&self.plan, &self.sources())
+    }
+
+    fn keys(&self) -> Keys {
+        let open = |name: &str| File::open(self.dir.path().join("keys").join(name)).unwrap();
+        Keys {
+            vcek_key: open("vcek.key"),
+            vcek: open("vcek.der"),
+            ask: open("ask.der"),
+            ark: open("ark.der"),
+        }
+    }
+
+    /// A fresh VM and a fresh TEE that shares its memory.
+    fn make(&self) -> (Vm, Simulated, Child) {
+        let ram = Arc::new(GuestRam::new(self.plan.memory_bytes.0).unwrap());
+        let vm = Vm::new(&self.host, ram).unwrap();
+        let (child, control) = start_tee();
+        let socket = self.dir.path().join(format!("tee-{}.sock", child.id()));
+        let listener = UnixListener::bind(socket).unwrap();
+        // Nobody ever writes to it: nothing is cancelled here.
+        let quiet: &'static (UnixStream, UnixStream) =
+            Box::leak(Box::new(UnixStream::pair().unwrap()));
+        let cancel = quiet.0.as_fd();
+        let tee = Simulated::configure(control, vm.ram(), &self.keys(), &listener, cancel).unwrap();
+        (vm, tee, child)
+    }
+
+    /// Launches what a loader with a bug makes of the plan, against the honest prediction.
+    fn launch_with(&self, bug: impl FnOnce(&mut LaunchPlan)) -> Result<LaunchDigest, LaunchError> {
+        let mut loaded = self.plan.clone();
+        bug(&mut loaded);
+        let (vm, tee, child) = self.make();
+        let launched = launch(vm, tee, &loaded, &self.sources(), self.predicted());
+        end(child);
+        launched.map(|launch| launch.launch_digest())
+    }
+
+    fn launch_through(
+        &self,
+        wrap: impl FnOnce(Simulated, Arc<GuestRam>) -> Buggy,
+    ) -> Result<LaunchDigest, LaunchError> {
+        let (vm, tee, child) = self.make();
+        let tee = wrap(tee, Arc::clone(vm.ram()));
+        let launched = launch(vm, tee, &self.plan, &self.sources(), self.predicted());
+        end(child);
+        launched.map(|launch| launch.launch_digest())
+    }
+}
+
+fn start_tee() -> (Child, Channel<TeeRequest, vmm_wire::TeeReply>) {
+    let (ours, theirs) = Channel::<TeeRequest, DeviceReply>::pair().unwrap();
+    let program = Path::new(env!("CARGO_BIN_EXE_cloister-simulated-tee"));
+    let profile = Program::SimulatedTee.profile();
+    let child = policies_jail::spawn_confined(program, &profile, theirs.into_socket()).unwrap();
+    let first = ours.receive().unwrap().message;
+    assert!(matches!(first, DeviceReply::Confined(_)), "{first:?}");
+    (child, Channel::from_socket(ours.into_socket()))
+}
+
+fn end(child: Child) {
+    let _ = child.kill();
+    child.wait().unwrap();
+}
+
+/// A loader whose bug lies between the plan and the TEE.
+struct Buggy {
+    tee: Simulated,
+    ram: Arc<GuestRam>,
+    before_finish: fn(&GuestRam),
+}
+
+impl Tee for Buggy {
+    fn name(&self) -> &'static str {
+        self.tee.name()
+    }
+    fn create(&mut self, parameters: &Parameters) -> Result<(), TeeError> {
+        self.tee.create(parameters)
+    }
+    fn add_pages(&mut self, pages: &[PageRun]) -> Result<(), TeeError> {
+        self.tee.add_pages(pages)
+    }
+    fn add_vcpu(&mut self, vcpu: &Vcpu) -> Result<(), TeeError> {
+        self.tee.add_vcpu(vcpu)
+    }
+    fn finish(&mut self, manifest: &[u8]) -> Result<LaunchDigest, TeeError> {
+        (self.before_finish)(&self.ram);
+        self.tee.finish(manifest)
+    }
+    fn convert(&mut self, gpa: u64, pages: u64, to: Visibility) -> Result<(), TeeError> {
+        self.tee.convert(gpa, pages, to)
+    }
+    fn evidence_path(&self) -> EvidencePath {
+        self.tee.evidence_path()
+    }
+}
+
+fn assert_other_digest(launched: &Result<LaunchDigest, LaunchError>) {
+    assert!(
+        matches!(launched, Err(LaunchError::Digest { .. })),
+        "{launched:?}"
+    );
+}
+
+fn region(plan: &mut LaunchPlan, component: Component) -> &mut Region {
+    plan.regions
+        .0
+        .iter_mut()
+        .find(|region| region.component == component)
+        .unwrap()
+}
+
+#[test]
+fn honest_launch_reports_the_predicted_digest() {
+    let Some(bench) = bench() else { return };
+    assert_eq!(bench.launch_with(|_| {}).unwrap(), bench.predicted());
+}
+
+#[test]
+fn page_at_the_wrong_address_changes_the_digest() {
+    let Some(bench) = bench() else { return };
+    assert_other_digest(&bench.launch_with(|plan| {
+        let cmdline = region(plan, Component::Cmdline);
+        cmdline.start = cmdline.start.checked_add(0x1000).unwrap();
+    }));
+}
+
+#[test]
+fn extra_page_changes_the_digest() {
+    let Some(bench) = bench() else { return };
+    assert_other_digest(&bench.launch_with(|plan| {
+        let mut extra = region(plan, Component::Cmdline).clone();
+        extra.start = extra.start.checked_add(0x1000).unwrap();
+        extra.content = Content::Bytes(vec![1; 4096]);
+        plan.regions.0.push(extra);
+    }));
+}
+
+#[test]
+fn missing_region_changes_the_digest() {
+    let Some(bench) = bench() else { return };
+    assert_other_digest(&bench.launch_with(|plan| {
+        plan.regions
+            .0
+            .retain(|region| region.component != Component::Acpi);
+    }));
+}
+
+#[test]
+fn byte_changed_in_a_page_changes_the_digest() {
+    let Some(bench) = bench() else { return };
+    assert_other_digest(&bench.launch_with(|plan| {
+        let Content::Bytes(bytes) = &mut region(plan, Component::Cmdline).content else {
+            panic!("a command line is given as bytes");
+        };
+        bytes[0] ^= 1;
+    }));
+}
+
+#[test]
+fn wrong_register_changes_the_digest() {
+    let Some(bench) = bench() else { return };
+    assert_other_digest(&bench.launch_with(|plan| plan.vcpus.0[0].rsi += 8));
+    assert_other_digest(&bench.launch_with(|plan| plan.vcpus.0[1].mxcsr ^= 1 << 7));
+    assert_other_digest(&bench.launch_with(|plan| plan.vcpus.0[0].pat = 0x0606));
+}
+
+#[test]
+fn one_more_vcpu_changes_the_digest() {
+    let Some(bench) = bench() else { return };
+    assert_other_digest(&bench.launch_with(|plan| {
+        let last = plan.vcpus.0[1].clone();
+        plan.vcpus.0.push(last);
+    }));
+}
+
+#[test]
+fn cpuid_page_in_another_place_changes_the_digest() {
+    let Some(bench) = bench() else { return };
+    assert_other_digest(&bench.launch_with(|plan| {
+        plan.cpuid_page.0 = plan.cpuid_page.0.checked_add(0x1000).unwrap();
+    }));
+}
+
+#[test]
+fn page_that_was_not_handed_over_gets_no_report() {
+    let Some(bench) = bench() else { return };
+    let launched = bench.launch_through(|tee, ram| Buggy {
+        tee,
+        ram,
+        before_finish: |ram| ram.write(0x300_0000, &[1]).unwrap(),
+    });
+    let Err(LaunchError::Tee(TeeError::Refused { reason, .. })) = &launched else {
+        panic!("{launched:?}");
+    };
+    assert!(reason.contains("0x3000000"), "{reason}");
+}
+
+#[test]
+fn cpuid_page_that_lies_about_a_leaf_gets_no_report() {
+    let Some(bench) = bench() else { return };
+    let launched = bench.launch_through(|tee, ram| Buggy {
+        tee,
+        ram,
+        // The first leaf's EAX, in the page that the plan puts at 0xF000.
+        before_finish: |ram| ram.write(0xf000 + 0x10 + 0x18, &[0x7f]).unwrap(),
+    });
+    let Err(LaunchError::Tee(TeeError::Refused { reason, .. })) = &launched else {
+        panic!("{launched:?}");
+    };
+    assert!(reason.contains("CPUID leaf 0x0"), "{reason}");
+}
+
+#[test]
+fn cpuid_leaf_that_kvm_does_not_answer_as_planned_is_not_launched() {
+    let Some(mut bench) = bench() else { return };
+    // KVM keeps this one up to date itself: OSXSAVE follows CR4, which is clear.
+    let leaf = bench
+        .plan
+        .cpuid
+        .0
+        .iter_mut()
+        .find(|entry| entry.function == 1)
+        .unwrap();
+    leaf.ecx |= 1 << 27;
+    let launched = bench.launch_with(|_| {});
+    assert!(
+        matches!(launched, Err(LaunchError::Cpuid(_))),
+        "{launched:?}"
+    );
+}
+
+#[test]
+fn policy_is_reported_and_does_not_change_the_digest() {
+    let Some(bench) = bench() else { return };
+    let debug = bench.launch_with(|plan| plan.policy.0 = plan.policy.0.with_debug(true));
+    assert_eq!(debug.unwrap(), bench.predicted());
+}
