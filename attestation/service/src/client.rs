@@ -8,6 +8,7 @@ use std::io::{Read, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::client::Resumption;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
@@ -162,11 +163,13 @@ pub(crate) fn client_config(spki_sha256: [u8; 32]) -> Result<ClientConfig, TlsEr
         spki_sha256,
         provider: Arc::clone(&provider),
     };
-    let config = ClientConfig::builder_with_provider(provider)
+    let mut config = ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13])?
         .dangerous() // rustls' word for any verifier but its own; ours accepts one key only.
         .with_custom_certificate_verifier(Arc::new(verifier))
         .with_no_client_auth();
+    // Every connection proves possession of the key anew.
+    config.resumption = Resumption::disabled();
     Ok(config)
 }
 

@@ -25,7 +25,7 @@ pub enum Moment {
 }
 
 /// One pause, as given on the command line: `pause-before-release=FILE`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Fault {
     moment: Moment,
     file: PathBuf,

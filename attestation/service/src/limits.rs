@@ -18,7 +18,8 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            connections: 512,
+            // Each may hold a body of 4 MiB: half a gigabyte in all.
+            connections: 128,
             handshake: Duration::from_secs(10),
             head: Duration::from_secs(30),
             request: Duration::from_secs(30),

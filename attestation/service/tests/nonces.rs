@@ -165,6 +165,19 @@ fn attempt_with_a_tampered_cookie_is_refused_and_does_not_burn_the_nonce() {
 }
 
 #[test]
+fn attempt_in_an_unknown_session_hears_so_though_its_body_is_long() {
+    let place = Place::new();
+    let verifier = place.serve().furnished();
+    let cookie = format!("kbs-session-id={}", "0".repeat(32));
+
+    let answer = verifier
+        .guest()
+        .send_attestation(&cookie, " ".repeat(3 * 1024 * 1024));
+
+    expect_error(&answer, 401, "TokenNotFound");
+}
+
+#[test]
 fn body_beyond_the_limit_is_refused_and_burns_the_nonce() {
     let place = Place::new();
     let verifier = place.serve().furnished();

@@ -32,10 +32,10 @@ struct Bundle<'a> {
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let exported = export(&args.data_dir, &args.out)?;
     let text = format!(
-        "wrote {} log entries in {} files to {}\n\n{}",
+        "wrote the bundle {}: log entries {}, files {}\n\n{}",
+        args.out.display(),
         exported.entries,
         exported.files,
-        args.out.display(),
         exported.checkpoint,
     );
     let bundle = Bundle {

@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, put};
 use serde::Deserialize;
 
-use super::{Resource, blocking, json, read_body};
+use super::{BODY_LIMIT, Resource, blocking, json, read_body};
 use crate::problem::Problem;
 use crate::service::{Registered, Service};
 
@@ -36,7 +36,7 @@ async fn admins_only(
 ) -> Result<Response, Problem> {
     match bearer(request.headers()) {
         Some(token) if service.admits(token) => Ok(next.run(request).await),
-        _ => Err(Problem::NotAdmin),
+        _ => Err(service.refuse("administer", "", Problem::NotAdmin)),
     }
 }
 
@@ -53,7 +53,7 @@ async fn policy(
     Path(name): Path<String>,
     body: Body,
 ) -> Result<Response, Problem> {
-    let body = read_body(body).await?;
+    let body = read_body(body, BODY_LIMIT).await?;
     blocking(&service, move |service| service.put_policy(&name, &body))
         .await
         .map(registered)
@@ -64,7 +64,7 @@ async fn reference(
     Path(name): Path<String>,
     body: Body,
 ) -> Result<Response, Problem> {
-    let body = read_body(body).await?;
+    let body = read_body(body, BODY_LIMIT).await?;
     blocking(&service, move |service| service.put_reference(&name, &body))
         .await
         .map(registered)
@@ -92,7 +92,7 @@ async fn secret(
         .filter(|name| !name.is_empty())
         .map(str::to_owned)
         .collect();
-    let body = read_body(body).await?;
+    let body = read_body(body, BODY_LIMIT).await?;
     blocking(&service, move |service| {
         service.put_secret(&resource, binding.policy.as_deref(), &references, &body)
     })

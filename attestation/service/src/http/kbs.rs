@@ -10,7 +10,7 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use serde_json::json;
 
-use super::{Resource, blocking, json, read_body};
+use super::{BODY_LIMIT, Resource, blocking, json, read_body};
 use crate::fault::{Moment, pause};
 use crate::problem::Problem;
 use crate::service::{SESSION_SECONDS, Service};
@@ -18,6 +18,9 @@ use crate::session_id::SessionCookie;
 
 const NO_COOKIE: Problem =
     Problem::NoSession("the kbs-session-id cookie is missing: POST /kbs/v0/auth first");
+
+/// The largest request for a session: a few words.
+const AUTH_LIMIT: usize = 16 * 1024;
 
 pub(super) fn router() -> Router<Arc<Service>> {
     Router::new()
@@ -27,7 +30,7 @@ pub(super) fn router() -> Router<Arc<Service>> {
 }
 
 async fn auth(State(service): State<Arc<Service>>, body: Body) -> Result<Response, Problem> {
-    let body = read_body(body).await?;
+    let body = read_body(body, AUTH_LIMIT).await?;
     let (challenge, cookie) =
         blocking(&service, move |service| service.open_session(&body)).await?;
     let mut response = json(StatusCode::OK, challenge.to_json());
@@ -46,8 +49,10 @@ async fn attest(
 ) -> Result<Response, Problem> {
     let session = session_name(&headers)?;
     let name = session.clone();
-    let opened = blocking(&service, move |service| service.burn(&name)).await?;
-    let body = read_body(body).await?;
+    let opened = blocking(&service, move |service| service.burn(&name)).await;
+    // Also where there is no such session: a client that is still sending hears no answer.
+    let body = read_body(body, BODY_LIMIT).await?;
+    let opened = opened?;
     let attested = blocking(&service, move |service| {
         service.attest(&session, &opened, &body)
     })

@@ -94,10 +94,10 @@ impl<S: Send + Sync> FromRequestParts<S> for Resource {
     }
 }
 
-async fn read_body(body: Body) -> Result<Bytes, Problem> {
-    to_bytes(body, BODY_LIMIT)
+async fn read_body(body: Body, limit: usize) -> Result<Bytes, Problem> {
+    to_bytes(body, limit)
         .await
-        .map_err(|_| Problem::TooLarge(BODY_LIMIT))
+        .map_err(|_| Problem::TooLarge(limit))
 }
 
 fn json(status: StatusCode, body: String) -> Response {

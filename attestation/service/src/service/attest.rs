@@ -11,7 +11,7 @@ use attestation_verify::{
 };
 use serde::Serialize;
 
-use super::{Accepted, Failure, SESSION_SECONDS, Service};
+use super::{Accepted, Failure, SESSION_SECONDS, Service, UNKNOWN_SESSION};
 use crate::problem::Problem;
 use crate::store::{OpenedSession, Reading, Writing};
 
@@ -41,9 +41,8 @@ impl Service {
     /// comes of the attempt, a crash included, this nonce is used.
     pub fn burn(&self, session: &str) -> Result<OpenedSession, Problem> {
         self.commit(|writing| Ok(writing.burn(session)?))?
-            .ok_or(Problem::NoSession(
-                "the session is unknown here: POST /kbs/v0/auth first",
-            ))
+            .ok_or(UNKNOWN_SESSION)
+            .map_err(|problem| self.refuse("attest", session, problem))
     }
 
     /// Appraises the evidence in `body`; `opened` is what [`Service::burn`] answered.
@@ -53,16 +52,9 @@ impl Service {
         opened: &OpenedSession,
         body: &[u8],
     ) -> Result<Attested, Problem> {
-        let attestation = Attestation::from_json(body)
-            .map_err(|error| Problem::InvalidRequest(error.to_string()))?;
-        let (verdict, index, now) = self.commit(|writing| {
-            // The log's order is the order of its times: read inside of the one transaction.
-            let now = self.clock.now();
-            let input = self.input(&writing.reading(), opened, attestation, now)?;
-            let verdict = appraise(&input);
-            let index = self.log_verdict(writing, session, &input, &verdict)?;
-            Ok((verdict, index, now))
-        })?;
+        let (verdict, index, now) = self
+            .judge(session, opened, body)
+            .map_err(|problem| self.refuse("attest", session, problem))?;
         let record = verdict.record();
         self.journal_verdict(session, &record, index);
         match verdict.accepted() {
@@ -82,6 +74,25 @@ impl Service {
             }
             Err(_) => Err(Problem::Refused(record.rejections)),
         }
+    }
+
+    /// The verdict, its place in the log, and the time of both.
+    fn judge(
+        &self,
+        session: &str,
+        opened: &OpenedSession,
+        body: &[u8],
+    ) -> Result<(Verdict, u64, u64), Problem> {
+        let attestation = Attestation::from_json(body)
+            .map_err(|error| Problem::InvalidRequest(error.to_string()))?;
+        self.commit(|writing| {
+            // The log's order is the order of its times: read inside of the one transaction.
+            let now = self.clock.now();
+            let input = self.input(&writing.reading(), opened, attestation, now)?;
+            let verdict = appraise(&input);
+            let index = self.log_verdict(writing, session, &input, &verdict)?;
+            Ok((verdict, index, now))
+        })
     }
 
     /// All that the appraisal depends on, of this one moment of the store.

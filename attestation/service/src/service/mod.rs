@@ -33,6 +33,9 @@ pub const SESSION_SECONDS: u64 = 300;
 /// Open sessions at once.
 const SESSION_LIMIT: u64 = 4096;
 
+const UNKNOWN_SESSION: Problem =
+    Problem::NoSession("the session is unknown here: POST /kbs/v0/auth first");
+
 /// What the operator chose on the command line.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -95,6 +98,9 @@ impl Service {
         let keys = Keys::load(&dir)?;
         dir.check_private(names::STORE)?;
         let (store, head) = Store::open(&dir.file(names::STORE), &keys.log.verifying_key())?;
+        for fault in &settings.faults {
+            journal.error("test-fault-enabled", fault);
+        }
         journal.info(
             "log-verified",
             &Verified {
@@ -219,6 +225,26 @@ impl Service {
         );
         *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
         Problem::LogFailed
+    }
+
+    /// Tells the operator of a request that got no further, and hands the problem on.
+    pub(crate) fn refuse(&self, what: &'static str, session: &str, problem: Problem) -> Problem {
+        #[derive(Serialize)]
+        struct Refused<'a> {
+            what: &'static str,
+            session: &'a str,
+            reasons: [String; 1],
+        }
+        let reasons = [problem.to_string()];
+        self.journal.info(
+            "request-refused",
+            &Refused {
+                what,
+                session,
+                reasons,
+            },
+        );
+        problem
     }
 
     fn note<T, E: std::error::Error>(&self, result: Result<T, E>) -> Result<T, Problem> {

@@ -9,7 +9,7 @@ use attestation_verify::AcceptedVerdict;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
-use super::{Failure, Service};
+use super::{Failure, Service, UNKNOWN_SESSION};
 use crate::entropy;
 use crate::problem::Problem;
 use crate::store::{SealedSecret, Writing};
@@ -30,7 +30,9 @@ struct ReleaseLine<'a> {
 impl Service {
     /// The answer that carries `resource`, for the session's accepted verdict.
     pub fn release(&self, session: &str, resource: &ResourcePath) -> Result<String, Problem> {
-        let (verdict, verdict_index) = self.accepted_verdict(session)?;
+        let (verdict, verdict_index) = self
+            .accepted_verdict(session)
+            .map_err(|problem| self.refuse("release", session, problem))?;
         let released = self
             .commit(|writing| self.log_release(writing, session, &verdict, verdict_index, resource))
             .and_then(|(release, proof)| self.note(release.commit(&proof, &self.log_key())));
@@ -70,9 +72,7 @@ impl Service {
             true => Err(Problem::Denied(
                 "this session has no accepted verdict (any more): POST /kbs/v0/auth and attest",
             )),
-            false => Err(Problem::NoSession(
-                "the session is unknown here: POST /kbs/v0/auth first",
-            )),
+            false => Err(UNKNOWN_SESSION),
         }
     }
 

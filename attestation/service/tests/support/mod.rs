@@ -215,6 +215,15 @@ impl<'a> Verifier<'a> {
         self.clock.fetch_add(seconds, Ordering::SeqCst);
     }
 
+    /// Waits for a line of the journal that contains `text`.
+    pub fn wait_for_line(&self, text: &str) {
+        let start = std::time::Instant::now();
+        while !self.journal().contains(text) {
+            assert!(start.elapsed().as_secs() < 10, "no line `{text}`");
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+    }
+
     pub fn journal(&self) -> String {
         self.journal.text()
     }
