@@ -63,7 +63,7 @@ fn missing_kernel_is_named() {
 fn file_that_is_no_kernel_is_refused() {
     let folder = Folder::prepare(Then::PowerOff);
     folder.write("vmlinux", b"#!/bin/sh\n");
-    assert_says(&complaint(&folder), &["kernel", "not an ELF file"]);
+    assert_says(&complaint(&folder), &["kernel", "no ELF file"]);
 }
 
 #[test]

@@ -60,7 +60,11 @@ enum Output {
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Some(Command::Init { dir, output }) => make_root(&dir, output),
-        None => serve::serve().map_err(anyhow::Error::from),
+        None => match serve::serve() {
+            // The VMM was told, and standard error is out of reach.
+            Err(error) if !error.is_before_confinement() => return ExitCode::FAILURE,
+            served => served.map_err(anyhow::Error::from),
+        },
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

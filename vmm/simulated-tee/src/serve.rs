@@ -75,36 +75,30 @@ struct Configuration {
 /// Confines itself, measures one launch and answers report requests until the VMM ends.
 ///
 /// # Errors
-/// Anything that keeps it from doing so; the VMM is told why where it still listens.
+/// Anything that keeps it from doing so. Once confined it says so to the VMM, where that listens, and
+/// to nobody else: a guest must not be able to fill the host's logs.
 pub fn serve() -> Result<(), ServeError> {
     let control = confine()?;
-    let configuration = match configure(&control) {
-        Ok(configuration) => configuration,
-        Err(error) => return Err(tell(&control, error)),
-    };
-    control.send(&TeeReply::Started, &[])?;
+    serve_confined(&control).map_err(|error| tell(&control, error))
+}
+
+fn serve_confined(control: &Control) -> Result<(), ServeError> {
     let Configuration {
         memory,
         key,
         endorsements,
         listener,
-    } = configuration;
-    let (measurement, manifest) = match measure(&control, memory) {
-        Ok(measured) => measured,
-        Err(error) => return Err(tell(&control, error)),
-    };
+    } = configure(control)?;
+    control.send(&TeeReply::Started, &[])?;
+    let (measurement, manifest) = measure(control, memory)?;
     let launch_digest = measurement.launch_digest;
-    let reporter = Reporter::new(key, measurement)?;
+    let responder = Responder {
+        reporter: Reporter::new(key, measurement)?,
+        endorsements,
+        manifest,
+    };
     control.send(&TeeReply::Measured { launch_digest }, &[])?;
-    answer_requests(
-        &control,
-        &listener,
-        &Responder {
-            reporter,
-            endorsements,
-            manifest,
-        },
-    )
+    answer_requests(control, &listener, &responder)
 }
 
 fn confine() -> Result<Control, ServeError> {
@@ -133,6 +127,13 @@ fn tell(control: &Control, error: ServeError) -> ServeError {
     // The VMM may be gone, which may be the error itself.
     let _ = control.send(&reply, &[]);
     error
+}
+
+impl ServeError {
+    /// Whether it happened before this process was confined: only then can it write anywhere.
+    pub fn is_before_confinement(&self) -> bool {
+        matches!(self, Self::Control(_) | Self::Confine(_))
+    }
 }
 
 fn configure(control: &Control) -> Result<Configuration, ServeError> {
@@ -217,10 +218,9 @@ fn answer_requests(
         if !waiting[0].revents().is_empty() {
             return Ok(());
         }
-        if let Ok((stream, _)) = listener.accept()
-            && let Err(error) = responder.serve(&stream)
-        {
-            eprintln!("cloister-simulated-tee: a request ended badly: {error}");
+        if let Ok((stream, _)) = listener.accept() {
+            // A request that is none ends its connection, and the guest knows best why.
+            let _ = responder.serve(&stream);
         }
     }
 }

@@ -4,6 +4,7 @@
 // The payloads are small constants.
 #![allow(clippy::cast_possible_truncation, missing_docs)]
 
+#[allow(dead_code, reason = "other tests use other payloads")]
 #[path = "../../monitor/tests/payload/mod.rs"]
 mod payload;
 
