@@ -122,3 +122,41 @@ fn compile_error(profile: &Profile, source: seccompiler::BackendError) -> Filter
         source,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use policies_profiles::Program;
+
+    use super::*;
+
+    #[test]
+    fn filter_every_built_in_profile_compiles() {
+        for program in Program::ALL {
+            Filter::compile(&program.profile()).unwrap();
+        }
+    }
+
+    #[test]
+    fn filter_with_a_call_that_no_process_may_make_does_not_compile() {
+        for syscall in ["mount", "ptrace", "init_module", "execve", "no-such-call"] {
+            let text = format!(
+                r#"
+                name = "demo"
+                description = "for tests"
+                [limits]
+                open_files = {{ at_most = 8, reason = "a few" }}
+                processes = {{ at_most = 1, reason = "itself" }}
+                file_size = {{ at_most = 0, reason = "none" }}
+                [[syscall]]
+                name = "{syscall}"
+                reason = "none"
+                "#
+            );
+            let profile = Profile::from_toml(&text).unwrap();
+            assert!(matches!(
+                Filter::compile(&profile),
+                Err(FilterError::UnknownSyscall { .. })
+            ));
+        }
+    }
+}

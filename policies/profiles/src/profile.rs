@@ -183,3 +183,121 @@ impl Profile {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Test, Width};
+
+    const HEAD: &str = r#"
+name = "demo"
+description = "for tests"
+[limits]
+open_files = { at_most = 8, reason = "a few" }
+processes = { at_most = 1, reason = "itself" }
+file_size = { at_most = 0, reason = "none" }
+"#;
+
+    fn read(rules: &str) -> Result<Profile, ProfileError> {
+        Profile::from_toml(&format!("{HEAD}{rules}"))
+    }
+
+    fn rule(name: &str, conditions: &str) -> String {
+        format!("[[syscall]]\nname = \"{name}\"\nreason = \"why\"\nwhen = [{conditions}]\n")
+    }
+
+    #[test]
+    fn profile_well_formed_is_read() {
+        let profile = read(&rule("ioctl", "{ argument = 1, width = 32, equals = 7 }")).unwrap();
+        assert_eq!(profile.name(), "demo");
+        assert_eq!(profile.limits().open_files.at_most, 8);
+        let condition = &profile.rules()[0].conditions()[0];
+        assert_eq!(condition.width, Width::Bits32);
+        assert_eq!(condition.test, Test::Equals(7));
+    }
+
+    #[test]
+    fn profile_without_rules_is_refused() {
+        assert!(matches!(read("syscall = []"), Err(ProfileError::Format(_))));
+        let head = HEAD.replace("[limits]", "syscall = []\n[limits]");
+        assert!(matches!(
+            Profile::from_toml(&head),
+            Err(ProfileError::Empty { .. })
+        ));
+    }
+
+    #[test]
+    fn profile_with_an_unknown_key_is_refused() {
+        for extra in ["jail = false\n", "[[syscalls]]\nname = \"read\"\n"] {
+            assert!(matches!(
+                Profile::from_toml(&format!("{extra}{HEAD}{}", rule("read", ""))),
+                Err(ProfileError::Format(_))
+            ));
+        }
+    }
+
+    #[test]
+    fn profile_that_does_not_say_why_is_refused() {
+        let silent_rule = "[[syscall]]\nname = \"read\"\nreason = \" \"\n";
+        assert!(matches!(
+            read(silent_rule),
+            Err(ProfileError::NoReason { what, .. }) if what.contains("read")
+        ));
+        for reason in ["for tests", "a few", "itself", "none"] {
+            let text = format!("{HEAD}{}", rule("read", "")).replace(reason, "");
+            assert!(matches!(
+                Profile::from_toml(&text),
+                Err(ProfileError::NoReason { .. })
+            ));
+        }
+    }
+
+    #[test]
+    fn profile_with_a_rule_that_another_covers_is_refused() {
+        let narrow = rule("read", "{ argument = 2, equals = 8 }");
+        let other = rule("read", "{ argument = 2, equals = 16 }");
+        let wide = rule("read", "");
+        for rules in [
+            format!("{narrow}{narrow}"),
+            format!("{narrow}{wide}"),
+            format!("{wide}{narrow}"),
+            format!("{wide}{wide}"),
+        ] {
+            assert!(matches!(read(&rules), Err(ProfileError::Redundant { .. })));
+        }
+        assert!(read(&format!("{narrow}{other}")).is_ok());
+    }
+
+    #[test]
+    fn condition_that_means_nothing_is_refused() {
+        for condition in [
+            "{ argument = 6, equals = 1 }",
+            "{ argument = 0 }",
+            "{ argument = 0, equals = 1, without = 1 }",
+            "{ argument = 0, width = 16, equals = 1 }",
+            "{ argument = 0, width = 32, equals = 0x1_0000_0000 }",
+            "{ argument = 0, without = 0 }",
+            "{ argument = 0, equals = 1, means = 2 }",
+        ] {
+            assert!(read(&rule("read", condition)).is_err(), "{condition}");
+        }
+    }
+
+    #[test]
+    fn allowing_names_the_rules_that_hold() {
+        let profile = read(&format!(
+            "{}{}{}",
+            rule("read", "{ argument = 2, equals = 8 }"),
+            rule("read", "{ argument = 0, width = 32, equals = 2 }"),
+            rule("mmap", "{ argument = 2, without = 4 }"),
+        ))
+        .unwrap();
+        assert_eq!(profile.allowing("read", &[1, 0, 8, 0, 0, 0]), [0]);
+        assert_eq!(profile.allowing("read", &[2, 0, 8, 0, 0, 0]), [0, 1]);
+        // An int argument: what is above 32 bits does not count.
+        assert_eq!(profile.allowing("read", &[1 << 32 | 2, 0, 9, 0, 0, 0]), [1]);
+        assert_eq!(profile.allowing("mmap", &[0, 0, 3, 0, 0, 0]), [2]);
+        assert_eq!(profile.allowing("mmap", &[0, 0, 7, 0, 0, 0]), [0; 0]);
+        assert_eq!(profile.allowing("write", &[0; 6]), [0; 0]);
+    }
+}

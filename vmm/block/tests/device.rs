@@ -1,5 +1,7 @@
 //! `cloister-blk` as it runs: confined, over vhost-user, with a driver that also misbehaves.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::fs::File;
 use std::io::Write;
 use std::os::fd::AsFd;

@@ -1,6 +1,8 @@
 //! `cloister-vsock` as it runs: confined, over vhost-user, with a guest that also misbehaves, and a
 //! broker that leads to an echo server.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::os::fd::{AsFd, OwnedFd};

@@ -1,6 +1,8 @@
 //! What stands around a device in its tests: a supervisor's hand, a VMM's vhost-user, and a guest's
 //! driver. The device itself is the production program, confined as in production.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod driver;
 mod guest;
 mod process;
