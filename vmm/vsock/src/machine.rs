@@ -287,3 +287,6 @@ impl Machine {
         waits.then_some(key)
     }
 }
+
+#[cfg(test)]
+mod tests;
