@@ -246,3 +246,6 @@ fn pieces(
         Err(ChainError::Short)
     }
 }
+
+#[cfg(test)]
+mod tests;
