@@ -53,7 +53,7 @@ pub struct DiskReport {
     pub data_blocks: u64,
 }
 
-/// Builds the disk and its secret. On failure neither file is there, or both are as they were.
+/// Builds the disk and its secret. On failure nothing half-made is left, and no disk without its secret.
 ///
 /// # Errors
 ///

@@ -278,6 +278,38 @@ fn disk_of_a_payload_that_changes_meanwhile_refused() {
 }
 
 #[test]
+fn disk_of_a_directory_refused_by_name() {
+    let place = Place::with(b"x");
+    let request = DiskRequest {
+        payload: place.dir.path(),
+        ..place.request()
+    };
+    assert!(matches!(
+        build_disk(&request),
+        Err(DiskBuildError::NotAFile(_))
+    ));
+}
+
+/// The disk has its name already when the secret's turns out to be impossible.
+#[test]
+fn disk_whose_secret_cannot_be_named_is_taken_away_again() {
+    if !installed() {
+        return;
+    }
+    let place = Place::with(b"x");
+    fs::create_dir(&place.secret).unwrap();
+    let request = DiskRequest {
+        replace: true,
+        ..place.request()
+    };
+    assert!(matches!(
+        build_disk(&request),
+        Err(DiskBuildError::Write { .. })
+    ));
+    assert_eq!(listing(place.dir.path()), ["payload", "secret.json"]);
+}
+
+#[test]
 fn disk_failed_leaves_nothing() {
     if !installed() {
         return;
