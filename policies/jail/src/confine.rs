@@ -43,9 +43,7 @@ pub enum ConfineError {
     #[error("cannot map this user into its own namespace")]
     Map(#[source] Errno),
     /// The root stays as it is.
-    #[error(
-        "cannot change to an empty root; on an initial ramfs, first bind / somewhere, move that mount to / and chroot into it"
-    )]
+    #[error("cannot change to an empty root; /proc must exist to mount it on for a moment")]
     Root(#[source] Errno),
     /// The limits stay as they are.
     #[error("cannot set resource limits")]
