@@ -1,7 +1,7 @@
 //! What the order of entries must show: time, nonces, registrations, releases.
 
 use attestation_audit::{CLOCK_TOLERANCE_SECONDS, FindingCode};
-use attestation_ledger::RecordedRelease;
+use attestation_ledger::{Outcome, RecordedRelease};
 use attestation_verify::test_support::{policy, reference};
 
 use crate::world::{LAUNCH_DIGEST, World, replayed};
@@ -130,6 +130,30 @@ fn nonce_that_a_refused_attempt_used_is_not_fresh_again() {
     let input = world.input(1);
     world.attest("s", &input);
     assert_eq!(world.findings(), [FindingCode::NonceReused]);
+}
+
+#[test]
+fn nonce_that_is_taken_as_fresh_again_is_found_though_the_evidence_is_refused() {
+    let mut world = World::ready();
+    let input = world.input(1);
+    world.attest("s", &input);
+    let refused = world.launch([9; 48], 1);
+    world.attest("s", &refused);
+    assert_eq!(world.findings(), [FindingCode::NonceReused]);
+}
+
+#[test]
+fn nonce_that_is_known_to_be_used_and_accepted_all_the_same_is_found() {
+    let mut world = World::ready();
+    let input = world.input(1);
+    world.attest("s", &input);
+    world.attest_falsely("s", &replayed(input), |record| {
+        record.outcome = Outcome::Accepted
+    });
+    assert_eq!(
+        world.findings(),
+        [FindingCode::VerdictDiffers, FindingCode::NonceReused]
+    );
 }
 
 #[test]
