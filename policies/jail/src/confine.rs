@@ -104,7 +104,7 @@ fn give_up_everything() -> Result<Confinement, ConfineError> {
     Ok(Confinement { landlock_enforced })
 }
 
-fn check_single_thread() -> Result<(), ConfineError> {
+pub(crate) fn check_single_thread() -> Result<(), ConfineError> {
     let threads = std::fs::read_dir("/proc/self/task")
         .map_err(ConfineError::CountThreads)?
         .count();

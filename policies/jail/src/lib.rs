@@ -17,9 +17,11 @@
 )]
 
 mod child;
+mod clone;
 mod confine;
 mod control;
 mod filter;
+mod guardian;
 mod heap;
 mod inspect;
 mod landlock;
@@ -36,6 +38,7 @@ pub use child::{Child, Exit, WaitError};
 pub use confine::{ConfineError, Confinement, confine, isolate_self};
 pub use control::{ControlError, inherited_control};
 pub use filter::{Filter, FilterError};
+pub use guardian::{Guardian, GuardianError};
 pub use inspect::{Finding, InspectError, inspect};
 pub use privileges::keep_only;
 pub use rustix::thread::CapabilitySet;

@@ -9,9 +9,14 @@ use rustix::thread::{
 /// Gives up every capability but `keep`, for good: also in the bounding set, and with no_new_privs,
 /// so that no program that this thread executes gains any.
 pub fn keep_only(keep: CapabilitySet) -> Result<(), Errno> {
-    clear_ambient_capability_set()?;
     // First, since it needs CAP_SETPCAP.
     shrink_bounding_set(keep)?;
+    give_up_but(keep)
+}
+
+/// The same for a process that executes nothing any more: what programs could gain does not matter.
+pub(crate) fn give_up_but(keep: CapabilitySet) -> Result<(), Errno> {
+    clear_ambient_capability_set()?;
     set_capabilities(
         None,
         CapabilitySets {

@@ -3,8 +3,7 @@
 use std::convert::Infallible as Never;
 use std::ffi::{CString, c_int};
 use std::io;
-use std::mem::size_of;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -13,11 +12,12 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags, open};
 use rustix::io::{Errno, fcntl_dupfd_cloexec, read, retry_on_intr};
 use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType, send, socketpair};
-use rustix::process::{Pid, Signal, set_parent_process_death_signal, setsid};
+use rustix::process::{Signal, set_parent_process_death_signal, setsid};
 use rustix::thread::{Gid, Uid, set_thread_groups, set_thread_res_gid, set_thread_res_uid};
 use thiserror::Error;
 
 use crate::child::Child;
+use crate::clone::{ExitCode, check, clone_process};
 use crate::confine::write_once;
 use crate::control::CONTROL;
 use crate::step::{REPORT_LENGTH, Step};
@@ -108,10 +108,10 @@ pub fn spawn_helper(program: &Path, control: OwnedFd) -> Result<Child, SpawnErro
 
 /// `confined` are the limits of a process that gets namespaces.
 fn start(program: &Path, control: OwnedFd, confined: Option<&Limits>) -> Result<Child, SpawnError> {
-    let (birth, ours) = Birth::prepare(program, control)?;
+    let birth = Birth::prepare(program, control)?;
     let child = birth.give(program, confined)?;
     // The child now holds the only other end: reading tells when it has executed or failed.
-    drop(birth);
+    let ours = birth.into_parents_end();
     let started = match confined {
         Some(_) => map_user(&child, program),
         None => Ok(()),
@@ -169,12 +169,13 @@ struct Birth {
     name: CString,
     null: OwnedFd,
     control: OwnedFd,
+    /// The two ends of the socket between parent and child.
+    ours: OwnedFd,
     theirs: OwnedFd,
 }
 
 impl Birth {
-    /// Also the parent's end of the socket between the two.
-    fn prepare(program: &Path, control: OwnedFd) -> Result<(Birth, OwnedFd), SpawnError> {
+    fn prepare(program: &Path, control: OwnedFd) -> Result<Birth, SpawnError> {
         // By descriptor, since the child's user may not be able to walk to the path.
         let file =
             open(program, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).map_err(|source| {
@@ -198,58 +199,36 @@ impl Birth {
         )
         .map_err(prepare)?;
         let up = |fd: OwnedFd| fcntl_dupfd_cloexec(fd, LOWEST_WORKING_FD).map_err(prepare);
-        let birth = Birth {
+        Ok(Birth {
             program: up(file)?,
             name,
             null: up(null.map_err(prepare)?)?,
             control: up(control)?,
             theirs: up(theirs)?,
-        };
-        Ok((birth, ours))
+            ours: up(ours)?,
+        })
     }
 
     /// Makes the child. It waits for a word by the socket.
     fn give(&self, program: &Path, confined: Option<&Limits>) -> Result<Child, SpawnError> {
         let namespaces = confined.map_or(0, |_| NAMESPACES);
-        let mut pidfd: RawFd = -1;
-        // SAFETY: all-zero is a valid clone_args: no pointer in it is used while its flag is clear.
-        let mut arguments: libc::clone_args = unsafe { std::mem::zeroed() };
-        arguments.flags = u64::from((namespaces | libc::CLONE_PIDFD).cast_unsigned());
-        arguments.pidfd = (&raw mut pidfd).addr() as u64;
-        arguments.exit_signal = u64::from(libc::SIGCHLD.cast_unsigned());
-        // SAFETY: without CLONE_VM this is fork(2): the child has a copy of this memory and of this
-        // thread only, and goes straight to `live`, which calls no allocator and never returns. The
-        // kernel writes an int to `pidfd`, which outlives the call.
-        let pid = unsafe {
-            libc::syscall(
-                libc::SYS_clone3,
-                &raw mut arguments,
-                size_of::<libc::clone_args>(),
-            )
-        };
-        if pid == 0 {
-            self.live(confined);
-        }
-        let pid = i32::try_from(pid)
-            .ok()
-            .and_then(Pid::from_raw)
-            .filter(|_| pid > 0)
-            .ok_or_else(|| SpawnError::Clone {
-                path: program.to_owned(),
-                source: io::Error::last_os_error(),
-            })?;
-        // SAFETY: clone3 succeeded, so CLONE_PIDFD put a new descriptor here that nobody else owns.
-        let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
-        Ok(Child { pid, pidfd })
+        clone_process(namespaces, || self.live(confined)).map_err(|source| SpawnError::Clone {
+            path: program.to_owned(),
+            source,
+        })
     }
 
-    /// The child's life until the program takes over.
-    fn live(&self, confined: Option<&Limits>) -> ! {
+    /// The child's life until the program takes over; returns only if it failed.
+    fn live(&self, confined: Option<&Limits>) -> ExitCode {
         let Err((step, error)) = self.become_program(confined);
         // If the parent is gone nobody is left to tell.
         let _ = send(&self.theirs, &step.report(error), SendFlags::NOSIGNAL);
-        // SAFETY: ends this process without running the parent's exit handlers.
-        unsafe { libc::_exit(127) }
+        ExitCode(127)
+    }
+
+    /// The parent's end of the socket. The rest is the child's.
+    fn into_parents_end(self) -> OwnedFd {
+        self.ours
     }
 
     fn become_program(&self, confined: Option<&Limits>) -> Result<Never, (Step, Errno)> {
@@ -270,6 +249,9 @@ impl Birth {
 
     /// The parent maps this process's user first. Its end is an error here.
     fn await_go(&self) -> Result<(), Errno> {
+        // With a copy of the parent's end open, that end would never be seen.
+        // SAFETY: this process executes another program next: nobody looks at the number again.
+        check(unsafe { libc::close(self.ours.as_raw_fd()) }.into())?;
         let mut go = [0];
         match retry_on_intr(|| read(&self.theirs, &mut go))? {
             1 => Ok(()),
@@ -345,11 +327,4 @@ fn unblock_signals() -> Result<(), Errno> {
         }
         .into(),
     )
-}
-
-fn check(result: libc::c_long) -> Result<(), Errno> {
-    match result {
-        -1 => Err(Errno::from_io_error(&io::Error::last_os_error()).unwrap_or(Errno::IO)),
-        _ => Ok(()),
-    }
 }

@@ -67,7 +67,8 @@ impl Managed {
 
     /// Hears the child's first word, and looks for itself whether it is true.
     pub(crate) fn check(&mut self) -> anyhow::Result<Ready> {
-        let starting = self.starting.take().context("it was already handed over")?;
+        // Kept until all is well: a process that is refused must not go before it is ended.
+        let starting = self.starting.as_ref().context("it was handed over")?;
         let Confinement { landlock } = match starting.control.receive() {
             Ok(received) => match received.message {
                 DeviceReply::Confined(confinement) => confinement,
@@ -79,6 +80,7 @@ impl Managed {
             Err(error) => return Err(error.into()),
         };
         inspect(&self.child, &profile(self.kind).profile())?;
+        let starting = self.starting.take().context("it was handed over")?;
         let mut descriptors = vec![starting.control.into_socket()];
         descriptors.extend(starting.their_broker);
         Ok(Ready {

@@ -113,7 +113,8 @@ fn child_live_has_no_right_left() {
     }
     let mut bench = start();
     for spawn in [Spawn::Blk, vsock(BTreeMap::new())] {
-        let Spawned { pid, .. } = bench.vmm.spawn(spawn).unwrap();
+        let spawned: Spawned = bench.vmm.spawn(spawn).unwrap();
+        let pid = spawned.pid;
         let status = status(pid);
         for (field, expected) in [
             ("Seccomp", "2"),
@@ -163,11 +164,12 @@ fn supervisor_keeps_only_the_capabilities_that_it_needs() {
 }
 
 #[test]
-fn supervisor_killed_takes_its_children_along() {
+fn supervisor_killed_takes_its_children_and_its_runtime_dir_along() {
     if !can_run() {
         return;
     }
     let mut bench = start();
+    let _socket = UnixListener::bind(bench.runtime.join("tee.sock")).unwrap();
     let blk = bench.vmm.spawn(Spawn::Blk).unwrap();
     let vsock = bench.vmm.spawn(vsock(BTreeMap::new())).unwrap();
     signal(bench.process.id(), Signal::KILL);
@@ -177,6 +179,12 @@ fn supervisor_killed_takes_its_children_along() {
         Err(SupervisorError::Receive(_))
     ));
     bench.process.wait().unwrap();
+    // Its guardian tidies up after it.
+    let start = Instant::now();
+    while bench.runtime.exists() {
+        assert!(start.elapsed() < PATIENCE, "a runtime directory is left");
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }
 
 #[test]
