@@ -49,6 +49,8 @@ What happened is told on standard error, or with `-o json` as JSON lines on stan
   {\"event\":\"planned\",..} {\"event\":\"spawned\",..} {\"event\":\"measured\",..}
   {\"event\":\"running\",..} {\"event\":\"stopped\",\"reason\":..}
 
+or at any point {\"event\":\"failed\",\"error\":..}, exit code 1.
+
 A stop has one of the reasons guest-poweroff and guest-reset (exit code 0), interrupted (by Ctrl-C or
 SIGTERM), device-exited, supervisor-exited, vcpu-failed (exit code 1).
 Exit codes: 0 the guest stopped, 1 failed or interrupted, 2 usage.")]

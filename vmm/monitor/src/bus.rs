@@ -117,3 +117,68 @@ fn com1_register(port: u16) -> Option<u8> {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use vmm_sys_util::eventfd::{EFD_NONBLOCK, EventFd};
+
+    use super::*;
+    use crate::arguments::Output;
+    use crate::console::Console;
+
+    fn machine() -> Machine {
+        let console = Console::open(Path::new("/dev/null"), Output::Text).unwrap();
+        let interrupt = com1::Interrupt(EventFd::new(EFD_NONBLOCK).unwrap());
+        Machine::new(Com1::new(interrupt, console), Vec::new())
+    }
+
+    fn read_port(port: u16) -> u8 {
+        let mut data = [0];
+        machine().port_read(port, &mut data);
+        data[0]
+    }
+
+    #[test]
+    fn ports_without_a_device_read_all_ones_and_ignore_writes() {
+        for port in [0x60, 0x64, 0x70, 0x3f7, 0x400, 0x603, 0xcf8] {
+            assert_eq!(read_port(port), 0xff, "port {port:#x}");
+            assert!(machine().port_write(port, &[1]).is_continue());
+        }
+    }
+
+    #[test]
+    fn com1_says_that_its_transmitter_is_empty() {
+        assert_eq!(read_port(0x3fd) & 0x60, 0x60);
+    }
+
+    #[test]
+    fn addresses_without_a_device_read_all_ones_and_ignore_writes() {
+        for address in [0xc000_0000, 0xd000_0000, u64::MAX] {
+            let mut data = [0; 8];
+            machine().memory_read(address, &mut data);
+            assert_eq!(data, [0xff; 8], "address {address:#x}");
+            assert!(machine().memory_write(address, &[0; 4]).is_continue());
+        }
+    }
+
+    #[test]
+    fn power_registers_stop_the_guest_for_their_own_values_only() {
+        let write = |port, data: &[u8]| machine().port_write(port, data);
+        assert!(matches!(
+            write(0x600, &[0x34]),
+            ControlFlow::Break(Stop::PowerOff)
+        ));
+        assert!(matches!(
+            write(0x602, &[1]),
+            ControlFlow::Break(Stop::Reset)
+        ));
+        assert!(write(0x600, &[]).is_continue());
+        assert!(write(0x601, &[0x34]).is_continue());
+        assert_eq!(
+            [read_port(0x600), read_port(0x601), read_port(0x602)],
+            [0; 3]
+        );
+    }
+}

@@ -40,6 +40,11 @@ pub enum Event<'a> {
         /// Number of vCPUs.
         vcpus: usize,
     },
+    /// It did not come to running, or the VMM itself failed: the last event.
+    Failed {
+        /// The error and its causes, in one line.
+        error: String,
+    },
     /// The guest stopped.
     Stopped {
         /// Why.
@@ -104,6 +109,7 @@ fn sentence(event: &Event<'_>) -> String {
             )
         }
         Event::Running { vcpus } => format!("running on {vcpus} vCPUs"),
+        Event::Failed { error } => error.clone(),
         Event::Stopped {
             reason,
             detail: None,

@@ -21,7 +21,7 @@ use vmm_kvm::{GuestRam, Host, Vm};
 use vmm_launch::{Keys, LaunchError, MeasuredLaunch, Simulated, TeeError, Threads, launch};
 use vmm_sys_util::eventfd::{EFD_CLOEXEC, EFD_NONBLOCK, EventFd};
 
-use crate::arguments::RunArguments;
+use crate::arguments::{Output, RunArguments};
 use crate::bus::Machine;
 use crate::com1::{self, Com1};
 use crate::console::Console;
@@ -64,6 +64,23 @@ struct Opened {
 /// Anything that keeps it from running to its own end. Nothing is left behind.
 pub fn run(arguments: &RunArguments) -> anyhow::Result<Outcome> {
     let teller = Teller(arguments.output);
+    let end = run_to_its_end(arguments, teller).inspect_err(|error| {
+        // People read it on standard error, where main prints it; programs read events.
+        if arguments.output == Output::Json {
+            let error = format!("{error:#}");
+            // Whoever does not listen any more does not miss it.
+            let _ = teller.tell(&Event::Failed { error });
+        }
+    })?;
+    let detail = end.detail().map(str::to_owned);
+    teller.tell(&Event::Stopped {
+        reason: end.reason(),
+        detail,
+    })?;
+    outcome(end)
+}
+
+fn run_to_its_end(arguments: &RunArguments, teller: Teller) -> anyhow::Result<End> {
     let mut planned = plan(arguments, teller)?;
     let host = Host::open()?;
     settle_cpuid(&host, &mut planned.plan, arguments.adopt_cpuid)?;
@@ -89,7 +106,7 @@ pub fn run(arguments: &RunArguments) -> anyhow::Result<Outcome> {
         console,
         tee_listener,
     };
-    let end = launch_and_wait(
+    launch_and_wait(
         &planned,
         opened,
         processes,
@@ -97,13 +114,7 @@ pub fn run(arguments: &RunArguments) -> anyhow::Result<Outcome> {
         &mut household,
         interrupt,
         teller,
-    )?;
-    let detail = end.detail().map(str::to_owned);
-    teller.tell(&Event::Stopped {
-        reason: end.reason(),
-        detail,
-    })?;
-    outcome(end)
+    )
 }
 
 fn plan(arguments: &RunArguments, teller: Teller) -> anyhow::Result<Planned> {

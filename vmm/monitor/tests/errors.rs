@@ -22,6 +22,9 @@ fn complaint(folder: &Folder) -> String {
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.starts_with("error: "), "{said}");
+    let events = String::from_utf8(output.stdout).unwrap();
+    let last: serde_json::Value = serde_json::from_str(events.lines().last().unwrap()).unwrap();
+    assert_eq!(last["event"], "failed");
     assert!(!folder.path("run").exists());
     said
 }

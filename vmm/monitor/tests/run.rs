@@ -53,6 +53,28 @@ fn guest_that_powers_off_ends_the_run_in_order() {
 }
 
 #[test]
+fn guest_reads_its_disk_through_the_confined_device() {
+    let Some(folder) = Folder::new(Then::ReadDisk) else {
+        return;
+    };
+    let mut disk = vec![0; 4096];
+    let line = b"the first sector of the disk...\n";
+    disk[..line.len()].copy_from_slice(line);
+    folder.write("data.img", &disk);
+    let output = folder.run();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert_eq!(line.len(), payload::DISK_LINE);
+    assert_eq!(
+        folder.console(),
+        format!("{LINE}{}", String::from_utf8_lossy(line))
+    );
+}
+
+#[test]
 fn guest_that_resets_ends_the_run() {
     let Some(folder) = Folder::new(Then::Reset) else {
         return;

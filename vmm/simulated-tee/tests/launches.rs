@@ -9,23 +9,26 @@
 mod payload;
 
 use std::fs::File;
+use std::io::{Read as _, Write as _};
 use std::os::fd::AsFd as _;
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
 use measured_boot_digest::{LaunchDigest, launch_digest};
 use measured_boot_plan::{Component, Content, LaunchConfig, LaunchPlan, Region, Sources, plan};
-use policies_jail::Child;
-use policies_profiles::Program;
+use measured_boot_snp_abi::simulated::{Request, Response, body_length};
+use policies_jail::observe::Observer;
+use policies_jail::{Child, Exit};
+use policies_profiles::{Program, Rule};
 use vmm_channel::Channel;
 use vmm_kvm::{GuestRam, Host, Vcpu, Vm};
 use vmm_launch::{
     EvidencePath, Keys, LaunchError, PageRun, Parameters, Simulated, Tee, TeeError, Visibility,
     launch,
 };
-use vmm_wire::{DeviceReply, TeeRequest};
+use vmm_wire::{DeviceReply, TeeReply, TeeRequest};
 
 const CONFIG: &str = r#"
 name = "launches"
@@ -71,9 +74,7 @@ fn bench() -> Option<Bench> {
         kernel: &kernel,
         initrd: &initrd,
     };
-    let mut plan = plan(&LaunchConfig::from_toml(CONFIG).unwrap(), &sources).unwrap();
-    // Some hosts' KVM cannot hide features; CPUID is not in the digest.
-    plan.cpuid.0 = host.answered_cpuid(&plan.cpuid.0).unwrap();
+    let plan = planned(&host, &sources);
     let dir = tempfile::tempdir().unwrap();
     make_keys(&dir.path().join("keys"));
     Some(Bench {
@@ -83,6 +84,13 @@ fn bench() -> Option<Bench> {
         initrd,
         dir,
     })
+}
+
+fn planned(host: &Host, sources: &Sources<'_>) -> LaunchPlan {
+    let mut plan = plan(&LaunchConfig::from_toml(CONFIG).unwrap(), sources).unwrap();
+    // Some hosts' KVM cannot hide features; CPUID is not in the digest.
+    plan.cpuid.0 = host.answered_cpuid(&plan.cpuid.0).unwrap();
+    plan
 }
 
 fn make_keys(dir: &Path) {
@@ -116,19 +124,33 @@ impl Bench {
         }
     }
 
-    /// A fresh VM and a fresh TEE that shares its memory.
+    /// Where this TEE answers its guest.
+    fn socket(&self, child: &Child) -> PathBuf {
+        self.dir.path().join(format!("tee-{}.sock", child.id()))
+    }
+
+    fn set_initrd(&mut self, initrd: Vec<u8>) {
+        self.initrd = initrd;
+        self.plan = planned(&self.host, &self.sources());
+    }
+
+    /// A fresh VM, and a fresh TEE that shares its memory.
     fn make(&self) -> (Vm, Simulated, Child) {
+        let (child, control) = start_tee();
+        let (vm, tee) = self.connect(control, &self.socket(&child));
+        (vm, tee, child)
+    }
+
+    fn connect(&self, control: Channel<TeeRequest, TeeReply>, socket: &Path) -> (Vm, Simulated) {
         let ram = Arc::new(GuestRam::new(self.plan.memory_bytes.0).unwrap());
         let vm = Vm::new(&self.host, ram).unwrap();
-        let (child, control) = start_tee();
-        let socket = self.dir.path().join(format!("tee-{}.sock", child.id()));
         let listener = UnixListener::bind(socket).unwrap();
         // Nobody ever writes to it: nothing is cancelled here.
         let quiet: &'static (UnixStream, UnixStream) =
             Box::leak(Box::new(UnixStream::pair().unwrap()));
-        let cancel = quiet.0.as_fd();
-        let tee = Simulated::configure(control, vm.ram(), &self.keys(), &listener, cancel).unwrap();
-        (vm, tee, child)
+        let (keys, cancel) = (self.keys(), quiet.0.as_fd());
+        let tee = Simulated::configure(control, vm.ram(), &keys, &listener, cancel).unwrap();
+        (vm, tee)
     }
 
     /// Launches what a loader with a bug makes of the plan, against the honest prediction.
@@ -153,7 +175,7 @@ impl Bench {
     }
 }
 
-fn start_tee() -> (Child, Channel<TeeRequest, vmm_wire::TeeReply>) {
+fn start_tee() -> (Child, Channel<TeeRequest, TeeReply>) {
     let (ours, theirs) = Channel::<TeeRequest, DeviceReply>::pair().unwrap();
     let program = Path::new(env!("CARGO_BIN_EXE_cloister-simulated-tee"));
     let profile = Program::SimulatedTee.profile();
@@ -336,8 +358,58 @@ fn cpuid_leaf_that_kvm_does_not_answer_as_planned_is_not_launched() {
 }
 
 #[test]
+fn launch_cancelled_from_outside_ends_without_a_digest() {
+    let Some(bench) = bench() else { return };
+    let (child, control) = start_tee();
+    let ram = Arc::new(GuestRam::new(bench.plan.memory_bytes.0).unwrap());
+    let listener = UnixListener::bind(bench.socket(&child)).unwrap();
+    // The other end is closed: readable at once.
+    let cancel: &'static UnixStream = Box::leak(Box::new(UnixStream::pair().unwrap().0));
+    let tee = Simulated::configure(control, &ram, &bench.keys(), &listener, cancel.as_fd());
+    assert!(matches!(tee, Err(TeeError::Cancelled)), "{tee:?}");
+    end(child);
+}
+
+#[test]
 fn policy_is_reported_and_does_not_change_the_digest() {
     let Some(bench) = bench() else { return };
     let debug = bench.launch_with(|plan| plan.policy.0 = plan.policy.0.with_debug(true));
     assert_eq!(debug.unwrap(), bench.predicted());
+}
+
+#[test]
+fn tee_whole_life_uses_every_rule_of_its_profile() {
+    let Some(mut bench) = bench() else { return };
+    // Large enough that the manifest, and memory for it, are not small.
+    bench.set_initrd(vec![7; 24 << 20]);
+    let (child, control) = start_tee();
+    let socket = bench.socket(&child);
+    let observer = Observer::attach(child).unwrap();
+    let (vm, tee) = bench.connect(control, &socket);
+    let launched = launch(vm, tee, &bench.plan, &bench.sources(), bench.predicted()).unwrap();
+    let report = ask(
+        &socket,
+        &Request::Report {
+            report_data: [9; 64],
+        },
+    );
+    assert!(matches!(report, Response::Report(_)), "{report:?}");
+    let manifest = ask(&socket, &Request::Manifest);
+    assert!(matches!(manifest, Response::Manifest(bytes) if bytes.len() > 100_000));
+    // The VMM ends, and so does the TEE.
+    drop(launched);
+    let observed = observer.finish().unwrap();
+    assert_eq!(observed.exit, Exit::Code(0));
+    let profile = Program::SimulatedTee.profile();
+    assert_eq!(observed.unused(&profile), Vec::<&Rule>::new());
+}
+
+fn ask(socket: &Path, request: &Request) -> Response {
+    let mut stream = UnixStream::connect(socket).unwrap();
+    stream.write_all(&request.to_frame()).unwrap();
+    let mut header = [0; 4];
+    stream.read_exact(&mut header).unwrap();
+    let mut body = vec![0; body_length(header).unwrap()];
+    stream.read_exact(&mut body).unwrap();
+    Response::from_body(request, &body).unwrap()
 }

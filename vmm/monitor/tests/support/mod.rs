@@ -103,7 +103,16 @@ impl Folder {
 
     /// The VMM, for this folder.
     pub fn vmm(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_cloister-vmm"));
+        self.with_arguments(Command::new(env!("CARGO_BIN_EXE_cloister-vmm")))
+    }
+
+    /// The VMM, run by another program.
+    pub fn vmm_under(&self, mut runner: Command) -> Command {
+        runner.arg(env!("CARGO_BIN_EXE_cloister-vmm"));
+        self.with_arguments(runner)
+    }
+
+    fn with_arguments(&self, mut command: Command) -> Command {
         command
             .arg("run")
             .arg(self.path("vm.toml"))
@@ -127,7 +136,16 @@ impl Folder {
 
     /// Starts it and waits until the guest runs.
     pub fn start(&self) -> Running {
-        let mut vmm = self.vmm().spawn().unwrap();
+        self.follow(self.vmm())
+    }
+
+    /// The same, run by another program.
+    pub fn start_under(&self, runner: Command) -> Running {
+        self.follow(self.vmm_under(runner))
+    }
+
+    fn follow(&self, mut command: Command) -> Running {
+        let mut vmm = command.spawn().unwrap();
         let mut stdout = BufReader::new(vmm.stdout.take().unwrap());
         let mut events = Vec::new();
         while events
@@ -197,6 +215,11 @@ impl Running {
         pids.extend(children(self.vmm_pid()));
         pids.push(self.vmm_pid());
         pids
+    }
+
+    /// The VMM's process id where another program runs it.
+    pub fn supervisor_parent(&self) -> i32 {
+        self.supervisor_pid()
     }
 
     pub fn supervisor_pid(&self) -> i32 {

@@ -1,0 +1,178 @@
+//! What is set is what KVM has: on `/dev/kvm`.
+
+#![allow(missing_docs, reason = "a test")]
+
+use std::ops::ControlFlow;
+use std::sync::{Arc, Mutex};
+
+use measured_boot_plan::{CpuidEntry, Segment, VcpuState};
+use vmm_kvm::{Bus, CpuidError, Feature, GuestRam, Host, Vcpu, Vm};
+
+/// `None`, after saying why, where there is no KVM.
+fn host() -> Option<Host> {
+    match Host::open() {
+        Ok(host) => Some(host),
+        Err(error) => {
+            println!("skipped: {error}");
+            None
+        }
+    }
+}
+
+fn vcpu(host: &Host, code: &[u8]) -> Vcpu {
+    let ram = Arc::new(GuestRam::new(1 << 20).unwrap());
+    ram.write(0x1000, code).unwrap();
+    Vm::new(host, ram).unwrap().add_vcpu(0).unwrap()
+}
+
+/// Real mode, at 0x1000, with every register different.
+fn state() -> VcpuState {
+    let data = Segment {
+        selector: 0,
+        attributes: 0x93,
+        limit: 0xffff,
+        base: 0,
+    };
+    VcpuState {
+        es: data,
+        cs: Segment {
+            attributes: 0x9b,
+            ..data
+        },
+        ss: data,
+        ds: data,
+        fs: data,
+        gs: data,
+        ldtr: Segment {
+            attributes: 0x82,
+            ..data
+        },
+        tr: Segment {
+            attributes: 0x8b,
+            ..data
+        },
+        gdtr: Segment {
+            limit: 0x27,
+            base: 0x6000,
+            ..Segment::default()
+        },
+        idtr: Segment {
+            limit: 0,
+            base: 0x7000,
+            ..Segment::default()
+        },
+        cr0: 0x10,
+        cr3: 0x8000,
+        cr4: 0,
+        efer: 0,
+        xcr0: 1,
+        dr6: 0xffff_0ff0,
+        dr7: 0x400,
+        pat: 0x0007_0406_0007_0406,
+        rflags: 2,
+        rip: 0x1000,
+        rsp: 1,
+        rbp: 2,
+        rax: 3,
+        rbx: 4,
+        rcx: 5,
+        rdx: 6,
+        rsi: 7,
+        rdi: 8,
+        r8_to_r15: [9, 10, 11, 12, 13, 14, 15, 16],
+        fcw: 0x27f,
+        mxcsr: 0x1fa0,
+    }
+}
+
+#[test]
+fn registers_that_were_set_are_read_back() {
+    let Some(host) = host() else { return };
+    let vcpu = vcpu(&host, &[]);
+    vcpu.set_state(&state()).unwrap();
+    let read = vcpu.registers().unwrap();
+    let general = read.general;
+    assert_eq!(
+        (general.rsp, general.rbp, general.rax, general.rbx),
+        (1, 2, 3, 4)
+    );
+    assert_eq!(
+        (general.rcx, general.rdx, general.rsi, general.rdi),
+        (5, 6, 7, 8)
+    );
+    assert_eq!((general.r8, general.r15, general.rip), (9, 16, 0x1000));
+    assert_eq!(
+        (read.segments.gdt.base, read.segments.gdt.limit),
+        (0x6000, 0x27)
+    );
+    assert_eq!((read.segments.cs.kind, read.segments.cs.present), (0xb, 1));
+    assert_eq!((read.fpu.fcw, read.fpu.mxcsr), (0x27f, 0x1fa0));
+    assert_eq!(
+        (read.pat, read.xcr0, read.debug.dr7),
+        (0x0007_0406_0007_0406, 1, 0x400)
+    );
+}
+
+#[test]
+fn features_that_no_processor_has_are_all_named() {
+    let Some(host) = host() else { return };
+    // Reserved (AMD APM volume 3, appendix E).
+    let wanted = CpuidEntry {
+        function: 0x8000_0001,
+        index: None,
+        eax: 0,
+        ebx: 0,
+        ecx: 1 << 31 | 1 << 14,
+        edx: 0,
+    };
+    let feature = |bit| Feature {
+        leaf: 0x8000_0001,
+        register: "ECX",
+        bit,
+    };
+    let missing = vec![feature(14), feature(31)];
+    assert_eq!(
+        host.check_cpuid(&[wanted]),
+        Err(CpuidError::Lacks { missing })
+    );
+}
+
+/// Collects what a guest writes to ports, and stops at the first write to port 1.
+#[derive(Default)]
+struct Ports(Mutex<Vec<(u16, Vec<u8>)>>);
+
+impl Bus for Ports {
+    type Stop = ();
+
+    fn port_read(&self, _port: u16, data: &mut [u8]) {
+        data.fill(0x5a);
+    }
+    fn port_write(&self, port: u16, data: &[u8]) -> ControlFlow<()> {
+        self.0.lock().unwrap().push((port, data.to_vec()));
+        if port == 1 {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    }
+    fn memory_read(&self, _address: u64, data: &mut [u8]) {
+        data.fill(0xff);
+    }
+    fn memory_write(&self, _address: u64, _data: &[u8]) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+}
+
+#[test]
+fn port_accesses_reach_the_bus_until_it_stops() {
+    let Some(host) = host() else { return };
+    // in al, 0x10; out 0x11, al; out 1, al
+    let mut vcpu = vcpu(&host, &[0xe4, 0x10, 0xe6, 0x11, 0xe6, 0x01]);
+    vcpu.set_state(&state()).unwrap();
+    let ports = Ports::default();
+    vcpu.run(&ports).unwrap();
+    assert_eq!(
+        *ports.0.lock().unwrap(),
+        [(0x11, vec![0x5a]), (1, vec![0x5a])]
+    );
+}

@@ -1,0 +1,205 @@
+//! The frontend against devices that lack something, answer nonsense or go away. They are a few lines
+//! each: a header, a body (vhost-user protocol, "Message structure").
+
+#![allow(missing_docs, clippy::cast_possible_truncation, reason = "a test")]
+
+use std::io::{Read as _, Write as _};
+use std::os::unix::net::UnixStream;
+use std::thread::{self, JoinHandle};
+
+use vmm_kvm::GuestRam;
+use vmm_sys_util::eventfd::{EFD_NONBLOCK, EventFd};
+use vmm_virtio::{Backend, BackendError, DeviceKind, QueueSettings};
+
+const GET_FEATURES: u32 = 1;
+const GET_PROTOCOL_FEATURES: u32 = 15;
+const GET_QUEUE_NUM: u32 = 17;
+const GET_CONFIG: u32 = 24;
+const NEED_REPLY: u32 = 8;
+
+const VERSION_1: u64 = 1 << 32;
+const HAS_PROTOCOL_FEATURES: u64 = 1 << 30;
+const RING_PACKED: u64 = 1 << 34;
+const MQ: u64 = 1 << 0;
+const REPLY_ACK: u64 = 1 << 3;
+const CONFIG: u64 = 1 << 9;
+
+/// What a device offers, and how many requests it lives for.
+#[derive(Clone, Copy)]
+struct Device {
+    features: u64,
+    protocol: u64,
+    queues: u64,
+    lives_for: usize,
+}
+
+const GOOD: Device = Device {
+    features: VERSION_1 | HAS_PROTOCOL_FEATURES,
+    protocol: MQ | REPLY_ACK | CONFIG,
+    queues: 1,
+    lives_for: usize::MAX,
+};
+
+/// Serves until the frontend goes; returns the requests that it saw.
+fn serve(device: Device) -> (UnixStream, JoinHandle<Vec<u32>>) {
+    let (ours, mut theirs) = UnixStream::pair().unwrap();
+    let served = thread::spawn(move || {
+        let mut seen = Vec::new();
+        let mut header = [0; 12];
+        while seen.len() < device.lives_for && theirs.read_exact(&mut header).is_ok() {
+            let [request, flags, size] =
+                [0, 4, 8].map(|at| u32::from_le_bytes(header[at..at + 4].try_into().unwrap()));
+            let mut body = vec![0; size as usize];
+            theirs.read_exact(&mut body).unwrap();
+            seen.push(request);
+            let answer = match request {
+                GET_FEATURES => device.features.to_le_bytes().to_vec(),
+                GET_PROTOCOL_FEATURES => device.protocol.to_le_bytes().to_vec(),
+                GET_QUEUE_NUM => device.queues.to_le_bytes().to_vec(),
+                GET_CONFIG => body,
+                _ if flags & NEED_REPLY != 0 => vec![0; 8],
+                _ => continue,
+            };
+            let reply = [request, 1 | 4, answer.len() as u32]
+                .map(u32::to_le_bytes)
+                .concat();
+            if theirs.write_all(&[reply, answer].concat()).is_err() {
+                break;
+            }
+        }
+        seen
+    });
+    (ours, served)
+}
+
+fn connect(device: Device) -> Result<Backend, BackendError> {
+    Backend::connect(serve(device).0, DeviceKind::Block)
+}
+
+fn queue(descriptors: u64) -> QueueSettings {
+    QueueSettings {
+        size: 16,
+        descriptors,
+        available: 0x1000,
+        used: 0x2000,
+        ready: true,
+    }
+}
+
+fn start(backend: &mut Backend, queue: QueueSettings) -> Result<(), BackendError> {
+    let ram = GuestRam::new(0x1_0000).unwrap();
+    let event = || EventFd::new(EFD_NONBLOCK).unwrap();
+    backend.start(&ram, VERSION_1, &[Some(queue)], &[event()], &event())
+}
+
+#[test]
+fn features_that_the_transport_cannot_carry_are_not_offered() {
+    let device = Device {
+        features: GOOD.features | RING_PACKED | 1 << 5,
+        ..GOOD
+    };
+    assert_eq!(connect(device).unwrap().features(), VERSION_1 | 1 << 5);
+}
+
+#[test]
+fn device_that_lacks_a_feature_is_refused_by_its_name() {
+    for (device, name) in [
+        (
+            Device {
+                features: HAS_PROTOCOL_FEATURES,
+                ..GOOD
+            },
+            "VERSION_1",
+        ),
+        (
+            Device {
+                features: VERSION_1,
+                ..GOOD
+            },
+            "PROTOCOL_FEATURES",
+        ),
+        (
+            Device {
+                protocol: MQ | REPLY_ACK,
+                ..GOOD
+            },
+            "CONFIG",
+        ),
+        (
+            Device {
+                protocol: MQ | CONFIG,
+                ..GOOD
+            },
+            "REPLY_ACK",
+        ),
+    ] {
+        match connect(device).err() {
+            Some(BackendError::Lacks { missing }) => assert!(missing.contains(name)),
+            other => panic!("{name}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn device_that_goes_away_is_an_error_that_names_the_request() {
+    let device = Device {
+        lives_for: 2,
+        ..GOOD
+    };
+    let Some(BackendError::Request { request, .. }) = connect(device).err() else {
+        panic!("a device that is gone cannot connect");
+    };
+    assert_eq!(request, "GET_PROTOCOL_FEATURES");
+}
+
+#[test]
+fn queue_within_memory_is_started_and_stopped() {
+    let (socket, served) = serve(GOOD);
+    let mut backend = Backend::connect(socket, DeviceKind::Block).unwrap();
+    start(&mut backend, queue(0)).unwrap();
+    drop(backend);
+    let seen = served.join().unwrap();
+    // SET_FEATURES, SET_MEM_TABLE, SET_VRING_NUM, _ADDR, _BASE, _CALL, _KICK, _ENABLE.
+    assert_eq!(seen[seen.len() - 8..], [2, 5, 8, 9, 10, 13, 12, 18]);
+}
+
+#[test]
+fn queue_outside_memory_never_reaches_the_device() {
+    for (settings, part) in [
+        (queue(0xff10), "descriptors"),
+        (
+            QueueSettings {
+                available: 0xffff_fff0,
+                ..queue(0)
+            },
+            "available",
+        ),
+        (
+            QueueSettings {
+                used: u64::MAX - 3,
+                ..queue(0)
+            },
+            "used",
+        ),
+    ] {
+        let (socket, served) = serve(GOOD);
+        let mut backend = Backend::connect(socket, DeviceKind::Block).unwrap();
+        match start(&mut backend, settings) {
+            Err(BackendError::OutsideMemory { part: named, .. }) => assert!(named.contains(part)),
+            other => panic!("{part}: {other:?}"),
+        }
+        drop(backend);
+        let set_vring_addr = 9;
+        assert!(!served.join().unwrap().contains(&set_vring_addr));
+    }
+}
+
+#[test]
+fn queue_that_the_device_does_not_serve_is_left_alone() {
+    let (socket, served) = serve(Device { queues: 0, ..GOOD });
+    let mut backend = Backend::connect(socket, DeviceKind::Block).unwrap();
+    start(&mut backend, queue(0)).unwrap();
+    drop(backend);
+    let set_vring_enable = 18;
+    assert!(!served.join().unwrap().contains(&set_vring_enable));
+}
