@@ -1,6 +1,6 @@
 //! What is set is what KVM has: on `/dev/kvm`.
 
-#![allow(missing_docs, reason = "a test")]
+#![allow(clippy::unwrap_used, missing_docs, reason = "a test")]
 
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};

@@ -1,6 +1,7 @@
 //! What a person is told who got something wrong. Nothing here needs KVM, or gets as far as it.
 
 #![allow(
+    clippy::unwrap_used,
     missing_docs,
     clippy::cast_possible_truncation,
     dead_code,

@@ -2,6 +2,7 @@
 //! would kill it. Traced from outside, by strace.
 
 #![allow(
+    clippy::unwrap_used,
     missing_docs,
     clippy::cast_possible_truncation,
     dead_code,
@@ -107,13 +108,11 @@ impl Trace {
             let Some((thread, call)) = parse(line) else {
                 continue;
             };
-            let main = main.get_or_insert(thread);
+            main.get_or_insert(thread);
             if call.name == "seccomp" {
                 filtered.entry(thread).or_default();
-            } else if thread == *main || call.name != "execve" {
-                if let Some(calls) = filtered.get_mut(thread) {
-                    calls.push(call);
-                }
+            } else if let Some(calls) = filtered.get_mut(thread) {
+                calls.push(call);
             }
         }
         let main = main.unwrap_or_default();

@@ -1,6 +1,7 @@
 //! `cloister-vmm run` on `/dev/kvm`, with every part of it real: supervisor, TEE, devices, jail.
 
 #![allow(
+    clippy::unwrap_used,
     missing_docs,
     clippy::cast_possible_truncation,
     dead_code,

@@ -2,7 +2,7 @@
 //! the reported one, and a loader with a bug in it is found out.
 
 // The payloads are small constants.
-#![allow(clippy::cast_possible_truncation, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::cast_possible_truncation, missing_docs)]
 
 #[allow(dead_code, reason = "other tests use other payloads")]
 #[path = "../../monitor/tests/payload/mod.rs"]

@@ -1,7 +1,12 @@
 //! The frontend against devices that lack something, answer nonsense or go away. They are a few lines
 //! each: a header, a body (vhost-user protocol, "Message structure").
 
-#![allow(missing_docs, clippy::cast_possible_truncation, reason = "a test")]
+#![allow(
+    clippy::unwrap_used,
+    missing_docs,
+    clippy::cast_possible_truncation,
+    reason = "a test"
+)]
 
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream;
