@@ -9,6 +9,7 @@
 
 use std::hint::black_box;
 use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use policies_jail::{Filter, confine, inherited_control, isolate_self};
 use policies_profiles::Profile;
@@ -63,6 +64,9 @@ reason = "to show a filter on arguments"
 when = [{ argument = 2, without = 4 }, { argument = 4, width = 32, equals = 0xffff_ffff }]
 "#;
 
+/// What `confine` said of it.
+static LANDLOCK: AtomicBool = AtomicBool::new(false);
+
 fn main() {
     let control = inherited_control().expect("started by a test");
     let mut buffer = [0; 256];
@@ -79,13 +83,18 @@ fn answer(control: &OwnedFd, text: &str) {
 
 fn obey(verb: &str, object: &str) -> String {
     match verb {
-        "confine" => show(confine(&profile(object)).map(|_| ())),
+        "confine" => show(confine(&profile(object)).map(|confinement| {
+            LANDLOCK.store(confinement.landlock_enforced, Ordering::Relaxed);
+        })),
+        "landlock" => LANDLOCK.load(Ordering::Relaxed).to_string(),
         "confine-with-threads" => {
             std::thread::spawn(std::thread::park);
             show(confine(&profile(object)).map(|_| ()))
         }
         "isolate" => show(isolate_self(&profile(object)).map(|_| ())),
         "filter" => show(Filter::compile(&profile(object)).and_then(|filter| filter.install())),
+        // SAFETY: asks for a number.
+        "dumpable" => unsafe { libc::prctl(libc::PR_GET_DUMPABLE) }.to_string(),
         "environment" => std::env::vars().count().to_string(),
         "allocate" => {
             let bytes = object.parse().expect("a number of bytes");
