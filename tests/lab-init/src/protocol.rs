@@ -38,6 +38,11 @@ pub enum Request {
         /// Variables added to an empty environment.
         env: BTreeMap<String, String>,
     },
+    /// List the names in a folder.
+    List {
+        /// Absolute path inside.
+        path: String,
+    },
     /// List every process.
     Processes,
     /// Send a signal to one process.
@@ -66,6 +71,11 @@ pub enum Answer {
     File {
         /// How many bytes follow.
         size: u64,
+    },
+    /// The names in a folder.
+    Names {
+        /// Sorted; none where there is no such folder.
+        names: Vec<String>,
     },
     /// Every process.
     Processes {

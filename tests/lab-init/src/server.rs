@@ -56,6 +56,9 @@ fn serve_one(stream: &TcpStream) -> Result<()> {
                 .with_context(|| format!("start {program}"))?;
             return relay(stream, reader, child);
         }
+        Request::List { path } => Answer::Names {
+            names: names(Path::new(&path)),
+        },
         Request::Processes => Answer::Processes {
             processes: processes()?,
         },
@@ -164,6 +167,17 @@ pub fn code(status: ExitStatus) -> i32 {
     status
         .code()
         .unwrap_or_else(|| 128 + status.signal().unwrap_or(0))
+}
+
+/// The names in a folder, sorted; none where there is no such folder.
+#[must_use]
+pub fn names(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut names: Vec<String> = entries
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    names
 }
 
 /// Reads the process table from /proc.

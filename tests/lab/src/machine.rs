@@ -89,6 +89,17 @@ impl Machine {
         }
     }
 
+    /// The names in a folder of the machine; none where there is no such folder.
+    ///
+    /// # Errors
+    /// When the machine does not answer.
+    pub fn list(&self, path: &str) -> Result<Vec<String>> {
+        match self {
+            Self::Local { .. } => Ok(server::names(Path::new(path))),
+            Self::Lab(lab) => lab.list(path),
+        }
+    }
+
     /// Starts a program that lies on the machine.
     ///
     /// # Errors

@@ -123,6 +123,23 @@ impl Lab {
         }
     }
 
+    /// The names in a folder inside; none where there is no such folder.
+    ///
+    /// # Errors
+    /// When the machine does not answer.
+    pub fn list(&self, path: &str) -> Result<Vec<String>> {
+        let mut reader = self.ask(
+            &Request::List {
+                path: path.to_owned(),
+            },
+            &[],
+        )?;
+        match read_line(&mut reader)? {
+            Answer::Names { names } => Ok(names),
+            other => unexpected(other),
+        }
+    }
+
     /// Every process inside.
     ///
     /// # Errors

@@ -23,6 +23,12 @@ use crate::verifier::{Running, Start, Verifier};
 /// The secret that the genuine guest needs.
 pub const RESOURCE: &str = "default/disk/data";
 
+/// The name of the genuine guest's reference value.
+const REFERENCE: &str = "demo-guest";
+
+/// The folder of fetched packages, which outlives a run.
+const CACHE: &str = "cache";
+
 /// Size of the random file on the data disk.
 const PAYLOAD_BYTES: usize = 1 << 20;
 
@@ -32,7 +38,6 @@ const PAYLOAD_BYTES: usize = 1 << 20;
 /// The first step that did not go as it must.
 pub fn run(root: &Path, folder: &Path, backend: Option<Backend>) -> Result<Summary> {
     let backend = choose(backend)?;
-    let _ = fs::remove_file(folder.join("summary.json"));
     let mut progress = Progress::new(8);
     let road = Road::prepare(root, folder, backend, &mut progress)?;
     let (predicted, launch) = road.predict(&mut progress)?;
@@ -81,12 +86,16 @@ pub struct Road {
     pub verifier: Verifier,
     backend: Backend,
     kernel_version: String,
-    payload_sha256: String,
+    /// SHA-256 of the random file on the data disk.
+    pub payload_sha256: String,
 }
 
 impl Road {
     /// Stage 1: keys first, since the guest carries the verifier's pins; then kernel, initramfs, disk.
-    fn prepare(
+    ///
+    /// # Errors
+    /// The step that failed.
+    pub fn prepare(
         root: &Path,
         folder: &Path,
         backend: Backend,
@@ -97,9 +106,7 @@ impl Road {
             "a stock Debian kernel, the agent with the verifier's pins, an encrypted disk",
         );
         let programs = Programs::find()?;
-        for stale in ["verifier", "impostor", "guest", "bundle", "machine"] {
-            remove(&folder.join(stale))?;
-        }
+        clear(folder)?;
         let guest = folder.join("guest");
         fs::create_dir_all(&guest)?;
         let verifier = Verifier::init(&programs, &folder.join("verifier"))?;
@@ -161,8 +168,11 @@ impl Road {
         self.guest_folder().join("tee/ark.pem")
     }
 
-    /// Stage 2.
-    fn predict(&self, progress: &mut Progress) -> Result<(Value, PathBuf)> {
+    /// Stage 2: what `cloister measure plan` says, and its manifest's path.
+    ///
+    /// # Errors
+    /// What it says.
+    pub fn predict(&self, progress: &mut Progress) -> Result<(Value, PathBuf)> {
         progress.stage(
             "Predict",
             "the launch digest, offline, from the launch plan",
@@ -174,14 +184,19 @@ impl Road {
             text(&predicted, "/launch_digest")?
         ));
         for component in predicted["components"].as_array().into_iter().flatten() {
-            let name = text(component, "/name")?;
-            progress.line(&format!("  {name:<12} {}", text(component, "/sha384")?));
+            let digest = component["sha384"]
+                .as_str()
+                .unwrap_or("(contents not measured)");
+            progress.line(&format!("  {:<12} {digest}", text(component, "/name")?));
         }
         Ok((predicted, manifest))
     }
 
-    /// Stage 3.
-    fn open_verifier(
+    /// Stage 3: the verifier runs, and knows policy, reference value and secret.
+    ///
+    /// # Errors
+    /// What it says.
+    pub fn open_verifier(
         &self,
         manifest: &Path,
         predicted: &Value,
@@ -218,7 +233,10 @@ impl Road {
     }
 
     /// The machine that guests run on, furnished.
-    fn boot_machine(&self, progress: &mut Progress) -> Result<Machine> {
+    ///
+    /// # Errors
+    /// When the lab does not come up.
+    pub fn boot_machine(&self, progress: &mut Progress) -> Result<Machine> {
         progress.stage(
             "Launch",
             "a guest of 2 vCPUs; the simulated TEE measures what KVM holds",
@@ -383,7 +401,7 @@ pub fn reference_value(launch_digest: &str, manifest: Option<&Path>) -> Result<R
     };
     Ok(ReferenceValue {
         version: attestation_evidence::encoding::FormatVersion,
-        name: "demo-guest".to_owned(),
+        name: REFERENCE.to_owned(),
         tee: Tee::Simulated,
         launch_digest,
         manifest: manifest.map(fs::read).transpose()?,
@@ -400,7 +418,7 @@ pub fn register(verifier: &Verifier, secret: &Path, reference: &Path) -> Result<
     let policy = policy_file()?;
     verifier.put(&["policy", word(&policy)?])?;
     verifier.put(&["reference", word(reference)?])?;
-    verifier.put(&["secret", RESOURCE, word(secret)?])?;
+    verifier.put(&["secret", RESOURCE, word(secret)?, "--reference", REFERENCE])?;
     Ok(())
 }
 
@@ -412,13 +430,19 @@ fn policy_file() -> Result<PathBuf> {
     Ok(root.join("policies/appraisal/simulated.json"))
 }
 
-fn remove(path: &Path) -> Result<()> {
-    match fs::remove_dir_all(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("remove {}", path.display()))
+/// Removes what an earlier run left, all but the fetched package.
+fn clear(folder: &Path) -> Result<()> {
+    fs::create_dir_all(folder).with_context(|| format!("make {}", folder.display()))?;
+    for entry in fs::read_dir(folder).with_context(|| format!("list {}", folder.display()))? {
+        let path = entry?.path();
+        match path.is_dir() {
+            _ if path.ends_with(CACHE) => Ok(()),
+            true => fs::remove_dir_all(&path),
+            false => fs::remove_file(&path),
         }
-        _ => Ok(()),
+        .with_context(|| format!("remove {}", path.display()))?;
     }
+    Ok(())
 }
 
 /// What a case must look like to count as refused.

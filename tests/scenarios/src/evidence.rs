@@ -46,11 +46,7 @@ pub fn export_and_audit(road: &Road, progress: &mut Progress) -> Result<Audit> {
     );
     let folder = road.folder.join("bundle");
     road.verifier.export(&folder)?;
-    let auditor = Auditor {
-        programs: road.programs.clone(),
-        log_key: road.verifier.pins()?.log_key,
-        simulated_root: road.simulated_root(),
-    };
+    let auditor = Auditor::of(road)?;
     let bundle = Bundle::read(&folder, &auditor.log_key)?;
     let releases = bundle.releases();
     ensure!(
@@ -88,6 +84,27 @@ pub fn export_and_audit(road: &Road, progress: &mut Progress) -> Result<Audit> {
 }
 
 impl Auditor {
+    /// The auditor of this road's verifier.
+    ///
+    /// # Errors
+    /// When the verifier's pins cannot be read.
+    pub fn of(road: &Road) -> Result<Self> {
+        Ok(Self {
+            programs: road.programs.clone(),
+            log_key: road.verifier.pins()?.log_key,
+            simulated_root: road.simulated_root(),
+        })
+    }
+
+    /// The bundle, with which the auditor agrees.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub fn agree(&self, folder: &Path) -> Result<Bundle> {
+        self.verify(folder)?.expect_code(0)?;
+        Bundle::read(folder, &self.log_key)
+    }
+
     fn verify(&self, bundle: &Path) -> Result<Ended> {
         self.programs.cloister(&[
             "audit",

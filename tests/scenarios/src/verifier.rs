@@ -120,7 +120,7 @@ impl Verifier {
             "--listen",
             &listen,
         ]);
-        command.args(["--ready-file", word(&ready)?]);
+        command.args(["--ready-file", word(&ready)?, "--policy", "simulated"]);
         if let Some(root) = start.simulated_root {
             command.args(["--allow-simulated", "--simulated-root", word(root)?]);
         }

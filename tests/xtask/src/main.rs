@@ -35,6 +35,9 @@ enum Command {
         /// Where guests run: this host's KVM, or the lab (nested, emulated). Chosen when not given.
         #[arg(long, value_enum)]
         backend: Option<BackendName>,
+        /// Use the programs as they were built last.
+        #[arg(long)]
+        no_build: bool,
     },
     /// Run every test.
     Test,
@@ -50,7 +53,7 @@ enum BackendName {
 
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
-        Command::Demo { backend } => run_demo(backend),
+        Command::Demo { backend, no_build } => run_demo(backend, no_build),
         Command::Test => test::run(&root()),
     };
     match result {
@@ -66,14 +69,16 @@ fn main() -> ExitCode {
     }
 }
 
-fn run_demo(backend: Option<BackendName>) -> Result<()> {
+fn run_demo(backend: Option<BackendName>, no_build: bool) -> Result<()> {
     let root = root();
     let backend = backend.map(|name| match name {
         BackendName::Kvm => Backend::Kvm,
         BackendName::Lab => Backend::Lab,
     });
     install::packages(backend)?;
-    install::build(&root, &["build", "--release", "--workspace"])?;
+    if !no_build {
+        install::build(&root, &["build", "--release", "--workspace"])?;
+    }
     let folder = root.join("target/demo");
     demo::run(&root, &folder, backend).context("the demo")?;
     Ok(())
