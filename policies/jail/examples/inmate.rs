@@ -86,6 +86,7 @@ fn obey(verb: &str, object: &str) -> String {
         "confine" => show(confine(&profile(object)).map(|confinement| {
             LANDLOCK.store(confinement.landlock_enforced, Ordering::Relaxed);
         })),
+        "control-again" => show(inherited_control().map(|_| ())),
         "landlock" => LANDLOCK.load(Ordering::Relaxed).to_string(),
         "confine-with-threads" => {
             std::thread::spawn(std::thread::park);

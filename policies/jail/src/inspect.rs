@@ -51,6 +51,9 @@ pub enum Finding {
     /// Its root shows something.
     #[error("its root is not empty")]
     Root,
+    /// There is more to see than its root.
+    #[error("it sees {0} mounts, must see its root alone")]
+    Mounts(usize),
     /// A limit is not the profile's.
     #[error("{field} is {found:?}, must be {expected}")]
     Limit {
@@ -76,6 +79,7 @@ pub fn inspect(child: &Child, profile: &Profile) -> Result<(), InspectError> {
     let mut findings = check_status(pid)?;
     findings.extend(check_namespaces(pid)?);
     findings.extend(check_root(pid)?);
+    findings.extend(check_mounts(pid)?);
     findings.extend(check_limits(pid, profile)?);
     if findings.is_empty() {
         Ok(())
@@ -140,6 +144,11 @@ fn check_root(pid: u32) -> Result<Option<Finding>, InspectError> {
     let path = format!("/proc/{pid}/root/");
     let mut entries = fs::read_dir(&path).map_err(|source| InspectError::Read { path, source })?;
     Ok(entries.next().map(|_| Finding::Root))
+}
+
+fn check_mounts(pid: u32) -> Result<Option<Finding>, InspectError> {
+    let mounts = read(format!("/proc/{pid}/mountinfo"))?.lines().count();
+    Ok((mounts != 1).then_some(Finding::Mounts(mounts)))
 }
 
 fn check_limits(pid: u32, profile: &Profile) -> Result<Vec<Finding>, InspectError> {

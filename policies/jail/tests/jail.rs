@@ -17,6 +17,7 @@ use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, recv, send, socketpair,
 };
 use rustix::process::{Pid, geteuid, getsid};
+use rustix::thread::{Gid, set_thread_groups};
 
 /// The limits of the inmate's own profiles.
 const OUTSIDE: &str = r#"
@@ -145,6 +146,7 @@ fn inspection_of_an_unconfined_process_finds_everything() {
                 Finding::Status { field, .. } | Finding::Limit { field, .. } => field,
                 Finding::Shared(namespace) => namespace,
                 Finding::Root => "root",
+                Finding::Mounts(_) => "mounts",
             })
             .collect()
     };
@@ -164,6 +166,7 @@ fn inspection_of_an_unconfined_process_finds_everything() {
         "ipc",
         "uts",
         "root",
+        "mounts",
         "Max open files",
         "Max processes",
         "Max file size",
@@ -299,6 +302,30 @@ fn spawned_process_has_no_environment_and_no_descriptor_but_its_own() {
     inmate.end();
 }
 
+#[test]
+fn spawned_process_has_none_of_its_makers_groups() {
+    if !is_root() {
+        return;
+    }
+    // Of this thread alone, which ends with this test.
+    set_thread_groups(&[Gid::from_raw(4242)]).unwrap();
+    let inmate = Inmate::confined("strict");
+    assert_eq!(inmate.status()["Groups"], "");
+    inspect(&inmate.child, &outside()).unwrap();
+    inmate.end();
+}
+
+#[test]
+fn control_socket_can_be_had_once() {
+    if !is_root() {
+        return;
+    }
+    let inmate = Inmate::start();
+    let answer = inmate.tell("control-again");
+    assert!(answer.contains("already taken"), "{answer}");
+    inmate.end();
+}
+
 /// The kernel's PDEATHSIG goes by the thread that made the child.
 #[test]
 fn child_dies_with_its_maker() {
@@ -352,6 +379,8 @@ fn isolated_process_has_no_right_left_but_its_threads_filters_to_install() {
     }
     let root = fs::read_dir(format!("/proc/{}/root/", inmate.child.id())).unwrap();
     assert_eq!(root.count(), 0);
+    let mounts = fs::read_to_string(format!("/proc/{}/mountinfo", inmate.child.id())).unwrap();
+    assert_eq!(mounts.lines().count(), 1, "{mounts}");
     // Without seccomp yet: the other layers alone.
     let answer = inmate.tell("open /etc/passwd");
     assert!(answer == "ENOENT" || answer == "EACCES", "{answer}");
