@@ -3,7 +3,7 @@
 use std::fs::{self, DirBuilder, Permissions};
 use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
@@ -30,10 +30,6 @@ impl RuntimeDir {
         if let Some(parent) = path.parent() {
             fs::create_dir_all(parent)
                 .with_context(|| format!("cannot make the folder {}", parent.display()))?;
-        }
-        if is_abandoned(&path) {
-            fs::remove_dir_all(&path)
-                .with_context(|| format!("cannot remove the abandoned {}", path.display()))?;
         }
         match DirBuilder::new().mode(0o700).create(&path) {
             Ok(()) => Ok(Self {
@@ -75,19 +71,6 @@ impl RuntimeDir {
     }
 }
 
-/// Whether a VM left this behind whose supervisor was killed: nothing but a socket that nobody serves.
-fn is_abandoned(path: &Path) -> bool {
-    let socket = path.join(TEE_SOCKET);
-    let alone = fs::read_dir(path).is_ok_and(|entries| {
-        entries
-            .into_iter()
-            .all(|entry| entry.is_ok_and(|entry| entry.path() == socket))
-    });
-    alone
-        && UnixStream::connect(&socket)
-            .is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
-}
-
 impl Drop for RuntimeDir {
     fn drop(&mut self) {
         if !self.taken_over {
@@ -102,26 +85,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn directory_of_a_killed_supervisor_is_taken_over() {
+    fn directory_that_exists_is_refused_and_kept() {
         let place = tempfile::tempdir().unwrap();
-        let path = place.path().join("run");
-        let first = RuntimeDir::make(Some(&path)).unwrap();
-        drop(first.tee_socket().unwrap());
-        first.hand_over();
-        assert!(path.exists());
-        assert!(RuntimeDir::make(Some(&path)).is_ok());
-    }
-
-    #[test]
-    fn directory_in_use_or_with_anything_else_is_refused() {
-        let place = tempfile::tempdir().unwrap();
-        let path = place.path().join("run");
-        let first = RuntimeDir::make(Some(&path)).unwrap();
-        let served = first.tee_socket().unwrap();
-        assert!(RuntimeDir::make(Some(&path)).is_err());
-        drop(served);
-        fs::write(path.join("precious"), b"").unwrap();
-        assert!(RuntimeDir::make(Some(&path)).is_err());
+        assert!(RuntimeDir::make(Some(place.path())).is_err());
+        assert!(place.path().exists());
     }
 
     #[test]

@@ -101,7 +101,7 @@ fn values(function: &CpuidFunction) -> [u32; 4] {
 }
 
 /// The page is written for vCPU 0; these fields hold the number of the processor that asks (AMD APM
-/// volume 3, appendix E: Fn1 EBX[31:24], FnB EDX; Intel SDM: leaf 1Fh EDX).
+/// volume 3, appendix E: Fn1 EBX bits 31 to 24, FnB EDX; Intel SDM: leaf 1Fh EDX).
 fn own_number_of(vcpu: u32, leaf: u32, values: [u32; 4]) -> [u32; 4] {
     let [eax, mut ebx, ecx, mut edx] = values;
     match leaf {

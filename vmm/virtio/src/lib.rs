@@ -1,9 +1,9 @@
 //! virtio-mmio transport in the VMM, joined to vhost-user device processes.
 //!
-//! - [`transport`]: the registers that the guest sees (virtio 1.2, section 4.2.2), a pure state
+//! - `transport`: the registers that the guest sees (virtio 1.2, section 4.2.2), a pure state
 //!   machine: no KVM, no sockets.
-//! - [`backend`]: what a device process is asked for over vhost-user.
-//! - [`slot`]: the two joined, with the events that carry kicks and interrupts.
+//! - [`Backend`]: what a device process is asked for over vhost-user.
+//! - [`Slot`]: the two joined, with the events that carry kicks and interrupts.
 //!
 //! The data plane never passes here: kicks go from KVM to the device by ioeventfd, interrupts from
 //! the device to KVM by irqfd, and buffers lie in memory that both map.
@@ -14,7 +14,7 @@ mod transport;
 
 pub use backend::{Backend, BackendError};
 pub use slot::{Slot, SlotError};
-pub use transport::{Effect, QueueSettings, Transport, register, status};
+pub use transport::QueueSettings;
 
 /// Which device stands behind a transport.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,7 +6,6 @@
 use crate::DeviceKind;
 
 /// Register offsets (virtio 1.2, table 4.1).
-#[expect(missing_docs, reason = "the names are the specification's")]
 pub mod register {
     pub const MAGIC_VALUE: u64 = 0x000;
     pub const VERSION: u64 = 0x004;
@@ -37,7 +36,6 @@ pub mod register {
 }
 
 /// Device status bits (virtio 1.2, section 2.1).
-#[expect(missing_docs, reason = "the names are the specification's")]
 pub mod status {
     pub const ACKNOWLEDGE: u32 = 1;
     pub const DRIVER: u32 = 2;
@@ -139,6 +137,8 @@ impl Transport {
             register::DRIVER_FEATURES_SEL => self.accepted_select = value,
             register::DRIVER_FEATURES => self.accept_features(value),
             register::QUEUE_SEL => self.queue_select = value,
+            // The bit is always set: see USED_BUFFER.
+            register::INTERRUPT_ACK => {}
             _ => self.write_queue(offset, value),
         }
         Effect::None
@@ -181,6 +181,8 @@ impl Transport {
             register::QUEUE_READY => self.queue().map_or(0, |queue| u32::from(queue.ready)),
             register::INTERRUPT_STATUS => USED_BUFFER,
             register::STATUS => self.status,
+            // A device's configuration never changes while its VM runs.
+            register::CONFIG_GENERATION => 0,
             // No shared memory regions: their length and base read as all ones (section 4.2.2).
             register::SHM_LEN_LOW..=register::SHM_BASE_HIGH => u32::MAX,
             _ => 0,
