@@ -49,7 +49,7 @@ impl Ground {
         Ok(Self {
             road,
             machine,
-            verifier,
+            verifier: Some(verifier),
         })
     }
 
