@@ -16,7 +16,7 @@ use policies_jail::{Child, Exit, HOST_ID_BASE, spawn_helper};
 use rustix::io::ioctl_fionbio;
 use rustix::process::{Pid, Signal, geteuid, kill_process};
 use tempfile::TempDir;
-use vmm_channel::{Channel, Ended, Spawned, Supervisor, SupervisorError};
+use vmm_channel::{Channel, Ended, SendError, Spawned, Supervisor, SupervisorError};
 use vmm_wire::{BrokerReply, BrokerRequest, DeviceKind, ExitStatus, Spawn, Target};
 
 const SUPERVISOR: &str = env!("CARGO_BIN_EXE_cloister-supervisor");
@@ -364,4 +364,22 @@ fn broker_connects_declared_ports_and_no_others() {
     for refused in [3, 4, 5] {
         assert!(connect(&broker, refused).is_none(), "{refused}");
     }
+}
+
+#[test]
+fn broker_is_not_held_up_by_a_device_that_does_not_listen() {
+    if !can_run() {
+        return;
+    }
+    let mut bench = start();
+    let spawned = bench.vmm.spawn(vsock(BTreeMap::new())).unwrap();
+    let broker: Channel<BrokerRequest, BrokerReply> = Channel::from_socket(spawned.broker.unwrap());
+    ioctl_fionbio(&broker, true).unwrap();
+    let start = Instant::now();
+    let request = BrokerRequest::Connect { ticket: 0, port: 1 };
+    // It closes the socket in the end.
+    while !matches!(broker.send(&request, &[]), Err(SendError::Closed { .. })) {
+        assert!(start.elapsed() < PATIENCE, "the supervisor hangs");
+    }
+    assert!(bench.vmm.spawn(Spawn::Blk).is_ok());
 }

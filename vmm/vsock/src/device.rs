@@ -128,12 +128,9 @@ impl Vsock {
         let mut header = [0; HEADER_LENGTH];
         chain.read(memory, 0, &mut header)?;
         let header = Header::from_bytes(&header);
-        // Never more than the chain has, nor than a packet may have: a length that lies then differs
-        // from the payload's, and the machine resets the connection.
-        let claimed = usize::try_from(header.len).unwrap_or(usize::MAX);
+        // What came, not what the header claims: the machine resets a connection where they differ.
         let there = chain.readable_bytes() - HEADER_LENGTH as u64;
-        let there = usize::try_from(there).unwrap_or(usize::MAX);
-        let length = claimed.min(there).min(PAYLOAD);
+        let length = usize::try_from(there).map_or(PAYLOAD, |there| there.min(PAYLOAD));
         chain.read(memory, HEADER_LENGTH as u64, &mut self.payload[..length])?;
         self.machine.packet(&header, &self.payload[..length]);
         Ok(())

@@ -37,6 +37,14 @@ const ECHO: u32 = 7;
 const HELD: u32 = 8;
 const UNDECLARED: u32 = 9;
 
+fn start() -> Bench {
+    let mut bench = start_deaf();
+    for _ in 0..32 {
+        bench.guest.offer(RX, &[Buffer::In(4096)]);
+    }
+    bench
+}
+
 struct Bench {
     process: Process<VsockRequest>,
     guest: Guest,
@@ -54,7 +62,7 @@ struct Packet {
     data: Vec<u8>,
 }
 
-fn start() -> Bench {
+fn start_deaf() -> Bench {
     let process = Process::start(Path::new(VSOCK), Program::Vsock);
     let (ours, theirs) = UnixStream::pair().unwrap();
     let (broker, their_broker) = Channel::pair().unwrap();
@@ -64,13 +72,9 @@ fn start() -> Bench {
     let reply = process.configure(&request, &[theirs.as_fd(), their_broker.as_fd()]);
     assert_eq!(reply, DeviceReply::Started);
     drop((theirs, their_broker));
-    let mut guest = Guest::connect(ours, 256);
-    for _ in 0..32 {
-        guest.offer(RX, &[Buffer::In(4096)]);
-    }
     Bench {
         process,
-        guest,
+        guest: Guest::connect(ours, 256),
         held,
     }
 }
@@ -328,6 +332,42 @@ fn vsock_credit_request_is_answered_with_what_the_host_took() {
     host.read_exact(&mut [0; 5]).unwrap();
     bench.send(HELD, CREDIT_REQUEST, 0, &[]);
     assert_eq!(bench.expect(CREDIT_UPDATE).fwd_cnt, 5);
+}
+
+#[test]
+fn vsock_length_that_lies_resets_the_connection() {
+    if !can_confine() {
+        return;
+    }
+    for claimed in [3, 5, u32::MAX] {
+        let mut bench = start();
+        bench.connect(HELD);
+        let length = usize::try_from(claimed).unwrap();
+        bench.send_as(header(HELD, DATA, 0, length, 65536, 0), b"four");
+        bench.expect(RESET);
+    }
+}
+
+#[test]
+fn vsock_guest_that_fetches_nothing_is_not_listened_to() {
+    if !can_confine() {
+        return;
+    }
+    let mut bench = start_deaf();
+    for _ in 0..200 {
+        let request = header(UNDECLARED, CREDIT_REQUEST, 0, 0, 0, 0);
+        bench.guest.offer(TX, &[Buffer::Out(request)]);
+    }
+    for _ in 0..128 {
+        bench.guest.used(TX);
+    }
+    assert!(!bench.guest.is_used_soon(TX));
+    for _ in 0..200 {
+        bench.guest.offer(RX, &[Buffer::In(4096)]);
+    }
+    for _ in 128..200 {
+        bench.guest.used(TX);
+    }
 }
 
 #[test]
