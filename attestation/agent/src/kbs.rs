@@ -1,10 +1,10 @@
 //! The KBS protocol 0.4.0 as its client: ask for a nonce, show evidence, fetch the secret.
 
+use attestation_envelope::{Expected, OpenError, Opened, TeeKey, open};
 use attestation_evidence::{
     Attestation, Challenge, ErrorBody, ParseError, Request, RuntimeData, SESSION_COOKIE, Token,
     report_data_binding,
 };
-use attestation_release::{Expected, OpenError, Opened, TeeKey, open};
 use ureq::http::StatusCode;
 
 use crate::evidence_source::{EvidenceError, EvidenceSource};

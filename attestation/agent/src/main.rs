@@ -30,13 +30,13 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
+use attestation_envelope::{Expected, TeeKey};
 use attestation_evidence::VerifierPins;
 use attestation_guest::{
     HOST_CID, VsockAddress, VsockStream, is_pid_1, load_module, mount_device_nodes,
     mount_tsm_reports, require_hardware_random,
 };
 use attestation_ledger::VerifyingKey;
-use attestation_release::{Expected, TeeKey};
 use measured_boot_disk::DiskSecret;
 use measured_boot_snp_abi::simulated::SIMULATED_TEE_PORT;
 use ring::rand::{SecureRandom, SystemRandom};

@@ -1,13 +1,12 @@
 //! The verifier's side: wrap, have it logged, only then send.
 
+use attestation_envelope::{Entropy, JweError, JweParts, SealedRelease};
 use attestation_evidence::{ResourcePath, Tee};
 use attestation_ledger::{
     AuditRecord, Entry, EntryError, LogProof, LogProofError, RecordVersion, RecordedRelease,
     VerifyingKey,
 };
 use attestation_verify::AcceptedVerdict;
-
-use crate::{Entropy, JweError, JweParts, SealedRelease};
 
 /// A secret wrapped to the key that accepted evidence binds. It is not in the log yet and so cannot
 /// be sent.

@@ -10,11 +10,11 @@
 use std::net::TcpStream;
 use std::sync::Arc;
 
+use attestation_envelope::{Expected, Opened, TeeKey};
 use attestation_evidence::{
     Attestation, Challenge, ErrorBody, Nonce, Request as AuthRequest, RuntimeData, Tee,
     TeePublicKey, VerifierPins, report_data_binding,
 };
-use attestation_release::{Expected, Opened, TeeKey};
 use attestation_verify::test_support::SimulatedTee;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConnection, StreamOwned};
@@ -137,7 +137,7 @@ impl<'a> Guest<'a> {
             tee: Tee::Simulated,
             log_key: pins.log_key.parse().unwrap(),
         };
-        attestation_release::open(body, &self.key, &expected).unwrap()
+        attestation_envelope::open(body, &self.key, &expected).unwrap()
     }
 
     fn post(&self, path: &str, cookie: Option<&str>, body: String) -> Answer {

@@ -6,11 +6,11 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use attestation_envelope::TeeKey;
 use attestation_evidence::{
     Attestation, CertChain, Challenge, ErrorBody, Nonce, Request, RuntimeData, SimulatedEvidence,
     Tee, TeePublicKey, report_data_binding,
 };
-use attestation_release::TeeKey;
 use attestation_service::{self as service, Client};
 use ring::rand::{SecureRandom, SystemRandom};
 use serde_json::Value;

@@ -2,8 +2,8 @@
 
 mod mock_verifier;
 
+use attestation_envelope::OpenError;
 use attestation_ledger::{LogProofError, SigningKey};
-use attestation_release::OpenError;
 use zeroize::Zeroizing;
 
 use super::*;

@@ -2,9 +2,10 @@
 
 use std::sync::PoisonError;
 
+use attestation_envelope::Entropy;
 use attestation_evidence::{ResourcePath, Tee};
 use attestation_ledger::{Entry, LogProof};
-use attestation_release::{Entropy, Release};
+use attestation_release::Release;
 use attestation_verify::AcceptedVerdict;
 use serde::Serialize;
 use zeroize::Zeroizing;

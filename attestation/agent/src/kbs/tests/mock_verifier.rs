@@ -5,6 +5,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::thread;
 
+use attestation_envelope::{Entropy, TeeKey};
 use attestation_evidence::{
     Attestation, CertChain, Challenge, ErrorBody, Nonce, RuntimeData, Tee, TeePublicKey,
     VerifierPins,
@@ -13,7 +14,7 @@ use attestation_ledger::{
     AuditRecord, Entry, Hash, LogProof, MemoryNodes, SigningKey, TreeHead, VerifyingKey,
     inclusion_proof, root,
 };
-use attestation_release::{Entropy, Release, TeeKey};
+use attestation_release::Release;
 use attestation_verify::test_support::{NOW, Scene, SimulatedTee, policy, reference, session};
 use attestation_verify::{AppraisalInput, SimulatedTrust, appraise};
 use measured_boot_snp_abi::simulated::{Endorsements, Request, Response, body_length};

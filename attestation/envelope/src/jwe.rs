@@ -83,8 +83,11 @@ impl JweParts {
         Digest::of(&canonical)
     }
 
-    /// Encrypts `secret` to `recipient`.
-    pub(crate) fn seal(
+    /// Encrypts `secret` to `recipient`. Whether it may have it is not asked here.
+    ///
+    /// # Errors
+    /// [`JweError`] if the key, the entropy or the secret's length cannot be used.
+    pub fn seal(
         secret: &[u8],
         recipient: &TeePublicKey,
         entropy: Entropy,

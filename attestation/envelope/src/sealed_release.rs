@@ -20,7 +20,9 @@ pub struct SealedRelease {
 }
 
 impl SealedRelease {
-    pub(crate) fn new(jwe: JweParts, release_proof: String) -> Self {
+    /// Joins a JWE and the text of its release's proof, tlog-proof@v1. Nothing is checked.
+    #[must_use]
+    pub fn new(jwe: JweParts, release_proof: String) -> Self {
         let JweParts {
             protected,
             encrypted_key,
