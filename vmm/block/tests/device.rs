@@ -297,6 +297,43 @@ fn blk_available_index_that_runs_ahead_fails_the_ring() {
 }
 
 #[test]
+fn blk_ring_that_is_not_enabled_rests() {
+    if !can_confine() {
+        return;
+    }
+    let mut bench = start();
+    bench.guest.enable(0, false);
+    bench.guest.offer(0, &[header(FLUSH, 0), Buffer::In(1)]);
+    assert!(!bench.guest.is_used_soon(0));
+    bench.guest.enable(0, true);
+    bench.guest.used(0);
+}
+
+#[test]
+fn blk_ring_that_reaches_past_memory_is_refused() {
+    if !can_confine() {
+        return;
+    }
+    let mut bench = start();
+    bench.guest.stop(0);
+    let last = (16 << 20) - 4;
+    assert!(bench.guest.start_with_used_ring_at(0, last).is_err());
+}
+
+#[test]
+fn blk_features_that_were_not_offered_or_are_not_modern_are_refused() {
+    if !can_confine() {
+        return;
+    }
+    let modern = 1 << 32;
+    for features in [0, 1 << 30, modern | 1 << 28, modern | 1 << 29] {
+        let mut bench = start();
+        assert!(bench.guest.acknowledge(features).is_err(), "{features:#x}");
+    }
+    assert!(start().guest.acknowledge(modern).is_ok());
+}
+
+#[test]
 fn blk_configuration_that_is_not_one_is_refused_with_its_reason() {
     if !can_confine() {
         return;

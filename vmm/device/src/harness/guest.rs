@@ -71,6 +71,19 @@ impl Guest {
         let size = self.queues[index].size();
         self.queues[index] = Driver::new(index, size);
         self.queues[index].clear(&self.memory);
+        let used = self.queues[index].used();
+        self.start_with_used_ring_at(index, used).unwrap();
+    }
+
+    /// The same with the used ring anywhere in guest memory; an error if the device refuses that.
+    ///
+    /// # Errors
+    /// In the frontend's words.
+    ///
+    /// # Panics
+    /// If that is not in guest memory.
+    pub fn start_with_used_ring_at(&mut self, index: usize, used: u64) -> vhost::Result<()> {
+        let size = self.queues[index].size();
         let host = |address| self.memory.get_host_address(GuestAddress(address)).unwrap() as u64;
         let layout = &self.queues[index];
         let rings = VringConfigData {
@@ -79,17 +92,33 @@ impl Guest {
             flags: 0,
             desc_table_addr: host(layout.table()),
             avail_ring_addr: host(layout.available()),
-            used_ring_addr: host(layout.used()),
+            used_ring_addr: host(used),
             log_addr: None,
         };
         let frontend = &mut self.frontend;
-        frontend.set_vring_num(index, size).unwrap();
-        frontend.set_vring_addr(index, &rings).unwrap();
-        frontend.set_vring_base(index, 0).unwrap();
-        frontend.set_vring_call(index, &self.calls[index]).unwrap();
-        frontend.set_vring_err(index, &self.errors[index]).unwrap();
-        frontend.set_vring_kick(index, &self.kicks[index]).unwrap();
-        frontend.set_vring_enable(index, true).unwrap();
+        frontend.set_vring_num(index, size)?;
+        frontend.set_vring_addr(index, &rings)?;
+        frontend.set_vring_base(index, 0)?;
+        frontend.set_vring_call(index, &self.calls[index])?;
+        frontend.set_vring_err(index, &self.errors[index])?;
+        frontend.set_vring_kick(index, &self.kicks[index])?;
+        frontend.set_vring_enable(index, true)
+    }
+
+    /// Lets a queue run or not.
+    ///
+    /// # Panics
+    /// If the device refuses.
+    pub fn enable(&mut self, index: usize, enable: bool) {
+        self.frontend.set_vring_enable(index, enable).unwrap();
+    }
+
+    /// Acknowledges features; an error if the device refuses.
+    ///
+    /// # Errors
+    /// In the frontend's words.
+    pub fn acknowledge(&mut self, features: u64) -> vhost::Result<()> {
+        self.frontend.set_features(features)
     }
 
     /// Stops a queue; returns where the device was in it.
