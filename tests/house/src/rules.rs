@@ -38,7 +38,12 @@ const NOT_LINKED_BY_CORE: [&str; 7] = [
 ];
 
 /// What a program of a domain may never link, with the reason.
-const NOT_IN_DOMAIN: [(&str, &[&str], &str); 5] = [
+const NOT_IN_DOMAIN: [(&str, &[&str], &str); 6] = [
+    (
+        "simulated TEE",
+        &["measured-boot-digest", "measured-boot-plan"],
+        "it may share only the ABI with the calculator, or their agreement would mean nothing",
+    ),
     (
         "device",
         &["kvm-ioctls", "rustls", "tokio"],
@@ -133,11 +138,15 @@ fn domain(graph: &Graph, id: &str, member: &Member) -> Vec<String> {
         return Vec::new();
     };
     let linked = graph.closure(id);
-    let names = linked
+    let theirs = linked
         .iter()
         .filter_map(|id| graph.externals.get(*id))
         .map(|to| to.name.as_str());
-    let names: Vec<&str> = names.collect();
+    let ours = linked
+        .iter()
+        .filter_map(|id| graph.members.get(*id))
+        .map(|to| to.name.as_str());
+    let names: Vec<&str> = theirs.chain(ours).collect();
     NOT_IN_DOMAIN
         .iter()
         .filter(|(domain, _, _)| domain == own)

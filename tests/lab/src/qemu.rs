@@ -177,44 +177,38 @@ impl Drop for Lab {
     }
 }
 
+/// What the machine is made of, whatever it boots.
+///
+/// One CPU: QEMU's emulated CPUs do not see each other's patched code in time, and Linux patches itself
+/// whenever a VM comes or goes (docs/decisions/0001).
+const MACHINE: &str = "-machine q35 -accel tcg -cpu max,+svm -smp 1 -m 3G -nodefaults -no-user-config \
+    -display none -no-reboot -serial stdio -device virtio-net-pci,netdev=net,romfile=";
+
 /// `setpriv` ties the emulator's life to this process's, even when this one is killed.
 fn command(kernel: &Path, initramfs: &Path, port: u16) -> Command {
+    let network = format!(
+        "user,id=net,hostfwd=tcp:127.0.0.1:{port}-:{}",
+        protocol::PORT
+    );
     let mut command = Command::new("setpriv");
     command
-        .args(["--pdeathsig", "KILL", "--", "qemu-system-x86_64"])
         .args([
-            "-machine",
-            "q35",
-            "-accel",
-            "tcg,thread=multi",
-            "-cpu",
-            "max,+svm",
+            "--pdeathsig",
+            "KILL",
+            "--",
+            "qemu-system-x86_64",
+            "-netdev",
+            &network,
         ])
-        .args([
-            "-smp",
-            "2",
-            "-m",
-            "3G",
-            "-nodefaults",
-            "-no-user-config",
-            "-display",
-            "none",
-        ])
-        .args(["-no-reboot", "-serial", "stdio"])
-        .arg("-kernel")
-        .arg(kernel)
-        .arg("-initrd")
-        .arg(initramfs)
+        .args(MACHINE.split_whitespace())
         .args([
             "-append",
             "console=ttyS0 quiet mitigations=off tsc=reliable panic=-1",
         ])
-        .arg("-netdev")
-        .arg(format!(
-            "user,id=net,hostfwd=tcp:127.0.0.1:{port}-:{}",
-            protocol::PORT
-        ))
-        .args(["-device", "virtio-net-pci,netdev=net,romfile="])
+        .arg("-kernel")
+        .arg(kernel)
+        .arg("-initrd")
+        .arg(initramfs)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::inherit());

@@ -17,7 +17,7 @@ use crate::guest::{CMDLINE, Ending, Guest, Launch, furnish, measure};
 use crate::programs::{Programs, text, word};
 use crate::progress::Progress;
 use crate::refused;
-use crate::summary::{Summary, Tamper};
+use crate::summary::Summary;
 use crate::verifier::{Running, Start, Verifier};
 
 /// The secret that the genuine guest needs.
@@ -183,12 +183,8 @@ impl Road {
             "launch digest {}",
             text(&predicted, "/launch_digest")?
         ));
-        for component in predicted["components"].as_array().into_iter().flatten() {
-            let digest = component["sha384"]
-                .as_str()
-                .unwrap_or("(contents not measured)");
-            progress.line(&format!("  {:<12} {digest}", text(component, "/name")?));
-        }
+        show_components(&predicted, progress)?;
+        show_coverage(&predicted, progress)?;
         Ok((predicted, manifest))
     }
 
@@ -253,7 +249,6 @@ impl Road {
             &self.guest_folder(),
             &["vmlinux", "initramfs.cpio", "data.img"],
         )?;
-        progress.line(&format!("guests run on: {}", self.backend.name()));
         Ok(machine)
     }
 
@@ -271,9 +266,10 @@ impl Road {
         progress: &mut Progress,
     ) -> Result<Ending> {
         let launch = Launch::genuine("genuine", &self.verifier_address(machine));
+        progress.line("launching the guest and waiting until it has powered off");
         let ending = Guest::launch(machine, &launch)?.wait(machine)?;
         let reported = ending.event("measured", "launch_digest_reported")?;
-        progress.line(&format!("reported by the simulated TEE: {reported}"));
+        progress.line(&format!("reported by the simulated TEE {reported}"));
         ensure!(
             reported == text(predicted, "/launch_digest")?,
             "the reported launch digest is not the predicted one"
@@ -445,15 +441,32 @@ fn clear(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// What a case must look like to count as refused.
-pub(crate) fn tamper(case: &str, refused_by: &str, reason: &str) -> Tamper {
-    Tamper {
-        case: case.to_owned(),
-        verdict: "refused".to_owned(),
-        refused_by: refused_by.to_owned(),
-        reason: reason.to_owned(),
-        secret_released: false,
+/// One line a component.
+fn show_components(predicted: &Value, progress: &Progress) -> Result<()> {
+    for component in predicted["components"]
+        .as_array()
+        .context("no components")?
+    {
+        let digest = component["sha384"]
+            .as_str()
+            .unwrap_or("(its place is measured, not its contents)");
+        progress.line(&format!("  {:<12} {digest}", text(component, "/name")?));
     }
+    Ok(())
+}
+
+/// One line a class: what the digest covers, what the report only shows, what neither does.
+fn show_coverage(predicted: &Value, progress: &Progress) -> Result<()> {
+    let rows = predicted["coverage"].as_array().context("no coverage")?;
+    for class in ["measured", "reported", "unmeasured"] {
+        let fields: Vec<&str> = rows
+            .iter()
+            .filter(|row| row["class"] == class)
+            .map(|row| text(row, "/field"))
+            .collect::<Result<_>>()?;
+        progress.line(&format!("{class:<11} {}", fields.join(", ")));
+    }
+    Ok(())
 }
 
 /// The stock command line with one more word: harmless to the kernel, another launch digest.

@@ -191,6 +191,12 @@ impl Bundle {
         Ok(Self { files, entries })
     }
 
+    /// The log's entries, in order.
+    #[must_use]
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
     /// How many secrets left.
     #[must_use]
     pub fn releases(&self) -> usize {

@@ -6,7 +6,8 @@ use std::path::Path;
 use anyhow::{Context, Result, bail, ensure};
 use tests_lab::Machine;
 
-use crate::demo::{Road, build_disk, build_initramfs, changed_cmdline, register, tamper};
+use crate::demo::{Road, build_disk, build_initramfs, changed_cmdline, register};
+use crate::evidence::Bundle;
 use crate::guest::{Ending, Guest, Launch};
 use crate::hostile::{self, Answer};
 use crate::progress::Progress;
@@ -24,24 +25,74 @@ pub fn every_case(
     progress: &mut Progress,
 ) -> Result<Vec<Tamper>> {
     progress.stage("Refused", "ten attacks, each for its own reason");
+    let mut ledger = Ledger::open(road)?;
     let mut found = Vec::new();
-    let mut note = |tamper: Tamper, progress: &Progress| {
-        progress.line(&format!(
-            "{:<26}by the {:<9} {}",
-            tamper.case, tamper.refused_by, tamper.reason
-        ));
-        found.push(tamper);
-    };
     for case in changed_launches(road, machine)? {
-        note(refused_by_verifier(machine, &case)?, progress);
+        found.push(ledger.settle(changed_launch(machine, &case)?, progress)?);
     }
-    for tamper in hostile_host(road, machine)? {
-        note(tamper, progress);
+    for refusal in hostile_host(road, machine)? {
+        found.push(ledger.settle(refusal, progress)?);
     }
-    note(impostor(road, machine)?, progress);
+    found.push(ledger.settle(impostor(road, machine)?, progress)?);
     verifier.stop()?;
-    note(no_simulated(road, machine)?, progress);
+    found.push(ledger.settle(no_simulated(road, machine)?, progress)?);
     Ok(found)
+}
+
+/// One attack, refused; what it did to the log is not settled yet.
+struct Refusal {
+    case: String,
+    by: &'static str,
+    reason: String,
+    /// What the agent said; a hostile host has none.
+    agent_has_secret: bool,
+}
+
+/// Watches the verifier's log for releases.
+struct Ledger<'a> {
+    road: &'a Road,
+    releases: usize,
+}
+
+impl<'a> Ledger<'a> {
+    fn open(road: &'a Road) -> Result<Self> {
+        Ok(Self {
+            road,
+            releases: releases(road)?,
+        })
+    }
+
+    /// Whether a secret left, as the log and the agent both say.
+    fn settle(&mut self, refusal: Refusal, progress: &Progress) -> Result<Tamper> {
+        let releases = releases(self.road)?;
+        let secret_released = refusal.agent_has_secret || releases != self.releases;
+        self.releases = releases;
+        ensure!(
+            !secret_released,
+            "{}: a secret left the verifier",
+            refusal.case
+        );
+        progress.line(&format!(
+            "{:<26}refused by the {}",
+            refusal.case, refusal.by
+        ));
+        progress.wrapped(&refusal.reason);
+        Ok(Tamper {
+            case: refusal.case,
+            verdict: "refused".to_owned(),
+            refused_by: refusal.by.to_owned(),
+            reason: refusal.reason,
+            secret_released,
+        })
+    }
+}
+
+/// How many releases the verifier's log holds now.
+fn releases(road: &Road) -> Result<usize> {
+    let scratch = tempfile::tempdir()?;
+    let folder = scratch.path().join("bundle");
+    road.verifier.export(&folder)?;
+    Ok(Bundle::read(&folder, &road.verifier.pins()?.log_key)?.releases())
 }
 
 /// A launch that differs from the genuine one, and what its refusal must say.
@@ -125,30 +176,33 @@ fn change_kernel(guest: &Path) -> Result<()> {
     Ok(fs::write(guest.join("changed.vmlinux"), kernel)?)
 }
 
-fn refused_by_verifier(machine: &Machine, case: &Case) -> Result<Tamper> {
+fn changed_launch(machine: &Machine, case: &Case) -> Result<Refusal> {
     let ending = Guest::launch(machine, &case.launch)?.wait(machine)?;
-    let reason = refusal(&ending, "verifier").with_context(|| case.name.to_owned())?;
+    let refusal = refusal(case.name, &ending, "verifier")?;
     ensure!(
-        reason.contains(case.reason),
-        "{}: the reason does not speak of «{}»: {reason}",
+        refusal.reason.contains(case.reason),
+        "{}: the reason does not speak of «{}»: {}",
         case.name,
-        case.reason
+        case.reason,
+        refusal.reason
     );
-    Ok(tamper(case.name, "verifier", &reason))
+    Ok(refusal)
 }
 
-/// The reason that the agent printed, where no secret was received.
-fn refusal(ending: &Ending, by: &str) -> Result<String> {
-    let reason = ending.agent_said(&format!("refused-by {by}:"))?.to_owned();
-    ensure!(
-        ending.agent_said("secret-received")? == "no",
-        "a secret was received\n{}",
-        ending.tail()
-    );
-    Ok(reason)
+/// The refusal that the agent printed.
+fn refusal(case: &str, ending: &Ending, by: &'static str) -> Result<Refusal> {
+    let reason = ending
+        .agent_said(&format!("refused-by {by}:"))
+        .context(case.to_owned())?;
+    Ok(Refusal {
+        case: case.to_owned(),
+        by,
+        reason: reason.to_owned(),
+        agent_has_secret: ending.agent_said("secret-received")? != "no",
+    })
 }
 
-fn hostile_host(road: &Road, machine: &Machine) -> Result<Vec<Tamper>> {
+fn hostile_host(road: &Road, machine: &Machine) -> Result<Vec<Refusal>> {
     // The guest need not boot: its report is genuine from the end of the launch on.
     let launch = Launch::genuine("captured", &road.verifier_address(machine));
     let mut guest = Guest::launch(machine, &launch)?;
@@ -159,14 +213,19 @@ fn hostile_host(road: &Road, machine: &Machine) -> Result<Vec<Tamper>> {
     answers
         .into_iter()
         .map(|(case, answer)| match answer {
-            Answer::Refused(reason) => Ok(tamper(&case, "verifier", &reason)),
+            Answer::Refused(reason) => Ok(Refusal {
+                case,
+                by: "verifier",
+                reason,
+                agent_has_secret: false,
+            }),
             Answer::Accepted => bail!("{case}: the verifier accepted it"),
         })
         .collect()
 }
 
 /// A verifier with keys and a disk of its own, to which the host leads a genuine guest.
-fn impostor(road: &Road, machine: &Machine) -> Result<Tamper> {
+fn impostor(road: &Road, machine: &Machine) -> Result<Refusal> {
     let folder = road.folder.join("impostor");
     fs::create_dir_all(&folder)?;
     let impostor = Verifier::init(&road.programs, &folder.join("data"))?;
@@ -191,22 +250,19 @@ fn impostor(road: &Road, machine: &Machine) -> Result<Tamper> {
     };
     let ending = Guest::launch(machine, &launch)?.wait(machine)?;
     running.stop()?;
-    Ok(tamper(
-        "impostor verifier",
-        "agent",
-        &refusal(&ending, "agent")?,
-    ))
+    refusal("impostor verifier", &ending, "agent")
 }
 
-fn no_simulated(road: &Road, machine: &Machine) -> Result<Tamper> {
+fn no_simulated(road: &Road, machine: &Machine) -> Result<Refusal> {
     let running = road.start_verifier(false)?;
     let launch = Launch::genuine("no-simulated", &road.verifier_address(machine));
     let ending = Guest::launch(machine, &launch)?.wait(machine)?;
     running.stop()?;
-    let reason = refusal(&ending, "verifier")?;
+    let refusal = refusal("no --allow-simulated", &ending, "verifier")?;
     ensure!(
-        reason.contains("simulated"),
-        "the reason does not speak of simulated: {reason}"
+        refusal.reason.contains("simulated"),
+        "the reason does not speak of simulated: {}",
+        refusal.reason
     );
-    Ok(tamper("no --allow-simulated", "verifier", &reason))
+    Ok(refusal)
 }

@@ -75,10 +75,11 @@ impl Summary {
             self.tamper.len()
         );
         for tamper in &self.tamper {
+            let check = tamper.reason.split(':').next().unwrap_or_default();
             let _ = writeln!(
                 text,
-                "    {:<24}by the {:<10}{}",
-                tamper.case, tamper.refused_by, tamper.reason
+                "    {:<26}{:<10}{check}",
+                tamper.case, tamper.refused_by
             );
         }
         text

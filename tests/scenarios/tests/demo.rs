@@ -2,8 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use attestation_ledger::AuditRecord;
 use tests_lab::{Backend, missing};
 use tests_scenarios::demo;
+use tests_scenarios::evidence::Bundle;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -79,7 +81,22 @@ fn demo_walks_from_image_to_audit_and_refuses_ten_attacks() {
             .iter()
             .all(|tamper| tamper.verdict == "refused" && !tamper.secret_released)
     );
+    assert!(
+        entries_say_simulated(&folder),
+        "every verdict and release in the bundle names its TEE as simulated"
+    );
     let written = std::fs::read_to_string(folder.join("summary.json")).unwrap();
     let written: tests_scenarios::summary::Summary = serde_json::from_str(&written).unwrap();
     assert_eq!(written, summary);
+}
+
+fn entries_say_simulated(folder: &Path) -> bool {
+    let pins = std::fs::read(folder.join("verifier/verifier-pins.json")).expect("the demo's pins");
+    let pins = attestation_evidence::VerifierPins::from_json(&pins).expect("pins");
+    let bundle = Bundle::read(&folder.join("bundle"), &pins.log_key).expect("the demo's bundle");
+    bundle.entries().iter().all(|entry| match entry.record() {
+        AuditRecord::Verdict(verdict) => verdict.simulated && verdict.tee == "simulated",
+        AuditRecord::Release(release) => release.simulated && release.tee == "simulated",
+        AuditRecord::Registered(_) => true,
+    })
 }

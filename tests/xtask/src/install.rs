@@ -14,7 +14,7 @@ struct Package {
     only: Option<Backend>,
 }
 
-const PACKAGES: [Package; 6] = [
+const PACKAGES: [Package; 7] = [
     Package {
         name: "gcc",
         shows: "/usr/bin/cc",
@@ -37,6 +37,12 @@ const PACKAGES: [Package; 6] = [
         name: "util-linux",
         shows: "/usr/bin/setpriv",
         needed_for: "tying the lab's life to its owner's",
+        only: None,
+    },
+    Package {
+        name: "strace",
+        shows: "/usr/bin/strace",
+        needed_for: "the test that finds unused seccomp rules",
         only: None,
     },
     Package {
