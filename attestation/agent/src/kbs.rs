@@ -5,10 +5,9 @@ use attestation_evidence::{
     Attestation, Challenge, ErrorBody, ParseError, Request, RuntimeData, SESSION_COOKIE, Token,
     report_data_binding,
 };
-use ureq::http::StatusCode;
+use attestation_pinned_http::{self as pinned_http, Answer, HttpClient, HttpError};
 
 use crate::evidence_source::{EvidenceError, EvidenceSource};
-use crate::http::{Answer, HttpClient, HttpError};
 
 const AUTH: &str = "/kbs/v0/auth";
 const ATTEST: &str = "/kbs/v0/attest";
@@ -53,7 +52,7 @@ pub fn attest<'a>(
     key: &'a TeeKey,
 ) -> Result<AttestedSession<'a>, KbsError> {
     let request = Request::new(source.tee());
-    let answer = accepted(http.post(AUTH, None, &request.to_json())?)?;
+    let answer = post(http, AUTH, None, &request.to_json())?;
     let cookie = session_cookie(&answer.set_cookies).ok_or(KbsError::NoSession)?;
     let challenge = Challenge::from_json(&answer.body)?;
 
@@ -63,7 +62,7 @@ pub fn attest<'a>(
     };
     let evidence = source.collect(&report_data_binding(&runtime, ""))?;
     let attestation = Attestation::new(runtime, evidence.to_primary_evidence()?)?;
-    let answer = accepted(http.post(ATTEST, Some(&cookie), &attestation.to_json())?)?;
+    let answer = post(http, ATTEST, Some(&cookie), &attestation.to_json())?;
     Token::from_json(&answer.body)?;
     Ok(AttestedSession { http, key, cookie })
 }
@@ -73,19 +72,38 @@ impl AttestedSession<'_> {
     /// to be about this resource, this key and this very ciphertext.
     pub fn fetch(&self, expected: &Expected) -> Result<Opened, KbsError> {
         let path = format!("/kbs/v0/resource/{}", expected.resource);
-        let answer = accepted(self.http.get(&path, &self.cookie)?)?;
+        let answer = accepted(self.http.send(&pinned_http::Request {
+            method: "GET",
+            path: &path,
+            cookie: Some(&self.cookie),
+            body: None,
+        })?)?;
         Ok(open(&answer.body, self.key, expected)?)
     }
 }
 
+fn post(
+    http: &HttpClient,
+    path: &str,
+    cookie: Option<&str>,
+    json: &str,
+) -> Result<Answer, KbsError> {
+    accepted(http.send(&pinned_http::Request {
+        method: "POST",
+        path,
+        cookie,
+        body: Some(json.as_bytes()),
+    })?)
+}
+
 /// Any status but 200 is the verifier's refusal.
 fn accepted(answer: Answer) -> Result<Answer, KbsError> {
-    if answer.status == StatusCode::OK {
+    if answer.status == 200 {
         return Ok(answer);
     }
     let reason = match ErrorBody::from_json(&answer.body) {
         Ok(body) => body.detail,
-        Err(_) => format!("status {} without a reason", answer.status.as_u16()),
+        Err(_) => format!("status {} without a reason", answer.status),
     };
     Err(KbsError::Refused(reason))
 }

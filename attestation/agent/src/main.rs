@@ -19,11 +19,9 @@
 
 mod console;
 mod evidence_source;
-mod http;
 mod kbs;
 mod pins;
 mod storage;
-mod tls;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -37,6 +35,7 @@ use attestation_guest::{
     mount_tsm_reports, require_hardware_random,
 };
 use attestation_ledger::VerifyingKey;
+use attestation_pinned_http::HttpClient;
 use measured_boot_disk::DiskSecret;
 use measured_boot_snp_abi::simulated::SIMULATED_TEE_PORT;
 use ring::rand::{SecureRandom, SystemRandom};
@@ -44,7 +43,6 @@ use zeroize::Zeroizing;
 
 use console::{Line, say};
 use evidence_source::{ConfigfsTsm, EvidenceSource, Simulated, TSM_REPORTS};
-use http::HttpClient;
 use kbs::KbsError;
 use storage::DataDisk;
 
@@ -122,7 +120,7 @@ fn obtain_secret(
     let port = pins.verifier_vsock_port;
     let stream = dial(port)
         .with_context(|| format!("cannot reach the verifier through vsock port {port}"))?;
-    let stream = tls::connect(stream, pins)?;
+    let stream = attestation_pinned_http::connect(stream, &pins.server_name, pins.tls_spki_sha256)?;
     say(&Line::VerifierPinned);
 
     let http = HttpClient::over(stream, &pins.server_name);
@@ -185,7 +183,7 @@ mod tests {
 
     #[test]
     fn refusal_of_the_agent_names_every_cause() {
-        let error = anyhow::Error::from(tls::TlsError::Handshake(
+        let error = anyhow::Error::from(attestation_pinned_http::TlsError::Handshake(
             std::io::ErrorKind::UnexpectedEof.into(),
         ));
         let expected = "cloister-agent: refused-by agent: TLS handshake with the verifier failed: \

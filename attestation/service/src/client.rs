@@ -1,62 +1,20 @@
-//! A small blocking HTTPS client that talks to exactly one key: for the admin commands and tests.
-//!
-//! It trusts no certificate authority and no name. The server must prove, in a TLS 1.3 handshake,
-//! that it holds the key whose SHA-256 the pins name.
+//! A small blocking client of a verifier over TCP: for the admin commands and tests.
 
-use std::fmt;
-use std::io::{Read, Write};
-use std::sync::Arc;
+use std::io;
+use std::net::{TcpStream, ToSocketAddrs as _};
 use std::time::Duration;
 
-use rustls::client::Resumption;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, verify_tls13_signature};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::server::ParsedCertificate;
-use rustls::{
-    ClientConfig, ClientConnection, DigitallySignedStruct, Error as TlsError, SignatureScheme,
-    StreamOwned,
-};
-use ureq::unversioned::resolver::DefaultResolver;
-use ureq::unversioned::transport::{
-    Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, TcpConnector, Transport,
-    TransportAdapter,
-};
-
-use crate::entropy;
+use attestation_pinned_http::{Answer, HttpClient, HttpError, Request, TlsError, connect};
 
 const TIMEOUT: Duration = Duration::from_secs(60);
-const ANSWER_LIMIT: u64 = 16 * 1024 * 1024;
 
-/// Talks to the one server that holds the pinned key.
+/// Talks to the one server that holds the pinned key, over a new connection for every request.
 pub struct Client {
-    agent: ureq::Agent,
-    base: String,
+    /// `HOST:PORT`.
+    address: String,
+    server_name: String,
+    spki_sha256: [u8; 32],
     bearer: Option<String>,
-}
-
-/// A request to send; see [`Client::send`].
-#[derive(Debug, Default)]
-pub struct Request<'a> {
-    /// `GET`, `PUT`, `POST`.
-    pub method: &'a str,
-    /// Path and query, from the first slash.
-    pub path: &'a str,
-    /// Sent as `Cookie`, if any.
-    pub cookie: Option<&'a str>,
-    /// The body; `None` sends none.
-    pub body: Option<&'a [u8]>,
-}
-
-/// The server's answer, whatever its status.
-#[derive(Debug)]
-pub struct Answer {
-    /// HTTP status code.
-    pub status: u16,
-    /// The `Set-Cookie` header, if any.
-    pub set_cookie: Option<String>,
-    /// The body.
-    pub body: Vec<u8>,
 }
 
 /// The request got no answer.
@@ -65,46 +23,44 @@ pub enum ClientError {
     /// `--url` is not `https://HOST:PORT`.
     #[error("`{0}` is not an address like https://127.0.0.1:8443")]
     Url(String),
-    /// The server's name in the pins is no DNS name.
-    #[error("`{0}` in the pins is not a server name")]
-    ServerName(String),
-    /// TLS could not be set up on this side.
-    #[error("cannot set up TLS")]
-    Tls(#[from] TlsError),
-    /// The request failed on the way.
-    #[error("no answer from {url}: is the verifier running there, and are these its pins?")]
-    Unreachable {
-        /// What was asked.
-        url: String,
+    /// Nobody answers there.
+    #[error("no connection to https://{address}: is the verifier running there?")]
+    Connection {
+        /// Where.
+        address: String,
         /// What went wrong.
-        source: Box<ureq::Error>,
+        source: io::Error,
+    },
+    /// Somebody answers who is not proven to be the server of these pins.
+    #[error("no TLS with https://{address}: are these the pins of the verifier there?")]
+    Tls {
+        /// Where.
+        address: String,
+        /// What went wrong.
+        source: TlsError,
+    },
+    /// The request failed on the way.
+    #[error("the verifier at https://{address} did not answer")]
+    Http {
+        /// Where.
+        address: String,
+        /// What went wrong.
+        source: HttpError,
     },
 }
 
 impl Client {
     /// A client for the server at `url` whose TLS public key (SubjectPublicKeyInfo, DER) has this
     /// SHA-256. `server_name` is what is sent as SNI.
+    ///
+    /// # Errors
+    /// [`ClientError::Url`], if `url` is not `https://HOST:PORT`.
     pub fn new(url: &str, server_name: &str, spki_sha256: [u8; 32]) -> Result<Self, ClientError> {
-        let base = url.trim_end_matches('/').to_owned();
-        if !base.starts_with("https://") {
-            return Err(ClientError::Url(base));
-        }
-        let name = ServerName::try_from(server_name.to_owned())
-            .map_err(|_| ClientError::ServerName(server_name.to_owned()))?;
-        let connector = TcpConnector::default().chain(PinnedTls {
-            config: Arc::new(client_config(spki_sha256)?),
-            name,
-        });
-        let config = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .proxy(None)
-            .timeout_global(Some(TIMEOUT))
-            .build();
-        let agent = ureq::Agent::with_parts(config, connector, DefaultResolver::default());
+        let address = address(url).ok_or_else(|| ClientError::Url(url.to_owned()))?;
         Ok(Self {
-            agent,
-            base,
+            address: address.to_owned(),
+            server_name: server_name.to_owned(),
+            spki_sha256,
             bearer: None,
         })
     }
@@ -112,196 +68,90 @@ impl Client {
     /// The same client, which sends `token` as its bearer token from now on.
     #[must_use]
     pub fn with_bearer(mut self, token: &str) -> Self {
-        self.bearer = Some(format!("Bearer {token}"));
+        self.bearer = Some(token.to_owned());
         self
     }
 
     /// Sends a request and reads the whole answer.
+    ///
+    /// # Errors
+    /// [`ClientError`] says how far it got.
     pub fn send(&self, request: &Request<'_>) -> Result<Answer, ClientError> {
-        let url = format!("{}{}", self.base, request.path);
-        self.exchange(&url, request)
-            .map_err(|source| ClientError::Unreachable {
-                url,
-                source: Box::new(source),
-            })
-    }
-
-    fn exchange(&self, url: &str, request: &Request<'_>) -> Result<Answer, ureq::Error> {
-        let mut builder = ureq::http::Request::builder()
-            .method(request.method)
-            .uri(url);
-        if let Some(bearer) = &self.bearer {
-            builder = builder.header("authorization", bearer);
+        let address = || self.address.clone();
+        let socket = self.dial().map_err(|source| ClientError::Connection {
+            address: address(),
+            source,
+        })?;
+        let stream = connect(socket, &self.server_name, self.spki_sha256).map_err(|source| {
+            ClientError::Tls {
+                address: address(),
+                source,
+            }
+        })?;
+        let mut http = HttpClient::over(stream, &self.server_name);
+        if let Some(token) = &self.bearer {
+            http = http.with_bearer(token);
         }
-        if let Some(cookie) = request.cookie {
-            builder = builder.header("cookie", cookie);
+        http.send(request).map_err(|source| ClientError::Http {
+            address: address(),
+            source,
+        })
+    }
+
+    /// The first of the host's addresses that takes the connection.
+    fn dial(&self) -> io::Result<TcpStream> {
+        let mut failed = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
+        for address in self.address.to_socket_addrs()? {
+            match TcpStream::connect_timeout(&address, TIMEOUT) {
+                Ok(socket) => {
+                    socket.set_nodelay(true)?;
+                    socket.set_read_timeout(Some(TIMEOUT))?;
+                    socket.set_write_timeout(Some(TIMEOUT))?;
+                    return Ok(socket);
+                }
+                Err(error) => failed = error,
+            }
         }
-        let response = match request.body {
-            Some(body) => self.agent.run(builder.body(body)?)?,
-            None => self.agent.run(builder.body(())?)?,
-        };
-        read_answer(response)
+        Err(failed)
     }
 }
 
-fn read_answer(response: ureq::http::Response<ureq::Body>) -> Result<Answer, ureq::Error> {
-    let (head, mut body) = response.into_parts();
-    let set_cookie = head
-        .headers
-        .get("set-cookie")
-        .and_then(|value| value.to_str().ok());
-    Ok(Answer {
-        status: head.status.as_u16(),
-        set_cookie: set_cookie.map(str::to_owned),
-        body: body.with_config().limit(ANSWER_LIMIT).read_to_vec()?,
-    })
+/// `HOST:PORT` of `https://HOST:PORT`.
+fn address(url: &str) -> Option<&str> {
+    let address = url.strip_prefix("https://")?.trim_end_matches('/');
+    let (host, port) = address.rsplit_once(':')?;
+    let plain = !host.is_empty() && !host.contains(['/', '@', '?', '#']);
+    (plain && port.parse::<u16>().is_ok()).then_some(address)
 }
 
-pub(crate) fn client_config(spki_sha256: [u8; 32]) -> Result<ClientConfig, TlsError> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let verifier = PinnedKey {
-        spki_sha256,
-        provider: Arc::clone(&provider),
-    };
-    let mut config = ClientConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[&rustls::version::TLS13])?
-        .dangerous() // rustls' word for any verifier but its own; ours accepts one key only.
-        .with_custom_certificate_verifier(Arc::new(verifier))
-        .with_no_client_auth();
-    // Every connection proves possession of the key anew.
-    config.resumption = Resumption::disabled();
-    Ok(config)
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Accepts a certificate if and only if it carries the pinned public key.
-#[derive(Debug)]
-struct PinnedKey {
-    spki_sha256: [u8; 32],
-    provider: Arc<CryptoProvider>,
-}
-
-impl ServerCertVerifier for PinnedKey {
-    fn verify_server_cert(
-        &self,
-        certificate: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, TlsError> {
-        let spki = ParsedCertificate::try_from(certificate)?.subject_public_key_info();
-        let digest = entropy::sha256(&spki);
-        if digest != self.spki_sha256 {
-            return Err(TlsError::General(format!(
-                "the server's key is {}, the pinned key is {}",
-                hex::encode(digest),
-                hex::encode(self.spki_sha256)
-            )));
+    #[test]
+    fn url_of_a_host_and_a_port_is_an_address() {
+        for (url, expected) in [
+            ("https://127.0.0.1:8443", "127.0.0.1:8443"),
+            ("https://[::1]:8443/", "[::1]:8443"),
+            ("https://verifier.example:443", "verifier.example:443"),
+        ] {
+            assert_eq!(address(url), Some(expected));
         }
-        Ok(ServerCertVerified::assertion())
     }
 
-    fn verify_tls12_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, TlsError> {
-        Err(TlsError::General("TLS 1.2 is not spoken here".to_owned()))
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, TlsError> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        verify_tls13_signature(message, certificate, signature, algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider
-            .signature_verification_algorithms
-            .supported_schemes()
-    }
-}
-
-struct PinnedTls {
-    config: Arc<ClientConfig>,
-    name: ServerName<'static>,
-}
-
-impl fmt::Debug for PinnedTls {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PinnedTls")
-            .field("name", &self.name)
-            .finish_non_exhaustive()
-    }
-}
-
-impl<In: Transport> Connector<In> for PinnedTls {
-    type Out = TlsTransport;
-
-    fn connect(
-        &self,
-        details: &ConnectionDetails<'_>,
-        chained: Option<In>,
-    ) -> Result<Option<TlsTransport>, ureq::Error> {
-        let Some(transport) = chained else {
-            return Ok(None);
-        };
-        let mut connection = ClientConnection::new(Arc::clone(&self.config), self.name.clone())
-            .map_err(|error| ureq::Error::Other(Box::new(error)))?;
-        let mut socket = TransportAdapter::new(transport.boxed(), details.current_time.clone());
-        socket.set_timeout(details.timeout);
-        connection.complete_io(&mut socket)?;
-        let buffers = LazyBuffers::new(
-            details.config.input_buffer_size(),
-            details.config.output_buffer_size(),
-        );
-        Ok(Some(TlsTransport {
-            buffers,
-            stream: StreamOwned::new(connection, socket),
-        }))
-    }
-}
-
-struct TlsTransport {
-    buffers: LazyBuffers,
-    stream: StreamOwned<ClientConnection, TransportAdapter>,
-}
-
-impl fmt::Debug for TlsTransport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TlsTransport").finish_non_exhaustive()
-    }
-}
-
-impl Transport for TlsTransport {
-    fn buffers(&mut self) -> &mut dyn Buffers {
-        &mut self.buffers
-    }
-
-    fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), ureq::Error> {
-        self.stream.get_mut().set_timeout(timeout);
-        let output = self.buffers.output().get(..amount).unwrap_or_default();
-        self.stream.write_all(output)?;
-        Ok(())
-    }
-
-    fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, ureq::Error> {
-        self.stream.get_mut().set_timeout(timeout);
-        let amount = self.stream.read(self.buffers.input_append_buf())?;
-        self.buffers.input_appended(amount);
-        Ok(amount > 0)
-    }
-
-    fn is_open(&mut self) -> bool {
-        self.stream.get_mut().get_mut().is_open()
-    }
-
-    fn is_tls(&self) -> bool {
-        true
+    #[test]
+    fn url_of_anything_else_is_refused() {
+        for url in [
+            "http://127.0.0.1:8443",
+            "127.0.0.1:8443",
+            "https://verifier.example",
+            "https://:8443",
+            "https://host:port",
+            "https://host:8443/path",
+            "https://host/path:8443",
+            "https://user@host:8443",
+        ] {
+            assert_eq!(address(url), None, "{url}");
+        }
     }
 }

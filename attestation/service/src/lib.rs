@@ -35,7 +35,8 @@ mod store;
 pub mod test_support;
 mod token;
 
-pub use client::{Answer, Client, ClientError, Request};
+pub use attestation_pinned_http::{Answer, Request};
+pub use client::{Client, ClientError};
 pub use clock::Clock;
 pub use data_dir::{DataDirError, names};
 pub use export::{ExportError, Exported, export};

@@ -8,19 +8,16 @@
 )]
 
 use std::net::TcpStream;
-use std::sync::Arc;
 
 use attestation_envelope::{Expected, Opened, TeeKey};
 use attestation_evidence::{
     Attestation, Challenge, ErrorBody, Nonce, Request as AuthRequest, RuntimeData, Tee,
     TeePublicKey, VerifierPins, report_data_binding,
 };
+use attestation_pinned_http::TlsStream;
 use attestation_verify::test_support::SimulatedTee;
-use rustls::pki_types::ServerName;
-use rustls::{ClientConnection, StreamOwned};
 use zeroize::Zeroizing;
 
-use crate::client::client_config;
 use crate::{Answer, Client, Request};
 
 /// The secret that guests ask for.
@@ -70,7 +67,7 @@ impl<'a> Guest<'a> {
             "{}",
             String::from_utf8_lossy(&answer.body)
         );
-        let cookie = answer.set_cookie.unwrap();
+        let cookie = answer.set_cookies.first().unwrap();
         let cookie = cookie.split(';').next().unwrap().to_owned();
         OpenedSession {
             cookie,
@@ -154,11 +151,9 @@ impl<'a> Guest<'a> {
 }
 
 /// A bare TLS connection to the server at `url`, for requests that no client would send.
-pub fn connect(url: &str, pins: &VerifierPins) -> StreamOwned<ClientConnection, TcpStream> {
+pub fn connect(url: &str, pins: &VerifierPins) -> TlsStream<TcpStream> {
     let socket = TcpStream::connect(url.strip_prefix("https://").unwrap()).unwrap();
-    let config = Arc::new(client_config(pins.tls_spki_sha256).unwrap());
-    let name = ServerName::try_from(pins.server_name.clone()).unwrap();
-    StreamOwned::new(ClientConnection::new(config, name).unwrap(), socket)
+    attestation_pinned_http::connect(socket, &pins.server_name, pins.tls_spki_sha256).unwrap()
 }
 
 /// The kind of an error answer, such as `AttestationFailed`, and its detail.

@@ -215,7 +215,7 @@ fn session_cookie_is_strict() {
         })
         .unwrap();
 
-    let cookie = answer.set_cookie.unwrap();
+    let cookie = answer.set_cookies.first().unwrap();
     for attribute in [
         "Secure",
         "HttpOnly",

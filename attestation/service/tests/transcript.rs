@@ -59,7 +59,7 @@ fn recorded_requests_of_a_known_tee_get_answers_of_the_recorded_shape() {
     let mut auth = log[1]["request"]["body"].clone();
     auth["tee"] = "simulated".into();
     let challenge = send(1, &auth, None);
-    let cookie = challenge.set_cookie.unwrap();
+    let cookie = challenge.set_cookies.first().unwrap();
     let cookie = cookie.split(';').next().unwrap();
     // Its evidence is a sample's, so it is refused, but as evidence, not as a request.
     let refused = send(2, &log[2]["request"]["body"], Some(cookie));

@@ -86,7 +86,8 @@ impl<'a> Session<'a> {
             body: Some(body.as_bytes()),
         };
         let answer = client.send(&request)?;
-        let cookie = answer.set_cookie.context("the verifier set no cookie")?;
+        let cookie = answer.set_cookies.first();
+        let cookie = cookie.context("the verifier set no cookie")?;
         let cookie = cookie.split(';').next().unwrap_or_default().to_owned();
         let nonce = Challenge::from_json(&answer.body)?.nonce;
         Ok(Self {

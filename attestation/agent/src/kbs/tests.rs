@@ -7,8 +7,6 @@ use attestation_ledger::{LogProofError, SigningKey};
 use zeroize::Zeroizing;
 
 use super::*;
-use crate::http::HttpClient;
-use crate::tls;
 use mock_verifier::{Mischief, MockVerifier, SECRET};
 
 const LAUNCH_DIGEST: [u8; 48] = [0x1d; 48];
@@ -33,7 +31,8 @@ impl Guest {
     fn boot(&self, launch_digest: [u8; 48]) -> Result<Opened, KbsError> {
         let pins = self.verifier.pins();
         let mut source = self.verifier.evidence_source(launch_digest);
-        let stream = tls::connect(self.verifier.connect(), &pins).unwrap();
+        let stream = self.verifier.connect();
+        let stream = pinned_http::connect(stream, &pins.server_name, pins.tls_spki_sha256).unwrap();
         let http = HttpClient::over(stream, &pins.server_name);
         let key = TeeKey::from_entropy(&Zeroizing::new([0x77; 32])).unwrap();
         attest(&http, &mut source, &key)?.fetch(&self.expected)

@@ -1,7 +1,7 @@
 //! TLS 1.3 to exactly one key.
 //!
-//! The pin is the verifier's identity. It is the SHA-256 of the key's SubjectPublicKeyInfo and sits in
-//! the measured initramfs, so neither the names nor the dates of the certificate around the key add
+//! The pin is the verifier's identity: the SHA-256 of the key's SubjectPublicKeyInfo. A guest has it in
+//! its measured initramfs, so neither the names nor the dates of the certificate around the key add
 //! anything: a certificate that has expired or bears another name is accepted with the pinned key
 //! (the guest's clock is the host's anyway), and no certificate is accepted with another key. That
 //! the peer holds the key is proven by the handshake's signature, which is verified in full.
@@ -9,7 +9,6 @@
 use std::io::{self, Read, Write};
 use std::sync::Arc;
 
-use attestation_evidence::VerifierPins;
 use ring::digest::{SHA256, digest};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{ClientConfig, ClientConnection, Resumption};
@@ -17,7 +16,8 @@ use rustls::crypto::{self, CryptoProvider};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{
-    CertificateError, DigitallySignedStruct, PeerIncompatible, SignatureScheme, StreamOwned,
+    CertificateError, DigitallySignedStruct, OtherError, PeerIncompatible, SignatureScheme,
+    StreamOwned,
 };
 
 /// An established connection to the pinned verifier.
@@ -27,11 +27,11 @@ pub type TlsStream<S> = StreamOwned<ClientConnection, S>;
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     /// The pinned name cannot be asked for.
-    #[error("the pinned server_name {0:?} is no DNS name")]
+    #[error("the pinned server_name {0:?} is no server's name")]
     ServerName(String),
     /// Somebody else answered.
-    #[error("the verifier's TLS key is not the pinned one")]
-    NotPinned,
+    #[error(transparent)]
+    NotPinned(NotPinned),
     /// Somebody with the verifier's certificate, but not its key.
     #[error("the verifier does not hold the key of its TLS certificate")]
     NoPossession,
@@ -43,14 +43,29 @@ pub enum TlsError {
     Setup(#[source] rustls::Error),
 }
 
-/// Shakes hands over `stream` and returns once the peer has proven to hold the pinned key.
+/// Somebody else's key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the verifier's TLS key is {}, the pinned key is {}", hex::encode(.found), hex::encode(.pinned))]
+pub struct NotPinned {
+    /// SHA-256 of the SubjectPublicKeyInfo that was shown.
+    pub found: [u8; 32],
+    /// What it has to be.
+    pub pinned: [u8; 32],
+}
+
+/// Shakes hands over `stream` and returns once the peer has proven to hold the pinned key: the one whose
+/// SubjectPublicKeyInfo (DER) has this SHA-256. `server_name` is what is sent as SNI.
+///
+/// # Errors
+/// [`TlsError`], after which nothing but the handshake was sent.
 pub fn connect<S: Read + Write>(
     mut stream: S,
-    pins: &VerifierPins,
+    server_name: &str,
+    spki_sha256: [u8; 32],
 ) -> Result<TlsStream<S>, TlsError> {
-    let name = ServerName::try_from(pins.server_name.clone())
-        .map_err(|_| TlsError::ServerName(pins.server_name.clone()))?;
-    let config = client_config(pins.tls_spki_sha256)?;
+    let name = ServerName::try_from(server_name.to_owned())
+        .map_err(|_| TlsError::ServerName(server_name.to_owned()))?;
+    let config = client_config(spki_sha256)?;
     let mut connection = ClientConnection::new(Arc::new(config), name).map_err(TlsError::Setup)?;
     while connection.is_handshaking() {
         let (read, written) = connection.complete_io(&mut stream).map_err(explain)?;
@@ -84,11 +99,14 @@ fn explain(error: io::Error) -> TlsError {
         .get_ref()
         .and_then(|inner| inner.downcast_ref::<rustls::Error>());
     match tls {
-        Some(rustls::Error::InvalidCertificate(
-            CertificateError::ApplicationVerificationFailure,
-        )) => TlsError::NotPinned,
         Some(rustls::Error::InvalidCertificate(CertificateError::BadSignature)) => {
             TlsError::NoPossession
+        }
+        Some(rustls::Error::InvalidCertificate(CertificateError::Other(other))) => {
+            match other.0.downcast_ref() {
+                Some(refused) => TlsError::NotPinned(*refused),
+                None => TlsError::Handshake(error),
+            }
         }
         _ => TlsError::Handshake(error),
     }
@@ -111,12 +129,16 @@ impl ServerCertVerifier for PinnedKey {
         _now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
         let key = ParsedCertificate::try_from(end_entity)?.subject_public_key_info();
+        let found = sha256(&key);
         // Both sides are public: the comparison has nothing to leak.
-        if digest(&SHA256, &key).as_ref() == self.spki_sha256 {
-            Ok(ServerCertVerified::assertion())
-        } else {
-            Err(CertificateError::ApplicationVerificationFailure.into())
+        if found == self.spki_sha256 {
+            return Ok(ServerCertVerified::assertion());
         }
+        let refused = NotPinned {
+            found,
+            pinned: self.spki_sha256,
+        };
+        Err(CertificateError::Other(OtherError(Arc::new(refused))).into())
     }
 
     fn verify_tls12_signature(
@@ -143,6 +165,11 @@ impl ServerCertVerifier for PinnedKey {
             .signature_verification_algorithms
             .supported_schemes()
     }
+}
+
+fn sha256(bytes: &[u8]) -> [u8; 32] {
+    let digest = digest(&SHA256, bytes);
+    digest.as_ref().try_into().expect("SHA-256 has 32 bytes")
 }
 
 #[cfg(test)]

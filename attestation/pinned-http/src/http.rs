@@ -8,7 +8,7 @@ use std::sync::Mutex;
 
 use ureq::Agent;
 use ureq::config::Config;
-use ureq::http::{StatusCode, Uri, header};
+use ureq::http::{Uri, header};
 use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, Transport,
@@ -23,14 +23,30 @@ const BUFFER_SIZE: usize = 32 << 10;
 pub struct HttpClient {
     agent: Agent,
     server_name: String,
+    bearer: Option<String>,
 }
 
-/// An answer, whatever its status.
+/// A request to send; see [`HttpClient::send`].
+#[derive(Debug, Default)]
+pub struct Request<'a> {
+    /// `GET`, `PUT`, `POST`. What is posted is JSON.
+    pub method: &'a str,
+    /// Path and query, from the first slash.
+    pub path: &'a str,
+    /// Sent as `Cookie`, if any.
+    pub cookie: Option<&'a str>,
+    /// The body; `None` sends none.
+    pub body: Option<&'a [u8]>,
+}
+
+/// The server's answer, whatever its status.
 #[derive(Debug)]
 pub struct Answer {
-    pub status: StatusCode,
+    /// HTTP status code.
+    pub status: u16,
     /// Every `Set-Cookie` header's text.
     pub set_cookies: Vec<String>,
+    /// The body.
     pub body: Vec<u8>,
 }
 
@@ -38,7 +54,7 @@ pub struct Answer {
 #[derive(Debug, thiserror::Error)]
 #[error("{method} {path} got no answer")]
 pub struct HttpError {
-    method: &'static str,
+    method: String,
     path: String,
     source: ureq::Error,
 }
@@ -47,55 +63,59 @@ impl HttpClient {
     /// A client of `server_name` over `stream`, which encrypts and times out by itself.
     pub fn over<S: Read + Write + Send + Sync + 'static>(stream: S, server_name: &str) -> Self {
         let config = Config::builder()
-            // No variable of the environment, which the kernel's command line may set, has a say.
+            // No variable of the environment, which a guest's kernel command line may set, has a say.
             .proxy(None)
             .http_status_as_error(false)
             .max_redirects(0)
             .max_response_header_size(HEADER_LIMIT)
             .input_buffer_size(BUFFER_SIZE)
             .output_buffer_size(BUFFER_SIZE)
-            .user_agent(concat!("cloister-agent/", env!("CARGO_PKG_VERSION")))
+            .user_agent(concat!("cloister/", env!("CARGO_PKG_VERSION")))
             .build();
         let only = OnlyConnection(Mutex::new(Some(Box::new(stream))));
         Self {
             agent: Agent::with_parts(config, only, NoResolver),
             server_name: server_name.to_owned(),
+            bearer: None,
         }
     }
 
-    /// Posts a JSON document.
-    pub fn post(&self, path: &str, cookie: Option<&str>, json: &str) -> Result<Answer, HttpError> {
-        let mut request = self
-            .agent
-            .post(self.url(path))
-            .header(header::CONTENT_TYPE, "application/json");
-        if let Some(cookie) = cookie {
-            request = request.header(header::COOKIE, cookie);
+    /// The same client, which sends `token` as its bearer token from now on.
+    #[must_use]
+    pub fn with_bearer(mut self, token: &str) -> Self {
+        self.bearer = Some(format!("Bearer {token}"));
+        self
+    }
+
+    /// Sends a request and reads the whole answer.
+    ///
+    /// # Errors
+    /// [`HttpError`] if the connection breaks, or the answer is not HTTP or too long.
+    pub fn send(&self, request: &Request<'_>) -> Result<Answer, HttpError> {
+        self.exchange(request).map_err(|source| HttpError {
+            method: request.method.to_owned(),
+            path: request.path.to_owned(),
+            source,
+        })
+    }
+
+    fn exchange(&self, request: &Request<'_>) -> Result<Answer, ureq::Error> {
+        let mut head = ureq::http::Request::builder()
+            .method(request.method)
+            .uri(format!("https://{}{}", self.server_name, request.path));
+        if let Some(bearer) = &self.bearer {
+            head = head.header(header::AUTHORIZATION, bearer);
         }
-        let failed = |source| HttpError {
-            method: "POST",
-            path: path.to_owned(),
-            source,
-        };
-        request.send(json).and_then(Answer::read).map_err(failed)
-    }
-
-    /// Gets a document.
-    pub fn get(&self, path: &str, cookie: &str) -> Result<Answer, HttpError> {
-        let request = self
-            .agent
-            .get(self.url(path))
-            .header(header::COOKIE, cookie);
-        let failed = |source| HttpError {
-            method: "GET",
-            path: path.to_owned(),
-            source,
-        };
-        request.call().and_then(Answer::read).map_err(failed)
-    }
-
-    fn url(&self, path: &str) -> String {
-        format!("https://{}{path}", self.server_name)
+        if let Some(cookie) = request.cookie {
+            head = head.header(header::COOKIE, cookie);
+        }
+        if request.method == "POST" {
+            head = head.header(header::CONTENT_TYPE, "application/json");
+        }
+        Answer::read(match request.body {
+            Some(body) => self.agent.run(head.body(body)?)?,
+            None => self.agent.run(head.body(())?)?,
+        })
     }
 }
 
@@ -103,7 +123,7 @@ impl Answer {
     fn read(mut response: ureq::http::Response<ureq::Body>) -> Result<Self, ureq::Error> {
         let cookies = response.headers().get_all(header::SET_COOKIE);
         Ok(Self {
-            status: response.status(),
+            status: response.status().as_u16(),
             set_cookies: cookies
                 .iter()
                 .filter_map(|text| text.to_str().ok())
@@ -202,3 +222,6 @@ impl Resolver for NoResolver {
         Ok(self.empty())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,3 +1,6 @@
+//! The one key is accepted, and nothing else.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::os::unix::net::UnixStream;
 use std::thread;
 
@@ -21,13 +24,8 @@ fn certificate(
     params.self_signed(key).unwrap().der().clone()
 }
 
-fn pins_for(key: &KeyPair) -> VerifierPins {
-    let spki = digest(&SHA256, &key.subject_public_key_info());
-    let json = format!(
-        r#"{{"version":1,"tls_spki_sha256":"{}","log_key":"k","verifier_vsock_port":1,"server_name":"{NAME}","resource":"default/disk/data"}}"#,
-        hex::encode(spki)
-    );
-    VerifierPins::from_json(json.as_bytes()).unwrap()
+fn pin(key: &KeyPair) -> [u8; 32] {
+    sha256(&key.subject_public_key_info())
 }
 
 /// Shows one certificate and signs with a key that need not belong to it.
@@ -77,7 +75,7 @@ fn key() -> KeyPair {
 fn tls_pinned_key_accepted_and_usable() {
     let key = key();
     let server = serve_13(certificate(&key, |_| ()), &key);
-    let mut stream = connect(server, &pins_for(&key)).unwrap();
+    let mut stream = connect(server, NAME, pin(&key)).unwrap();
     let mut byte = [0];
     stream.read_exact(&mut byte).unwrap();
     assert_eq!(&byte, b"!");
@@ -87,10 +85,15 @@ fn tls_pinned_key_accepted_and_usable() {
 fn tls_another_key_refused() {
     let (pinned, another) = (key(), key());
     let server = serve_13(certificate(&another, |_| ()), &another);
-    assert!(matches!(
-        connect(server, &pins_for(&pinned)),
-        Err(TlsError::NotPinned)
-    ));
+    let refused = NotPinned {
+        found: pin(&another),
+        pinned: pin(&pinned),
+    };
+    let error = connect(server, NAME, pin(&pinned)).unwrap_err();
+    assert!(
+        matches!(error, TlsError::NotPinned(error) if error == refused),
+        "{error}"
+    );
 }
 
 #[test]
@@ -98,7 +101,7 @@ fn tls_pinned_certificate_without_its_key_refused() {
     let (pinned, thief) = (key(), key());
     let server = serve_13(certificate(&pinned, |_| ()), &thief);
     assert!(matches!(
-        connect(server, &pins_for(&pinned)),
+        connect(server, NAME, pin(&pinned)),
         Err(TlsError::NoPossession)
     ));
 }
@@ -110,7 +113,7 @@ fn tls_expired_certificate_of_pinned_key_accepted() {
         params.not_before = date_time_ymd(2001, 1, 1);
         params.not_after = date_time_ymd(2002, 1, 1);
     });
-    assert!(connect(serve_13(expired, &key), &pins_for(&key)).is_ok());
+    assert!(connect(serve_13(expired, &key), NAME, pin(&key)).is_ok());
 }
 
 #[test]
@@ -118,7 +121,14 @@ fn tls_other_name_of_pinned_key_accepted() {
     let key = key();
     let renamed = CertificateParams::new(["other.example".to_owned()]).unwrap();
     let renamed = renamed.self_signed(&key).unwrap().der().clone();
-    assert!(connect(serve_13(renamed, &key), &pins_for(&key)).is_ok());
+    assert!(connect(serve_13(renamed, &key), NAME, pin(&key)).is_ok());
+}
+
+#[test]
+fn tls_name_that_is_none_refused() {
+    let (ours, _theirs) = UnixStream::pair().unwrap();
+    let error = connect(ours, "no name", [0; 32]).unwrap_err();
+    assert!(matches!(error, TlsError::ServerName(_)), "{error}");
 }
 
 #[test]
@@ -126,7 +136,7 @@ fn tls_peer_that_hangs_up_refused() {
     let (ours, theirs) = UnixStream::pair().unwrap();
     drop(theirs);
     assert!(matches!(
-        connect(ours, &pins_for(&key())),
+        connect(ours, NAME, pin(&key())),
         Err(TlsError::Handshake(_))
     ));
 }
