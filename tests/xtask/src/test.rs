@@ -117,9 +117,17 @@ impl Report {
             .take()
             .context("the runner's output is piped")?;
         let mut current = Test::default();
-        for line in BufReader::new(output).lines() {
-            self.read(&line?, &mut current);
+        let mut lines = BufReader::new(output).lines();
+        for line in lines.by_ref() {
+            let line = line?;
+            // From here on the runner repeats itself.
+            if line.trim_start().starts_with("Summary [") {
+                break;
+            }
+            self.read(&line, &mut current);
         }
+        // A pipe that nobody reads would stop the runner.
+        lines.for_each(drop);
         Ok(child.wait()?.success())
     }
 
