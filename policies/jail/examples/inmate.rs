@@ -12,7 +12,7 @@ use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use policies_jail::{Filter, confine, inherited_control, isolate_self};
-use policies_profiles::Profile;
+use policies_profiles::{Profile, Program};
 use rustix::net::{RecvFlags, SendFlags, recv, send};
 
 /// What it takes to obey.
@@ -78,7 +78,9 @@ fn main() {
 }
 
 fn answer(control: &OwnedFd, text: &str) {
-    send(control, text.as_bytes(), SendFlags::NOSIGNAL).expect("the test listens");
+    // As cloister-vsock sends.
+    let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
+    send(control, text.as_bytes(), flags).expect("the test listens");
 }
 
 fn obey(verb: &str, object: &str) -> String {
@@ -110,6 +112,7 @@ fn profile(name: &str) -> Profile {
     let text = match name {
         "strict" => STRICT.to_owned(),
         "lax" => format!("{STRICT}{LAX}"),
+        "vsock" => return Program::Vsock.profile(),
         other => panic!("no profile {other}"),
     };
     Profile::from_toml(&text).expect("the profiles above are ones")
@@ -149,6 +152,7 @@ fn attempt(verb: &str, object: &str) -> i64 {
             "open" => libc::syscall(libc::SYS_openat, libc::AT_FDCWD, path.as_ptr(), 0),
             "socket" => libc::syscall(libc::SYS_socket, libc::AF_INET, libc::SOCK_STREAM, 0),
             "connect" => connect(),
+            "fast-open" => fast_open(),
             "kill" => libc::syscall(libc::SYS_kill, number, libc::SIGKILL),
             "ptrace" => libc::syscall(libc::SYS_ptrace, libc::PTRACE_TRACEME, 0, 0, 0),
             "mount" => libc::syscall(libc::SYS_mount, null, path.as_ptr(), null, 0, null),
@@ -173,15 +177,37 @@ fn map(protection: libc::c_int) -> i64 {
     unsafe { libc::syscall(libc::SYS_mmap, 0, 4096, protection, flags, -1, 0) }
 }
 
-fn connect() -> i64 {
-    let address = libc::sockaddr_in {
+fn loopback() -> libc::sockaddr_in {
+    libc::sockaddr_in {
         sin_family: 2,
         sin_port: 80_u16.to_be(),
         sin_addr: libc::in_addr {
             s_addr: u32::from_ne_bytes([127, 0, 0, 1]),
         },
         sin_zero: [0; 8],
-    };
+    }
+}
+
+/// Connects a socket without connect(2). Which one does not matter to a filter.
+fn fast_open() -> i64 {
+    let address = loopback();
+    let flags = libc::MSG_FASTOPEN | libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
+    // SAFETY: data and address live until the call returns and have the sizes that are given.
+    unsafe {
+        libc::syscall(
+            libc::SYS_sendto,
+            3,
+            c"x".as_ptr(),
+            1,
+            flags,
+            &raw const address,
+            16,
+        )
+    }
+}
+
+fn connect() -> i64 {
+    let address = loopback();
     // SAFETY: the address lives until the calls return and has the size that is given.
     unsafe {
         let socket = libc::syscall(libc::SYS_socket, libc::AF_INET, libc::SOCK_STREAM, 0);

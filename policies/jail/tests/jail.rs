@@ -220,6 +220,17 @@ fn forbidden_call_kills() {
     }
 }
 
+/// A device that may send on sockets that it was handed must not connect them by that.
+#[test]
+fn sending_that_connects_kills_a_vsock_device() {
+    if !is_root() {
+        return;
+    }
+    let inmate = Inmate::confined("vsock");
+    assert_eq!(inmate.tell("fast-open"), "");
+    assert_eq!(inmate.end(), FORBIDDEN);
+}
+
 /// With the calls allowed, the layers beneath show: no file, no network, no other process.
 #[test]
 fn allowed_call_finds_an_empty_world() {

@@ -59,4 +59,29 @@ mod tests {
             assert_eq!(Profile::from_toml(program.text()).unwrap().name(), name);
         }
     }
+
+    /// With MSG_FASTOPEN and an address, sending connects: also a socket that was connected once.
+    #[test]
+    fn sending_never_connects() {
+        const FAST_OPEN: u64 = 0x2000_0000;
+        let address = 0x7fff_0000;
+        for program in Program::ALL {
+            let profile = program.profile();
+            for flags in [0, 0x40, 0x4000, 0x4040] {
+                for call in ["sendto", "sendmsg", "sendmmsg"] {
+                    let to = [5, 1, 1, flags | FAST_OPEN, address, 16];
+                    let message = [5, 1, flags | FAST_OPEN, 0, 0, 0];
+                    let arguments = if call == "sendto" { to } else { message };
+                    let none = [0_usize; 0];
+                    assert_eq!(
+                        profile.allowing(call, &arguments),
+                        none,
+                        "{program:?} {call}"
+                    );
+                }
+                let anywhere = [5, 1, 1, flags, address, 16];
+                assert!(profile.allowing("sendto", &anywhere).is_empty());
+            }
+        }
+    }
 }

@@ -5,9 +5,12 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use anyhow::ensure;
 use rustix::io::{Errno, ioctl_fionbio};
 use rustix::net::sockopt::{set_tcp_nodelay, socket_error};
-use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
+use rustix::net::{
+    AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, getpeername, socket_with,
+};
 use vmm_channel::Channel;
 use vmm_wire::{BrokerReply, BrokerRequest, Target};
 
@@ -21,8 +24,13 @@ const PENDING_LIMIT: usize = 64;
 pub(crate) struct Broker {
     channel: Channel<BrokerReply, BrokerRequest>,
     ports: BTreeMap<u32, Target>,
-    pending: Vec<Pending>,
+    pending: BTreeMap<PendingId, Pending>,
+    next_id: u64,
 }
+
+/// The supervisor's own name of a connection on its way: tickets are the device's choice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct PendingId(u64);
 
 /// A connection on its way.
 struct Pending {
@@ -40,7 +48,8 @@ impl Broker {
         let broker = Broker {
             channel,
             ports,
-            pending: Vec::new(),
+            pending: BTreeMap::new(),
+            next_id: 0,
         };
         Ok((broker, theirs.into_socket()))
     }
@@ -48,6 +57,10 @@ impl Broker {
     /// Serves one request. An error means that this device is not worth talking to any more.
     pub(crate) fn request(&mut self, now: Instant) -> anyhow::Result<()> {
         let BrokerRequest::Connect { ticket, port } = self.channel.receive()?.message;
+        ensure!(
+            self.pending.values().all(|one| one.ticket != ticket),
+            "it asks again by ticket {ticket}, which is not answered yet"
+        );
         let Some(target) = self.ports.get(&port) else {
             eprintln!("vsock port {port} is not declared; a connection to it was refused");
             return self.refuse(ticket);
@@ -58,7 +71,7 @@ impl Broker {
         match begin(target) {
             Ok((socket, true)) => self.hand_over(ticket, &socket),
             Ok((socket, false)) => {
-                self.pending.push(Pending {
+                self.keep(Pending {
                     ticket,
                     socket,
                     since: now,
@@ -73,14 +86,14 @@ impl Broker {
     }
 
     /// Settles a connection that is no longer on its way.
-    pub(crate) fn settle(&mut self, ticket: u32) -> anyhow::Result<()> {
-        let Some(position) = self.pending.iter().position(|one| one.ticket == ticket) else {
+    pub(crate) fn settle(&mut self, id: PendingId) -> anyhow::Result<()> {
+        let Some(Pending { ticket, socket, .. }) = self.pending.remove(&id) else {
             return Ok(());
         };
-        let Pending { socket, .. } = self.pending.swap_remove(position);
-        match socket_error(&socket) {
-            Ok(Ok(())) => self.hand_over(ticket, &socket),
-            Ok(Err(_)) | Err(_) => self.refuse(ticket),
+        if is_connected(&socket) {
+            self.hand_over(ticket, &socket)
+        } else {
+            self.refuse(ticket)
         }
     }
 
@@ -88,21 +101,26 @@ impl Broker {
     pub(crate) fn expire(&mut self, now: Instant) -> anyhow::Result<()> {
         let (late, pending) = std::mem::take(&mut self.pending)
             .into_iter()
-            .partition::<Vec<_>, _>(|one| now.duration_since(one.since) >= PATIENCE);
+            .partition::<BTreeMap<_, _>, _>(|(_, one)| now.duration_since(one.since) >= PATIENCE);
         self.pending = pending;
-        late.iter().try_for_each(|one| self.refuse(one.ticket))
+        late.values().try_for_each(|one| self.refuse(one.ticket))
     }
 
     /// When [`Self::expire`] has something to do.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.pending.iter().map(|one| one.since + PATIENCE).min()
+        self.pending.values().map(|one| one.since + PATIENCE).min()
     }
 
     /// Connections on their way; ready when writable.
-    pub(crate) fn pending(&self) -> impl Iterator<Item = (u32, BorrowedFd<'_>)> {
+    pub(crate) fn pending(&self) -> impl Iterator<Item = (PendingId, BorrowedFd<'_>)> {
         self.pending
             .iter()
-            .map(|one| (one.ticket, one.socket.as_fd()))
+            .map(|(&id, one)| (id, one.socket.as_fd()))
+    }
+
+    fn keep(&mut self, pending: Pending) {
+        self.pending.insert(PendingId(self.next_id), pending);
+        self.next_id += 1;
     }
 
     fn hand_over(&self, ticket: u32, socket: &OwnedFd) -> anyhow::Result<()> {
@@ -120,6 +138,11 @@ impl AsFd for Broker {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.channel.as_fd()
     }
+}
+
+/// A socket without an error may still be on its way, and whoever has it then could send it elsewhere.
+fn is_connected(socket: &OwnedFd) -> bool {
+    matches!(socket_error(socket), Ok(Ok(()))) && getpeername(socket).is_ok()
 }
 
 /// Begins to connect; true if that is already done.
@@ -154,5 +177,63 @@ fn begun(result: Result<(), Errno>, socket: OwnedFd) -> Result<(OwnedFd, bool), 
         Ok(()) => Ok((socket, true)),
         Err(Errno::INPROGRESS) => Ok((socket, false)),
         Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+
+    use rustix::net::{bind, getsockname, listen};
+
+    use super::*;
+
+    /// A target that never answers, for its queue is full; and what keeps it so.
+    fn silent_target() -> (SocketAddr, Vec<OwnedFd>) {
+        let listener = stream_socket(AddressFamily::INET).unwrap();
+        bind(&listener, &SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
+        listen(&listener, 0).unwrap();
+        let address = SocketAddr::try_from(getsockname(&listener).unwrap()).unwrap();
+        let mut kept = vec![listener];
+        for _ in 0..4 {
+            kept.push(begin(&Target::Tcp(address)).unwrap().0);
+        }
+        (address, kept)
+    }
+
+    fn ask(device: &Channel<BrokerRequest, BrokerReply>, ticket: u32, port: u32) {
+        let request = BrokerRequest::Connect { ticket, port };
+        device.send(&request, &[]).unwrap();
+    }
+
+    fn broker(ports: &[(u32, SocketAddr)]) -> (Broker, Channel<BrokerRequest, BrokerReply>) {
+        let ports = ports.iter().map(|&(port, to)| (port, Target::Tcp(to)));
+        let (broker, device) = Broker::new(ports.collect()).unwrap();
+        (broker, Channel::from_socket(device))
+    }
+
+    #[test]
+    fn ticket_that_is_not_answered_yet_is_not_taken_again() {
+        let (silent, _kept) = silent_target();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let (mut broker, device) = broker(&[(1, silent), (2, listener.local_addr().unwrap())]);
+        ask(&device, 7, 1);
+        broker.request(Instant::now()).unwrap();
+        assert_eq!(broker.pending.len(), 1);
+        ask(&device, 7, 2);
+        let error = broker.request(Instant::now()).unwrap_err().to_string();
+        assert!(error.contains("ticket 7"), "{error}");
+    }
+
+    #[test]
+    fn connection_still_on_its_way_is_refused_not_handed_over() {
+        let (silent, _kept) = silent_target();
+        let (mut broker, device) = broker(&[(1, silent)]);
+        ask(&device, 7, 1);
+        broker.request(Instant::now()).unwrap();
+        let id = broker.pending().next().unwrap().0;
+        broker.settle(id).unwrap();
+        let answer = device.receive().unwrap().message;
+        assert_eq!(answer, BrokerReply::Refused { ticket: 7 });
     }
 }

@@ -11,6 +11,7 @@ use rustix::io::Errno;
 use vmm_channel::{Channel, ReceiveError, SendError};
 use vmm_wire::{ChildId, Spawn, SupervisorReply, SupervisorRequest};
 
+use crate::broker::{Broker, PendingId};
 use crate::children::{Managed, Ready};
 use crate::runtime_dir::RuntimeDir;
 
@@ -29,7 +30,7 @@ enum Source {
     Vmm,
     Control(ChildId),
     Broker(ChildId),
-    Connection(ChildId, u32),
+    Connection(ChildId, PendingId),
     Exit(ChildId),
 }
 
@@ -76,8 +77,8 @@ impl Supervisor {
                 self.with_broker(child, |broker| broker.request(Instant::now()));
                 Ok(())
             }
-            Source::Connection(child, ticket) => {
-                self.with_broker(child, |broker| broker.settle(ticket));
+            Source::Connection(child, id) => {
+                self.with_broker(child, |broker| broker.settle(id));
                 Ok(())
             }
             Source::Exit(child) => self.exited(child),
@@ -169,11 +170,7 @@ impl Supervisor {
     }
 
     /// A broker whose device misbehaves or ended is closed; the device learns of it by that.
-    fn with_broker(
-        &mut self,
-        id: ChildId,
-        act: impl FnOnce(&mut crate::broker::Broker) -> anyhow::Result<()>,
-    ) {
+    fn with_broker(&mut self, id: ChildId, act: impl FnOnce(&mut Broker) -> anyhow::Result<()>) {
         if let Some(managed) = self.children.get_mut(&id)
             && let Some(broker) = &mut managed.broker
             && let Err(error) = act(broker)
@@ -248,8 +245,8 @@ impl Supervisor {
             }
             if let Some(broker) = &managed.broker {
                 watched.push((Source::Broker(id), broker.as_fd(), PollFlags::IN));
-                watched.extend(broker.pending().map(|(ticket, socket)| {
-                    (Source::Connection(id, ticket), socket, PollFlags::OUT)
+                watched.extend(broker.pending().map(|(pending, socket)| {
+                    (Source::Connection(id, pending), socket, PollFlags::OUT)
                 }));
             }
         }
@@ -260,10 +257,7 @@ impl Supervisor {
     fn timeout(&self) -> anyhow::Result<Option<Timespec>> {
         let deadlines = self.children.values().flat_map(|one| {
             let starting = one.starting.as_ref().map(|starting| starting.deadline);
-            let broker = one
-                .broker
-                .as_ref()
-                .and_then(crate::broker::Broker::deadline);
+            let broker = one.broker.as_ref().and_then(Broker::deadline);
             [starting, broker].into_iter().flatten()
         });
         deadlines
