@@ -1,7 +1,7 @@
 //! What a guest finds at ports and at addresses without memory.
 
 use std::ops::ControlFlow;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
 use measured_boot_plan::machine::COM1_PORT;
 use vmm_kvm::Bus;
@@ -51,9 +51,14 @@ impl Machine {
         }
     }
 
-    /// Writes what is left in the console.
+    /// Writes what is left in the console. A vCPU that is in the middle of writing there may never
+    /// come back; its line is then lost.
     pub fn finish(&self) {
-        lock(&self.com1).finish();
+        match self.com1.try_lock() {
+            Ok(mut com1) => com1.finish(),
+            Err(TryLockError::Poisoned(com1)) => com1.into_inner().finish(),
+            Err(TryLockError::WouldBlock) => {}
+        }
     }
 
     fn find(&self, address: u64) -> Option<(usize, &Placed, u64)> {
@@ -146,6 +151,14 @@ mod tests {
             assert_eq!(read_port(port), 0xff, "port {port:#x}");
             assert!(machine().port_write(port, &[1]).is_continue());
         }
+    }
+
+    #[test]
+    fn end_does_not_wait_for_a_vcpu_that_writes_to_the_console() {
+        let machine = machine();
+        let writing = machine.com1.lock().unwrap();
+        machine.finish();
+        drop(writing);
     }
 
     #[test]

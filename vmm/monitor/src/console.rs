@@ -1,20 +1,44 @@
 //! Where the guest's serial console goes.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
+use std::os::fd::AsFd as _;
 use std::path::Path;
 
 use anyhow::Context as _;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::retry_on_intr;
 
 use crate::arguments::Output;
 
-/// A guest that never ends its line must not fill memory.
+/// A guest that never ends its line must not fill memory. A pipe that takes anything takes this much
+/// at once, so that a write after a poll does not block (PIPE_BUF, pipe(7)).
 const LONGEST_LINE: usize = 1024;
 
+/// A guest must not fill the host's disk either.
+const LONGEST_FILE: u64 = 64 << 20;
+
+const CUT: &[u8] = b"\n[cloister-vmm: the console is cut here, after 64 MiB]\n";
+
+/// How long a vCPU waits for a reader that does not keep up; only for the first line that it loses.
+const PATIENCE: Timespec = Timespec {
+    tv_sec: 1,
+    tv_nsec: 0,
+};
+const NONE: Timespec = Timespec {
+    tv_sec: 0,
+    tv_nsec: 0,
+};
+
 /// Collects the guest's bytes and writes them by lines: one write a line instead of one a byte.
+/// Neither a reader that has stopped reading nor a full disk stops the guest: what cannot be written
+/// is lost.
 pub struct Console {
-    to: Box<dyn Write + Send>,
+    to: File,
     line: Vec<u8>,
+    room: u64,
+    is_cut: bool,
+    lost_lines: u64,
 }
 
 impl Console {
@@ -23,39 +47,80 @@ impl Console {
     /// # Errors
     /// The file cannot be made.
     pub fn open(path: &Path, output: Output) -> anyhow::Result<Self> {
-        let to: Box<dyn Write + Send> = match (path.to_str(), output) {
+        let duplicate = |descriptor: io::Result<_>| descriptor.map(File::from);
+        let to = match (path.to_str(), output) {
             // Standard output carries the events.
-            (Some("-"), Output::Json) => Box::new(io::stderr()),
-            (Some("-"), Output::Text) => Box::new(io::stdout()),
-            _ => Box::new(
-                OpenOptions::new()
-                    .write(true)
-                    .create(true)
-                    .truncate(true)
-                    .open(path)
-                    .with_context(|| format!("cannot write the console to {}", path.display()))?,
-            ),
+            (Some("-"), Output::Json) => duplicate(io::stderr().as_fd().try_clone_to_owned()),
+            (Some("-"), Output::Text) => duplicate(io::stdout().as_fd().try_clone_to_owned()),
+            _ => OpenOptions::new()
+                .write(true)
+                .create(true)
+                .truncate(true)
+                .open(path),
         };
-        Ok(Self::new(to))
+        let to = to.with_context(|| format!("cannot write the console to {}", path.display()))?;
+        // Whoever reads the other end of anything else decides what to keep.
+        let is_kept = to.metadata().is_ok_and(|metadata| metadata.is_file());
+        Ok(Self::new(to, if is_kept { LONGEST_FILE } else { u64::MAX }))
     }
 
-    fn new(to: Box<dyn Write + Send>) -> Self {
+    fn new(to: File, room: u64) -> Self {
         Self {
             to,
             line: Vec::new(),
+            room,
+            is_cut: false,
+            lost_lines: 0,
         }
     }
 
     /// Writes what is left of an unfinished line.
     pub fn finish(&mut self) {
-        self.write_line();
+        if !self.line.is_empty() {
+            self.write_line();
+        }
     }
 
-    /// A console that nobody reads any more must not stop the guest: what cannot be written is lost.
     fn write_line(&mut self) {
-        let _ = self.to.write_all(&self.line).and_then(|()| self.to.flush());
-        self.line.clear();
+        let line = std::mem::take(&mut self.line);
+        if !self.takes_a_line() {
+            self.lost_lines += 1;
+            return;
+        }
+        let lost = std::mem::take(&mut self.lost_lines);
+        self.write_within_room(&[notice_of(lost), line].concat());
     }
+
+    fn takes_a_line(&self) -> bool {
+        let patience = if self.lost_lines == 0 { PATIENCE } else { NONE };
+        let mut waiting = [PollFd::new(&self.to, PollFlags::OUT)];
+        matches!(
+            retry_on_intr(|| poll(&mut waiting, Some(&patience))),
+            Ok(1..)
+        )
+    }
+
+    fn write_within_room(&mut self, text: &[u8]) {
+        let length = u64::try_from(text.len()).unwrap_or(u64::MAX);
+        let Some(room) = self.room.checked_sub(length) else {
+            if !self.is_cut {
+                self.is_cut = true;
+                let _ = self.to.write_all(CUT);
+            }
+            return;
+        };
+        if !self.is_cut {
+            self.room = room;
+            let _ = self.to.write_all(text);
+        }
+    }
+}
+
+fn notice_of(lost_lines: u64) -> Vec<u8> {
+    if lost_lines == 0 {
+        return Vec::new();
+    }
+    format!("\n[cloister-vmm: {lost_lines} lines are lost, since nobody read them]\n").into_bytes()
 }
 
 impl Write for Console {
@@ -77,43 +142,91 @@ impl Write for Console {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Arc, Mutex};
+    use std::io::Read as _;
+    use std::os::fd::OwnedFd;
+    use std::os::unix::net::UnixDatagram;
+    use std::time::{Duration, Instant};
 
     use super::*;
 
-    /// Keeps every write apart.
-    #[derive(Clone, Default)]
-    struct Writes(Arc<Mutex<Vec<Vec<u8>>>>);
+    /// A console, and its other end, which keeps every write apart.
+    fn console() -> (Console, UnixDatagram) {
+        let (ours, theirs) = UnixDatagram::pair().unwrap();
+        theirs.set_nonblocking(true).unwrap();
+        let console = Console::new(File::from(OwnedFd::from(ours)), u64::MAX);
+        (console, theirs)
+    }
 
-    impl Write for Writes {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().push(bytes.to_vec());
-            Ok(bytes.len())
-        }
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
+    fn next(writes: &UnixDatagram) -> Option<Vec<u8>> {
+        let mut buffer = [0; 2 * LONGEST_LINE];
+        let length = writes.recv(&mut buffer).ok()?;
+        Some(buffer[..length].to_vec())
     }
 
     #[test]
     fn bytes_are_written_line_by_line_and_the_rest_at_the_end() {
-        let writes = Writes::default();
-        let mut console = Console::new(Box::new(writes.clone()));
+        let (mut console, writes) = console();
         for byte in b"one\ntw" {
             console.write_all(&[*byte]).unwrap();
             console.flush().unwrap();
         }
-        assert_eq!(*writes.0.lock().unwrap(), [b"one\n".to_vec()]);
+        assert_eq!(next(&writes).as_deref(), Some(&b"one\n"[..]));
+        assert_eq!(next(&writes), None);
         console.finish();
-        assert_eq!(writes.0.lock().unwrap().concat(), b"one\ntw");
+        assert_eq!(next(&writes).as_deref(), Some(&b"tw"[..]));
     }
 
     #[test]
     fn line_without_end_is_written_in_parts() {
-        let writes = Writes::default();
-        let mut console = Console::new(Box::new(writes.clone()));
+        let (mut console, writes) = console();
         console.write_all(&[b'x'; 5000]).unwrap();
         assert!(console.line.len() < LONGEST_LINE);
-        assert_eq!(writes.0.lock().unwrap().len(), 4);
+        let parts = std::iter::from_fn(|| next(&writes)).count();
+        assert_eq!(parts, 4);
+    }
+
+    #[test]
+    fn pipe_that_nobody_reads_loses_lines_and_never_blocks() {
+        let (mut read, write) = rustix::pipe::pipe()
+            .map(|(read, write)| (File::from(read), File::from(write)))
+            .unwrap();
+        let mut console = Console::new(write, u64::MAX);
+        let started = Instant::now();
+        for _ in 0..1000 {
+            console.write_all(&[b'x'; 999]).unwrap();
+            console.write_all(b"\n").unwrap();
+        }
+        assert!(started.elapsed() < Duration::from_secs(20));
+        let mut buffer = vec![0; 1 << 20];
+        assert!(read.read(&mut buffer).unwrap() > 0);
+        console.write_all(b"and then\nheard\n").unwrap();
+        drop(console);
+        let mut rest = String::new();
+        read.read_to_string(&mut rest).unwrap();
+        assert!(rest.contains("lines are lost"), "{rest}");
+        assert!(rest.ends_with("]\nand then\nheard\n"), "{rest}");
+    }
+
+    #[test]
+    fn file_is_cut_once_where_the_guest_has_filled_its_share() {
+        let mut file = tempfile::tempfile().unwrap();
+        let mut console = Console::new(file.try_clone().unwrap(), 10);
+        for _ in 0..5 {
+            console.write_all(b"1234\n").unwrap();
+        }
+        console.finish();
+        let mut written = Vec::new();
+        io::Seek::rewind(&mut file).unwrap();
+        file.read_to_end(&mut written).unwrap();
+        assert_eq!(written, [b"1234\n1234\n", CUT].concat());
+    }
+
+    #[test]
+    fn only_a_file_is_cut() {
+        let place = tempfile::tempdir().unwrap();
+        let file = Console::open(&place.path().join("console"), Output::Text).unwrap();
+        assert_eq!(file.room, LONGEST_FILE);
+        let null = Console::open(Path::new("/dev/null"), Output::Text).unwrap();
+        assert_eq!(null.room, u64::MAX);
     }
 }

@@ -1,7 +1,10 @@
 //! What happens to the VM, told to people or programs.
 
 use std::io::{self, Write as _};
+use std::os::fd::AsFd;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::retry_on_intr;
 use serde::Serialize;
 
 use crate::arguments::Output;
@@ -66,14 +69,37 @@ impl Teller {
     /// Nobody listens any more.
     pub fn tell(self, event: &Event<'_>) -> io::Result<()> {
         match self.0 {
-            Output::Text => writeln!(io::stderr().lock(), "cloister-vmm: {}", sentence(event)),
+            Output::Text => {
+                await_reader(io::stderr())?;
+                writeln!(io::stderr().lock(), "cloister-vmm: {}", sentence(event))
+            }
             Output::Json => {
+                await_reader(io::stdout())?;
                 let line = serde_json::to_string(event)?;
                 let mut out = io::stdout().lock();
                 writeln!(out, "{line}")?;
                 out.flush()
             }
         }
+    }
+}
+
+/// Whoever does not read must not keep the VMM from ending.
+///
+/// # Errors
+/// A pipe stays full.
+pub fn await_reader(to: impl AsFd) -> io::Result<()> {
+    const PATIENCE: Timespec = Timespec {
+        tv_sec: 5,
+        tv_nsec: 0,
+    };
+    let mut waiting = [PollFd::new(&to, PollFlags::OUT)];
+    match retry_on_intr(|| poll(&mut waiting, Some(&PATIENCE)))? {
+        0 => Err(io::Error::new(
+            io::ErrorKind::TimedOut,
+            "nobody reads what happens",
+        )),
+        _ => Ok(()),
     }
 }
 

@@ -27,6 +27,8 @@ impl Interrupt {
             register_signal_handler(signal, on_signal)
                 .with_context(|| format!("cannot catch signal {signal}"))?;
         }
+        // A file that has reached its limit (RLIMIT_FSIZE) is an error of its write, not the end.
+        register_signal_handler(libc::SIGXFSZ, ignore).context("cannot catch SIGXFSZ")?;
         Ok(Self(event))
     }
 
@@ -35,6 +37,8 @@ impl Interrupt {
         self.0.as_fd()
     }
 }
+
+extern "C" fn ignore(_number: i32, _info: *mut libc::siginfo_t, _context: *mut c_void) {}
 
 /// Does nothing but write(2), which is safe in a signal handler (signal-safety(7)).
 extern "C" fn on_signal(_number: i32, _info: *mut libc::siginfo_t, _context: *mut c_void) {

@@ -30,9 +30,11 @@ fn main() -> ExitCode {
         Ok(run::Outcome::Orderly) => ExitCode::SUCCESS,
         Ok(run::Outcome::Interrupted) => ExitCode::FAILURE,
         Err(error) => {
-            eprintln!("error: {error}");
-            for cause in error.chain().skip(1) {
-                eprintln!("  because: {cause}");
+            if events::await_reader(std::io::stderr()).is_ok() {
+                eprintln!("error: {error}");
+                for cause in error.chain().skip(1) {
+                    eprintln!("  because: {cause}");
+                }
             }
             ExitCode::FAILURE
         }

@@ -12,7 +12,7 @@ mod payload;
 mod support;
 
 use rustix::process::Signal;
-use support::{Folder, kill};
+use support::{Folder, kill, wait_until};
 
 use crate::payload::{LINE, Then};
 
@@ -116,6 +116,23 @@ fn interrupt_stops_the_guest_and_leaves_nothing() {
             ended.said
         );
     }
+}
+
+#[test]
+fn interrupt_is_heard_though_nobody_reads_the_console() {
+    let Some(mut folder) = Folder::new(Then::Flood) else {
+        return;
+    };
+    // With events on standard output: standard error, a pipe here.
+    folder.set_console("-");
+    let mut running = folder.start();
+    let pipe = running.vmm.stderr.take().unwrap();
+    // Less than a line is free.
+    wait_until(|| rustix::io::ioctl_fionread(&pipe).unwrap() > 60_000);
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    kill(running.vmm_pid(), Signal::TERM);
+    wait_until(|| running.vmm.try_wait().unwrap().is_some());
+    assert_eq!(running.vmm.wait().unwrap().code(), Some(1));
 }
 
 #[test]

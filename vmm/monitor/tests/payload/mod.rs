@@ -13,6 +13,8 @@ pub enum Then {
     Halt,
     /// Runs into an undefined instruction, without any exception handler.
     Fault,
+    /// Writes its line again and again.
+    Flood,
     /// Drives the virtio-blk device in slot 0 by hand: reads its first sector, writes the first
     /// [`DISK_LINE`] bytes of it to COM1, resets the device and powers off.
     ReadDisk,
@@ -46,6 +48,11 @@ fn code(then: Then) -> Vec<u8> {
         Then::Halt => Vec::new(),
         // ud2
         Then::Fault => vec![0x0f, 0x0b],
+        // jmp to the beginning, behind the 7 bytes of lea, the loop and this one's 5
+        Then::Flood => {
+            let back = i32::try_from(7 + print(LINE.len()).len() + 5).unwrap();
+            [&[0xe9][..], &(-back).to_le_bytes()].concat()
+        }
         Then::ReadDisk => {
             table = disk_request();
             read_disk()

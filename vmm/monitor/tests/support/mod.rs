@@ -40,6 +40,7 @@ cid = 3
 /// A folder with a VM in it.
 pub struct Folder {
     dir: tempfile::TempDir,
+    console: PathBuf,
 }
 
 impl Folder {
@@ -68,9 +69,9 @@ impl Folder {
 
     /// Without a look at what this machine can do.
     pub fn prepare(then: Then) -> Self {
-        let folder = Self {
-            dir: tempfile::tempdir().unwrap(),
-        };
+        let dir = tempfile::tempdir().unwrap();
+        let console = dir.path().join("console");
+        let folder = Self { dir, console };
         folder.write("vm.toml", CONFIG.as_bytes());
         folder.write("vmlinux", &kernel(then));
         folder.write("initramfs.cpio", &[7; 5000]);
@@ -93,6 +94,11 @@ impl Folder {
 
     pub fn write(&self, name: &str, content: &[u8]) {
         fs::write(self.path(name), content).unwrap();
+    }
+
+    /// Has the console go elsewhere.
+    pub fn set_console(&mut self, path: &str) {
+        self.console = path.into();
     }
 
     /// Changes a line of the configuration.
@@ -119,7 +125,7 @@ impl Folder {
             .arg("--runtime-dir")
             .arg(self.path("run"))
             .arg("--console")
-            .arg(self.path("console"))
+            .arg(&self.console)
             // Some hosts' KVM cannot hide the processor's features.
             .arg("--adopt-cpuid")
             .args(["--output", "json"])
@@ -265,7 +271,7 @@ impl Running {
     }
 }
 
-fn wait_until(condition: impl Fn() -> bool) {
+pub fn wait_until(mut condition: impl FnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !condition() {
         assert!(Instant::now() < deadline, "something is left behind");
