@@ -6,12 +6,24 @@ use kvm_bindings::{
 use measured_boot_plan::{Segment as PlannedSegment, VcpuState};
 use vmm_wire::{
     ControlRegisters, DebugRegisters, Fpu, GeneralRegisters, Registers, Segment, Segments,
+    SystemCallRegisters,
 };
 
 use crate::{KvmError, Vcpu};
 
 /// IA32_PAT (APM volume 2, section 7.8.2).
 const PAT: u32 = 0x277;
+/// STAR, LSTAR, CSTAR, SFMASK, KERNEL_GS_BASE, SYSENTER_CS, _ESP, _EIP (APM volume 2, appendix A.1).
+const SYSTEM_CALLS: [u32; 8] = [
+    0xc000_0081,
+    0xc000_0082,
+    0xc000_0083,
+    0xc000_0084,
+    0xc000_0102,
+    0x174,
+    0x175,
+    0x176,
+];
 /// XCR0 of a processor whose guest has no XSAVE: x87 alone.
 const XCR0_RESET: u64 = 1;
 
@@ -55,6 +67,7 @@ impl Vcpu {
             control: control(&system),
             debug: self.debug_registers()?,
             pat: self.pat()?,
+            system_calls: self.system_call_registers()?,
             xcr0: self.xcr0()?,
             fpu: self.fpu()?,
         })
@@ -133,7 +146,7 @@ impl Vcpu {
         };
         match self
             .fd
-            .set_msrs(&one_msr(entry))
+            .set_msrs(&msrs(&[entry]))
             .map_err(self.call("KVM_SET_MSRS"))?
         {
             1 => Ok(()),
@@ -145,20 +158,48 @@ impl Vcpu {
     }
 
     fn pat(&self) -> Result<u64, KvmError> {
-        let mut msrs = one_msr(kvm_msr_entry {
-            index: PAT,
+        let [pat] = self.read_msrs([PAT])?;
+        Ok(pat)
+    }
+
+    /// Nothing sets these: a measured guest starts with them as a reset leaves them.
+    fn system_call_registers(&self) -> Result<SystemCallRegisters, KvmError> {
+        let values = self.read_msrs(SYSTEM_CALLS)?;
+        let [star, lstar, cstar, sfmask, kernel_gs_base, cs, esp, eip] = values;
+        Ok(SystemCallRegisters {
+            star,
+            lstar,
+            cstar,
+            sfmask,
+            kernel_gs_base,
+            sysenter_cs: cs,
+            sysenter_esp: esp,
+            sysenter_eip: eip,
+        })
+    }
+
+    fn read_msrs<const COUNT: usize>(
+        &self,
+        indices: [u32; COUNT],
+    ) -> Result<[u64; COUNT], KvmError> {
+        let wanted = indices.map(|index| kvm_msr_entry {
+            index,
             ..kvm_msr_entry::default()
         });
-        self.fd
-            .get_msrs(&mut msrs)
+        let mut answered = msrs(&wanted);
+        let count = self
+            .fd
+            .get_msrs(&mut answered)
             .map_err(self.call("KVM_GET_MSRS"))?;
-        match msrs.as_slice() {
-            [entry] => Ok(entry.data),
-            _ => Err(KvmError::Msr {
-                index: PAT,
+        // KVM stops at the first that it does not know.
+        if let Some(index) = indices.get(count) {
+            return Err(KvmError::Msr {
+                index: *index,
                 done: "read",
-            }),
+            });
         }
+        let mut values = answered.as_slice().iter().map(|entry| entry.data);
+        Ok(indices.map(|_| values.next().unwrap_or_default()))
     }
 
     fn xcr0(&self) -> Result<u64, KvmError> {
@@ -176,8 +217,8 @@ impl Vcpu {
     }
 }
 
-fn one_msr(entry: kvm_msr_entry) -> Msrs {
-    Msrs::from_entries(&[entry]).expect("one entry is below the limit")
+fn msrs(entries: &[kvm_msr_entry]) -> Msrs {
+    Msrs::from_entries(entries).expect("a few entries are below the limit")
 }
 
 /// What the plan does not speak of (the APIC base, CR2, CR8, pending interrupts) stays as KVM made it.

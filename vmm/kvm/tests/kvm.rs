@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use measured_boot_plan::{CpuidEntry, Segment, VcpuState};
 use vmm_kvm::{Bus, CpuidError, Feature, GuestRam, Host, Vcpu, Vm};
+use vmm_wire::SystemCallRegisters;
 
 /// `None`, after saying why, where there is no KVM.
 fn host() -> Option<Host> {
@@ -111,6 +112,38 @@ fn registers_that_were_set_are_read_back() {
         (read.pat, read.xcr0, read.debug.dr7),
         (0x0007_0406_0007_0406, 1, 0x400)
     );
+}
+
+/// The calculator of launch digests counts on it.
+#[test]
+fn registers_that_nobody_sets_have_their_reset_values() {
+    let Some(host) = host() else { return };
+    let vcpu = vcpu(&host, &[]);
+    vcpu.set_state(&state()).unwrap();
+    let read = vcpu.registers().unwrap();
+    assert_eq!(read.system_calls, SystemCallRegisters::default());
+    assert_eq!((read.debug.db, read.control.cr8), ([0; 4], 0));
+    // Enabled, and of the first processor.
+    assert_eq!(read.control.apic_base, 0xfee0_0900);
+}
+
+#[test]
+fn system_call_register_that_was_changed_is_read_back() {
+    let Some(host) = host() else { return };
+    // mov ecx, 0xc0000082; mov eax, 0x1234; xor edx, edx; wrmsr; out 1, al
+    let code = [
+        0x66, 0xb9, 0x82, 0x00, 0x00, 0xc0, 0x66, 0xb8, 0x34, 0x12, 0x00, 0x00, 0x66, 0x31, 0xd2,
+        0x0f, 0x30, 0xe6, 0x01,
+    ];
+    let mut vcpu = vcpu(&host, &code);
+    vcpu.set_state(&state()).unwrap();
+    vcpu.run(&Ports::default()).unwrap();
+    let read = vcpu.registers().unwrap().system_calls;
+    let expected = SystemCallRegisters {
+        lstar: 0x1234,
+        ..SystemCallRegisters::default()
+    };
+    assert_eq!(read, expected);
 }
 
 #[test]

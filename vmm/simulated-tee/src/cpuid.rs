@@ -30,6 +30,18 @@ pub enum CpuidMismatch {
         /// ECX before CPUID.
         subleaf: u32,
     },
+    /// A leaf's flags make it answer otherwise than the page says.
+    #[error(
+        "CPUID leaf {leaf:#x} of vCPU {vcpu} has the flags {flags:#x}, which change its meaning"
+    )]
+    Flags {
+        /// Which vCPU.
+        vcpu: u32,
+        /// EAX before CPUID.
+        leaf: u32,
+        /// KVM_CPUID_FLAG_*.
+        flags: u32,
+    },
     /// One of the two has leaves that the other lacks.
     #[error("the CPUID page has {page} leaves, KVM has {kvm} for vCPU {vcpu}")]
     Count {
@@ -54,6 +66,7 @@ pub fn check(page: &[u8; 4096], vcpu: u32, entries: &[CpuidEntry]) -> Result<(),
     }
     for entry in entries {
         let (leaf, subleaf) = (entry.function, entry.index);
+        check_flags(vcpu, entry)?;
         let found = functions
             .iter()
             .find(|function| function.eax_in.get() == leaf && function.ecx_in.get() == subleaf);
@@ -67,6 +80,43 @@ pub fn check(page: &[u8; 4096], vcpu: u32, entries: &[CpuidEntry]) -> Result<(),
         }
     }
     Ok(())
+}
+
+/// The page cannot say whether ECX counts: it does in exactly the leaves that have subleaves. KVM
+/// would give a leaf without the flag for every ECX, and with another flag a value that changes.
+fn check_flags(vcpu: u32, entry: &CpuidEntry) -> Result<(), CpuidMismatch> {
+    let expected = u32::from(has_subleaves(entry.function));
+    if entry.flags == expected {
+        return Ok(());
+    }
+    Err(CpuidMismatch::Flags {
+        vcpu,
+        leaf: entry.function,
+        flags: entry.flags,
+    })
+}
+
+/// Leaves that look at ECX (`cpuid_function_is_indexed` of Linux 6.12; AMD APM volume 3, appendix E).
+fn has_subleaves(leaf: u32) -> bool {
+    matches!(
+        leaf,
+        0x4 | 0x7
+            | 0xb
+            | 0xd
+            | 0xf
+            | 0x10
+            | 0x12
+            | 0x14
+            | 0x17
+            | 0x18
+            | 0x1d
+            | 0x1e
+            | 0x1f
+            | 0x24
+            | 0x8000_001d
+            | 0x8000_0020
+            | 0x8000_0026
+    )
 }
 
 fn functions(page: &[u8; 4096]) -> Result<Vec<CpuidFunction>, CpuidMismatch> {
@@ -131,7 +181,7 @@ mod tests {
         CpuidEntry {
             function: leaf,
             index: 0,
-            flags: 0,
+            flags: u32::from(has_subleaves(leaf)),
             eax: value,
             ebx: 0,
             ecx: 0,
@@ -165,6 +215,20 @@ mod tests {
                 subleaf: 0
             })
         );
+    }
+
+    #[test]
+    fn leaf_whose_flags_change_its_meaning_is_refused() {
+        let page = page(&[function(0, 1), function(7, 2)]);
+        for (leaf, flags) in [(0, 1), (7, 0), (7, 3), (0, 2)] {
+            let mut entries = [entry(0, 1), entry(7, 2)];
+            entries[usize::from(leaf == 7)].flags = flags;
+            let vcpu = 0;
+            assert_eq!(
+                check(&page, vcpu, &entries),
+                Err(CpuidMismatch::Flags { vcpu, leaf, flags })
+            );
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ use zerocopy::little_endian::{U16, U64};
 
 use crate::cpuid::{self, CpuidMismatch};
 use crate::memory::{GuestMemory, PAGE};
-use crate::vmsa::vmsa;
+use crate::vmsa::{unmeasured_change, vmsa};
 
 /// What a launch is asked to be.
 #[derive(Clone, Debug)]
@@ -61,6 +61,14 @@ pub enum Refusal {
     /// The CPUID page does not say what KVM answers.
     #[error(transparent)]
     Cpuid(#[from] CpuidMismatch),
+    /// A register that no digest covers is not as a reset leaves it.
+    #[error("vCPU {vcpu} has another {register} than after a reset, and no digest would show it")]
+    Unmeasured {
+        /// Which vCPU.
+        vcpu: u32,
+        /// Which register.
+        register: &'static str,
+    },
     /// Memory cannot be read.
     #[error("guest memory cannot be read: {0}")]
     Memory(#[from] io::Error),
@@ -152,10 +160,16 @@ impl Launch {
     /// Takes the state of the next vCPU; it is measured at the end, as KVM does it.
     ///
     /// # Errors
-    /// It is not the next one.
+    /// It is not the next one, or not as after a reset where no digest would show it.
     pub fn add_vcpu(&mut self, index: u32, registers: Registers) -> Result<(), Refusal> {
         if !is_next(index, self.vcpus.len()) {
             return Err(Refusal::Order("vCPUs must come once each, in order"));
+        }
+        if let Some(register) = unmeasured_change(index, &registers) {
+            return Err(Refusal::Unmeasured {
+                vcpu: index,
+                register,
+            });
         }
         self.vcpus.push(registers);
         Ok(())

@@ -32,7 +32,7 @@ fn entries(eax: u32) -> Vec<CpuidEntry> {
     vec![CpuidEntry {
         function: 7,
         index: 0,
-        flags: 0,
+        flags: 1,
         eax,
         ebx: 0,
         ecx: 0,
@@ -48,6 +48,13 @@ fn run(gpa: u64, count: u64, page_type: PageType) -> Pages {
     }
 }
 
+/// As after a reset, where no digest would show it.
+fn registers(vcpu: u32) -> Registers {
+    let mut registers = Registers::default();
+    registers.control.apic_base = if vcpu == 0 { 0xfee0_0900 } else { 0xfee0_0800 };
+    registers
+}
+
 /// A small honest launch up to its end, with `change` in the middle.
 fn launch(content: &[(u64, &[u8])], change: impl Fn(&mut Registers)) -> Result<Launch, Refusal> {
     let page = cpuid_page();
@@ -57,7 +64,7 @@ fn launch(content: &[(u64, &[u8])], change: impl Fn(&mut Registers)) -> Result<L
     launch.add_pages(&run(DATA, 2, PageType::Normal))?;
     launch.add_pages(&run(CPUID, 1, PageType::Cpuid))?;
     launch.add_cpuid(0, entries(1))?;
-    let mut registers = Registers::default();
+    let mut registers = registers(0);
     change(&mut registers);
     launch.add_vcpu(0, registers)?;
     Ok(launch)
@@ -111,6 +118,32 @@ fn register_changed_changes_the_digest() {
 }
 
 #[test]
+fn planted_system_call_entry_changes_the_digest() {
+    let planted = launch(&[], |registers| registers.system_calls.lstar = 0x1234)
+        .unwrap()
+        .finish()
+        .unwrap();
+    assert_ne!(planted.launch_digest, digest(&[]));
+}
+
+#[test]
+fn register_that_no_digest_covers_is_refused_unless_reset() {
+    let changes: [fn(&mut Registers); 4] = [
+        |registers| registers.debug.db[3] = 1,
+        |registers| registers.control.cr8 = 1,
+        |registers| registers.control.apic_base = 0xfed0_0900,
+        |registers| registers.control.apic_base = 0xfee0_0800,
+    ];
+    for change in changes {
+        let refused = launch(&[], change);
+        assert!(
+            matches!(refused, Err(Refusal::Unmeasured { vcpu: 0, .. })),
+            "{refused:?}"
+        );
+    }
+}
+
+#[test]
 fn page_that_nobody_handed_over_is_refused() {
     let refused = launch(&[(0x9004, &[1])], |_| {}).unwrap().finish();
     assert!(
@@ -125,7 +158,7 @@ fn leaf_that_kvm_answers_otherwise_is_refused() {
     let mut launch = Launch::begin(memory(PAGES, &[(CPUID, &page)]), parameters()).unwrap();
     launch.add_pages(&run(CPUID, 1, PageType::Cpuid)).unwrap();
     launch.add_cpuid(0, entries(2)).unwrap();
-    launch.add_vcpu(0, Registers::default()).unwrap();
+    launch.add_vcpu(0, registers(0)).unwrap();
     assert!(matches!(
         launch.finish(),
         Err(Refusal::Cpuid(CpuidMismatch::Leaf { .. }))
@@ -136,14 +169,14 @@ fn leaf_that_kvm_answers_otherwise_is_refused() {
 fn launch_without_a_cpuid_page_is_refused() {
     let mut launch = Launch::begin(memory(PAGES, &[]), parameters()).unwrap();
     launch.add_cpuid(0, entries(1)).unwrap();
-    launch.add_vcpu(0, Registers::default()).unwrap();
+    launch.add_vcpu(0, registers(0)).unwrap();
     assert!(matches!(launch.finish(), Err(Refusal::Order(_))));
 }
 
 #[test]
 fn vcpu_without_its_cpuid_table_is_refused() {
     let mut launch = launch(&[], |_| {}).unwrap();
-    launch.add_vcpu(1, Registers::default()).unwrap();
+    launch.add_vcpu(1, registers(1)).unwrap();
     assert!(matches!(launch.finish(), Err(Refusal::Order(_))));
 }
 
@@ -151,11 +184,11 @@ fn vcpu_without_its_cpuid_table_is_refused() {
 fn vcpu_out_of_order_is_refused() {
     let mut launch = launch(&[], |_| {}).unwrap();
     assert!(matches!(
-        launch.add_vcpu(2, Registers::default()),
+        launch.add_vcpu(2, registers(2)),
         Err(Refusal::Order(_))
     ));
     assert!(matches!(
-        launch.add_vcpu(0, Registers::default()),
+        launch.add_vcpu(0, registers(0)),
         Err(Refusal::Order(_))
     ));
 }

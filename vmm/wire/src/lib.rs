@@ -35,5 +35,5 @@ pub use supervisor::{
 };
 pub use tee::{
     ControlRegisters, CpuidEntry, DebugRegisters, Fpu, GeneralRegisters, IdFields, Pages,
-    Registers, Segment, Segments, TeeReply, TeeRequest,
+    Registers, Segment, Segments, SystemCallRegisters, TeeReply, TeeRequest,
 };

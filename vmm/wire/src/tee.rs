@@ -106,6 +106,8 @@ pub struct Registers {
     pub debug: DebugRegisters,
     /// MSR 0x277, IA32_PAT.
     pub pat: u64,
+    /// KVM_GET_MSRS.
+    pub system_calls: SystemCallRegisters,
     /// KVM_GET_XCRS; 1 where the guest has no XSAVE.
     pub xcr0: u64,
     /// KVM_GET_FPU.
@@ -196,6 +198,21 @@ pub struct ControlRegisters {
     pub cr8: u64,
     pub efer: u64,
     pub apic_base: u64,
+}
+
+/// The model-specific registers that SYSCALL, SWAPGS and SYSENTER use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "the names are the registers' own")]
+pub struct SystemCallRegisters {
+    pub star: u64,
+    pub lstar: u64,
+    pub cstar: u64,
+    pub sfmask: u64,
+    pub kernel_gs_base: u64,
+    pub sysenter_cs: u64,
+    pub sysenter_esp: u64,
+    pub sysenter_eip: u64,
 }
 
 /// Debug registers.
