@@ -69,13 +69,17 @@ impl Summary {
         row("auditor", &self.auditor_verdict);
         row("forged bundles caught", &self.forgeries_caught.to_string());
         row("evidence bundle", &self.bundle);
+        row(
+            "seconds in all",
+            &format!("{:.0}", self.seconds.values().sum::<f64>()),
+        );
         let _ = writeln!(
             text,
             "\n  {} attacks, each refused, no secret released:",
             self.tamper.len()
         );
         for tamper in &self.tamper {
-            let check = tamper.reason.split(':').next().unwrap_or_default();
+            let check = short(&tamper.reason);
             let _ = writeln!(
                 text,
                 "    {:<26}{:<10}{check}",
@@ -83,5 +87,15 @@ impl Summary {
             );
         }
         text
+    }
+}
+
+/// The check that refused, which stands before the first colon, or the beginning of a sentence.
+fn short(reason: &str) -> String {
+    const LENGTH: usize = 48;
+    let start = reason.split(':').next().unwrap_or_default();
+    match start.char_indices().nth(LENGTH) {
+        Some((end, _)) => format!("{}…", &start[..end]),
+        None => start.to_owned(),
     }
 }
