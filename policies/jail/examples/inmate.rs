@@ -88,6 +88,10 @@ fn obey(verb: &str, object: &str) -> String {
         "confine" => show(confine(&profile(object)).map(|confinement| {
             LANDLOCK.store(confinement.landlock_enforced, Ordering::Relaxed);
         })),
+        "complain" => {
+            policies_jail::tell("an inmate complains");
+            "ok".to_owned()
+        }
         "control-again" => show(inherited_control().map(|_| ())),
         "landlock" => LANDLOCK.load(Ordering::Relaxed).to_string(),
         "confine-with-threads" => {

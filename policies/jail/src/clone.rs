@@ -38,7 +38,9 @@ pub(crate) fn clone_process(
         )
     };
     if pid == 0 {
+        let unwinding = AbortOnDrop;
         let ExitCode(code) = life();
+        std::mem::forget(unwinding);
         // SAFETY: ends this copy without running the exit handlers of the original.
         unsafe { libc::_exit(code) }
     }
@@ -51,10 +53,32 @@ pub(crate) fn clone_process(
     Ok(Child { pid, pidfd })
 }
 
+/// A panic of the copy must not unwind into the original's code, which would then run twice.
+struct AbortOnDrop;
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        std::process::abort();
+    }
+}
+
 /// What a call of libc's returned, as a result.
 pub(crate) fn check(result: libc::c_long) -> Result<(), Errno> {
     match result {
         -1 => Err(Errno::from_io_error(&io::Error::last_os_error()).unwrap_or(Errno::IO)),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Exit;
+
+    use super::*;
+
+    #[test]
+    fn process_whose_life_panics_aborts_and_never_returns() {
+        let copy = clone_process(0, || panic!("as planned")).unwrap();
+        assert_eq!(copy.wait().unwrap(), Exit::Signal(libc::SIGABRT));
     }
 }

@@ -33,6 +33,7 @@ mod root;
 mod spawn;
 mod step;
 mod syscalls;
+mod tell;
 
 pub use child::{Child, Exit, WaitError};
 pub use confine::{ConfineError, Confinement, confine, isolate_self};
@@ -44,6 +45,7 @@ pub use privileges::keep_only;
 pub use rustix::thread::CapabilitySet;
 pub use spawn::{SpawnError, spawn_confined, spawn_helper};
 pub use step::Step;
+pub use tell::{tell, tell_last};
 
 /// Host user and group ids of confined processes begin here: a process's id is this plus its
 /// process id, so that no two share one. The range is one that systemd's allocation leaves unused

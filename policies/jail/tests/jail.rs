@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use policies_jail::{
@@ -324,6 +325,34 @@ fn spawned_process_has_none_of_its_makers_groups() {
     assert_eq!(inmate.status()["Groups"], "");
     inspect(&inmate.child, &outside()).unwrap();
     inmate.end();
+}
+
+/// False in a test that was called, which then runs itself in another process with this standard error;
+/// true there.
+fn is_run_with(test: &str, stderr: impl Into<Stdio>) -> bool {
+    const AGAIN: &str = "CLOISTER_TEST_AGAIN";
+    if std::env::var_os(AGAIN).is_some() {
+        return true;
+    }
+    let mut again = Command::new(std::env::current_exe().unwrap());
+    again.args([test, "--exact"]).env(AGAIN, "1");
+    assert!(again.stderr(stderr).status().unwrap().success());
+    false
+}
+
+/// A device may write no file, and its standard error may be one.
+#[test]
+fn complaint_that_cannot_be_written_is_lost_and_ends_nobody() {
+    if !is_root() {
+        return;
+    }
+    let this = "complaint_that_cannot_be_written_is_lost_and_ends_nobody";
+    if !is_run_with(this, tempfile::tempfile().unwrap()) {
+        return;
+    }
+    let inmate = Inmate::confined("vsock");
+    assert_eq!(inmate.tell("complain"), "ok");
+    assert_eq!(inmate.end(), Exit::Code(0));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 
 use vm_memory::GuestMemoryMmap;
-use vmm_device::{Chain, ChainError, Device, Ready, Rings, Token, VERSION_1};
+use vmm_device::{Chain, ChainError, Device, Ready, Rings, Token, VERSION_1, tell};
 
 use crate::request::{Request, Status};
 
@@ -117,7 +117,10 @@ impl Disk {
             let piece = usize::try_from(length - done).map_or(PIECE, |left| left.min(PIECE));
             let piece = &mut self.piece[..piece];
             if let Err(error) = self.file.read_exact_at(piece, start + done) {
-                eprintln!("cannot read the disk at byte {}: {error}", start + done);
+                tell(&format!(
+                    "cannot read the disk at byte {}: {error}",
+                    start + done
+                ));
                 return Ok((Status::Failed, done));
             }
             chain.write(memory, done, piece)?;

@@ -1,5 +1,10 @@
 //! virtio-blk over vhost-user, confined.
 
+#![deny(
+    clippy::print_stderr,
+    reason = "it blocks when nobody reads and panics when nobody is there; `tell` does neither"
+)]
+
 mod configure;
 mod disk;
 mod request;
@@ -9,7 +14,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use policies_profiles::Program;
-use vmm_device::{Poller, serve};
+use vmm_device::{Poller, serve, tell_last};
 use vmm_wire::DeviceReply;
 
 use crate::configure::{Configured, configure};
@@ -19,9 +24,9 @@ fn main() -> ExitCode {
     match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: cloister-blk: {error}");
+            tell_last(&format!("error: cloister-blk: {error}"));
             for cause in error.chain().skip(1) {
-                eprintln!("  because: {cause}");
+                tell_last(&format!("  because: {cause}"));
             }
             ExitCode::FAILURE
         }

@@ -7,6 +7,11 @@
 //! The frontend (the VMM) is trusted to be what started this process; the guest behind the rings is
 //! not: see [`Chain`] and [`Rings`] for what it can get wrong.
 
+#![deny(
+    clippy::print_stderr,
+    reason = "it blocks when nobody reads and panics when nobody is there; `tell` does neither"
+)]
+
 mod chain;
 mod enter;
 #[cfg(feature = "harness")]
@@ -19,6 +24,7 @@ mod serve;
 
 pub use chain::{Chain, ChainError};
 pub use enter::{EnterError, enter};
+pub use policies_jail::{tell, tell_last};
 pub use poller::{Poller, Ready, Token};
 pub use rings::Rings;
 pub use serve::{ServeError, serve};

@@ -1,5 +1,6 @@
 //! All rings of a device, and the guest memory that they live in.
 
+use policies_jail::tell;
 use vm_memory::{GuestAddress, GuestMemoryMmap};
 
 use crate::ring::{Ring, RingFault};
@@ -83,7 +84,9 @@ impl Rings {
     }
 
     fn fail_with(&mut self, ring: usize, fault: &RingFault) {
-        eprintln!("queue {ring} is given up until the driver resets it: {fault}");
+        tell(&format!(
+            "queue {ring} is given up until the driver resets it: {fault}"
+        ));
         self.list[ring].fail();
     }
 }

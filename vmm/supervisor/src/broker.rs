@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
+use policies_jail::tell;
 use rustix::io::{Errno, ioctl_fionbio};
 use rustix::net::sockopt::{set_tcp_nodelay, socket_error};
 use rustix::net::{
@@ -62,7 +63,9 @@ impl Broker {
             "it asks again by ticket {ticket}, which is not answered yet"
         );
         let Some(target) = self.ports.get(&port) else {
-            eprintln!("vsock port {port} is not declared; a connection to it was refused");
+            tell(&format!(
+                "vsock port {port} is not declared; a connection to it was refused"
+            ));
             return self.refuse(ticket);
         };
         if self.pending.len() >= PENDING_LIMIT {
@@ -79,7 +82,9 @@ impl Broker {
                 Ok(())
             }
             Err(error) => {
-                eprintln!("vsock port {port}: cannot connect to {target}: {error}");
+                tell(&format!(
+                    "vsock port {port}: cannot connect to {target}: {error}"
+                ));
                 self.refuse(ticket)
             }
         }

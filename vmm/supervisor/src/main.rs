@@ -3,6 +3,11 @@
 //! It does what [`vmm_wire::SupervisorRequest`] lists and nothing else, and never looks at anything
 //! that a guest wrote: of a vsock connection it sees the port number.
 
+#![deny(
+    clippy::print_stderr,
+    reason = "it blocks when nobody reads and panics when nobody is there; `tell` does neither"
+)]
+
 mod broker;
 mod children;
 mod runtime_dir;
@@ -11,7 +16,7 @@ mod supervisor;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use policies_jail::{CapabilitySet, inherited_control, keep_only};
+use policies_jail::{CapabilitySet, inherited_control, keep_only, tell_last};
 use vmm_channel::Channel;
 
 use crate::supervisor::Supervisor;
@@ -28,9 +33,9 @@ fn main() -> ExitCode {
     match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: cloister-supervisor: {error}");
+            tell_last(&format!("error: cloister-supervisor: {error}"));
             for cause in error.chain().skip(1) {
-                eprintln!("  because: {cause}");
+                tell_last(&format!("  because: {cause}"));
             }
             ExitCode::FAILURE
         }

@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
-use policies_jail::{CapabilitySet, Guardian};
+use policies_jail::{CapabilitySet, Guardian, tell_last};
 use rustix::process::geteuid;
 
 /// What process lists show.
@@ -52,7 +52,7 @@ impl RuntimeDir {
 impl Drop for RuntimeDir {
     fn drop(&mut self) {
         if let Some(Err(error)) = self.guardian.take().map(Guardian::act) {
-            eprintln!("error: {error}");
+            tell_last(&format!("error: {error}"));
         }
         // Finds nothing left to do, unless somebody killed the guardian.
         tidy(&self.path);
@@ -63,10 +63,10 @@ fn tidy(path: &Path) {
     match remove(path) {
         Ok(()) => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => eprintln!(
+        Err(error) => tell_last(&format!(
             "error: cannot remove the runtime directory {}: {error}",
             path.display()
-        ),
+        )),
     }
 }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::Context;
+use policies_jail::tell;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use vmm_channel::{Channel, ReceiveError, SendError};
@@ -176,7 +177,10 @@ impl Supervisor {
             && let Err(error) = act(broker)
         {
             if !is_closed(&error) {
-                eprintln!("{} gets no more connections: {error:#}", managed.kind);
+                tell(&format!(
+                    "{} gets no more connections: {error:#}",
+                    managed.kind
+                ));
             }
             managed.broker = None;
         }

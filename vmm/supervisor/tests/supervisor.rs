@@ -10,10 +10,13 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use policies_jail::{Child, Exit, HOST_ID_BASE, spawn_helper};
 use rustix::io::ioctl_fionbio;
+use rustix::net::sockopt::{Timeout, set_socket_timeout};
+use rustix::pipe::fcntl_getpipe_size;
 use rustix::process::{Pid, Signal, geteuid, kill_process};
 use tempfile::TempDir;
 use vmm_channel::{Channel, Ended, SendError, Spawned, Supervisor, SupervisorError};
@@ -364,6 +367,42 @@ fn broker_connects_declared_ports_and_no_others() {
     for refused in [3, 4, 5] {
         assert!(connect(&broker, refused).is_none(), "{refused}");
     }
+}
+
+/// False in a test that was called, which then runs itself in another process with this standard error;
+/// true there.
+fn is_run_with(test: &str, stderr: impl Into<Stdio>) -> bool {
+    const AGAIN: &str = "CLOISTER_TEST_AGAIN";
+    if std::env::var_os(AGAIN).is_some() {
+        return true;
+    }
+    let mut again = Command::new(std::env::current_exe().unwrap());
+    again.args([test, "--exact"]).env(AGAIN, "1");
+    assert!(again.stderr(stderr).status().unwrap().success());
+    false
+}
+
+/// A guest may ask for ports as often as it likes; each refusal is a line.
+#[test]
+fn supervisor_whose_standard_error_nobody_reads_goes_on() {
+    if !can_run() {
+        return;
+    }
+    let (_reader, full) = std::io::pipe().unwrap();
+    let size = fcntl_getpipe_size(&full).unwrap();
+    rustix::io::write(&full, &vec![0; size]).unwrap();
+    let this = "supervisor_whose_standard_error_nobody_reads_goes_on";
+    if !is_run_with(this, full) {
+        return;
+    }
+    let mut bench = start();
+    let spawned = bench.vmm.spawn(vsock(BTreeMap::new())).unwrap();
+    let broker: Channel<BrokerRequest, BrokerReply> = Channel::from_socket(spawned.broker.unwrap());
+    set_socket_timeout(&broker, Timeout::Recv, Some(PATIENCE)).unwrap();
+    for port in 0..100 {
+        assert!(connect(&broker, port).is_none());
+    }
+    assert!(bench.vmm.spawn(Spawn::Blk).is_ok());
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rustix::io::Errno;
 use vm_memory::GuestMemoryMmap;
 use vmm_channel::Channel;
-use vmm_device::{Chain, ChainError, Device, Poller, Ready, Rings, Token, VERSION_1};
+use vmm_device::{Chain, ChainError, Device, Poller, Ready, Rings, Token, VERSION_1, tell};
 use vmm_wire::{BrokerReply, BrokerRequest};
 
 use crate::connection::Key;
@@ -252,7 +252,7 @@ impl Vsock {
                 BrokerReply::Refused { ticket } => self.machine.refused(ticket),
             },
             Err(error) => {
-                eprintln!("no more connections: {error}");
+                tell(&format!("no more connections: {error}"));
                 // Nobody answers what was asked: the guest's own time limit ends those.
                 if let Some(broker) = self.broker.take() {
                     let _ = self.poller.forget(&broker);

@@ -1,5 +1,10 @@
 //! virtio-vsock over vhost-user, confined.
 
+#![deny(
+    clippy::print_stderr,
+    reason = "it blocks when nobody reads and panics when nobody is there; `tell` does neither"
+)]
+
 mod configure;
 mod connection;
 mod device;
@@ -12,7 +17,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use policies_profiles::Program;
-use vmm_device::{Poller, serve};
+use vmm_device::{Poller, serve, tell_last};
 use vmm_wire::DeviceReply;
 
 use crate::configure::{Configured, configure};
@@ -23,9 +28,9 @@ fn main() -> ExitCode {
     match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: cloister-vsock: {error}");
+            tell_last(&format!("error: cloister-vsock: {error}"));
             for cause in error.chain().skip(1) {
-                eprintln!("  because: {cause}");
+                tell_last(&format!("  because: {cause}"));
             }
             ExitCode::FAILURE
         }
