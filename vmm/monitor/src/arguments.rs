@@ -46,7 +46,8 @@ Example vm.toml:
   mib = 512
 
 What happened is told on standard error, or with `-o json` as JSON lines on standard output:
-  {\"event\":\"planned\",..} {\"event\":\"spawned\",..} {\"event\":\"measured\",..}
+  {\"event\":\"planned\",..} {\"event\":\"cpuid-adopted\",..} {\"event\":\"spawned\",..}
+  {\"event\":\"measured\",..}
   {\"event\":\"running\",..} {\"event\":\"stopped\",\"reason\":..}
 
 or at any point {\"event\":\"failed\",\"error\":..}, exit code 1.
@@ -65,14 +66,14 @@ pub struct RunArguments {
     pub runtime_dir: Option<PathBuf>,
 
     /// Where the guest's serial console goes; `-` is standard output, or standard error with
-    /// `-o json`.
+    /// `-o json`. A file is cut after 64 MiB.
     #[arg(long, value_name = "FILE", default_value = "-")]
     pub console: PathBuf,
 
     /// Give the guest the CPUID that this host's KVM answers, where it differs from the planned one.
     ///
     /// For a KVM without hardware virtualisation, which cannot hide the host's features. CPUID is not
-    /// in the launch digest.
+    /// in the launch digest: a host that does this chooses it freely. Every leaf that differs is told.
     #[arg(long)]
     pub adopt_cpuid: bool,
 

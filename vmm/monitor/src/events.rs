@@ -8,6 +8,7 @@ use rustix::io::retry_on_intr;
 use serde::Serialize;
 
 use crate::arguments::Output;
+use crate::cpuid::{self, AdoptedLeaf};
 
 /// One thing that happened.
 #[derive(Serialize)]
@@ -21,6 +22,11 @@ pub enum Event<'a> {
         tee: &'static str,
         /// Lower-case hexadecimal.
         launch_digest_predicted: String,
+    },
+    /// The guest gets another CPUID than planned, as `--adopt-cpuid` allows.
+    CpuidAdopted {
+        /// Where it differs.
+        leaves: &'a [AdoptedLeaf],
     },
     /// A helper process runs, confined.
     Spawned {
@@ -114,6 +120,7 @@ fn sentence(event: &Event<'_>) -> String {
                 "{name}: planned for the {tee} TEE\n  launch digest predicted {launch_digest_predicted}"
             )
         }
+        Event::CpuidAdopted { leaves } => cpuid::sentence(leaves),
         Event::Spawned {
             process,
             pid,

@@ -7,6 +7,7 @@ mod arguments;
 mod bus;
 mod com1;
 mod console;
+mod cpuid;
 mod devices;
 mod events;
 mod inputs;

@@ -1,7 +1,8 @@
 //! The order of things.
 //!
 //! 1. Read and plan: nothing is started for a configuration that cannot be launched.
-//! 2. Open everything that needs a path.
+//! 2. Open everything that needs a path. To adopt KVM's CPUID, KVM is asked through a VM that has no memory
+//!    and never runs: that is before this process is confined.
 //! 3. Start the supervisor, and through it the TEE and the devices, each confined.
 //! 4. Confine this process: first each vCPU thread, then the main one.
 //! 5. Make the VM, load it, have it measured; compare.
@@ -25,6 +26,7 @@ use crate::arguments::{Output, RunArguments};
 use crate::bus::Machine;
 use crate::com1::{self, Com1};
 use crate::console::Console;
+use crate::cpuid;
 use crate::devices::place_all;
 use crate::events::{Event, Teller};
 use crate::inputs::Inputs;
@@ -83,7 +85,7 @@ pub fn run(arguments: &RunArguments) -> anyhow::Result<Outcome> {
 fn run_to_its_end(arguments: &RunArguments, teller: Teller) -> anyhow::Result<End> {
     let mut planned = plan(arguments, teller)?;
     let host = Host::open()?;
-    settle_cpuid(&host, &mut planned.plan, arguments.adopt_cpuid)?;
+    cpuid::settle(&host, &mut planned.plan, arguments.adopt_cpuid, teller)?;
     let Planned { inputs, plan, .. } = &planned;
     let keys = inputs.keys()?;
     let disks = inputs.disks(plan)?;
@@ -130,17 +132,6 @@ fn plan(arguments: &RunArguments, teller: Teller) -> anyhow::Result<Planned> {
         plan,
         predicted,
     })
-}
-
-/// CPUID is no part of the launch digest, so what is adopted changes nothing that was predicted; the
-/// TEE still compares the CPUID page with what KVM answers.
-fn settle_cpuid(host: &Host, plan: &mut LaunchPlan, adopt: bool) -> anyhow::Result<()> {
-    if adopt {
-        plan.cpuid.0 = host.answered_cpuid(&plan.cpuid.0)?;
-        return Ok(());
-    }
-    host.check_cpuid(&plan.cpuid.0)
-        .context("the planned processor cannot be had")
 }
 
 /// Gives up every right of this process, and makes the threads of the vCPUs with still fewer.

@@ -32,6 +32,11 @@ fn guest_that_powers_off_ends_the_run_in_order() {
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
+    // Whether something is adopted depends on this machine's KVM.
+    let events: Vec<_> = events
+        .into_iter()
+        .filter(|event| event["event"] != "cpuid-adopted")
+        .collect();
     let names: Vec<_> = events
         .iter()
         .map(|event| event["event"].as_str().unwrap())
@@ -51,6 +56,21 @@ fn guest_that_powers_off_ends_the_run_in_order() {
     assert_eq!(events[6]["reason"], "guest-poweroff");
     assert_eq!(folder.console(), LINE);
     assert!(!folder.path("run").exists());
+}
+
+#[test]
+fn cpuid_that_is_adopted_is_told_exactly_where_planned_cpuid_cannot_be_had() {
+    let Some(folder) = Folder::new(Then::PowerOff) else {
+        return;
+    };
+    let told = String::from_utf8(folder.run().stdout).unwrap();
+    let strict = folder.vmm_as_planned().output().unwrap();
+    assert_eq!(
+        told.contains(r#""event":"cpuid-adopted","leaves":[{"leaf":"#),
+        !strict.status.success(),
+        "{told}{}",
+        String::from_utf8_lossy(&strict.stderr)
+    );
 }
 
 #[test]

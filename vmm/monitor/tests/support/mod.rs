@@ -118,7 +118,19 @@ impl Folder {
         self.with_arguments(runner)
     }
 
-    fn with_arguments(&self, mut command: Command) -> Command {
+    /// The same, but CPUID is as planned or nothing runs.
+    pub fn vmm_as_planned(&self) -> Command {
+        self.with_own_arguments(Command::new(env!("CARGO_BIN_EXE_cloister-vmm")))
+    }
+
+    fn with_arguments(&self, command: Command) -> Command {
+        let mut command = self.with_own_arguments(command);
+        // Some hosts' KVM cannot hide the processor's features.
+        command.arg("--adopt-cpuid");
+        command
+    }
+
+    fn with_own_arguments(&self, mut command: Command) -> Command {
         command
             .arg("run")
             .arg(self.path("vm.toml"))
@@ -126,8 +138,6 @@ impl Folder {
             .arg(self.path("run"))
             .arg("--console")
             .arg(&self.console)
-            // Some hosts' KVM cannot hide the processor's features.
-            .arg("--adopt-cpuid")
             .args(["--output", "json"])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
