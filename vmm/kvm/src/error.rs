@@ -14,8 +14,20 @@ pub enum KvmError {
     )]
     NoDevice,
     /// `/dev/kvm` cannot be opened.
-    #[error("/dev/kvm cannot be opened: run as root, or as a member of the group `kvm`")]
+    #[error("/dev/kvm may not be opened: run as root, or as a member of the group `kvm`")]
+    Denied(#[source] io::Error),
+    /// `/dev/kvm` cannot be opened for another reason.
+    #[error("/dev/kvm cannot be opened")]
     Open(#[source] io::Error),
+    /// `/dev/kvm` is of another age.
+    #[error(
+        "/dev/kvm speaks version {version} of its interface, not {}",
+        Self::API_VERSION
+    )]
+    ApiVersion {
+        /// What KVM_GET_API_VERSION answered.
+        version: i32,
+    },
     /// One call failed.
     #[error("KVM refused {call}")]
     Call {
@@ -36,10 +48,52 @@ pub enum KvmError {
 }
 
 impl KvmError {
+    /// The only one since Linux 2.6.22 (Documentation/virt/kvm/api.rst, KVM_GET_API_VERSION).
+    pub(crate) const API_VERSION: i32 = 12;
+
+    pub(crate) fn open(source: io::Error) -> Self {
+        match source.kind() {
+            io::ErrorKind::NotFound => Self::NoDevice,
+            io::ErrorKind::PermissionDenied => Self::Denied(source),
+            _ => Self::Open(source),
+        }
+    }
+
+    pub(crate) fn check_api_version(version: i32) -> Result<(), Self> {
+        match version {
+            Self::API_VERSION => Ok(()),
+            version => Err(Self::ApiVersion { version }),
+        }
+    }
+
     pub(crate) fn call(call: impl Into<String>) -> impl FnOnce(kvm_ioctls::Error) -> Self {
         move |source| Self::Call {
             call: call.into(),
             source: source.into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn remedy_is_named_only_where_it_helps() {
+        let said = |errno| KvmError::open(io::Error::from_raw_os_error(errno)).to_string();
+        let [not_found, too_many_files, denied, no_device] = [2, 24, 13, 19];
+        assert!(said(not_found).contains("load the module"));
+        assert!(said(denied).contains("run as root"));
+        for errno in [too_many_files, no_device] {
+            assert_eq!(said(errno), "/dev/kvm cannot be opened");
+        }
+    }
+
+    #[test]
+    fn another_version_of_the_interface_is_refused() {
+        assert!(KvmError::check_api_version(12).is_ok());
+        for version in [-1, 0, 11, 13] {
+            assert!(KvmError::check_api_version(version).is_err());
         }
     }
 }

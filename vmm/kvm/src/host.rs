@@ -20,13 +20,8 @@ impl Host {
     /// # Errors
     /// There is none, it may not be opened, or it is not usable.
     pub fn open() -> Result<Self, KvmError> {
-        let kvm = Kvm::new().map_err(|errno| {
-            let source = io::Error::from(errno);
-            match source.kind() {
-                io::ErrorKind::NotFound => KvmError::NoDevice,
-                _ => KvmError::Open(source),
-            }
-        })?;
+        let kvm = Kvm::new().map_err(|errno| KvmError::open(io::Error::from(errno)))?;
+        KvmError::check_api_version(kvm.get_api_version())?;
         let supported = kvm
             .get_supported_cpuid(kvm_bindings::KVM_MAX_CPUID_ENTRIES)
             .map_err(KvmError::call("KVM_GET_SUPPORTED_CPUID"))?;

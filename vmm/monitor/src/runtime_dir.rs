@@ -6,9 +6,11 @@ use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 
 const TEE_SOCKET: &str = "tee.sock";
+/// Of a socket's path, without its final NUL (unix(7)).
+const LONGEST_PATH: usize = 107;
 
 /// Made by this process, removed by the supervisor when this process ends in whatever way; until the
 /// supervisor has taken it over, by this value.
@@ -27,6 +29,7 @@ impl RuntimeDir {
             Some(path) => std::path::absolute(path).context("the runtime directory has no path")?,
             None => PathBuf::from(format!("/run/cloister-vmm-{}", std::process::id())),
         };
+        check_length(&path.join(TEE_SOCKET))?;
         if let Some(parent) = path.parent() {
             fs::create_dir_all(parent)
                 .with_context(|| format!("cannot make the folder {}", parent.display()))?;
@@ -37,7 +40,8 @@ impl RuntimeDir {
                 taken_over: false,
             }),
             Err(error) if error.kind() == ErrorKind::AlreadyExists => bail!(
-                "the runtime directory {} exists: another VM uses it, or name another by --runtime-dir",
+                "the runtime directory {} exists: another VM uses it, or one that was killed while it started \
+                 left it; if none runs, remove it, or name another by --runtime-dir",
                 path.display()
             ),
             Err(error) => Err(error)
@@ -71,6 +75,17 @@ impl RuntimeDir {
     }
 }
 
+fn check_length(socket: &Path) -> anyhow::Result<()> {
+    let length = socket.as_os_str().len();
+    ensure!(
+        length <= LONGEST_PATH,
+        "the socket {} would have a path of {length} bytes, and a socket's has at most {LONGEST_PATH}: \
+         name a shorter directory by --runtime-dir",
+        socket.display()
+    );
+    Ok(())
+}
+
 impl Drop for RuntimeDir {
     fn drop(&mut self) {
         if !self.taken_over {
@@ -85,10 +100,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn directory_that_exists_is_refused_and_kept() {
+    fn directory_that_exists_is_refused_and_kept_and_the_remedy_named() {
         let place = tempfile::tempdir().unwrap();
-        assert!(RuntimeDir::make(Some(place.path())).is_err());
+        let refused = RuntimeDir::make(Some(place.path())).err().unwrap();
+        assert!(refused.to_string().contains("if none runs, remove it"));
         assert!(place.path().exists());
+    }
+
+    #[test]
+    fn directory_too_deep_for_a_socket_is_refused_before_it_is_made() {
+        let place = tempfile::tempdir().unwrap();
+        let used = place.path().as_os_str().len() + "//tee.sock".len();
+        let fitting = place.path().join("x".repeat(LONGEST_PATH - used));
+        RuntimeDir::make(Some(&fitting))
+            .unwrap()
+            .tee_socket()
+            .unwrap();
+        let deep = place.path().join("x".repeat(LONGEST_PATH - used + 1));
+        let refused = RuntimeDir::make(Some(&deep)).err().unwrap().to_string();
+        assert!(
+            refused.contains("107") && refused.contains("--runtime-dir"),
+            "{refused}"
+        );
+        assert!(!deep.exists());
     }
 
     #[test]

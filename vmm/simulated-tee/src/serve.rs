@@ -121,12 +121,23 @@ fn tell(control: &Control, error: ServeError) -> ServeError {
             reason: refusal.to_string(),
         },
         other => TeeReply::Failed {
-            reason: other.to_string(),
+            reason: chain(other),
         },
     };
     // The VMM may be gone, which may be the error itself.
     let _ = control.send(&reply, &[]);
     error
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
 }
 
 impl ServeError {
@@ -235,4 +246,26 @@ fn read(descriptor: OwnedFd, what: &'static str) -> Result<Vec<u8>, ServeError> 
         .read_to_end(&mut content)
         .map_err(|source| ServeError::File { what, source })?;
     Ok(content)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failure_is_told_to_the_vmm_with_its_cause() {
+        let (ours, theirs) = Channel::<TeeReply, TeeRequest>::pair().unwrap();
+        let source = io::Error::other("it is torn");
+        tell(
+            &ours,
+            ServeError::File {
+                what: "the manifest",
+                source,
+            },
+        );
+        let TeeReply::Failed { reason } = theirs.receive().unwrap().message else {
+            panic!("a failure is told as one");
+        };
+        assert_eq!(reason, "cannot read the manifest: it is torn");
+    }
 }
