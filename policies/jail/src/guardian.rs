@@ -1,7 +1,7 @@
 //! A process that outlives this one, however this one ends, to tidy up.
 
 use std::ffi::CStr;
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 use rustix::io::{Errno, read, retry_on_intr};
 use rustix::pipe::{PipeFlags, pipe_with};
@@ -15,8 +15,8 @@ use crate::confine::check_single_thread;
 use crate::privileges::give_up_but;
 use crate::{CapabilitySet, ConfineError};
 
-/// Where the guardian keeps its end of the pipe.
-const LIFELINE: i32 = 3;
+/// Above standard error, which the guardian keeps.
+const FIRST_CLOSED: RawFd = 3;
 
 /// The process that was left behind. It acts when this is dropped, or when this process ends, even by
 /// SIGKILL.
@@ -42,18 +42,23 @@ pub enum GuardianError {
 
 impl Guardian {
     /// Leaves a process behind that does its `duty` once this one has ended. `name` is what process
-    /// lists show. Of this process's capabilities it has `keep`, of its descriptors standard error.
+    /// lists show. Of this process's capabilities it has `keep`, of its descriptors standard error
+    /// and `descriptors`, all that the duty may use.
     ///
     /// Only while there is one thread: the duty may allocate.
     pub fn leave(
         name: &CStr,
         keep: CapabilitySet,
+        descriptors: &[BorrowedFd<'_>],
         duty: impl FnOnce(),
     ) -> Result<Guardian, GuardianError> {
         check_single_thread()?;
         let (theirs, lifeline) = pipe_with(PipeFlags::CLOEXEC).map_err(GuardianError::Pipe)?;
+        let mut kept: Vec<_> = descriptors.iter().map(AsRawFd::as_raw_fd).collect();
+        kept.push(theirs.as_raw_fd());
+        kept.sort_unstable();
         let child = clone_process(0, || {
-            match prepare(&theirs, name, keep).and_then(|()| await_end()) {
+            match prepare(&kept, name, keep).and_then(|()| await_end(&theirs)) {
                 Ok(()) => {
                     duty();
                     ExitCode(0)
@@ -73,26 +78,32 @@ impl Guardian {
 }
 
 /// Lets go of everything that is not its own: a socket that it kept open would look alive.
-fn prepare(theirs: &OwnedFd, name: &CStr, keep: CapabilitySet) -> Result<(), Errno> {
-    // SAFETY: this process is a copy in which nothing but `duty` runs any more, and that owns no
-    // descriptor; the numbers from 3 on may therefore be replaced and closed.
-    unsafe {
-        check(libc::dup2(theirs.as_raw_fd(), LIFELINE).into())?;
-        check(libc::syscall(
-            libc::SYS_close_range,
-            LIFELINE + 1,
-            libc::c_uint::MAX,
-            0,
-        ))?;
-    }
+fn prepare(kept: &[RawFd], name: &CStr, keep: CapabilitySet) -> Result<(), Errno> {
+    close_all_but(kept)?;
     set_name(name)?;
     setsid()?;
     give_up_but(keep)
 }
 
+/// Closes what lies between these, which are in order.
+fn close_all_but(kept: &[RawFd]) -> Result<(), Errno> {
+    let mut first = FIRST_CLOSED;
+    for &one in kept {
+        if first < one {
+            close_range(first, one - 1)?;
+        }
+        first = first.max(one + 1);
+    }
+    close_range(first, RawFd::MAX)
+}
+
+fn close_range(first: RawFd, last: RawFd) -> Result<(), Errno> {
+    // SAFETY: this process is a copy in which nothing but `duty` runs any more, which uses none of
+    // the descriptors in this range; nor does anybody close them again, since it ends by _exit.
+    check(unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) })
+}
+
 /// Nobody writes into the pipe: its end is the other process's.
-fn await_end() -> Result<(), Errno> {
-    // SAFETY: `prepare` put the pipe there, and nobody closes it while this process lives.
-    let lifeline = unsafe { BorrowedFd::borrow_raw(LIFELINE) };
+fn await_end(lifeline: &OwnedFd) -> Result<(), Errno> {
     retry_on_intr(|| read(lifeline, &mut [0])).map(|_| ())
 }

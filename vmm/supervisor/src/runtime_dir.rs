@@ -1,13 +1,13 @@
 //! The directory of a VM's sockets, which must not outlive it.
 
-use std::ffi::CStr;
-use std::fs;
-use std::io;
-use std::os::unix::fs::MetadataExt;
+use std::ffi::{CStr, OsStr, OsString};
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, anyhow, ensure};
 use policies_jail::{CapabilitySet, Guardian, tell_last};
+use rustix::fs::{AtFlags, CWD, Dir, Mode, OFlags, Stat, fstat, openat, statat, unlinkat};
+use rustix::io::Errno;
 use rustix::process::geteuid;
 
 /// What process lists show.
@@ -17,33 +17,20 @@ const GUARDIAN: &CStr = c"cloister-tidy";
 /// killed: a guardian process waits for either.
 #[derive(Debug)]
 pub(crate) struct RuntimeDir {
-    path: PathBuf,
+    place: Place,
     guardian: Option<Guardian>,
 }
 
 impl RuntimeDir {
     /// Takes charge of a directory. It must be ours alone: nobody else may decide what is removed.
     pub(crate) fn adopt(path: &Path) -> anyhow::Result<RuntimeDir> {
-        let shown = path.display();
-        ensure!(
-            path.is_absolute(),
-            "the runtime directory {shown} must be an absolute path"
-        );
-        let metadata = fs::symlink_metadata(path)
-            .with_context(|| format!("cannot look at the runtime directory {shown}"))?;
-        ensure!(
-            metadata.is_dir(),
-            "the runtime directory {shown} is not a directory"
-        );
-        ensure!(
-            metadata.uid() == geteuid().as_raw() && metadata.mode() & 0o077 == 0,
-            "the runtime directory {shown} must be ours and closed to others (mode 0700)"
-        );
+        let place = Place::open(path)?;
+        let descriptors = [place.parent.as_fd(), place.directory.as_fd()];
         let keep = CapabilitySet::DAC_OVERRIDE;
-        let guardian = Guardian::leave(GUARDIAN, keep, || tidy(path))
-            .with_context(|| format!("cannot guard the runtime directory {shown}"))?;
+        let guardian = Guardian::leave(GUARDIAN, keep, &descriptors, || place.tidy())
+            .with_context(|| format!("cannot guard the runtime directory {}", path.display()))?;
         Ok(RuntimeDir {
-            path: path.to_owned(),
+            place,
             guardian: Some(guardian),
         })
     }
@@ -55,29 +42,90 @@ impl Drop for RuntimeDir {
             tell_last(&format!("error: {error}"));
         }
         // Finds nothing left to do, unless somebody killed the guardian.
-        tidy(&self.path);
+        self.place.tidy();
     }
 }
 
-fn tidy(path: &Path) {
-    match remove(path) {
-        Ok(()) => {}
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => tell_last(&format!(
-            "error: cannot remove the runtime directory {}: {error}",
-            path.display()
-        )),
-    }
+/// The directory itself, whatever its path leads to later: another user may own a directory above.
+#[derive(Debug)]
+struct Place {
+    path: PathBuf,
+    name: OsString,
+    parent: OwnedFd,
+    directory: OwnedFd,
 }
 
-/// Files and sockets go, then the directory. A directory inside is none of ours: it stays, and the
-/// removal of its parent then fails and is reported.
-fn remove(path: &Path) -> io::Result<()> {
-    for entry in fs::read_dir(path)? {
-        let entry = entry?;
-        if !entry.file_type()?.is_dir() {
-            fs::remove_file(entry.path())?;
+impl Place {
+    fn open(path: &Path) -> anyhow::Result<Place> {
+        let shown = path.display();
+        ensure!(
+            path.is_absolute(),
+            "the runtime directory {shown} must be an absolute path"
+        );
+        let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+            return Err(anyhow!("the runtime directory {shown} must have a name"));
+        };
+        let parent = open_directory(CWD, parent.as_os_str(), OFlags::PATH)
+            .with_context(|| format!("cannot look at the runtime directory {shown}"))?;
+        let directory = match open_directory(&parent, name, OFlags::RDONLY | OFlags::NOFOLLOW) {
+            Err(Errno::NOTDIR | Errno::LOOP) => {
+                Err(anyhow!("the runtime directory {shown} is not a directory"))
+            }
+            opened => {
+                opened.with_context(|| format!("cannot look at the runtime directory {shown}"))
+            }
+        }?;
+        let stat = fstat(&directory)
+            .with_context(|| format!("cannot look at the runtime directory {shown}"))?;
+        ensure!(
+            stat.st_uid == geteuid().as_raw() && stat.st_mode & 0o077 == 0,
+            "the runtime directory {shown} must be ours and closed to others (mode 0700)"
+        );
+        Ok(Place {
+            path: path.to_owned(),
+            name: name.to_owned(),
+            parent,
+            directory,
+        })
+    }
+
+    fn tidy(&self) {
+        if let Err(error) = self.remove() {
+            tell_last(&format!(
+                "error: cannot remove the runtime directory {}: {error:#}",
+                self.path.display()
+            ));
         }
     }
-    fs::remove_dir(path)
+
+    /// Files and sockets go, then the directory. A directory inside is none of ours: it stays, and
+    /// the removal of its parent then fails and is reported.
+    fn remove(&self) -> anyhow::Result<()> {
+        let stat = fstat(&self.directory)?;
+        // It has no name any more.
+        if stat.st_nlink == 0 {
+            return Ok(());
+        }
+        for entry in Dir::read_from(&self.directory)? {
+            match unlinkat(&self.directory, entry?.file_name(), AtFlags::empty()) {
+                Ok(()) | Err(Errno::ISDIR | Errno::NOENT) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        let there = statat(&self.parent, &self.name, AtFlags::SYMLINK_NOFOLLOW);
+        ensure!(
+            there.is_ok_and(|there| is_same(&there, &stat)),
+            "something else has its name; it is emptied, remove it where it is now"
+        );
+        Ok(unlinkat(&self.parent, &self.name, AtFlags::REMOVEDIR)?)
+    }
+}
+
+fn open_directory(place: impl AsFd, name: &OsStr, flags: OFlags) -> Result<OwnedFd, Errno> {
+    let flags = flags | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    openat(place, name, flags, Mode::empty())
+}
+
+fn is_same(one: &Stat, other: &Stat) -> bool {
+    (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino)
 }

@@ -307,6 +307,40 @@ fn runtime_dir_that_is_not_ours_alone_is_refused_and_left_alone() {
     assert!(open.exists());
 }
 
+/// Whoever may rename a directory above could otherwise choose what is removed, as root.
+#[test]
+fn runtime_dir_swapped_for_something_else_is_emptied_and_the_other_left_alone() {
+    if !can_run() {
+        return;
+    }
+    for (kill, by_link) in [(false, true), (true, true), (false, false)] {
+        let bench = start();
+        let _socket = UnixListener::bind(bench.runtime.join("tee.sock")).unwrap();
+        let victim = TempDir::new().unwrap();
+        fs::write(victim.path().join("precious"), "").unwrap();
+        let moved = bench.runtime.with_file_name("moved");
+        fs::rename(&bench.runtime, &moved).unwrap();
+        if by_link {
+            std::os::unix::fs::symlink(victim.path(), &bench.runtime).unwrap();
+        } else {
+            fs::create_dir(&bench.runtime).unwrap();
+        }
+        if kill {
+            signal(bench.process.id(), Signal::KILL);
+        }
+        drop(bench.vmm);
+        bench.process.wait().unwrap();
+        // The guardian of a killed one is not waited for by anybody.
+        let start = Instant::now();
+        while moved.join("tee.sock").exists() && start.elapsed() < PATIENCE {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        assert!(!moved.join("tee.sock").exists());
+        assert!(victim.path().join("precious").exists());
+        assert!(fs::symlink_metadata(&bench.runtime).is_ok());
+    }
+}
+
 /// Asks as the device would.
 fn connect(broker: &Channel<BrokerRequest, BrokerReply>, port: u32) -> Option<UnixStream> {
     let ticket = 1000 + port;
