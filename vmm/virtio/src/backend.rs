@@ -103,6 +103,13 @@ impl Backend {
         kicks: &[EventFd],
         call: &EventFd,
     ) -> Result<(), BackendError> {
+        // All of them first: a driver that lays one queue wrongly starts none.
+        let rings = queues
+            .iter()
+            .take(self.queues)
+            .enumerate()
+            .map(|(index, queue)| queue.map(|queue| rings(index, &queue, ram)).transpose())
+            .collect::<Result<Vec<_>, _>>()?;
         let features = features | VhostUserVirtioFeatures::PROTOCOL_FEATURES.bits();
         asked("SET_FEATURES", self.frontend.set_features(features))?;
         let region = asked(
@@ -110,9 +117,9 @@ impl Backend {
             VhostUserMemoryRegionInfo::from_guest_region(ram.region()),
         )?;
         asked("SET_MEM_TABLE", self.frontend.set_mem_table(&[region]))?;
-        for (index, (queue, kick)) in queues.iter().zip(kicks).take(self.queues).enumerate() {
-            if let Some(queue) = queue {
-                self.start_queue(index, queue, ram, kick, call)?;
+        for (index, (rings, kick)) in rings.into_iter().zip(kicks).enumerate() {
+            if let Some(rings) = rings {
+                self.start_queue(index, &rings, kick, call)?;
             }
         }
         Ok(())
@@ -148,35 +155,16 @@ impl Backend {
     fn start_queue(
         &mut self,
         index: usize,
-        queue: &QueueSettings,
-        ram: &GuestRam,
+        rings: &VringConfigData,
         kick: &EventFd,
         call: &EventFd,
     ) -> Result<(), BackendError> {
-        let place = |part, address, length| {
-            ram.host_address(address, length)
-                .ok_or(BackendError::OutsideMemory {
-                    queue: index,
-                    part,
-                    address,
-                })
-        };
-        let rings = VringConfigData {
-            queue_max_size: queue.size,
-            queue_size: queue.size,
-            flags: 0,
-            desc_table_addr: place(
-                "the descriptors",
-                queue.descriptors,
-                queue.descriptors_len(),
-            )?,
-            avail_ring_addr: place("the available ring", queue.available, queue.available_len())?,
-            used_ring_addr: place("the used ring", queue.used, queue.used_len())?,
-            log_addr: None,
-        };
         let frontend = &mut self.frontend;
-        asked("SET_VRING_NUM", frontend.set_vring_num(index, queue.size))?;
-        asked("SET_VRING_ADDR", frontend.set_vring_addr(index, &rings))?;
+        asked(
+            "SET_VRING_NUM",
+            frontend.set_vring_num(index, rings.queue_size),
+        )?;
+        asked("SET_VRING_ADDR", frontend.set_vring_addr(index, rings))?;
         asked("SET_VRING_BASE", frontend.set_vring_base(index, 0))?;
         asked("SET_VRING_CALL", frontend.set_vring_call(index, call))?;
         asked("SET_VRING_KICK", frontend.set_vring_kick(index, kick))?;
@@ -184,6 +172,35 @@ impl Backend {
         self.started.push(index);
         Ok(())
     }
+}
+
+/// Where the parts of queue `index` lie in this process.
+fn rings(
+    index: usize,
+    queue: &QueueSettings,
+    ram: &GuestRam,
+) -> Result<VringConfigData, BackendError> {
+    let place = |part, address, length| {
+        ram.host_address(address, length)
+            .ok_or(BackendError::OutsideMemory {
+                queue: index,
+                part,
+                address,
+            })
+    };
+    Ok(VringConfigData {
+        queue_max_size: queue.size,
+        queue_size: queue.size,
+        flags: 0,
+        desc_table_addr: place(
+            "the descriptors",
+            queue.descriptors,
+            queue.descriptors_len(),
+        )?,
+        avail_ring_addr: place("the available ring", queue.available, queue.available_len())?,
+        used_ring_addr: place("the used ring", queue.used, queue.used_len())?,
+        log_addr: None,
+    })
 }
 
 /// Returns the device's virtio features.

@@ -64,7 +64,8 @@ impl Slot {
         })
     }
 
-    /// A guest's write at `offset` within the slot.
+    /// A guest's write at `offset` within the slot. A driver that lays a queue outside memory has only
+    /// its own device to reset: that is no error.
     ///
     /// # Errors
     /// The device process is gone or refuses to go on: the device is marked as needing a reset.
@@ -74,7 +75,13 @@ impl Slot {
         if done.is_err() {
             self.transport.mark_broken();
         }
-        done
+        match done {
+            Err(SlotError::Backend(BackendError::OutsideMemory { .. })) => {
+                // Section 2.1.2: a device that needs a reset says so by a notification.
+                self.call.write(1).map_err(SlotError::Event)
+            }
+            done => done,
+        }
     }
 
     /// A guest's read at `offset` within the slot.

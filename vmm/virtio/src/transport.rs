@@ -57,6 +57,8 @@ const MAX_QUEUE_SIZE: u16 = 256;
 /// A queue has used buffers. Interrupts reach the guest by irqfd without passing here, so the bit
 /// always reads set: a driver then looks at its queues, which is all that the bit can tell it.
 const USED_BUFFER: u32 = 1;
+/// The device needs a reset: set as long as it does (section 2.1.2).
+const CONFIGURATION_CHANGE: u32 = 2;
 
 /// Where a driver put one queue.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -179,6 +181,9 @@ impl Transport {
             register::DEVICE_FEATURES => half(self.offered, self.offered_select),
             register::QUEUE_SIZE_MAX if self.queue().is_some() => u32::from(MAX_QUEUE_SIZE),
             register::QUEUE_READY => self.queue().map_or(0, |queue| u32::from(queue.ready)),
+            register::INTERRUPT_STATUS if self.status & status::NEEDS_RESET != 0 => {
+                USED_BUFFER | CONFIGURATION_CHANGE
+            }
             register::INTERRUPT_STATUS => USED_BUFFER,
             register::STATUS => self.status,
             // A device's configuration never changes while its VM runs.

@@ -10,11 +10,12 @@
 
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
-use vmm_kvm::GuestRam;
+use vmm_kvm::{GuestRam, Host, Vm};
 use vmm_sys_util::eventfd::{EFD_NONBLOCK, EventFd};
-use vmm_virtio::{Backend, BackendError, DeviceKind, QueueSettings};
+use vmm_virtio::{Backend, BackendError, DeviceKind, QueueSettings, Slot};
 
 const GET_FEATURES: u32 = 1;
 const GET_PROTOCOL_FEATURES: u32 = 15;
@@ -197,6 +198,59 @@ fn queue_outside_memory_never_reaches_the_device() {
         let set_vring_addr = 9;
         assert!(!served.join().unwrap().contains(&set_vring_addr));
     }
+}
+
+/// The steps of a driver (virtio 1.2, section 3.1.1) with its descriptors at `descriptors`; returns the
+/// device status and the interrupt status that it then reads.
+fn drive(slot: &mut Slot, descriptors: u32) -> [u32; 2] {
+    for (register, value) in [
+        (0x70, 0),
+        (0x70, 1),
+        (0x70, 3),
+        (0x24, 1),
+        (0x20, 1),
+        (0x70, 0xb),
+        (0x30, 0),
+        (0x38, 16),
+        (0x80, descriptors),
+        (0x90, 0x1000),
+        (0xa0, 0x2000),
+        (0x44, 1),
+        (0x70, 0xf),
+    ] {
+        slot.write(register, &u32::to_le_bytes(value)).unwrap();
+    }
+    [0x70, 0x60].map(|register| {
+        let mut data = [0; 4];
+        slot.read(register, &mut data);
+        u32::from_le_bytes(data)
+    })
+}
+
+#[test]
+fn driver_that_lays_a_queue_outside_memory_is_to_reset_its_device_and_can() {
+    let host = match Host::open() {
+        Ok(host) => host,
+        Err(error) => return println!("skipped: {error}"),
+    };
+    let (socket, served) = serve(GOOD);
+    let backend = Backend::connect(socket, DeviceKind::Block).unwrap();
+    let ram = Arc::new(GuestRam::new(0x1_0000).unwrap());
+    let vm = Vm::new(&host, Arc::clone(&ram)).unwrap();
+    let kind = DeviceKind::Block;
+    let mut slot = Slot::new(&vm, ram, kind, backend, 0xd000_0000, 5).unwrap();
+    assert_eq!(drive(&mut slot, 0xff10), [0x4f, 3]);
+    assert_eq!(drive(&mut slot, 0), [0xf, 1]);
+    drop(slot);
+    let enabled = served.join().unwrap();
+    let set_vring_enable = 18;
+    assert_eq!(
+        enabled
+            .iter()
+            .filter(|request| **request == set_vring_enable)
+            .count(),
+        1
+    );
 }
 
 #[test]
