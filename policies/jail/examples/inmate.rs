@@ -98,6 +98,7 @@ fn obey(verb: &str, object: &str) -> String {
             std::thread::spawn(std::thread::park);
             show(confine(&profile(object)).map(|_| ()))
         }
+        "keep" => show(std::fs::File::open(object).map(std::mem::forget)),
         "isolate" => show(isolate_self(&profile(object)).map(|_| ())),
         "filter" => show(Filter::compile(&profile(object)).and_then(|filter| filter.install())),
         // SAFETY: asks for a number.

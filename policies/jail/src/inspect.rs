@@ -11,6 +11,9 @@ use crate::{Child, HOST_ID_BASE};
 /// The namespaces that a confined process must not share with its inspector.
 const NAMESPACES: [&str; 6] = ["user", "mnt", "pid", "net", "ipc", "uts"];
 
+/// The descriptors that it was born with: nothing, nothing, standard error, and its control socket.
+const DESCRIPTORS: [&str; 4] = ["0", "1", "2", "3"];
+
 /// Why a process could not be found confined.
 #[derive(Debug, Error)]
 pub enum InspectError {
@@ -54,6 +57,9 @@ pub enum Finding {
     /// There is more to see than its root.
     #[error("it sees {0} mounts, must see its root alone")]
     Mounts(usize),
+    /// It has descriptors that it was not born with, or lacks one.
+    #[error("its descriptors are {}, must be 0, 1, 2, 3", .0.join(", "))]
+    Descriptors(Vec<String>),
     /// A limit is not the profile's.
     #[error("{field} is {found:?}, must be {expected}")]
     Limit {
@@ -80,6 +86,7 @@ pub fn inspect(child: &Child, profile: &Profile) -> Result<(), InspectError> {
     findings.extend(check_namespaces(pid)?);
     findings.extend(check_root(pid)?);
     findings.extend(check_mounts(pid)?);
+    findings.extend(check_descriptors(pid)?);
     findings.extend(check_limits(pid, profile)?);
     if findings.is_empty() {
         Ok(())
@@ -149,6 +156,18 @@ fn check_root(pid: u32) -> Result<Option<Finding>, InspectError> {
 fn check_mounts(pid: u32) -> Result<Option<Finding>, InspectError> {
     let mounts = read(format!("/proc/{pid}/mountinfo"))?.lines().count();
     Ok((mounts != 1).then_some(Finding::Mounts(mounts)))
+}
+
+fn check_descriptors(pid: u32) -> Result<Option<Finding>, InspectError> {
+    let path = format!("/proc/{pid}/fd");
+    let mut found = fs::read_dir(&path)
+        .and_then(Iterator::collect::<io::Result<Vec<_>>>)
+        .map_err(|source| InspectError::Read { path, source })?
+        .iter()
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect::<Vec<_>>();
+    found.sort_unstable();
+    Ok((found != DESCRIPTORS).then_some(Finding::Descriptors(found)))
 }
 
 fn check_limits(pid: u32, profile: &Profile) -> Result<Vec<Finding>, InspectError> {

@@ -148,6 +148,7 @@ fn inspection_of_an_unconfined_process_finds_everything() {
                 Finding::Shared(namespace) => namespace,
                 Finding::Root => "root",
                 Finding::Mounts(_) => "mounts",
+                Finding::Descriptors(_) => "descriptors",
             })
             .collect()
     };
@@ -174,6 +175,22 @@ fn inspection_of_an_unconfined_process_finds_everything() {
     ] {
         assert!(found.contains(&expected), "{expected} not in {found:?}");
     }
+    inmate.end();
+}
+
+#[test]
+fn inspection_of_a_confined_process_that_kept_a_descriptor_finds_it() {
+    if !is_root() {
+        return;
+    }
+    let inmate = Inmate::start();
+    assert_eq!(inmate.tell("keep /dev/null"), "ok");
+    assert_eq!(inmate.tell("confine strict"), "ok");
+    let Err(InspectError::Findings { findings, .. }) = inspect(&inmate.child, &outside()) else {
+        panic!("found nothing");
+    };
+    let descriptors = ["0", "1", "2", "3", "4"].map(str::to_owned).to_vec();
+    assert_eq!(findings, [Finding::Descriptors(descriptors)]);
     inmate.end();
 }
 
