@@ -71,6 +71,7 @@ impl Simulated {
 
     /// Sends a request. A TEE that refused earlier has ended, and its last words say why.
     fn send(&self, request: &TeeRequest, descriptors: &[BorrowedFd<'_>]) -> Result<(), TeeError> {
+        self.wait(PollFlags::OUT)?;
         let Err(error) = self.control.send(request, descriptors) else {
             return Ok(());
         };
@@ -81,15 +82,23 @@ impl Simulated {
     }
 
     fn receive(&self) -> Result<TeeReply, TeeError> {
+        self.wait(PollFlags::IN)?;
+        Ok(self.control.receive().map_err(conversation)?.message)
+    }
+
+    /// Until the TEE has said something, or takes something: it may take its time, but not for ever
+    /// against the will of whoever cancels.
+    fn wait(&self, until: PollFlags) -> Result<(), TeeError> {
         let mut waiting = [
             PollFd::from_borrowed_fd(self.cancel, PollFlags::IN),
-            PollFd::from_borrowed_fd(self.control.as_fd(), PollFlags::IN),
+            PollFd::from_borrowed_fd(self.control.as_fd(), until),
         ];
         retry_on_intr(|| poll(&mut waiting, None)).map_err(conversation)?;
-        if !waiting[0].revents().is_empty() {
-            return Err(TeeError::Cancelled);
+        if waiting[0].revents().is_empty() {
+            Ok(())
+        } else {
+            Err(TeeError::Cancelled)
         }
-        Ok(self.control.receive().map_err(conversation)?.message)
     }
 }
 

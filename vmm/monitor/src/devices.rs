@@ -7,13 +7,21 @@ use std::sync::{Arc, Mutex};
 
 use anyhow::{Context as _, bail};
 use measured_boot_plan::{DeviceKind, DevicePlan, LaunchPlan};
+use rustix::event::Timespec;
 use vmm_channel::Channel;
 use vmm_kvm::Vm;
 use vmm_virtio::{Backend, Slot};
 use vmm_wire::{BlkRequest, DeviceReply, Message, VsockRequest};
 
 use crate::bus::Placed;
+use crate::interrupt::Interrupt;
 use crate::processes::Device;
+
+/// A device opens nothing and computes nothing to get ready.
+const ANSWER_WITHIN: Timespec = Timespec {
+    tv_sec: 30,
+    tv_nsec: 0,
+};
 
 /// Gives every device process what it serves and puts it where the plan has it.
 ///
@@ -24,6 +32,7 @@ pub fn place_all(
     plan: &LaunchPlan,
     devices: Vec<Device>,
     disks: Vec<File>,
+    interrupt: Interrupt,
 ) -> anyhow::Result<Vec<Placed>> {
     let mut disks = disks.into_iter();
     plan.devices
@@ -31,7 +40,7 @@ pub fn place_all(
         .iter()
         .zip(devices)
         .map(|(planned, device)| {
-            place(vm, planned, device, &mut disks)
+            place(vm, planned, device, &mut disks, interrupt)
                 .with_context(|| format!("the device in slot {} does not start", planned.slot))
         })
         .collect()
@@ -42,6 +51,7 @@ fn place(
     planned: &DevicePlan,
     device: Device,
     disks: &mut impl Iterator<Item = File>,
+    interrupt: Interrupt,
 ) -> anyhow::Result<Placed> {
     let (ours, theirs) = UnixStream::pair().context("cannot make a vhost-user socket")?;
     let kind = match (&planned.kind, device) {
@@ -52,14 +62,24 @@ fn place(
                 read_only: true,
                 serial,
             };
-            configure(&control, &request, &[disk.as_fd(), theirs.as_fd()])?;
+            configure(
+                &control,
+                &request,
+                &[disk.as_fd(), theirs.as_fd()],
+                interrupt,
+            )?;
             vmm_virtio::DeviceKind::Block
         }
         (DeviceKind::Vsock { cid, .. }, Device::Vsock { control, broker }) => {
             let request = VsockRequest::Configure {
                 cid: u64::from(*cid),
             };
-            configure(&control, &request, &[theirs.as_fd(), broker.as_fd()])?;
+            configure(
+                &control,
+                &request,
+                &[theirs.as_fd(), broker.as_fd()],
+                interrupt,
+            )?;
             vmm_virtio::DeviceKind::Vsock
         }
         _ => bail!("the processes were started in another order than planned"),
@@ -79,8 +99,10 @@ fn configure<Request: Message>(
     control: &Channel<Request, DeviceReply>,
     request: &Request,
     descriptors: &[BorrowedFd<'_>],
+    interrupt: Interrupt,
 ) -> anyhow::Result<()> {
     control.send(request, descriptors)?;
+    interrupt.wait_for(control.as_fd(), ANSWER_WITHIN)?;
     match control.receive()?.message {
         DeviceReply::Started => Ok(()),
         DeviceReply::Failed { reason } => bail!("{reason}"),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use measured_boot_plan::{DeviceKind, HostTarget, LaunchPlan};
@@ -10,11 +11,13 @@ use measured_boot_snp_abi::simulated::SIMULATED_TEE_PORT;
 use policies_jail::Child;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::retry_on_intr;
+use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use vmm_channel::{Channel, Spawned, Supervisor};
 use vmm_wire::{BlkRequest, DeviceReply, Spawn, Target, TeeReply, TeeRequest, VsockRequest};
 
 use crate::events::{Event, Teller};
+use crate::interrupt::Interrupt;
 use crate::runtime_dir::RuntimeDir;
 
 /// A device process that waits for its configuration.
@@ -43,6 +46,9 @@ const CLEAN_UP_WITHIN: Timespec = Timespec {
     tv_sec: 10,
     tv_nsec: 0,
 };
+
+/// The supervisor gives a process that it starts 20 seconds to confine itself.
+const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 
 /// The supervisor and all that it started. When this value goes, they are gone, with their sockets.
 pub struct Household {
@@ -73,6 +79,8 @@ impl Household {
         let child = policies_jail::spawn_helper(&program, theirs)
             .context("cannot start cloister-supervisor")?;
         let process = SupervisorProcess(child);
+        set_socket_timeout(&ours, Timeout::Recv, Some(ANSWER_WITHIN))
+            .context("cannot limit the wait for cloister-supervisor")?;
         let supervisor = Supervisor::begin(ours, runtime_dir.path())
             .context("cloister-supervisor does not begin")?;
         runtime_dir.hand_over();
@@ -87,8 +95,9 @@ impl Drop for SupervisorProcess {
     fn drop(&mut self) {
         let mut ended = [PollFd::from_borrowed_fd(self.0.pidfd(), PollFlags::IN)];
         if retry_on_intr(|| poll(&mut ended, Some(&CLEAN_UP_WITHIN))) != Ok(1) {
+            // This process may not kill it: it has given up its rights, where it came so far.
             eprintln!(
-                "cloister-vmm: cloister-supervisor (process {}) still runs",
+                "cloister-vmm: cloister-supervisor (process {}) still runs: kill it",
                 self.0.id()
             );
         }
@@ -103,6 +112,7 @@ pub fn start_all(
     supervisor: &mut Supervisor,
     plan: &LaunchPlan,
     wiring: &Wiring<'_>,
+    interrupt: Interrupt,
     teller: Teller,
 ) -> anyhow::Result<Processes> {
     let tee = spawn(supervisor, Spawn::SimulatedTee, teller)?.control;
@@ -110,7 +120,10 @@ pub fn start_all(
         .devices
         .0
         .iter()
-        .map(|device| start_device(supervisor, &device.kind, wiring, teller))
+        .map(|device| {
+            interrupt.check()?;
+            start_device(supervisor, &device.kind, wiring, teller)
+        })
         .collect::<anyhow::Result<_>>()?;
     Ok(Processes {
         tee: Channel::from_socket(tee),

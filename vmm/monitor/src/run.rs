@@ -30,7 +30,7 @@ use crate::cpuid;
 use crate::devices::place_all;
 use crate::events::{Event, Teller};
 use crate::inputs::Inputs;
-use crate::interrupt::Interrupt;
+use crate::interrupt::{Interrupt, Interrupted};
 use crate::processes::{self, Household, Processes, Wiring};
 use crate::runtime_dir::RuntimeDir;
 use crate::watch::{self, End};
@@ -66,7 +66,11 @@ struct Opened {
 /// Anything that keeps it from running to its own end. Nothing is left behind.
 pub fn run(arguments: &RunArguments) -> anyhow::Result<Outcome> {
     let teller = Teller(arguments.output);
-    let end = run_to_its_end(arguments, teller).inspect_err(|error| {
+    let end = run_to_its_end(arguments, teller).or_else(|error| match error.is::<Interrupted>() {
+        true => Ok(End::Interrupted),
+        false => Err(error),
+    });
+    let end = end.inspect_err(|error| {
         // People read it on standard error, where main prints it; programs read events.
         if arguments.output == Output::Json {
             let error = format!("{error:#}");
@@ -99,7 +103,8 @@ fn run_to_its_end(arguments: &RunArguments, teller: Teller) -> anyhow::Result<En
         folder: &inputs.folder,
         tee_socket,
     };
-    let processes = processes::start_all(&mut household.supervisor, plan, &wiring, teller)?;
+    let processes =
+        processes::start_all(&mut household.supervisor, plan, &wiring, interrupt, teller)?;
     let threads = confine(plan.vcpus.0.len())?;
     let opened = Opened {
         host,
@@ -177,7 +182,7 @@ fn launch_and_wait(
         launch_digest_reported: launch.launch_digest().to_string(),
     })?;
     let com1 = Com1::new(com1_interrupt(&launch)?, console);
-    let slots = place_all(launch.vm(), plan, devices, disks)?;
+    let slots = place_all(launch.vm(), plan, devices, disks, interrupt)?;
     let machine = Arc::new(Machine::new(com1, slots));
     let running = launch.run(threads, &machine)?;
     teller.tell(&Event::Running {

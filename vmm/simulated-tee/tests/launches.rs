@@ -371,6 +371,37 @@ fn launch_cancelled_from_outside_ends_without_a_digest() {
 }
 
 #[test]
+fn launch_cancelled_while_the_tee_takes_nothing_ends() {
+    let (ours, theirs) = Channel::<TeeRequest, TeeReply>::pair().unwrap();
+    let ram = GuestRam::new(1 << 20).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let listener = UnixListener::bind(dir.path().join("tee.sock")).unwrap();
+    let file = || File::open("/dev/null").unwrap();
+    let keys = Keys {
+        vcek_key: file(),
+        vcek: file(),
+        ask: file(),
+        ark: file(),
+    };
+    let (cancelled, cancel) = UnixStream::pair().unwrap();
+    let cancelled: &'static UnixStream = Box::leak(Box::new(cancelled));
+    theirs.send(&TeeReply::Started, &[]).unwrap();
+    let mut tee = Simulated::configure(ours, &ram, &keys, &listener, cancelled.as_fd()).unwrap();
+    std::thread::spawn(move || {
+        std::thread::sleep(std::time::Duration::from_millis(500));
+        drop(cancel);
+    });
+    let run = PageRun {
+        gpa: 0,
+        count: 1,
+        page_type: measured_boot_snp_abi::PageType::Normal,
+    };
+    // Far more than a socket holds.
+    let ended = tee.add_pages(&[run; 1 << 16]);
+    assert!(matches!(ended, Err(TeeError::Cancelled)), "{ended:?}");
+}
+
+#[test]
 fn policy_is_reported_and_does_not_change_the_digest() {
     let Some(bench) = bench() else { return };
     let debug = bench.launch_with(|plan| plan.policy.0 = plan.policy.0.with_debug(true));
