@@ -8,12 +8,14 @@
 )]
 
 use std::hint::black_box;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use policies_jail::{Filter, confine, inherited_control, isolate_self};
 use policies_profiles::{Profile, Program};
-use rustix::net::{RecvFlags, SendFlags, recv, send};
+use rustix::net::{
+    AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, recv, send, socketpair,
+};
 
 /// What it takes to obey.
 const STRICT: &str = r#"
@@ -68,6 +70,9 @@ when = [{ argument = 2, without = 4 }, { argument = 4, width = 32, equals = 0xff
 static LANDLOCK: AtomicBool = AtomicBool::new(false);
 
 fn main() {
+    if std::env::args().nth(1).as_deref() == Some("forge") {
+        return forge();
+    }
     let control = inherited_control().expect("started by a test");
     let mut buffer = [0; 256];
     while let Ok((length @ 1.., _)) = recv(&control, &mut buffer, RecvFlags::empty()) {
@@ -75,6 +80,15 @@ fn main() {
         let (verb, object) = command.split_once(' ').unwrap_or((command, ""));
         answer(&control, &obey(verb, object));
     }
+}
+
+/// A socket of this program's own that got the number must not be taken from it.
+fn forge() {
+    let flags = SocketFlags::empty();
+    let (own, _other) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)
+        .expect("sockets can be had");
+    assert_eq!(own.as_raw_fd(), 3);
+    assert!(inherited_control().is_err());
 }
 
 fn answer(control: &OwnedFd, text: &str) {

@@ -379,8 +379,14 @@ fn control_socket_can_be_had_once() {
     }
     let inmate = Inmate::start();
     let answer = inmate.tell("control-again");
-    assert!(answer.contains("already taken"), "{answer}");
+    assert!(answer.contains("taken already"), "{answer}");
     inmate.end();
+}
+
+#[test]
+fn control_socket_is_not_a_descriptor_that_the_program_made_itself() {
+    let forged = Command::new(program()).arg("forge").status().unwrap();
+    assert!(forged.success());
 }
 
 /// The kernel's PDEATHSIG goes by the thread that made the child.
