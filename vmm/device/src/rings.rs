@@ -9,7 +9,7 @@ use crate::{Chain, ChainError};
 /// A device's virtqueues.
 ///
 /// A ring whose driver breaks the rules is dead until the driver sets it up anew: it looks empty, the
-/// frontend is signalled, and one line says why. The other rings go on.
+/// frontend is signalled, and a line says why. The other rings go on.
 pub struct Rings {
     pub(crate) list: Vec<Ring>,
     pub(crate) memory: GuestMemoryMmap,
