@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use serde_json::error::Category;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
@@ -80,9 +81,9 @@ impl DiskSecret {
     ///
     /// # Errors
     ///
-    /// Anything but one complete, consistent secret of this version. Messages never quote the key.
+    /// Anything but one complete, consistent secret of this version. Messages quote no text of it.
     pub fn from_json(json: &[u8]) -> Result<Self, DiskSecretError> {
-        let wire: Wire = serde_json::from_slice(json).map_err(DiskSecretError::Json)?;
+        let wire: Wire = serde_json::from_slice(json).map_err(|error| not_json(&error))?;
         if wire.version != VERSION {
             return Err(DiskSecretError::Version(wire.version));
         }
@@ -155,6 +156,20 @@ impl fmt::Debug for DiskSecret {
     }
 }
 
+fn not_json(error: &serde_json::Error) -> DiskSecretError {
+    let problem = match error.classify() {
+        Category::Io => "it could not be read",
+        Category::Syntax => "a syntax error, or text after its end",
+        Category::Data => "a missing, unknown, repeated or ill-formed member",
+        Category::Eof => "it ends too early",
+    };
+    DiskSecretError::Json {
+        problem,
+        line: error.line(),
+        column: error.column(),
+    }
+}
+
 /// XTS with equal halves loses its security proof (NIST FIPS 140-3 IG C.I); it also is what an
 /// all-zero key looks like.
 fn check_key(key: &[u8; CRYPT_KEY_BYTES]) -> Result<(), DiskSecretError> {
@@ -188,8 +203,17 @@ fn sized<const N: usize>(field: &'static str, hex: &Hex) -> Result<[u8; N], Disk
 #[derive(Debug, Error)]
 pub enum DiskSecretError {
     /// Not JSON, or a field missing, unknown or of another type.
-    #[error("the disk secret is not the expected JSON")]
-    Json(#[source] serde_json::Error),
+    ///
+    /// serde's own text quotes values, here those of a secret, so only the place of it is kept.
+    #[error("the disk secret is not the expected JSON: {problem} at line {line}, column {column}")]
+    Json {
+        /// What kind of fault, in words of ours.
+        problem: &'static str,
+        /// Where, from 1.
+        line: usize,
+        /// Where in the line, from 1; 0 is before it.
+        column: usize,
+    },
     /// Made by a later program.
     #[error("the disk secret has version {0}, this program reads version 1")]
     Version(u32),
