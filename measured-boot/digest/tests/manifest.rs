@@ -165,7 +165,8 @@ fn component_with_impossible_pages_is_refused() {
         (b"kernel", 1, 0x1001, 1, 1), // no page address
         (b"kernel", 1, 0x1000, 0, 0), // no pages
         (b"kernel", 1, u64::MAX - 0xFFF, 2, 2), // beyond the address space
-        (b"cpuid", 6, 0x1000, 1 << 21, 0), // costs nothing to claim, much to recompute
+        (b"cpuid", 6, 0x1000, 2, 0),  // costs nothing to claim, much to recompute
+        (b"cpuid", 6, 0x1000, 1 << 20, 0),
         (b"cpuid", 1, 0x1000, 1, 1),
         (b"vcpu0", 2, 0x1000, 1, 1), // a VMSA elsewhere
         (b"vcpu0", 2, 0xFFFF_FFFF_F000, 2, 2),
@@ -187,6 +188,26 @@ fn component_with_impossible_pages_is_refused() {
         claimed,
         Err(ManifestError::Truncated),
         "nothing is allocated by a claim"
+    );
+}
+
+/// A manifest of this many components, each of one page and with a name of its own.
+fn crafted_many(count: u16) -> Vec<u8> {
+    let mut bytes = b"CLMF\x01\0".to_vec();
+    bytes.extend(count.to_le_bytes());
+    for index in 0..count {
+        let one = crafted(format!("c{index}").as_bytes(), 1, 0x1000, 1, &[0; 48]);
+        bytes.extend(&one[8..]);
+    }
+    bytes
+}
+
+#[test]
+fn manifest_of_more_components_than_any_launch_has_is_refused() {
+    assert!(Manifest::from_bytes(&crafted_many(256)).is_ok());
+    assert_eq!(
+        Manifest::from_bytes(&crafted_many(257)),
+        Err(ManifestError::TooManyComponents { found: 257 })
     );
 }
 

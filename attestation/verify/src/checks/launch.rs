@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use measured_boot_digest::Manifest;
 
-use super::{Exhibit, Finding, NO_REPORT, ReadEvidence};
+use super::{Exhibit, Finding, NO_REPORT, ReadEvidence, certificates, report};
 use crate::{AppraisalInput, ReferenceValue, Rejection};
 
 /// What [`Manifest::differing_components`] calls another number of vCPUs.
@@ -42,7 +42,12 @@ pub(crate) fn digest(input: &AppraisalInput, exhibit: &Exhibit) -> Finding {
         ));
     }
     let digest = hex::encode(read.report.measurement);
-    Finding::Fail(match explain(input, read) {
+    let explained = if is_authentic(input, exhibit) {
+        explain(input, read)
+    } else {
+        None
+    };
+    Finding::Fail(match explained {
         Some((reference, components)) => Rejection::ComponentsDiffer {
             digest,
             reference: reference.name.clone(),
@@ -50,6 +55,18 @@ pub(crate) fn digest(input: &AppraisalInput, exhibit: &Exhibit) -> Finding {
         },
         None => Rejection::LaunchDigestUnknown { digest },
     })
+}
+
+/// A TEE that is trusted here made the report. Without that anybody may have sent the evidence, and
+/// the work of explaining it would be theirs to give.
+fn is_authentic(input: &AppraisalInput, exhibit: &Exhibit) -> bool {
+    [
+        report::format(exhibit),
+        certificates::chain(input, exhibit),
+        report::signature(exhibit),
+    ]
+    .iter()
+    .all(|finding| matches!(finding, Finding::Pass(_)))
 }
 
 /// The closest reference value and the components that differ from it.

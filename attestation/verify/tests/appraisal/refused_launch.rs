@@ -1,8 +1,8 @@
 //! Evidence that is refused for the launch that it reports.
 
 use attestation_evidence::Tee;
-use attestation_verify::test_support::{NOW, Scene, offset, reference};
-use attestation_verify::{Check, ReferenceValue, Rejection};
+use attestation_verify::test_support::{NOW, Scene, SimulatedTee, offset, reference};
+use attestation_verify::{Check, ReferenceValue, Rejection, SimulatedTrust, appraise};
 use measured_boot_digest::Manifest;
 
 #[track_caller]
@@ -207,6 +207,28 @@ fn manifest_that_does_not_recompute_to_the_reported_digest_is_not_heard() {
     let scene = launch(&changed, vec![reference_of("demo", &GENUINE)])
         .with_evidence(|evidence| evidence.manifest = Some(manifest(&lie)));
     not_explained(&scene);
+}
+
+/// Anybody can send a manifest that is much work to recompute.
+#[test]
+fn manifest_beside_a_report_that_no_trusted_tee_signed_is_not_heard() {
+    let mut changed = GENUINE;
+    changed[0].1 = 9;
+    let scene = || launch(&changed, vec![reference_of("demo", &GENUINE)]);
+    let unsigned = scene().with_evidence(|evidence| {
+        evidence.attestation_report[offset::SIGNATURE] ^= 1;
+    });
+    let of_another_root = scene().with_input(|input| {
+        let ark = SimulatedTee::generate().ark().to_vec();
+        input.simulated = SimulatedTrust::Allowed { ark };
+    });
+    let without_a_root = scene().with_input(|input| input.simulated = SimulatedTrust::Refused);
+    for scene in [unsigned, of_another_root, without_a_root] {
+        let rejections = appraise(&scene.input).rejections().to_vec();
+        let unknown =
+            |rejection: &Rejection| matches!(rejection, Rejection::LaunchDigestUnknown { .. });
+        assert!(rejections.iter().any(unknown), "{rejections:?}");
+    }
 }
 
 /// Neither a genuine manifest nor a genuine name makes up for the digest.

@@ -10,8 +10,8 @@ use measured_boot_snp_abi::{PageType, VMSA_GPA};
 const MAGIC: [u8; 4] = *b"CLMF";
 const VERSION: u16 = 1;
 const MAX_NAME: usize = 32;
-/// Pages of 4 GiB: more than a guest can be launched with, and soon recomputed.
-const MAX_PAGES: u64 = 1 << 20;
+/// More than any plan has, and soon compared by name.
+const MAX_COMPONENTS: u16 = 256;
 
 /// Why bytes are no manifest.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -25,6 +25,12 @@ pub enum ManifestError {
     /// Bytes follow the contents.
     #[error("the manifest goes on after its contents")]
     TrailingBytes,
+    /// More components than any launch has.
+    #[error("the manifest has {found} components, more than {MAX_COMPONENTS}")]
+    TooManyComponents {
+        /// How many it says that it has.
+        found: u16,
+    },
     /// A component's name is empty, too long or has other characters.
     #[error("component {position} of the manifest has no valid name")]
     BadName {
@@ -70,12 +76,14 @@ impl Manifest {
             return Err(ManifestError::NotAManifest);
         }
         let count = u16::from_le_bytes(reader.array()?);
+        if count > MAX_COMPONENTS {
+            return Err(ManifestError::TooManyComponents { found: count });
+        }
         let runs = (0..count.into()).map(|position| run(&mut reader, position));
         let runs = runs.collect::<Result<Vec<_>, _>>()?;
         if !reader.0.is_empty() {
             return Err(ManifestError::TrailingBytes);
         }
-        refuse_too_many_pages(&runs)?;
         Ok(Self { runs })
     }
 }
@@ -110,6 +118,8 @@ fn name(bytes: &[u8]) -> Option<String> {
     valid.then(|| String::from_utf8_lossy(bytes).into_owned())
 }
 
+/// No component claims more pages than its bytes pay for: those whose contents are not measured have
+/// one page, and 48 bytes follow for each page of the others.
 fn possible(name: &str, page_type: PageType, start: u64, count: u32) -> bool {
     let expected_type = match name {
         CPUID => PageType::Cpuid,
@@ -118,25 +128,13 @@ fn possible(name: &str, page_type: PageType, start: u64, count: u32) -> bool {
     };
     let place_fits = match page_type {
         PageType::Vmsa => (start, count) == (VMSA_GPA, 1),
+        _ if !page_type.measures_contents() && count != 1 => false,
         _ => u64::from(count)
             .checked_mul(PAGE_SIZE_64)
             .and_then(|bytes| start.checked_add(bytes))
             .is_some_and(|_| start.is_multiple_of(PAGE_SIZE_64) && count > 0),
     };
     page_type == expected_type && place_fits
-}
-
-fn refuse_too_many_pages(runs: &[PageRun]) -> Result<(), ManifestError> {
-    let mut pages = 0;
-    for run in runs {
-        pages += u64::from(run.count);
-        if pages > MAX_PAGES {
-            return Err(ManifestError::BadPages {
-                name: run.name.clone(),
-            });
-        }
-    }
-    Ok(())
 }
 
 struct Reader<'a>(&'a [u8]);
