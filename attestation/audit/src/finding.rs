@@ -95,7 +95,7 @@ pub enum Finding {
     /// A blob is not what its role asks for.
     #[error("entry {entry}: its {role} blob is not what a verdict is computed from: {why}")]
     BlobUnreadable {
-        /// The verdict's index.
+        /// The index of the verdict or registration.
         entry: u64,
         /// Its role in the appraisal.
         role: &'static str,
@@ -186,6 +186,21 @@ pub enum Finding {
         /// Digest of the blob.
         digest: Digest,
     },
+    /// A policy or reference value was registered under a name that is not its own.
+    #[error(
+        "entry {entry} registers as `{}` a {what} that calls itself `{}`",
+        name.escape_debug(), inside.escape_debug()
+    )]
+    OtherName {
+        /// The registration's index.
+        entry: u64,
+        /// `policy` or `reference value`.
+        what: &'static str,
+        /// The entry's name for it.
+        name: String,
+        /// The document's own.
+        inside: String,
+    },
     /// A secret left without the right to.
     #[error("entry {entry} releases `{resource}` without a right: {why}")]
     ReleaseUnfounded {
@@ -230,6 +245,7 @@ pub enum FindingCode {
     VerdictDiffers,
     NonceReused,
     NotInForce,
+    OtherName,
     ReleaseUnfounded,
     SecretVersion,
 }
@@ -253,6 +269,7 @@ impl Finding {
             Self::VerdictDiffers { .. } => FindingCode::VerdictDiffers,
             Self::NonceReused { .. } => FindingCode::NonceReused,
             Self::NotInForce { .. } => FindingCode::NotInForce,
+            Self::OtherName { .. } => FindingCode::OtherName,
             Self::ReleaseUnfounded { .. } => FindingCode::ReleaseUnfounded,
             Self::SecretVersion { .. } => FindingCode::SecretVersion,
         }
@@ -270,6 +287,7 @@ impl Finding {
             | Self::VerdictDiffers { entry, .. }
             | Self::NonceReused { entry, .. }
             | Self::NotInForce { entry, .. }
+            | Self::OtherName { entry, .. }
             | Self::ReleaseUnfounded { entry, .. }
             | Self::SecretVersion { entry, .. } => Some(*entry),
             Self::CheckpointRefused(_)

@@ -6,17 +6,18 @@ use attestation_evidence::Nonce;
 use attestation_ledger::{
     AuditRecord, Digest, Outcome, RecordedRelease, RecordedVerdict, Registered, Registration,
 };
-use attestation_verify::NonceState;
+use attestation_verify::{NonceState, Policy, ReferenceValue};
 
 use crate::Finding;
+use crate::blobs::Blobs;
 
 /// By how many seconds an entry may be dated before an earlier one. Requests are served side by
 /// side, and each is dated when it is judged, a moment before its turn to write to the log.
 pub const CLOCK_TOLERANCE_SECONDS: u64 = 5;
 
 /// All that was said so far.
-#[derive(Default)]
 pub(crate) struct History<'a> {
+    blobs: &'a Blobs<'a>,
     latest: Option<(u64, u64)>,
     policies: BTreeMap<String, Digest>,
     references: BTreeMap<String, Digest>,
@@ -32,6 +33,19 @@ struct Terms {
 }
 
 impl<'a> History<'a> {
+    /// Before the first entry; `blobs` are those that the entries name.
+    pub fn new(blobs: &'a Blobs<'a>) -> Self {
+        Self {
+            blobs,
+            latest: None,
+            policies: BTreeMap::new(),
+            references: BTreeMap::new(),
+            secrets: BTreeMap::new(),
+            verdicts: BTreeMap::new(),
+            used_nonces: BTreeMap::new(),
+        }
+    }
+
     /// Adds the next entry, and says what it may not do at this place of the log.
     pub fn admit(&mut self, index: u64, record: &'a AuditRecord) -> Vec<Finding> {
         let mut findings: Vec<Finding> = self.advance(index, record.time()).into_iter().collect();
@@ -94,14 +108,22 @@ impl<'a> History<'a> {
         if self.policies.get(&verdict.policy) != Some(&policy) {
             findings.push(finding("policy", policy));
         }
-        let in_force = |digest: &Digest| self.references.values().any(|known| known == digest);
         let unknown = verdict
             .input
             .references
             .iter()
-            .filter(|digest| !in_force(digest));
+            .filter(|digest| !self.is_reference_in_force(digest));
         findings.extend(unknown.map(|digest| finding("reference value", *digest)));
         findings
+    }
+
+    /// A value is in force under the name that it calls itself by, since verdicts and secrets mean it
+    /// by that. One that cannot be read has been named already, or is when the verdict is replayed.
+    fn is_reference_in_force(&self, digest: &Digest) -> bool {
+        let Some(Ok(reference)) = self.blobs.bytes(digest).map(ReferenceValue::from_json) else {
+            return true;
+        };
+        self.references.get(&reference.name) == Some(digest)
     }
 
     fn register(&mut self, entry: u64, registration: &Registration) -> Option<Finding> {
@@ -109,11 +131,19 @@ impl<'a> History<'a> {
         match &registration.what {
             Registered::Policy { digest } => {
                 self.policies.insert(name, *digest);
-                None
+                let policy = self.blobs.bytes(digest).map(Policy::from_json)?;
+                misnamed(
+                    entry,
+                    registration,
+                    "policy",
+                    policy.map(|policy| policy.name),
+                )
             }
             Registered::Reference { digest } => {
                 self.references.insert(name, *digest);
-                None
+                let reference = self.blobs.bytes(digest).map(ReferenceValue::from_json)?;
+                let inside = reference.map(|reference| reference.name);
+                misnamed(entry, registration, "reference value", inside)
             }
             Registered::Secret {
                 secret_version,
@@ -181,6 +211,28 @@ impl<'a> History<'a> {
             matched.is_some_and(|name| terms.references.contains(name)),
             || "it is not for the reference value that the verdict matched".to_owned(),
         )
+    }
+}
+
+/// Of a registered document: that it cannot be read, or calls itself by another name.
+fn misnamed<E: std::error::Error>(
+    entry: u64,
+    registration: &Registration,
+    what: &'static str,
+    inside: Result<String, E>,
+) -> Option<Finding> {
+    match inside {
+        Err(error) => Some(Finding::BlobUnreadable {
+            entry,
+            role: what,
+            why: crate::finding::chain(&error),
+        }),
+        Ok(inside) => (inside != registration.name).then(|| Finding::OtherName {
+            entry,
+            what,
+            name: registration.name.clone(),
+            inside,
+        }),
     }
 }
 

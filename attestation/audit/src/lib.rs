@@ -58,7 +58,7 @@ pub fn audit(files: &Files, anchors: &Anchors) -> Result<AuditReport, Unreadable
     let mut blobs = Blobs::read(files, &entries)?;
     report.take_files(files, &log, &mut blobs);
 
-    let mut history = History::default();
+    let mut history = History::new(&blobs);
     for (index, entry) in &entries {
         report.take_findings(history.admit(*index, entry.record()));
         match entry.record() {

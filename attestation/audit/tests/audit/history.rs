@@ -1,6 +1,6 @@
 //! What the order of entries must show: time, nonces, registrations, releases.
 
-use attestation_audit::{CLOCK_TOLERANCE_SECONDS, FindingCode};
+use attestation_audit::{CLOCK_TOLERANCE_SECONDS, FindingCode, policy_blob};
 use attestation_ledger::{Outcome, RecordedRelease};
 use attestation_verify::test_support::{policy, reference};
 
@@ -212,6 +212,40 @@ fn reference_value_that_was_not_registered_or_was_replaced_is_found() {
     let input = world.launch(LAUNCH_DIGEST, 1);
     world.attest("s", &input);
     assert_eq!(world.findings(), [FindingCode::NotInForce]);
+}
+
+#[test]
+fn reference_value_registered_under_another_name_is_found_and_not_in_force() {
+    let mut world = World::ready();
+    let smuggled = reference([9; 48]);
+    world.register_reference_as("unsuspicious", &smuggled);
+    let mut input = world.launch([9; 48], 1);
+    input.references = vec![smuggled];
+    let verdict = world.attest("s", &input);
+    let report = world.audit();
+    let found: Vec<_> = report
+        .findings
+        .iter()
+        .map(|one| (one.code, one.entry))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            (FindingCode::OtherName, Some(3)),
+            (FindingCode::NotInForce, Some(verdict))
+        ]
+    );
+    assert!(report.findings[0].text.contains("`unsuspicious`"));
+}
+
+#[test]
+fn policy_registered_under_another_name_or_that_is_none_is_found() {
+    let mut world = World::ready();
+    world.register_policy_blob("other", policy_blob(&policy()));
+    assert_eq!(world.findings(), [FindingCode::OtherName]);
+    let mut world = World::ready();
+    world.register_policy_blob("other", b"{}".to_vec());
+    assert_eq!(world.findings(), [FindingCode::BlobUnreadable]);
 }
 
 #[test]

@@ -62,21 +62,30 @@ impl World {
     }
 
     pub fn register_policy(&mut self, policy: &Policy) {
-        let blob = policy_blob(policy);
+        self.register_policy_blob(&policy.name, policy_blob(policy));
+    }
+
+    /// The same of any bytes, under any name.
+    pub fn register_policy_blob(&mut self, name: &str, blob: Vec<u8>) {
         let what = Registered::Policy {
             digest: Digest::of(&blob),
         };
         self.blobs.push(blob);
-        self.register(&policy.name, what);
+        self.register(name, what);
     }
 
     pub fn register_reference(&mut self, reference: &ReferenceValue) {
+        self.register_reference_as(&reference.name, reference);
+    }
+
+    /// The same by a service that calls it by another name than it calls itself.
+    pub fn register_reference_as(&mut self, name: &str, reference: &ReferenceValue) {
         let blob = reference_blob(reference);
         let what = Registered::Reference {
             digest: Digest::of(&blob),
         };
         self.blobs.push(blob);
-        self.register(&reference.name, what);
+        self.register(name, what);
     }
 
     pub fn register_secret(&mut self, secret_version: u64, policy: &str, references: &[&str]) {
