@@ -3,7 +3,7 @@
 use attestation_envelope::{Expected, OpenError, Opened, TeeKey, open};
 use attestation_evidence::{
     Attestation, Challenge, ErrorBody, ParseError, Request, RuntimeData, SESSION_COOKIE, Token,
-    report_data_binding,
+    error_type, report_data_binding,
 };
 use attestation_pinned_http::{self as pinned_http, Answer, HttpClient, HttpError};
 
@@ -11,6 +11,9 @@ use crate::evidence_source::{EvidenceError, EvidenceSource};
 
 const AUTH: &str = "/kbs/v0/auth";
 const ATTEST: &str = "/kbs/v0/attest";
+
+/// Its evidence, its right to this secret, its kind of TEE (refused before any evidence).
+const JUDGEMENTS: [&str; 3] = ["AttestationFailed", "PolicyDeny", "UnsupportedTee"];
 
 /// A cookie of ours is a short random word.
 const COOKIE_LIMIT: usize = 256;
@@ -28,6 +31,9 @@ pub enum KbsError {
     /// The verifier judged and refused; its own words.
     #[error("the verifier refused: {0}")]
     Refused(String),
+    /// The verifier answered, but judged nothing: it is busy, broken, or did not understand.
+    #[error("the verifier failed: {0}")]
+    Failed(String),
     /// There was no answer.
     #[error("the connection to the verifier failed")]
     Http(#[from] HttpError),
@@ -96,16 +102,24 @@ fn post(
     })?)
 }
 
-/// Any status but 200 is the verifier's refusal.
+/// Any status but 200 ends the boot, but only some are the verifier's judgement.
 fn accepted(answer: Answer) -> Result<Answer, KbsError> {
     if answer.status == 200 {
         return Ok(answer);
     }
-    let reason = match ErrorBody::from_json(&answer.body) {
-        Ok(body) => body.detail,
-        Err(_) => format!("status {} without a reason", answer.status),
+    let Ok(body) = ErrorBody::from_json(&answer.body) else {
+        let reason = format!("status {} without a reason", answer.status);
+        return Err(KbsError::Failed(reason));
     };
-    Err(KbsError::Refused(reason))
+    Err(match is_judgement(&body) {
+        true => KbsError::Refused(body.detail),
+        false => KbsError::Failed(body.detail),
+    })
+}
+
+/// Whether an error is about this guest, and would be the same if the verifier were asked again.
+fn is_judgement(error: &ErrorBody) -> bool {
+    JUDGEMENTS.iter().any(|name| error.kind == error_type(name))
 }
 
 /// `kbs-session-id=VALUE`, to be sent back as it is.

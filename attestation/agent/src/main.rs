@@ -182,6 +182,14 @@ mod tests {
     }
 
     #[test]
+    fn failure_of_the_verifier_is_not_said_to_be_its_refusal() {
+        let error = anyhow::Error::from(KbsError::Failed("too many sessions are open".into()));
+        let expected = "cloister-agent: refused-by agent: the verifier failed: \
+                        too many sessions are open";
+        assert_eq!(refusal(&error).to_string(), expected);
+    }
+
+    #[test]
     fn refusal_of_the_agent_names_every_cause() {
         let error = anyhow::Error::from(attestation_pinned_http::TlsError::Handshake(
             std::io::ErrorKind::UnexpectedEof.into(),

@@ -125,10 +125,54 @@ fn verifier_without_session_refused() {
     assert!(matches!(refused, Err(KbsError::NoSession)), "{refused:?}");
 }
 
+/// What becomes of an answer with this status, whose body names this kind of error.
+fn answered(status: u16, kind: &str) -> KbsError {
+    let body = attestation_evidence::ErrorBody::new(kind, "its words").to_json();
+    accepted(Answer {
+        status,
+        set_cookies: Vec::new(),
+        body: body.into_bytes(),
+    })
+    .unwrap_err()
+}
+
 #[test]
-fn refusal_without_a_body_names_the_status() {
+fn judgement_is_the_verifiers_refusal() {
+    for (status, kind) in [
+        (401, "AttestationFailed"),
+        (403, "PolicyDeny"),
+        (400, "UnsupportedTee"),
+    ] {
+        let error = answered(status, kind);
+        assert!(
+            matches!(&error, KbsError::Refused(reason) if reason == "its words"),
+            "{kind}: {error:?}"
+        );
+    }
+}
+
+#[test]
+fn answer_that_judges_nothing_is_the_verifiers_failure() {
+    for (status, kind) in [
+        (400, "InvalidRequest"),
+        (401, "TokenNotFound"),
+        (404, "ResourceNotFound"),
+        (408, "RequestTimeout"),
+        (500, "InternalError"),
+        (503, "TooManySessions"),
+        (503, "LogUnavailable"),
+        (503, "NotReady"),
+    ] {
+        let error = answered(status, kind);
+        assert!(matches!(error, KbsError::Failed(_)), "{kind}: {error:?}");
+        assert_eq!(error.to_string(), "the verifier failed: its words");
+    }
+}
+
+#[test]
+fn answer_without_a_reason_is_a_failure_that_names_the_status() {
     let refused = outcome(Mischief::BareStatus);
-    let Err(KbsError::Refused(reason)) = refused else {
+    let Err(KbsError::Failed(reason)) = refused else {
         panic!("{refused:?}")
     };
     assert_eq!(reason, "status 503 without a reason");
