@@ -16,7 +16,7 @@ use zerocopy::IntoBytes;
 const CPUID: &str = "cpuid";
 const VCPU: &str = "vcpu";
 
-/// The pages of a launch, in measuring order.
+/// The pages of a launch, in measuring order. Its vCPUs are `vcpu0`, `vcpu1` and so on, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Manifest {
     runs: Vec<PageRun>,
@@ -53,7 +53,7 @@ impl Manifest {
             .iter()
             .enumerate()
             .map(|(index, state)| PageRun {
-                name: format!("{VCPU}{index}"),
+                name: vcpu_name(index),
                 page_type: PageType::Vmsa,
                 start: VMSA_GPA,
                 count: 1,
@@ -100,6 +100,7 @@ impl Manifest {
             .map(|run| run.name.as_str());
         for name in names.filter(|name| seen.insert(*name)) {
             let (mine, others) = (self.named(name), other.named(name));
+            // A vCPU that only one has: their numbers differ, which is told once.
             if is_vcpu(name) && (mine.is_empty() || others.is_empty()) {
                 continue;
             }
@@ -151,6 +152,10 @@ impl PageRun {
             sha384: measured.then(|| sha384(self.contents.as_flattened())),
         }
     }
+}
+
+fn vcpu_name(index: usize) -> String {
+    format!("{VCPU}{index}")
 }
 
 fn is_vcpu(name: &str) -> bool {

@@ -191,15 +191,48 @@ fn component_with_impossible_pages_is_refused() {
     );
 }
 
-/// A manifest of this many components, each of one page and with a name of its own.
-fn crafted_many(count: u16) -> Vec<u8> {
+/// A manifest of these manifests' components.
+fn joined(manifests: &[Vec<u8>]) -> Vec<u8> {
+    let count = u16::try_from(manifests.len()).expect("a few");
     let mut bytes = b"CLMF\x01\0".to_vec();
     bytes.extend(count.to_le_bytes());
-    for index in 0..count {
-        let one = crafted(format!("c{index}").as_bytes(), 1, 0x1000, 1, &[0; 48]);
+    for one in manifests {
         bytes.extend(&one[8..]);
     }
     bytes
+}
+
+/// A manifest of this many components, each of one page and with a name of its own.
+fn crafted_many(count: u16) -> Vec<u8> {
+    let one = |index| crafted(format!("c{index}").as_bytes(), 1, 0x1000, 1, &[0; 48]);
+    joined(&(0..count).map(one).collect::<Vec<_>>())
+}
+
+fn with_vcpus(names: &[&str]) -> Vec<u8> {
+    let one = |name: &&str| crafted(name.as_bytes(), 2, 0xFFFF_FFFF_F000, 1, &[0; 48]);
+    joined(&names.iter().map(one).collect::<Vec<_>>())
+}
+
+/// Else `vcpu0` and `vcpu7` would be two vCPUs of which no difference is told.
+#[test]
+fn manifest_with_vcpus_not_numbered_in_order_is_refused() {
+    assert!(Manifest::from_bytes(&with_vcpus(&["vcpu0", "vcpu1", "vcpu2"])).is_ok());
+    for (names, wrong) in [
+        (&["vcpu1"][..], 0),
+        (&["vcpu"], 0),
+        (&["vcpu-count"], 0),
+        (&["vcpu00"], 0),
+        (&["vcpu0", "vcpu7"], 1),
+        (&["vcpu0", "vcpu0"], 1),
+        (&["vcpu1", "vcpu0"], 0),
+        (&["vcpu0", "vcpu1", "vcpux"], 2),
+    ] {
+        let refused = ManifestError::BadVcpu {
+            name: names[wrong].to_owned(),
+            expected: wrong,
+        };
+        assert_eq!(Manifest::from_bytes(&with_vcpus(names)), Err(refused));
+    }
 }
 
 #[test]

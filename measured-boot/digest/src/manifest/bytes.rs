@@ -4,7 +4,7 @@
 //! a page type (one byte), the address of its first page (8 bytes), its number of pages (4 bytes) and,
 //! for types whose contents are measured, 48 bytes for each page.
 
-use super::{CPUID, Manifest, PAGE_SIZE_64, PageRun, VCPU};
+use super::{CPUID, Manifest, PAGE_SIZE_64, PageRun, is_vcpu, vcpu_name};
 use measured_boot_snp_abi::{PageType, VMSA_GPA};
 
 const MAGIC: [u8; 4] = *b"CLMF";
@@ -45,6 +45,14 @@ pub enum ManifestError {
         /// The component.
         name: String,
     },
+    /// The vCPUs are not named in order.
+    #[error("component {name} of the manifest stands where vcpu{expected} belongs")]
+    BadVcpu {
+        /// The component.
+        name: String,
+        /// How many vCPUs stand before it.
+        expected: usize,
+    },
 }
 
 impl Manifest {
@@ -84,6 +92,7 @@ impl Manifest {
         if !reader.0.is_empty() {
             return Err(ManifestError::TrailingBytes);
         }
+        refuse_misnamed_vcpus(&runs)?;
         Ok(Self { runs })
     }
 }
@@ -123,7 +132,7 @@ fn name(bytes: &[u8]) -> Option<String> {
 fn possible(name: &str, page_type: PageType, start: u64, count: u32) -> bool {
     let expected_type = match name {
         CPUID => PageType::Cpuid,
-        name if name.starts_with(VCPU) => PageType::Vmsa,
+        name if is_vcpu(name) => PageType::Vmsa,
         _ => PageType::Normal,
     };
     let place_fits = match page_type {
@@ -135,6 +144,20 @@ fn possible(name: &str, page_type: PageType, start: u64, count: u32) -> bool {
             .is_some_and(|_| start.is_multiple_of(PAGE_SIZE_64) && count > 0),
     };
     page_type == expected_type && place_fits
+}
+
+/// Two manifests are compared by vCPU number, so each has exactly the first ones.
+fn refuse_misnamed_vcpus(runs: &[PageRun]) -> Result<(), ManifestError> {
+    let vcpus = runs.iter().filter(|run| is_vcpu(&run.name));
+    for (expected, run) in vcpus.enumerate() {
+        if run.name != vcpu_name(expected) {
+            return Err(ManifestError::BadVcpu {
+                name: run.name.clone(),
+                expected,
+            });
+        }
+    }
+    Ok(())
 }
 
 struct Reader<'a>(&'a [u8]);
