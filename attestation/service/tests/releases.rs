@@ -5,7 +5,7 @@ mod support;
 
 use attestation_evidence::Nonce;
 use attestation_verify::SimulatedTrust;
-use attestation_verify::test_support::SimulatedTee;
+use attestation_verify::test_support::{NOW, SimulatedTee, policy, reference};
 use support::{DIGEST, Place, RESOURCE, SECRET, expect_error};
 
 #[test]
@@ -235,6 +235,69 @@ fn accepted_verdict_expires() {
     verifier.advance(300);
 
     expect_error(&guest.resource(&opened.cookie, RESOURCE), 403, "PolicyDeny");
+}
+
+#[test]
+fn reference_value_replaced_after_the_verdict_releases_nothing_more() {
+    let place = Place::new();
+    let verifier = place.serve().furnished();
+    let guest = verifier.guest();
+    let opened = guest.auth();
+    assert_eq!(guest.attest(&opened).status, 200);
+    assert_eq!(guest.resource(&opened.cookie, RESOURCE).status, 200);
+
+    verifier.put_reference([0x66; 48]);
+
+    let detail = expect_error(&guest.resource(&opened.cookie, RESOURCE), 403, "PolicyDeny");
+    assert!(detail.contains("reference value"), "{detail}");
+    // Nor is it the secret's next version that it gets.
+    let path = format!("/v1/secrets/{RESOURCE}?references=demo");
+    assert_eq!(verifier.put(&path, b"newer").status, 200);
+    expect_error(&guest.resource(&opened.cookie, RESOURCE), 403, "PolicyDeny");
+}
+
+#[test]
+fn reference_value_that_ends_after_the_verdict_releases_nothing_more() {
+    let place = Place::new();
+    let verifier = place.serve().furnished();
+    let put_until = |not_after| {
+        let mut short = reference(DIGEST);
+        short.not_after = not_after;
+        let body = serde_json::to_vec(&short).unwrap();
+        assert_eq!(verifier.put("/v1/reference-values/demo", &body).status, 200);
+    };
+    put_until(NOW + 10);
+    let guest = verifier.guest();
+    let opened = guest.auth();
+    assert_eq!(guest.attest(&opened).status, 200);
+    verifier.advance(10);
+    assert_eq!(guest.resource(&opened.cookie, RESOURCE).status, 200);
+
+    verifier.advance(1);
+
+    expect_error(&guest.resource(&opened.cookie, RESOURCE), 403, "PolicyDeny");
+    // The same launch under the same name, for longer, is the same permission.
+    put_until(NOW + 100);
+    assert_eq!(guest.resource(&opened.cookie, RESOURCE).status, 200);
+}
+
+#[test]
+fn policy_replaced_after_the_verdict_releases_nothing_more() {
+    let place = Place::new();
+    let verifier = place.serve().furnished();
+    let guest = verifier.guest();
+    let opened = guest.auth();
+    assert_eq!(guest.attest(&opened).status, 200);
+    verifier.put_policy();
+    assert_eq!(guest.resource(&opened.cookie, RESOURCE).status, 200);
+
+    let mut stricter = policy();
+    stricter.allow_smt = !stricter.allow_smt;
+    let body = serde_json::to_vec(&stricter).unwrap();
+    assert_eq!(verifier.put("/v1/policies/demo", &body).status, 200);
+
+    let detail = expect_error(&guest.resource(&opened.cookie, RESOURCE), 403, "PolicyDeny");
+    assert!(detail.contains("policy"), "{detail}");
 }
 
 #[test]

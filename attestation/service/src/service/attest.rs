@@ -22,6 +22,14 @@ pub struct Attested {
     pub token: String,
 }
 
+/// A verdict, the policy it was given under, its place in the log, and its time.
+struct Judged {
+    verdict: Verdict,
+    policy: Policy,
+    index: u64,
+    now: u64,
+}
+
 /// What the operator's log says of a verdict.
 #[derive(Serialize)]
 struct VerdictLine<'a> {
@@ -52,9 +60,15 @@ impl Service {
         opened: &OpenedSession,
         body: &[u8],
     ) -> Result<Attested, Problem> {
-        let (verdict, index, now) = self
+        let judged = self
             .judge(session, opened, body)
             .map_err(|problem| self.refuse("attest", session, problem))?;
+        let Judged {
+            verdict,
+            policy,
+            index,
+            now,
+        } = judged;
         let record = verdict.record();
         self.journal_verdict(session, &record, index);
         match verdict.accepted() {
@@ -65,6 +79,7 @@ impl Service {
                     session,
                     Accepted {
                         verdict: accepted,
+                        policy,
                         index,
                         until,
                     },
@@ -76,13 +91,7 @@ impl Service {
         }
     }
 
-    /// The verdict, its place in the log, and the time of both.
-    fn judge(
-        &self,
-        session: &str,
-        opened: &OpenedSession,
-        body: &[u8],
-    ) -> Result<(Verdict, u64, u64), Problem> {
+    fn judge(&self, session: &str, opened: &OpenedSession, body: &[u8]) -> Result<Judged, Problem> {
         let attestation = Attestation::from_json(body)
             .map_err(|error| Problem::InvalidRequest(error.to_string()))?;
         self.commit(|writing| {
@@ -91,7 +100,12 @@ impl Service {
             let input = self.input(&writing.reading(), opened, attestation, now)?;
             let verdict = appraise(&input);
             let index = self.log_verdict(writing, session, &input, &verdict)?;
-            Ok((verdict, index, now))
+            Ok(Judged {
+                verdict,
+                policy: input.policy,
+                index,
+                now,
+            })
         })
     }
 
@@ -130,12 +144,11 @@ impl Service {
 
     fn policy(&self, reading: &Reading<'_>) -> Result<Policy, Failure> {
         let name = &self.settings.policy;
-        let document = reading.policy(name)?.ok_or_else(|| {
-            Problem::NotReady(format!(
-                "no policy `{name}` is registered: `cloister-verifier put policy FILE`"
-            ))
-        })?;
-        Ok(Policy::from_json(&document).map_err(|_| reading.torn("a policy is damaged"))?)
+        policy_named(reading, name)?.ok_or_else(|| {
+            let text =
+                format!("no policy `{name}` is registered: `cloister-verifier put policy FILE`");
+            Problem::NotReady(text).into()
+        })
     }
 
     fn log_verdict(
@@ -177,6 +190,31 @@ impl Service {
         };
         self.journal.info("verdict", &line);
     }
+}
+
+/// The policy that this name means now.
+pub(super) fn policy_named(reading: &Reading<'_>, name: &str) -> Result<Option<Policy>, Failure> {
+    let Some(document) = reading.policy(name)? else {
+        return Ok(None);
+    };
+    let policy = Policy::from_json(&document);
+    Ok(Some(
+        policy.map_err(|_| reading.torn("a policy is damaged"))?,
+    ))
+}
+
+/// The reference value that this name means now.
+pub(super) fn reference_named(
+    reading: &Reading<'_>,
+    name: &str,
+) -> Result<Option<ReferenceValue>, Failure> {
+    let Some(document) = reading.reference(name)? else {
+        return Ok(None);
+    };
+    let reference = ReferenceValue::from_json(&document);
+    Ok(Some(reference.map_err(|_| {
+        reading.torn("a reference value is damaged")
+    })?))
 }
 
 fn references(reading: &Reading<'_>) -> Result<Vec<ReferenceValue>, Failure> {

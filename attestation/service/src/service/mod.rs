@@ -13,7 +13,7 @@ use std::sync::{Mutex, PoisonError};
 
 use attestation_evidence::{Challenge, KBS_PROTOCOL_VERSION, Nonce, Request, Tee};
 use attestation_ledger::VerifyingKey;
-use attestation_verify::{AcceptedVerdict, SimulatedTrust};
+use attestation_verify::{AcceptedVerdict, Policy, SimulatedTrust};
 use serde::Serialize;
 
 use crate::data_dir::{DataDir, DataDirError, Lock, names};
@@ -63,8 +63,11 @@ pub struct Service {
     _lock: Lock,
 }
 
+#[derive(Clone)]
 struct Accepted {
     verdict: AcceptedVerdict,
+    /// What it was accepted under: the name alone may mean another policy by now.
+    policy: Policy,
     index: u64,
     until: u64,
 }

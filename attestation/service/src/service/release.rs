@@ -6,14 +6,19 @@ use attestation_envelope::Entropy;
 use attestation_evidence::{ResourcePath, Tee};
 use attestation_ledger::{Entry, LogProof};
 use attestation_release::Release;
-use attestation_verify::AcceptedVerdict;
+use attestation_verify::{AcceptedVerdict, ReferenceValue};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
-use super::{Failure, Service, UNKNOWN_SESSION};
+use super::attest::{policy_named, reference_named};
+use super::{Accepted, Failure, Service, UNKNOWN_SESSION};
 use crate::entropy;
 use crate::problem::Problem;
-use crate::store::{SealedSecret, Writing};
+use crate::store::{Reading, SealedSecret, Writing};
+
+const EXPIRED: Problem = Problem::Denied(
+    "this session has no accepted verdict (any more): POST /kbs/v0/auth and attest",
+);
 
 /// What the operator's log says of a release, given or refused.
 #[derive(Serialize)]
@@ -31,17 +36,17 @@ struct ReleaseLine<'a> {
 impl Service {
     /// The answer that carries `resource`, for the session's accepted verdict.
     pub fn release(&self, session: &str, resource: &ResourcePath) -> Result<String, Problem> {
-        let (verdict, verdict_index) = self
+        let accepted = self
             .accepted_verdict(session)
             .map_err(|problem| self.refuse("release", session, problem))?;
         let released = self
-            .commit(|writing| self.log_release(writing, session, &verdict, verdict_index, resource))
+            .commit(|writing| self.log_release(writing, session, &accepted, resource))
             .and_then(|(release, proof)| self.note(release.commit(&proof, &self.log_key())));
         let (outcome, reasons, log_index) = match &released {
             Ok(committed) => ("released", vec![], Some(committed.log_index())),
             Err(problem) => ("refused", vec![problem.to_string()], None),
         };
-        let tee = verdict.tee();
+        let tee = accepted.verdict.tee();
         let simulated = tee.is_simulated();
         self.journal.info(
             "release",
@@ -52,27 +57,22 @@ impl Service {
                 outcome,
                 reasons,
                 resource,
-                verdict_index,
+                verdict_index: accepted.index,
                 log_index,
             },
         );
         released.map(|committed| committed.to_json())
     }
 
-    fn accepted_verdict(&self, session: &str) -> Result<(AcceptedVerdict, u64), Problem> {
+    fn accepted_verdict(&self, session: &str) -> Result<Accepted, Problem> {
         let now = self.clock.now();
         let sessions = self.accepted.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(accepted) = sessions
-            .get(session)
-            .filter(|accepted| now < accepted.until)
-        {
-            return Ok((accepted.verdict.clone(), accepted.index));
+        if let Some(accepted) = sessions.get(session).filter(|one| now < one.until) {
+            return Ok(accepted.clone());
         }
         drop(sessions);
         match self.note(self.store.read(|reading| reading.has_session(session)))? {
-            true => Err(Problem::Denied(
-                "this session has no accepted verdict (any more): POST /kbs/v0/auth and attest",
-            )),
+            true => Err(EXPIRED),
             false => Err(UNKNOWN_SESSION),
         }
     }
@@ -81,22 +81,28 @@ impl Service {
         &self,
         writing: &Writing<'_>,
         session: &str,
-        verdict: &AcceptedVerdict,
-        verdict_index: u64,
+        accepted: &Accepted,
         resource: &ResourcePath,
     ) -> Result<(Release, LogProof), Failure> {
+        // Read inside of the transaction, as a verdict's time is: the wait for it may have been long.
+        let now = self.clock.now();
+        if now >= accepted.until {
+            return Err(EXPIRED.into());
+        }
+        let verdict = &accepted.verdict;
         let sealed = writing
             .reading()
             .secret(resource.as_str())?
             .ok_or_else(|| Problem::NotFound(format!("no secret `{resource}` is registered")))?;
         refuse_unbound(&sealed, verdict)?;
+        refuse_outdated(&writing.reading(), accepted, now)?;
         let secret = self
             .keys
             .seal
             .unseal(resource, sealed.version, &sealed.sealed)?;
         let entropy = Entropy::from_bytes(&Zeroizing::new(entropy::random()?));
         let release = Release::wrap(verdict, resource.clone(), &secret, entropy)?;
-        let record = release.record(self.clock.now(), session, verdict_index, sealed.version);
+        let record = release.record(now, session, accepted.index, sealed.version);
         let proof = writing.append(&Entry::new(record)?, &self.keys.log)?;
         Ok((release, proof))
     }
@@ -116,6 +122,27 @@ fn refuse_unbound(secret: &SealedSecret, verdict: &AcceptedVerdict) -> Result<()
         return Err(Problem::Denied(
             "the secret is bound to another launch's reference value",
         ));
+    }
+    Ok(())
+}
+
+/// What an administrator withdraws is withdrawn at once, not when the last verdict over it expires:
+/// the policy has to be the one that the verdict was given under, and the reference value still one
+/// for that launch, valid now.
+fn refuse_outdated(reading: &Reading<'_>, accepted: &Accepted, now: u64) -> Result<(), Failure> {
+    let verdict = &accepted.verdict;
+    if policy_named(reading, verdict.policy())?.as_ref() != Some(&accepted.policy) {
+        let why = "the policy was replaced since the verdict: attest again";
+        return Err(Problem::Denied(why).into());
+    }
+    let allows = |reference: &ReferenceValue| {
+        reference.tee == verdict.tee()
+            && reference.launch_digest == *verdict.launch_digest()
+            && reference.is_valid_at(now)
+    };
+    if !reference_named(reading, verdict.reference())?.is_some_and(|reference| allows(&reference)) {
+        let why = "the reference value that the verdict matched was replaced or is out of its time";
+        return Err(Problem::Denied(why).into());
     }
     Ok(())
 }

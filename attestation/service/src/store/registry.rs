@@ -69,6 +69,16 @@ impl Reading<'_> {
         Ok(document.optional()?)
     }
 
+    /// A reference value's document.
+    pub fn reference(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        let document = self.transaction.query_row(
+            "SELECT document FROM reference_value WHERE name = ?1",
+            [name],
+            |row| row.get(0),
+        );
+        Ok(document.optional()?)
+    }
+
     /// The documents of all reference values, by name.
     pub fn references(&self) -> Result<Vec<Vec<u8>>, StoreError> {
         let mut statement = self
