@@ -137,6 +137,7 @@ impl DataDir {
         path: &Path,
         fill: impl FnOnce(&Self) -> Result<(), E>,
     ) -> Result<Self, E> {
+        let path = without_trailing_slash(path);
         refuse_existing(path)?;
         let draft = Self {
             path: draft_path(path),
@@ -298,6 +299,11 @@ fn refuse_existing(path: &Path) -> Result<(), DataDirError> {
     }
 }
 
+/// The same path, so that a suffix to it names something beside it and not inside of it.
+pub(crate) fn without_trailing_slash(path: &Path) -> &Path {
+    path.components().as_path()
+}
+
 fn draft_path(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(format!(".making-{}", std::process::id()));
@@ -348,6 +354,28 @@ mod tests {
             std::fs::read(parent.path().join("data/log.key")).unwrap(),
             b"key\n"
         );
+    }
+
+    #[test]
+    fn create_with_trailing_slash_makes_the_same_directory() {
+        for end in ["/", "//", "/."] {
+            for existing in [false, true] {
+                let parent = tempfile::tempdir().unwrap();
+                let data = parent.path().join("data");
+                if existing {
+                    std::fs::create_dir(&data).unwrap();
+                }
+                let given = format!("{}{end}", data.display());
+
+                DataDir::create::<DataDirError>(Path::new(&given), |dir| {
+                    dir.write_private(names::LOG_KEY, b"key\n")
+                })
+                .unwrap();
+
+                assert_eq!(std::fs::read(data.join("log.key")).unwrap(), b"key\n");
+                assert_eq!(std::fs::read_dir(parent.path()).unwrap().count(), 1);
+            }
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use attestation_ledger::{
     AuditRecord, BundleError, BundleWriter, Digest, Entry, EntryError, Registered,
 };
 
-use crate::data_dir::{DataDir, DataDirError, names};
+use crate::data_dir::{DataDir, DataDirError, names, without_trailing_slash};
 use crate::keys::load_log_key;
 use crate::store::{Reading, Store, StoreError};
 
@@ -73,6 +73,7 @@ pub fn export(data_dir: &Path, out: &Path) -> Result<Exported, ExportError> {
     let key = load_log_key(&dir)?.verifying_key();
     dir.check_private(names::STORE)?;
     let store = Store::open_to_read(&dir.file(names::STORE))?;
+    let out = without_trailing_slash(out);
     if fs::symlink_metadata(out).is_ok() {
         return Err(ExportError::Exists(out.to_owned()));
     }

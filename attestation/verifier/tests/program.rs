@@ -89,6 +89,24 @@ fn init_over_a_verifier_is_refused() {
 }
 
 #[test]
+fn directories_given_with_a_trailing_slash_are_made_whole() {
+    let place = Place::new();
+    let (data, bundle) = (place.path("two/"), place.path("bundle/"));
+
+    success(&["init", "--data-dir", &data]);
+    success(&["export", "--data-dir", &data, "--out", &bundle]);
+
+    assert!(std::fs::exists(place.path("two/verifier-pins.json")).unwrap());
+    assert!(std::fs::exists(place.path("bundle/checkpoint")).unwrap());
+    let names = std::fs::read_dir(place.dir.path()).unwrap();
+    let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let left: Vec<_> = names.filter(|name| name.contains("making")).collect();
+    assert_eq!(left, [""; 0]);
+    let again = failure(1, &["export", "--data-dir", &data, "--out", &bundle]);
+    assert!(again.contains("already exists"), "{again}");
+}
+
+#[test]
 fn init_with_a_name_that_is_no_dns_name_is_refused() {
     let place = Place::new();
     let error = failure(
