@@ -50,6 +50,16 @@ pub enum ExportError {
         /// The blob's SHA-256.
         digest: Digest,
     },
+    /// Something that an entry names is not what the entry names.
+    #[error(
+        "the store's blob {digest}, which log entry {index} names, is damaged: restore a backup"
+    )]
+    DamagedBlob {
+        /// The entry's index.
+        index: u64,
+        /// What the blob's SHA-256 should be.
+        digest: Digest,
+    },
     /// The log does not fit its checkpoint.
     #[error("the log cannot be exported")]
     Bundle(#[from] BundleError),
@@ -105,7 +115,9 @@ fn collect(reading: &Reading<'_>) -> Result<(BundleWriter, u64), ExportError> {
             let blob = reading
                 .blob(&digest)?
                 .ok_or(ExportError::Blob { index, digest })?;
-            bundle.add_blob(blob);
+            if bundle.add_blob(blob) != digest {
+                return Err(ExportError::DamagedBlob { index, digest });
+            }
         }
         bundle.push_entry(&entry);
         count += 1;
@@ -172,4 +184,59 @@ fn write_files<'a>(
         })?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use attestation_ledger::{RecordVersion, Registration, SigningKey};
+
+    use super::*;
+
+    /// A verifier that has registered one policy: the blob `document`.
+    fn used_verifier(path: &Path, document: &[u8]) -> DataDir {
+        let seed = [7; 32];
+        let key = SigningKey::from_seed("log.test", &seed).unwrap();
+        let dir = DataDir::create::<DataDirError>(path, |dir| {
+            let text = SigningKey::to_text("log.test", &seed).unwrap();
+            dir.write_private(names::LOG_KEY, format!("{}\n", text.as_str()).as_bytes())?;
+            dir.write_private(names::STORE, b"")?;
+            Store::create(&dir.file(names::STORE), &key).unwrap();
+            Ok(())
+        })
+        .unwrap();
+        let (store, _) = Store::open(&dir.file(names::STORE), &key.verifying_key()).unwrap();
+        store
+            .write(|writing| {
+                let digest = writing.put_blob(document)?;
+                let entry = Entry::new(AuditRecord::Registered(Registration {
+                    version: RecordVersion::V1,
+                    time: 1,
+                    name: "strict".to_owned(),
+                    what: Registered::Policy { digest },
+                }));
+                writing.append(&entry.unwrap(), &key)
+            })
+            .unwrap();
+        dir
+    }
+
+    #[test]
+    fn export_of_a_damaged_blob_names_it_and_writes_nothing() {
+        let parent = tempfile::tempdir().unwrap();
+        let (data, out) = (parent.path().join("data"), parent.path().join("bundle"));
+        let dir = used_verifier(&data, b"a policy");
+        let whole = export(&data, &out.with_extension("whole")).unwrap();
+        assert_eq!(whole.entries, 1);
+
+        rusqlite::Connection::open(dir.file(names::STORE))
+            .unwrap()
+            .execute("UPDATE blob SET bytes = CAST('A policy' AS BLOB)", [])
+            .unwrap();
+        let error = export(&data, &out).unwrap_err();
+
+        let digest = Digest::of(b"a policy");
+        let named = format!("the store's blob {digest}, which log entry 0 names, is damaged");
+        assert!(error.to_string().starts_with(&named), "{error}");
+        assert!(!out.exists());
+    }
 }
