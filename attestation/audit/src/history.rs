@@ -15,6 +15,9 @@ use crate::blobs::Blobs;
 /// side, and each is dated when it is judged, a moment before its turn to write to the log.
 pub const CLOCK_TOLERANCE_SECONDS: u64 = 5;
 
+/// For how many seconds the service releases secrets on a verdict.
+const VERDICT_SECONDS: u64 = 300;
+
 /// All that was said so far.
 pub(crate) struct History<'a> {
     blobs: &'a Blobs<'a>,
@@ -186,7 +189,13 @@ impl<'a> History<'a> {
                 format!("the verdict of entry {index} has another {what}")
             })?;
         }
-        self.check_terms(release, verdict)
+        let until = verdict.time.saturating_add(VERDICT_SECONDS);
+        require(
+            release.time <= until.saturating_add(CLOCK_TOLERANCE_SECONDS),
+            || format!("the verdict of entry {index} is older than {VERDICT_SECONDS} seconds"),
+        )?;
+        self.check_terms(release, verdict)?;
+        self.check_still_in_force(release, verdict)
     }
 
     fn check_terms(
@@ -195,11 +204,14 @@ impl<'a> History<'a> {
         verdict: &RecordedVerdict,
     ) -> Result<(), String> {
         let version = release.secret_version;
-        let terms = version
-            .checked_sub(1)
-            .and_then(|place| usize::try_from(place).ok())
-            .and_then(|place| self.secrets.get(&release.resource)?.get(place))
-            .ok_or_else(|| format!("its version {version} was not registered before"))?;
+        let versions = self.secrets.get(&release.resource);
+        let newest = versions.map_or(0, |versions| {
+            u64::try_from(versions.len()).unwrap_or(u64::MAX)
+        });
+        let terms = versions
+            .and_then(|versions| versions.last())
+            .filter(|_| version == newest)
+            .ok_or_else(|| format!("its version {version} is not the newest, which is {newest}"))?;
         require(terms.policy == verdict.policy, || {
             format!(
                 "it is for verdicts under policy `{}`, not `{}`",
@@ -212,6 +224,53 @@ impl<'a> History<'a> {
             || "it is not for the reference value that the verdict matched".to_owned(),
         )
     }
+
+    /// What the verdict was given by has to mean the same when the secret leaves: the policy is that
+    /// very document, the reference value one for that launch, valid then.
+    fn check_still_in_force(
+        &self,
+        release: &RecordedRelease,
+        verdict: &RecordedVerdict,
+    ) -> Result<(), String> {
+        require(
+            self.policies.get(&verdict.policy) == Some(&verdict.input.policy),
+            || {
+                format!(
+                    "the policy `{}` was replaced since the verdict",
+                    verdict.policy
+                )
+            },
+        )?;
+        let name = verdict.reference.as_deref().unwrap_or_default();
+        let in_force = self
+            .references
+            .get(name)
+            .ok_or_else(|| format!("no reference value `{name}` is registered"))?;
+        // A blob that is not there or cannot be read has been named already.
+        let Some(Ok(reference)) = self.blobs.bytes(in_force).map(ReferenceValue::from_json) else {
+            return Ok(());
+        };
+        require(
+            reference.tee.as_str() == verdict.tee
+                && allows_launch(&reference, verdict)
+                && reference.is_valid_at(release.time),
+            || {
+                format!(
+                    "the reference value `{name}` was replaced, or was out of its time, by then"
+                )
+            },
+        )
+    }
+}
+
+/// The launch digest is the recorded one, which is in lower-case hexadecimal digits.
+fn allows_launch(reference: &ReferenceValue, verdict: &RecordedVerdict) -> bool {
+    let digits: String = reference
+        .launch_digest
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    verdict.launch_digest.as_ref() == Some(&digits)
 }
 
 /// Of a registered document: that it cannot be read, or calls itself by another name.

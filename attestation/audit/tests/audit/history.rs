@@ -101,12 +101,76 @@ fn release_of_a_secret_that_is_for_another_policy_or_launch_is_found() {
 #[test]
 fn two_releases_by_one_verdict_are_agreed_with() {
     let mut world = World::ready();
-    world.register_secret(2, "demo", &["other", "demo"]);
     let input = world.input(1);
     let verdict = world.attest("s", &input);
     world.release("s", verdict);
+    world.register_secret(2, "demo", &["other", "demo"]);
     world.release_falsely("s", verdict, |release| release.secret_version = 2);
     assert_eq!(world.findings(), []);
+}
+
+#[test]
+fn release_of_a_superseded_version_is_found() {
+    let mut world = World::ready();
+    let input = world.input(1);
+    let verdict = world.attest("s", &input);
+    world.register_secret(2, "demo", &["demo"]);
+    world.release("s", verdict);
+    assert_eq!(world.findings(), [FindingCode::ReleaseUnfounded]);
+}
+
+#[test]
+fn release_on_a_stale_verdict_is_found() {
+    for (age, expected) in [
+        (300 + CLOCK_TOLERANCE_SECONDS, vec![]),
+        (
+            301 + CLOCK_TOLERANCE_SECONDS,
+            vec![FindingCode::ReleaseUnfounded],
+        ),
+    ] {
+        let mut world = World::ready();
+        let input = world.input(1);
+        let verdict = world.attest("s", &input);
+        world.now = input.now + age;
+        world.release("s", verdict);
+        assert_eq!(world.findings(), expected, "{age} s");
+    }
+}
+
+#[test]
+fn release_after_policy_or_reference_value_was_replaced_is_found() {
+    let replace = |change: fn(&mut World)| {
+        let mut world = World::ready();
+        let input = world.input(1);
+        let verdict = world.attest("s", &input);
+        change(&mut world);
+        world.release("s", verdict);
+        world.findings()
+    };
+    let unfounded = [FindingCode::ReleaseUnfounded];
+    assert_eq!(
+        replace(|world| {
+            let mut other = policy();
+            other.allow_smt = !other.allow_smt;
+            world.register_policy(&other);
+        }),
+        unfounded
+    );
+    assert_eq!(
+        replace(|world| world.register_reference(&reference([5; 48]))),
+        unfounded
+    );
+    assert_eq!(replace(|world| register_for(world, 0)), unfounded);
+    // The same policy, and the same launch for longer, are the same permission.
+    assert_eq!(replace(|world| world.register_policy(&policy())), []);
+    assert_eq!(replace(|world| register_for(world, 1)), []);
+}
+
+/// The launch's reference value again, ending so many seconds after its registration.
+fn register_for(world: &mut World, seconds: u64) {
+    let mut value = reference(LAUNCH_DIGEST);
+    value.not_after = world.now + seconds;
+    world.register_reference(&value);
 }
 
 #[test]
