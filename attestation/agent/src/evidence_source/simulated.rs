@@ -178,7 +178,7 @@ mod tests {
     fn simulated_tee_hanging_up_or_overlong_is_refused() {
         assert!(matches!(
             collect(Vec::new()),
-            Err(EvidenceError::Connection { action: "hear", .. })
+            Err(EvidenceError::Connection { .. })
         ));
         let overlong = vec![u32::MAX.to_le_bytes().to_vec()];
         assert!(matches!(collect(overlong), Err(EvidenceError::Protocol(_))));
