@@ -120,8 +120,9 @@ impl Report {
         let mut lines = BufReader::new(output).lines();
         for line in lines.by_ref() {
             let line = line?;
-            // From here on the runner repeats itself.
+            // The runner's own count; from here on it repeats itself.
             if line.trim_start().starts_with("Summary [") {
+                self.count(&line)?;
                 break;
             }
             self.read(&line, &mut current);
@@ -135,10 +136,6 @@ impl Report {
     /// output is only searched for the reason why it could not run.
     fn read(&mut self, line: &str, current: &mut Test) {
         if let Some(test) = Test::from_status(line) {
-            match test.passed {
-                true => self.passed += 1,
-                false => self.failed += 1,
-            }
             println!("{line}");
             *current = test;
         } else if let Some(reason) = line.trim_start().strip_prefix("skipped: ") {
@@ -146,6 +143,23 @@ impl Report {
         } else if !current.passed || line.trim_start().starts_with("SLOW") {
             println!("{line}");
         }
+    }
+
+    /// `Summary [ 2.5s] 8 tests run: 7 passed (1 slow), 1 failed, 0 skipped`
+    fn count(&mut self, summary: &str) -> Result<()> {
+        let words: Vec<&str> = summary.split_whitespace().collect();
+        let before = |word: &str| {
+            let pair = words
+                .windows(2)
+                .find(|pair| pair[1].trim_end_matches(',') == word);
+            pair.and_then(|pair| pair[0].parse::<usize>().ok())
+        };
+        let run = before("tests")
+            .or_else(|| before("test"))
+            .context("the runner counts no tests")?;
+        self.passed = before("passed").unwrap_or(0);
+        self.failed = run.saturating_sub(self.passed);
+        Ok(())
     }
 
     fn print(&mut self) {
@@ -217,7 +231,10 @@ mod tests {
         ] {
             report.read(line, &mut current);
         }
-        assert_eq!((report.passed, report.failed), (2, 0));
+        report
+            .count("  Summary [ 0.2s] 3 tests run: 2 passed (1 slow), 1 failed, 0 skipped")
+            .unwrap();
+        assert_eq!((report.passed, report.failed), (2, 1));
         assert_eq!(
             report.skipped,
             [("a b".to_owned(), "needs root".to_owned())]
