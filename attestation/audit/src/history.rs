@@ -15,8 +15,8 @@ use crate::blobs::Blobs;
 /// side, and each is dated when it is judged, a moment before its turn to write to the log.
 pub const CLOCK_TOLERANCE_SECONDS: u64 = 5;
 
-/// For how many seconds the service releases secrets on a verdict.
-const VERDICT_SECONDS: u64 = 300;
+/// For how many seconds after a verdict a secret may be released on it.
+pub const VERDICT_SECONDS: u64 = 300;
 
 /// All that was said so far.
 pub(crate) struct History<'a> {

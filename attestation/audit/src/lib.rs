@@ -24,7 +24,7 @@ use attestation_ledger::AuditRecord;
 
 pub use anchors::Anchors;
 pub use finding::{Finding, FindingCode, Unreadable};
-pub use history::CLOCK_TOLERANCE_SECONDS;
+pub use history::{CLOCK_TOLERANCE_SECONDS, VERDICT_SECONDS};
 pub use recording::{Recording, policy_blob, record_verdict, reference_blob};
 pub use report::{AuditReport, Conclusion, Counts, FindingLine, LogLine, ReleaseLine, VerdictLine};
 pub use time::rfc3339;
