@@ -1,9 +1,11 @@
 //! Predicts launch digests, offline: what a report will say of a guest before it is launched.
 
 mod prediction;
+mod reference;
 mod text;
 
 use crate::prediction::Prediction;
+use crate::reference::ReferenceArguments;
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand, ValueEnum};
 use std::io::Write;
@@ -25,6 +27,9 @@ enum Command {
     /// Predict the launch digest of a virtual machine.
     #[command(after_help = EXIT_CODES)]
     Plan(PlanArguments),
+    /// Predict it, and write the reference value by which a verifier accepts it.
+    #[command(after_help = EXIT_CODES)]
+    Reference(ReferenceArguments),
 }
 
 #[derive(clap::Args)]
@@ -52,8 +57,11 @@ enum Output {
 }
 
 fn main() -> ExitCode {
-    let Command::Plan(arguments) = Cli::parse().command;
-    match run(&arguments) {
+    let done = match Cli::parse().command {
+        Command::Plan(arguments) => predict(&arguments),
+        Command::Reference(arguments) => reference::write(&arguments),
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error}");
@@ -65,25 +73,29 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(arguments: &PlanArguments) -> Result<()> {
+fn predict(arguments: &PlanArguments) -> Result<()> {
     let prediction = Prediction::of(&arguments.config)?;
     if let Some(path) = &arguments.manifest {
-        write_whole(path, &prediction.manifest.to_bytes())?;
+        write_whole("--manifest", path, &prediction.manifest.to_bytes())?;
     }
-    let printed = match arguments.output {
-        Output::Text => text::page(&prediction, arguments.coverage),
-        Output::Json => format!(
-            "{}\n",
-            serde_json::to_string_pretty(&prediction.document())?
-        ),
-    };
+    match arguments.output {
+        Output::Text => print(&text::page(&prediction, arguments.coverage)),
+        Output::Json => print_json(&prediction.document()),
+    }
+}
+
+fn print_json(document: &impl serde::Serialize) -> Result<()> {
+    print(&format!("{}\n", serde_json::to_string_pretty(document)?))
+}
+
+fn print(text: &str) -> Result<()> {
     std::io::stdout()
-        .write_all(printed.as_bytes())
+        .write_all(text.as_bytes())
         .context("the result cannot be printed")
 }
 
-/// Writes a file so that it is there as a whole or not at all.
-fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
+/// Writes the file that `option` names so that it is there as a whole or not at all.
+fn write_whole(option: &str, path: &Path, bytes: &[u8]) -> Result<()> {
     let mut unfinished = path.as_os_str().to_owned();
     unfinished.push(".unfinished");
     let written =
@@ -92,7 +104,7 @@ fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
         // Best effort: the first error is the one to tell.
         let _ = std::fs::remove_file(&unfinished);
         format!(
-            "--manifest {}: the file cannot be written; choose another place",
+            "{option} {}: the file cannot be written; choose another place",
             path.display()
         )
     })

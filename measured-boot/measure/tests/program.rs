@@ -3,6 +3,8 @@
 #[path = "../../plan/tests/support/mod.rs"]
 mod support;
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use measured_boot_digest::{Manifest, launch_digest};
 use measured_boot_plan::{LaunchConfig, Sources, plan};
 use std::path::Path;
@@ -46,8 +48,12 @@ impl Folder {
 
     /// Runs `plan FOLDER/vm.toml` with more arguments, from elsewhere.
     fn run(&self, arguments: &[&str]) -> Output {
+        self.command("plan", arguments)
+    }
+
+    fn command(&self, command: &str, arguments: &[&str]) -> Output {
         Command::new(env!("CARGO_BIN_EXE_cloister-measure"))
-            .arg("plan")
+            .arg(command)
             .arg(self.path().join("vm.toml"))
             .args(arguments)
             .output()
@@ -143,6 +149,48 @@ fn manifest_that_cannot_be_written_fails_and_leaves_nothing() {
     let unfinished = format!("{}.unfinished", folder.path().display());
     assert!(!Path::new(&unfinished).exists());
     assert!(String::from_utf8_lossy(&output.stderr).contains("--manifest"));
+}
+
+#[test]
+fn reference_holds_the_digest_its_manifest_and_its_time() {
+    let folder = Folder::new();
+    let path = folder.path().join("reference.json");
+    let out = ["--out", path.to_str().expect("text"), "-o", "json"];
+    let time = ["--name", "web", "--not-before", "1000", "--days", "2"];
+    let printed = stdout(folder.command("reference", &[out.as_slice(), &time].concat()));
+
+    let written = std::fs::read(&path).expect("it was written");
+    let written: serde_json::Value = serde_json::from_slice(&written).expect("JSON");
+    assert_eq!(written["version"], 1);
+    assert_eq!(written["name"], "web");
+    assert_eq!(written["tee"], "simulated");
+    assert_eq!(written["launch_digest"], folder.expected_digest());
+    assert_eq!(written["not_before"], 1000);
+    assert_eq!(written["not_after"], 1000 + 2 * 86_400);
+    let manifest = BASE64_STANDARD
+        .decode(written["manifest"].as_str().expect("text"))
+        .expect("base64");
+    let manifest = Manifest::from_bytes(&manifest).expect("a manifest");
+    assert_eq!(manifest.recompute().to_string(), folder.expected_digest());
+
+    let printed: serde_json::Value = serde_json::from_str(&printed).expect("one JSON document");
+    assert_eq!(printed["reference"], "web");
+    assert_eq!(printed["simulated"], true);
+    assert_eq!(printed["launch_digest"], written["launch_digest"]);
+}
+
+#[test]
+fn reference_with_a_time_that_cannot_be_is_refused_and_not_written() {
+    let folder = Folder::new();
+    let path = folder.path().join("reference.json");
+    let out = ["--out", path.to_str().expect("text")];
+    let run = |more: &[&str]| folder.command("reference", &[out.as_slice(), more].concat());
+
+    let late = run(&["--not-before", "9007199254740992"]);
+    assert_eq!(late.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&late.stderr).contains("seconds since 1970-01-01"));
+    assert_eq!(run(&["--days", "0"]).status.code(), Some(2));
+    assert!(!path.exists());
 }
 
 #[test]

@@ -2,11 +2,8 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context, Result, bail, ensure};
-use attestation_evidence::Tee;
-use attestation_verify::ReferenceValue;
+use anyhow::{Context, Result, ensure};
 use ring::digest::{SHA256, digest};
 use ring::rand::{SecureRandom, SystemRandom};
 use serde_json::Value;
@@ -40,8 +37,8 @@ pub fn run(root: &Path, folder: &Path, backend: Option<Backend>) -> Result<Summa
     let backend = choose(backend)?;
     let mut progress = Progress::new(8);
     let road = Road::prepare(root, folder, backend, &mut progress)?;
-    let (predicted, launch) = road.predict(&mut progress)?;
-    let verifier = road.open_verifier(&launch, &predicted, &mut progress)?;
+    let (predicted, config) = road.predict(&mut progress)?;
+    let verifier = road.open_verifier(&config, &mut progress)?;
     let machine = road.boot_machine(&mut progress)?;
     let genuine = road.launch(&machine, &predicted, &mut progress)?;
     let seen = road.show_attestation(&genuine, &mut progress)?;
@@ -168,7 +165,7 @@ impl Road {
         self.guest_folder().join("tee/ark.pem")
     }
 
-    /// Stage 2: what `cloister measure plan` says, and its manifest's path.
+    /// Stage 2: what `cloister measure plan` says, and the configuration that it is about.
     ///
     /// # Errors
     /// What it says.
@@ -178,34 +175,28 @@ impl Road {
             "the launch digest, offline, from the launch plan",
         );
         let launch = Launch::genuine("genuine", "127.0.0.1:8443");
-        let (predicted, manifest) = measure(&self.programs, &self.guest_folder(), &launch)?;
+        let (predicted, config) = measure(&self.programs, &self.guest_folder(), &launch)?;
         progress.line(&format!(
             "launch digest {}",
             text(&predicted, "/launch_digest")?
         ));
         show_components(&predicted, progress)?;
         show_coverage(&predicted, progress)?;
-        Ok((predicted, manifest))
+        Ok((predicted, config))
     }
 
     /// Stage 3: the verifier runs, and knows policy, reference value and secret.
     ///
     /// # Errors
     /// What it says.
-    pub fn open_verifier(
-        &self,
-        manifest: &Path,
-        predicted: &Value,
-        progress: &mut Progress,
-    ) -> Result<Running> {
+    pub fn open_verifier(&self, config: &Path, progress: &mut Progress) -> Result<Running> {
         progress.stage(
             "Verifier",
             "listens on loopback; reference value, policy and secret are registered",
         );
         let running = self.start_verifier(true)?;
-        let reference = reference_value(text(predicted, "/launch_digest")?, Some(manifest))?;
         let file = self.folder.join("reference.json");
-        fs::write(&file, serde_json::to_vec_pretty(&reference)?)?;
+        make_reference(&self.programs, config, &file)?;
         register(&self.verifier, &self.folder.join("secret.json"), &file)?;
         progress.line(&format!(
             "listens on 127.0.0.1:{}, accepts simulated evidence",
@@ -385,25 +376,13 @@ pub fn build_disk(programs: &Programs, folder: &Path, name: &str, secret: &Path)
     Ok(hex::encode(digest(&SHA256, &payload)))
 }
 
-/// A reference value for one launch digest, valid for a day around now.
-///
-/// # Errors
-/// When the manifest cannot be read.
-pub fn reference_value(launch_digest: &str, manifest: Option<&Path>) -> Result<ReferenceValue> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
-    let digest: Vec<u8> = hex::decode(launch_digest)?;
-    let Ok(launch_digest) = digest.try_into() else {
-        bail!("a launch digest has 48 bytes")
-    };
-    Ok(ReferenceValue {
-        version: attestation_evidence::encoding::FormatVersion,
-        name: REFERENCE.to_owned(),
-        tee: Tee::Simulated,
-        launch_digest,
-        manifest: manifest.map(fs::read).transpose()?,
-        not_before: now - 43_200,
-        not_after: now + 43_200,
-    })
+/// Writes the reference value of the launch that `config` describes, good for a day.
+fn make_reference(programs: &Programs, config: &Path, out: &Path) -> Result<()> {
+    let words = ["measure", "reference", word(config)?, "--name", REFERENCE];
+    let more = ["--days", "1", "--out", word(out)?];
+    programs
+        .cloister_json(&[words.as_slice(), &more].concat())
+        .map(drop)
 }
 
 /// Registers policy, reference value and secret.

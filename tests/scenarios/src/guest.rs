@@ -247,21 +247,14 @@ impl Ending {
     }
 }
 
-/// What `cloister measure plan` says of a launch whose files lie in `files`.
+/// What `cloister measure plan` says of a launch whose files lie in `files`, and the launch's
+/// configuration, written there.
 ///
 /// # Errors
 /// What it says.
 pub fn measure(programs: &Programs, files: &Path, launch: &Launch) -> Result<(Value, PathBuf)> {
     let config = files.join(format!("{}.toml", launch.name));
     std::fs::write(&config, launch.to_toml())?;
-    let manifest = files.join(format!("{}.manifest", launch.name));
-    let words = [
-        "measure",
-        "plan",
-        word(&config)?,
-        "--coverage",
-        "--manifest",
-        word(&manifest)?,
-    ];
-    Ok((programs.cloister_json(&words)?, manifest))
+    let predicted = programs.cloister_json(&["measure", "plan", word(&config)?, "--coverage"])?;
+    Ok((predicted, config))
 }

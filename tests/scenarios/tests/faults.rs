@@ -43,8 +43,8 @@ impl Ground {
         fs::create_dir_all(&folder)?;
         let mut progress = Progress::new(4);
         let road = Road::prepare(root, &folder, choose(None)?, &mut progress)?;
-        let (predicted, manifest) = road.predict(&mut progress)?;
-        let verifier = road.open_verifier(&manifest, &predicted, &mut progress)?;
+        let (_, config) = road.predict(&mut progress)?;
+        let verifier = road.open_verifier(&config, &mut progress)?;
         let machine = road.boot_machine(&mut progress)?;
         Ok(Self {
             road,
