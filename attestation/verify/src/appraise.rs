@@ -11,7 +11,7 @@ pub fn appraise(input: &AppraisalInput) -> Verdict {
     let mut checks = Vec::with_capacity(Check::ALL.len());
     let mut rejections = Vec::new();
     for name in Check::ALL {
-        let (result, reason) = match make(name, input, &exhibit) {
+        let (result, reason) = match make(name, input, &exhibit, &checks) {
             Finding::Pass(reason) => (CheckResult::Pass, reason),
             Finding::NotChecked(reason) => (CheckResult::NotChecked, reason.to_owned()),
             Finding::Fail(rejection) => {
@@ -26,10 +26,12 @@ pub fn appraise(input: &AppraisalInput) -> Verdict {
             reason,
         });
     }
-    Verdict::new(subject(input, &exhibit), checks, rejections)
+    let manifest_heard = launch::heard(input, &exhibit, &checks).is_some();
+    Verdict::new(subject(input, &exhibit), checks, rejections, manifest_heard)
 }
 
-fn make(check: Check, input: &AppraisalInput, exhibit: &Exhibit) -> Finding {
+/// `made` are the checks before this one.
+fn make(check: Check, input: &AppraisalInput, exhibit: &Exhibit, made: &[CheckOutcome]) -> Finding {
     match check {
         Check::TeeAllowed => claims::tee_allowed(input),
         Check::Nonce => claims::nonce(input),
@@ -42,7 +44,7 @@ fn make(check: Check, input: &AppraisalInput, exhibit: &Exhibit) -> Finding {
         Check::Debug => guest_policy::debug(input, exhibit),
         Check::Vmpl => guest_policy::vmpl(input, exhibit),
         Check::PolicyBits => guest_policy::other_bits(input, exhibit),
-        Check::LaunchDigest => launch::digest(input, exhibit),
+        Check::LaunchDigest => launch::digest(input, exhibit, made),
         Check::ReferenceValidity => launch::validity(input, exhibit),
     }
 }

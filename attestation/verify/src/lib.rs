@@ -33,5 +33,5 @@ pub use verdict::{
 /// verdict or another reason, so an auditor knows whether this build can replay a recorded one.
 #[must_use]
 pub fn ruleset_version() -> &'static str {
-    "cloister-appraisal/1"
+    "cloister-appraisal/2"
 }

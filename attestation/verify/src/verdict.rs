@@ -11,6 +11,7 @@ pub struct Verdict {
     subject: Subject,
     checks: Vec<CheckOutcome>,
     rejections: Vec<Rejection>,
+    manifest_heard: bool,
 }
 
 /// What the verdict is about.
@@ -30,11 +31,13 @@ impl Verdict {
         subject: Subject,
         checks: Vec<CheckOutcome>,
         rejections: Vec<Rejection>,
+        manifest_heard: bool,
     ) -> Self {
         Self {
             subject,
             checks,
             rejections,
+            manifest_heard,
         }
     }
 
@@ -73,6 +76,13 @@ impl Verdict {
     #[must_use]
     pub fn rejections(&self) -> &[Rejection] {
         &self.rejections
+    }
+
+    /// Whether a check looked at the host's manifest in the evidence. Where none did, evidence without
+    /// it gets the same verdict; where one did, it only sought an explanation of the refusal.
+    #[must_use]
+    pub fn heard_manifest(&self) -> bool {
+        self.manifest_heard
     }
 
     /// The verdict as plain data, for answers, logs and the ledger.
@@ -250,7 +260,7 @@ mod tests {
         };
         let mut checks = Check::ALL.map(passed).to_vec();
         change(&mut checks);
-        Verdict::new(subject, checks, Vec::new())
+        Verdict::new(subject, checks, Vec::new(), false)
     }
 
     #[test]

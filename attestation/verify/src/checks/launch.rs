@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use measured_boot_digest::Manifest;
 
-use super::{Exhibit, Finding, NO_REPORT, ReadEvidence, certificates, report};
-use crate::{AppraisalInput, ReferenceValue, Rejection};
+use super::{Exhibit, Finding, NO_REPORT};
+use crate::{AppraisalInput, Check, CheckOutcome, CheckResult, ReferenceValue, Rejection};
 
 /// What [`Manifest::differing_components`] calls another number of vCPUs.
 const VCPU_COUNT: &str = "vcpu-count";
@@ -30,9 +30,29 @@ fn candidates(input: &AppraisalInput) -> impl Iterator<Item = &ReferenceValue> {
         .filter(|reference| reference.tee == input.tee)
 }
 
-/// The reported digest is that of a reference value.
-pub(crate) fn digest(input: &AppraisalInput, exhibit: &Exhibit) -> Finding {
-    let Some(read) = exhibit.read_evidence() else {
+/// What must have passed before the host's manifest is read: a TEE that is trusted here made this
+/// report, in this session and for the first time. Without that anybody may have sent the evidence,
+/// and the work of explaining it would be theirs to give.
+const VOUCHED_FOR: [Check; 5] = [
+    Check::Nonce,
+    Check::ReportFormat,
+    Check::Binding,
+    Check::CertificateChain,
+    Check::Signature,
+];
+
+// They are made before the check that asks for them.
+const _: () = {
+    let mut index = 0;
+    while index < VOUCHED_FOR.len() {
+        assert!((VOUCHED_FOR[index] as usize) < Check::LaunchDigest as usize);
+        index += 1;
+    }
+};
+
+/// The reported digest is that of a reference value. `made` are the checks before this one.
+pub(crate) fn digest(input: &AppraisalInput, exhibit: &Exhibit, made: &[CheckOutcome]) -> Finding {
+    let Some(report) = exhibit.report() else {
         return Finding::NotChecked(NO_REPORT);
     };
     if let Some(reference) = matching(input, exhibit) {
@@ -41,12 +61,9 @@ pub(crate) fn digest(input: &AppraisalInput, exhibit: &Exhibit) -> Finding {
             reference.name
         ));
     }
-    let digest = hex::encode(read.report.measurement);
-    let explained = if is_authentic(input, exhibit) {
-        explain(input, read)
-    } else {
-        None
-    };
+    let digest = hex::encode(report.measurement);
+    let explained = heard(input, exhibit, made)
+        .and_then(|manifest| explain(input, manifest, &report.measurement));
     Finding::Fail(match explained {
         Some((reference, components)) => Rejection::ComponentsDiffer {
             digest,
@@ -57,16 +74,20 @@ pub(crate) fn digest(input: &AppraisalInput, exhibit: &Exhibit) -> Finding {
     })
 }
 
-/// A TEE that is trusted here made the report. Without that anybody may have sent the evidence, and
-/// the work of explaining it would be theirs to give.
-fn is_authentic(input: &AppraisalInput, exhibit: &Exhibit) -> bool {
-    [
-        report::format(exhibit),
-        certificates::chain(input, exhibit),
-        report::signature(exhibit),
-    ]
-    .iter()
-    .all(|finding| matches!(finding, Finding::Pass(_)))
+/// The host's manifest, where it is looked at: beside a launch that is unknown here, in evidence
+/// that the checks `made` vouch for.
+pub(crate) fn heard<'a>(
+    input: &AppraisalInput,
+    exhibit: &'a Exhibit,
+    made: &[CheckOutcome],
+) -> Option<&'a [u8]> {
+    let manifest = exhibit.read_evidence()?.evidence.manifest.as_deref()?;
+    let passed = |check: &Check| {
+        made.iter()
+            .any(|made| made.name == *check && made.result == CheckResult::Pass)
+    };
+    let unknown = matching(input, exhibit).is_none();
+    (unknown && VOUCHED_FOR.iter().all(passed)).then_some(manifest)
 }
 
 /// The closest reference value and the components that differ from it.
@@ -75,9 +96,10 @@ fn is_authentic(input: &AppraisalInput, exhibit: &Exhibit) -> bool {
 /// the TEE reported, and only to explain a refusal: it accepts nothing.
 fn explain<'a>(
     input: &'a AppraisalInput,
-    read: &ReadEvidence,
+    manifest: &[u8],
+    digest: &[u8; 48],
 ) -> Option<(&'a ReferenceValue, Vec<String>)> {
-    let reported = manifest_of(read.evidence.manifest.as_deref(), &read.report.measurement)?;
+    let reported = manifest_of(Some(manifest), digest)?;
     candidates(input)
         .filter_map(|reference| {
             let known = manifest_of(reference.manifest.as_deref(), &reference.launch_digest)?;

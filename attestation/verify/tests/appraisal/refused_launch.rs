@@ -1,8 +1,8 @@
 //! Evidence that is refused for the launch that it reports.
 
-use attestation_evidence::Tee;
-use attestation_verify::test_support::{NOW, Scene, SimulatedTee, offset, reference};
-use attestation_verify::{Check, ReferenceValue, Rejection, SimulatedTrust, appraise};
+use attestation_evidence::{Nonce, Tee, TeePublicKey};
+use attestation_verify::test_support::{NOW, Scene, SimulatedTee, offset, reference, session};
+use attestation_verify::{Check, CheckResult, ReferenceValue, Rejection, SimulatedTrust, appraise};
 use measured_boot_digest::Manifest;
 
 #[track_caller]
@@ -209,26 +209,81 @@ fn manifest_that_does_not_recompute_to_the_reported_digest_is_not_heard() {
     not_explained(&scene);
 }
 
-/// Anybody can send a manifest that is much work to recompute.
+/// Anybody can send a manifest that is much work to recompute: it is not even looked at where a check
+/// that says who sent it, or when, did not pass.
 #[test]
-fn manifest_beside_a_report_that_no_trusted_tee_signed_is_not_heard() {
+fn manifest_beside_a_report_that_nobody_vouches_for_is_not_heard() {
     let mut changed = GENUINE;
     changed[0].1 = 9;
     let scene = || launch(&changed, vec![reference_of("demo", &GENUINE)]);
-    let unsigned = scene().with_evidence(|evidence| {
-        evidence.attestation_report[offset::SIGNATURE] ^= 1;
-    });
-    let of_another_root = scene().with_input(|input| {
-        let ark = SimulatedTee::generate().ark().to_vec();
-        input.simulated = SimulatedTrust::Allowed { ark };
-    });
-    let without_a_root = scene().with_input(|input| input.simulated = SimulatedTrust::Refused);
-    for scene in [unsigned, of_another_root, without_a_root] {
-        let rejections = appraise(&scene.input).rejections().to_vec();
+    let ark = SimulatedTee::generate().ark().to_vec();
+    let unvouched = [
+        (
+            Check::Signature,
+            scene().with_evidence(|evidence| {
+                evidence.attestation_report[offset::SIGNATURE] ^= 1;
+            }),
+        ),
+        (
+            Check::CertificateChain,
+            scene().with_input(|input| {
+                input.simulated = SimulatedTrust::Allowed { ark };
+            }),
+        ),
+        (
+            Check::CertificateChain,
+            scene().with_input(|input| {
+                input.simulated = SimulatedTrust::Refused;
+            }),
+        ),
+        (
+            Check::Binding,
+            scene().with_input(|input| {
+                input.runtime_data.tee_pubkey = TeePublicKey::from_coordinates([6; 32], [7; 32]);
+            }),
+        ),
+        (
+            Check::Nonce,
+            scene().with_input(|input| {
+                input.session = session(Nonce::from_bytes([5; 32]));
+            }),
+        ),
+        (Check::Nonce, scene().with_input(|input| input.now += 300)),
+    ];
+    for (check, scene) in unvouched {
+        let verdict = appraise(&scene.input);
+        let made = verdict.checks().iter().find(|made| made.name == check);
+        assert_ne!(
+            made.expect("every check is listed").result,
+            CheckResult::Pass,
+            "{check}"
+        );
         let unknown =
             |rejection: &Rejection| matches!(rejection, Rejection::LaunchDigestUnknown { .. });
-        assert!(rejections.iter().any(unknown), "{rejections:?}");
+        assert!(
+            verdict.rejections().iter().any(unknown),
+            "{check}: {verdict:?}"
+        );
+        assert!(!verdict.heard_manifest(), "{check}");
     }
+}
+
+#[test]
+fn verdict_says_whether_a_check_looked_at_the_manifest() {
+    let heard = |scene: &Scene| appraise(&scene.input).heard_manifest();
+    let mut changed = GENUINE;
+    changed[0].1 = 9;
+    let unknown = || launch(&changed, vec![reference_of("demo", &GENUINE)]);
+    assert!(heard(&unknown()), "it explains the refusal");
+    let lie = unknown().with_evidence(|evidence| evidence.manifest = Some(manifest(&GENUINE)));
+    assert!(heard(&lie), "it was read, though it explains nothing");
+    assert!(!heard(
+        &unknown().with_evidence(|evidence| evidence.manifest = None)
+    ));
+    assert!(
+        !heard(&launch(&GENUINE, vec![reference_of("demo", &GENUINE)])),
+        "a known launch"
+    );
 }
 
 /// Neither a genuine manifest nor a genuine name makes up for the digest.
