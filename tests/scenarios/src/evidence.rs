@@ -70,7 +70,7 @@ pub fn export_and_audit(road: &Road, progress: &mut Progress) -> Result<Audit> {
     ));
     let log_key = fs::read_to_string(road.verifier.folder().join("log.key"))?;
     let key: SigningKey = log_key.trim().parse().context("read the log's key")?;
-    auditor.refuses(
+    auditor.refuses_verdict(
         &bundle.with_false_verdict(&key)?,
         &scratch.path().join("false-verdict"),
     )?;
@@ -138,9 +138,16 @@ impl Auditor {
         Ok(bundle.files.len())
     }
 
-    fn refuses(&self, files: &BTreeMap<String, Vec<u8>>, folder: &Path) -> Result<()> {
+    /// The log, the tree and the signature are in order, and the verdict is not what its evidence says.
+    fn refuses_verdict(&self, files: &BTreeMap<String, Vec<u8>>, folder: &Path) -> Result<()> {
         write_files(files, folder)?;
-        self.disagrees(folder)
+        let said = self.verify(folder)?.expect_code(3)?.json()?;
+        let findings = said["findings"].as_array().context("no findings")?;
+        ensure!(
+            findings.iter().any(|one| one["code"] == "verdict_differs"),
+            "the auditor does not name the false verdict: {said}"
+        );
+        Ok(())
     }
 
     fn disagrees(&self, folder: &Path) -> Result<()> {
@@ -204,6 +211,30 @@ impl Bundle {
         releases
             .filter(|record| matches!(record, AuditRecord::Release(_)))
             .count()
+    }
+
+    /// The checks that failed in the refusal that gave these reasons, by name; `None` when the log holds
+    /// no such refusal.
+    #[must_use]
+    pub fn failed_checks(&self, reasons: &str) -> Option<Vec<&str>> {
+        let verdicts = self
+            .entries
+            .iter()
+            .filter_map(|entry| match entry.record() {
+                AuditRecord::Verdict(verdict) if verdict.outcome == Outcome::Refused => {
+                    Some(verdict)
+                }
+                _ => None,
+            });
+        let refusal = verdicts.into_iter().find(|verdict| {
+            let said = verdict.rejections.iter();
+            let said: Vec<String> = said
+                .map(|rejection| format!("{}: {}", rejection.check, rejection.reason))
+                .collect();
+            said.join("; ") == reasons
+        })?;
+        let failed = refusal.checks.iter().filter(|check| check.result == "fail");
+        Some(failed.map(|check| check.name.as_str()).collect())
     }
 
     /// The signed checkpoint.

@@ -36,17 +36,16 @@ pub enum Answer {
     Refused(String),
 }
 
+/// An attack's name, the check that is to refuse it, and what the verifier answered.
+pub type Attempt = (&'static str, &'static str, Answer);
+
 /// A replay of evidence whose nonce is used up, evidence bound to another key, and evidence of
 /// another session: each with everything else in order.
 ///
 /// # Errors
 /// When the verifier or the guest does not answer, or when the control is not accepted: then the
 /// refusals would prove nothing.
-pub fn attacks(
-    machine: &Machine,
-    guest: &Guest,
-    verifier: &Client,
-) -> Result<[(String, Answer); 3]> {
+pub fn attacks(machine: &Machine, guest: &Guest, verifier: &Client) -> Result<[Attempt; 3]> {
     let somebody = key()?;
     let first = Session::open(verifier)?;
     let genuine = first.evidence(machine, guest, &somebody, &somebody)?;
@@ -61,9 +60,9 @@ pub fn attacks(
 
     let other = Session::open(verifier)?.present(&genuine)?;
     Ok([
-        ("replayed report".to_owned(), replayed),
-        ("report of another key".to_owned(), rebound),
-        ("nonce of another session".to_owned(), other),
+        ("replayed report", "nonce", replayed),
+        ("report of another key", "binding", rebound),
+        ("nonce of another session", "nonce", other),
     ])
 }
 

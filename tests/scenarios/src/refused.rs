@@ -42,10 +42,28 @@ pub fn every_case(
 /// One attack, refused; what it did to the log is not settled yet.
 struct Refusal {
     case: String,
-    by: &'static str,
+    by: Judge,
     reason: String,
     /// What the agent said; a hostile host has none.
     agent_has_secret: bool,
+}
+
+/// Who refused.
+#[derive(Clone, Copy)]
+enum Judge {
+    /// The agent: nothing reached the verifier.
+    Agent,
+    /// The verifier, for this one check: all others passed, or had nothing to look at.
+    Verifier { check: &'static str },
+}
+
+impl Judge {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Agent => "agent",
+            Self::Verifier { .. } => "verifier",
+        }
+    }
 }
 
 /// Watches the verifier's log for releases.
@@ -58,13 +76,23 @@ impl<'a> Ledger<'a> {
     fn open(road: &'a Road) -> Result<Self> {
         Ok(Self {
             road,
-            releases: releases(road)?,
+            releases: log(road)?.releases(),
         })
     }
 
-    /// Whether a secret left, as the log and the agent both say.
+    /// Whether a secret left, as the log and the agent both say, and whether the log has the refusal.
     fn settle(&mut self, refusal: Refusal, progress: &Progress) -> Result<Tamper> {
-        let releases = releases(self.road)?;
+        let log = log(self.road)?;
+        if let Judge::Verifier { check } = refusal.by {
+            let failed = log.failed_checks(&refusal.reason);
+            ensure!(
+                failed.as_deref() == Some(&[check]),
+                "{}: the log is to show a refusal by {check} alone, for «{}»; it shows {failed:?}",
+                refusal.case,
+                refusal.reason
+            );
+        }
+        let releases = log.releases();
         let secret_released = refusal.agent_has_secret || releases != self.releases;
         self.releases = releases;
         ensure!(
@@ -74,32 +102,36 @@ impl<'a> Ledger<'a> {
         );
         progress.line(&format!(
             "{:<26}refused by the {}",
-            refusal.case, refusal.by
+            refusal.case,
+            refusal.by.name()
         ));
         progress.wrapped(&refusal.reason);
         Ok(Tamper {
             case: refusal.case,
             verdict: "refused".to_owned(),
-            refused_by: refusal.by.to_owned(),
+            refused_by: refusal.by.name().to_owned(),
             reason: refusal.reason,
             secret_released,
         })
     }
 }
 
-/// How many releases the verifier's log holds now.
-fn releases(road: &Road) -> Result<usize> {
+/// The verifier's log as it is now.
+fn log(road: &Road) -> Result<Bundle> {
     let scratch = tempfile::tempdir()?;
     let folder = scratch.path().join("bundle");
     road.verifier.export(&folder)?;
-    Ok(Bundle::read(&folder, &road.verifier.pins()?.log_key)?.releases())
+    Bundle::read(&folder, &road.verifier.pins()?.log_key)
 }
 
 /// A launch that differs from the genuine one, and what its refusal must say.
 struct Case {
     name: &'static str,
     launch: Launch,
-    reason: &'static str,
+    /// The check that refuses it.
+    check: &'static str,
+    /// What the reason must name.
+    names: &'static str,
 }
 
 fn changed_launches(road: &Road, machine: &Machine) -> Result<Vec<Case>> {
@@ -127,7 +159,8 @@ fn changed_launches(road: &Road, machine: &Machine) -> Result<Vec<Case>> {
                 cmdline: changed_cmdline(),
                 ..genuine("changed-cmdline")
             },
-            reason: "cmdline",
+            check: "launch_digest",
+            names: "cmdline",
         },
         Case {
             name: "changed initrd",
@@ -135,7 +168,8 @@ fn changed_launches(road: &Road, machine: &Machine) -> Result<Vec<Case>> {
                 initrd: "changed.cpio".to_owned(),
                 ..genuine("changed-initrd")
             },
-            reason: "initrd",
+            check: "launch_digest",
+            names: "initrd",
         },
         Case {
             name: "changed kernel",
@@ -143,7 +177,8 @@ fn changed_launches(road: &Road, machine: &Machine) -> Result<Vec<Case>> {
                 kernel: "changed.vmlinux".to_owned(),
                 ..genuine("changed-kernel")
             },
-            reason: "kernel",
+            check: "launch_digest",
+            names: "kernel",
         },
         Case {
             name: "one more vCPU",
@@ -151,7 +186,8 @@ fn changed_launches(road: &Road, machine: &Machine) -> Result<Vec<Case>> {
                 vcpus: 3,
                 ..genuine("one-more-vcpu")
             },
-            reason: "vcpu",
+            check: "launch_digest",
+            names: "vcpu",
         },
         Case {
             name: "debug policy bit",
@@ -159,7 +195,8 @@ fn changed_launches(road: &Road, machine: &Machine) -> Result<Vec<Case>> {
                 debug: true,
                 ..genuine("debug")
             },
-            reason: "debug",
+            check: "debug",
+            names: "debug",
         },
     ])
 }
@@ -178,21 +215,21 @@ fn change_kernel(guest: &Path) -> Result<()> {
 
 fn changed_launch(machine: &Machine, case: &Case) -> Result<Refusal> {
     let ending = Guest::launch(machine, &case.launch)?.wait(machine)?;
-    let refusal = refusal(case.name, &ending, "verifier")?;
+    let refusal = refusal(case.name, &ending, Judge::Verifier { check: case.check })?;
     ensure!(
-        refusal.reason.contains(case.reason),
+        refusal.reason.contains(case.names),
         "{}: the reason does not speak of «{}»: {}",
         case.name,
-        case.reason,
+        case.names,
         refusal.reason
     );
     Ok(refusal)
 }
 
 /// The refusal that the agent printed.
-fn refusal(case: &str, ending: &Ending, by: &'static str) -> Result<Refusal> {
+fn refusal(case: &str, ending: &Ending, by: Judge) -> Result<Refusal> {
     let reason = ending
-        .agent_said(&format!("refused-by {by}:"))
+        .agent_said(&format!("refused-by {}:", by.name()))
         .context(case.to_owned())?;
     Ok(Refusal {
         case: case.to_owned(),
@@ -212,10 +249,10 @@ fn hostile_host(road: &Road, machine: &Machine) -> Result<Vec<Refusal>> {
     guest.wait(machine)?;
     answers
         .into_iter()
-        .map(|(case, answer)| match answer {
+        .map(|(case, check, answer)| match answer {
             Answer::Refused(reason) => Ok(Refusal {
-                case,
-                by: "verifier",
+                case: case.to_owned(),
+                by: Judge::Verifier { check },
                 reason,
                 agent_has_secret: false,
             }),
@@ -250,7 +287,7 @@ fn impostor(road: &Road, machine: &Machine) -> Result<Refusal> {
     };
     let ending = Guest::launch(machine, &launch)?.wait(machine)?;
     running.stop()?;
-    refusal("impostor verifier", &ending, "agent")
+    refusal("impostor verifier", &ending, Judge::Agent)
 }
 
 fn no_simulated(road: &Road, machine: &Machine) -> Result<Refusal> {
@@ -258,11 +295,8 @@ fn no_simulated(road: &Road, machine: &Machine) -> Result<Refusal> {
     let launch = Launch::genuine("no-simulated", &road.verifier_address(machine));
     let ending = Guest::launch(machine, &launch)?.wait(machine)?;
     running.stop()?;
-    let refusal = refusal("no --allow-simulated", &ending, "verifier")?;
-    ensure!(
-        refusal.reason.contains("simulated"),
-        "the reason does not speak of simulated: {}",
-        refusal.reason
-    );
-    Ok(refusal)
+    let by = Judge::Verifier {
+        check: "tee_allowed",
+    };
+    refusal("no --allow-simulated", &ending, by)
 }
