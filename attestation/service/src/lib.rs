@@ -26,6 +26,7 @@ mod journal;
 mod keys;
 mod limits;
 mod problem;
+mod punctual;
 mod root;
 mod server;
 mod service;

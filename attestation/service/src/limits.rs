@@ -13,6 +13,12 @@ pub struct Limits {
     pub head: Duration,
     /// A request is answered within this, its body's arrival included.
     pub request: Duration,
+    /// What was answered is taken within this, once the client is slower than the server.
+    pub answer: Duration,
+    /// A connection ends after this, whatever it is at.
+    pub lifetime: Duration,
+    /// At the end of the server, requests under way get this long.
+    pub farewell: Duration,
 }
 
 impl Default for Limits {
@@ -23,6 +29,10 @@ impl Default for Limits {
             handshake: Duration::from_secs(10),
             head: Duration::from_secs(30),
             request: Duration::from_secs(30),
+            answer: Duration::from_secs(30),
+            // A guest can do all that one session allows over one connection.
+            lifetime: Duration::from_secs(300),
+            farewell: Duration::from_secs(5),
         }
     }
 }

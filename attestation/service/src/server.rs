@@ -22,10 +22,8 @@ use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
 use crate::data_dir::{DataDir, DataDirError, names};
+use crate::punctual::Punctual;
 use crate::{Journal, Limits};
-
-/// At the end, requests under way get this long.
-const FAREWELL: Duration = Duration::from_secs(10);
 
 /// Why the server cannot serve.
 #[derive(Debug, thiserror::Error)]
@@ -121,7 +119,7 @@ impl Server {
             });
         }
         drop(self.listener);
-        let _ = tokio::time::timeout(FAREWELL, graceful.shutdown()).await;
+        let _ = tokio::time::timeout(self.limits.farewell, graceful.shutdown()).await;
     }
 }
 
@@ -161,8 +159,12 @@ async fn serve_one(
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.head)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
-    let _ = watcher.watch(connection).await;
+        .serve_connection(
+            TokioIo::new(Punctual::new(stream, limits.answer)),
+            TowerToHyperService::new(service),
+        );
+    // A commit under way goes on when the connection is dropped: only its answer is lost.
+    let _ = tokio::time::timeout(limits.lifetime, watcher.watch(connection)).await;
     Ok(())
 }
 

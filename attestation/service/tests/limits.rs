@@ -4,12 +4,14 @@
 mod support;
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant};
 
+use attestation_pinned_http::TlsStream;
 use attestation_service::Limits;
 use attestation_service::test_support::connect;
-use support::{Place, expect_error};
+use rustix::net::sockopt::set_socket_recv_buffer_size;
+use support::{Place, Verifier, expect_error};
 
 const SHORT: Duration = Duration::from_millis(200);
 /// Far below the default limits, far above the short ones.
@@ -52,6 +54,91 @@ fn connection_without_a_request_is_closed() {
     stream.write_all(b"GET /livez HTTP/1.1\r\n").unwrap();
 
     expect_end(stream);
+}
+
+#[test]
+fn connection_idle_after_an_answer_is_closed() {
+    let place = Place::new();
+    let verifier = place.serve_within(Limits {
+        head: SHORT,
+        ..Limits::default()
+    });
+    let mut stream = connect(&verifier.url, &place.pins);
+    stream.write_all(ASK).unwrap();
+
+    expect_end(stream);
+}
+
+#[test]
+fn connection_that_goes_on_asking_ends_after_its_lifetime() {
+    let place = Place::new();
+    let verifier = place.serve_within(Limits {
+        lifetime: SHORT * 2,
+        ..Limits::default()
+    });
+    let mut stream = connect(&verifier.url, &place.pins);
+    let start = Instant::now();
+
+    let mut answer = [0; 1024];
+    while stream.write_all(ASK).is_ok() && matches!(stream.read(&mut answer), Ok(1..)) {
+        assert!(start.elapsed() < PATIENCE, "it still answers");
+    }
+}
+
+#[test]
+fn clients_that_ask_much_and_read_nothing_are_let_go_of() {
+    const PLACES: usize = 4;
+    let place = Place::new();
+    let verifier = place.serve_within(Limits {
+        connections: PLACES,
+        answer: SHORT,
+        ..Limits::default()
+    });
+    let _deaf: Vec<_> = (0..PLACES).map(|_| deaf_client(&verifier)).collect();
+
+    expect_service(&verifier);
+}
+
+#[test]
+fn client_that_trickles_its_answers_is_let_go_of() {
+    let place = Place::new();
+    let verifier = place.serve_within(Limits {
+        connections: 1,
+        answer: SHORT,
+        ..Limits::default()
+    });
+    let socket = deaf_client(&verifier).sock;
+    let mut sipping = socket.try_clone().unwrap();
+    let trickling = std::thread::spawn(move || {
+        while matches!(sipping.read(&mut [0; 512]), Ok(1..)) {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    });
+
+    expect_service(&verifier);
+    // The server may have ended it already.
+    let _ = socket.shutdown(Shutdown::Both);
+    trickling.join().unwrap();
+}
+
+const ASK: &[u8] = b"GET /v1/token-key HTTP/1.1\r\nhost: x\r\n\r\n";
+
+/// Asks until the server reads no more, since its answers go nowhere.
+fn deaf_client(verifier: &Verifier<'_>) -> TlsStream<TcpStream> {
+    let mut stream = connect(&verifier.url, &verifier.place.pins);
+    // Small buffers are full soon.
+    set_socket_recv_buffer_size(&stream.sock, 4096).unwrap();
+    stream.sock.set_write_timeout(Some(SHORT)).unwrap();
+    let many = ASK.repeat(64);
+    while stream.write_all(&many).is_ok() {}
+    stream
+}
+
+#[track_caller]
+fn expect_service(verifier: &Verifier<'_>) {
+    let start = Instant::now();
+    assert_eq!(verifier.get("/livez").status, 200);
+    assert!(start.elapsed() < PATIENCE, "{:?}", start.elapsed());
 }
 
 #[test]
