@@ -1,11 +1,12 @@
 //! A process that outlives this one, however this one ends, to tidy up.
 
 use std::ffi::CStr;
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
-use rustix::io::{Errno, read, retry_on_intr};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::{Errno, retry_on_intr};
 use rustix::pipe::{PipeFlags, pipe_with};
-use rustix::process::setsid;
+use rustix::process::{Pid, PidfdFlags, Signal, getpid, pidfd_open, pidfd_send_signal, setsid};
 use rustix::thread::set_name;
 use thiserror::Error;
 
@@ -13,10 +14,17 @@ use crate::child::{Child, WaitError};
 use crate::clone::{ExitCode, check, clone_process};
 use crate::confine::check_single_thread;
 use crate::privileges::give_up_but;
-use crate::{CapabilitySet, ConfineError};
+use crate::{CapabilitySet, ConfineError, tell_last};
 
 /// Above standard error, which the guardian keeps.
 const FIRST_CLOSED: RawFd = 3;
+
+/// How long its maker may take to end once nobody wants it any more: a few kills and the removal of a
+/// directory.
+const PATIENCE: Timespec = Timespec {
+    tv_sec: 5,
+    tv_nsec: 0,
+};
 
 /// The process that was left behind. It acts when this is dropped, or when this process ends, even by
 /// SIGKILL.
@@ -35,9 +43,22 @@ pub enum GuardianError {
     /// No pipe between the two.
     #[error("cannot make the guardian's pipe")]
     Pipe(#[source] Errno),
+    /// This process cannot be held, so that it could not be killed.
+    #[error("cannot get a descriptor of this process")]
+    Pidfd(#[source] Errno),
     /// No process.
     #[error("cannot make the guardian process")]
     Clone(#[source] std::io::Error),
+}
+
+/// The process that a guardian was left by, as the guardian sees it.
+struct Maker<'a> {
+    pid: Pid,
+    pidfd: &'a OwnedFd,
+    /// Closed by its end, or by [`Guardian::act`].
+    lifeline: &'a OwnedFd,
+    /// Closed when nobody wants it any more.
+    leash: BorrowedFd<'a>,
 }
 
 impl Guardian {
@@ -45,20 +66,32 @@ impl Guardian {
     /// lists show. Of this process's capabilities it has `keep`, of its descriptors standard error
     /// and `descriptors`, all that the duty may use.
     ///
+    /// `leash` is the end to read of a pipe. When its other end closes and this process does not end
+    /// soon by itself, whatever holds it up, the guardian kills it first.
+    ///
     /// Only while there is one thread: the duty may allocate.
     pub fn leave(
         name: &CStr,
         keep: CapabilitySet,
         descriptors: &[BorrowedFd<'_>],
+        leash: BorrowedFd<'_>,
         duty: impl FnOnce(),
     ) -> Result<Guardian, GuardianError> {
         check_single_thread()?;
         let (theirs, lifeline) = pipe_with(PipeFlags::CLOEXEC).map_err(GuardianError::Pipe)?;
+        let pid = getpid();
+        let pidfd = pidfd_open(pid, PidfdFlags::empty()).map_err(GuardianError::Pidfd)?;
+        let maker = Maker {
+            pid,
+            pidfd: &pidfd,
+            lifeline: &theirs,
+            leash,
+        };
         let mut kept: Vec<_> = descriptors.iter().map(AsRawFd::as_raw_fd).collect();
-        kept.push(theirs.as_raw_fd());
+        kept.extend([theirs.as_raw_fd(), pidfd.as_raw_fd(), leash.as_raw_fd()]);
         kept.sort_unstable();
         let child = clone_process(0, || {
-            match prepare(&kept, name, keep).and_then(|()| await_end(&theirs)) {
+            match prepare(&kept, name, keep).and_then(|()| maker.await_end()) {
                 Ok(()) => {
                     duty();
                     ExitCode(0)
@@ -103,7 +136,32 @@ fn close_range(first: RawFd, last: RawFd) -> Result<(), Errno> {
     check(unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) })
 }
 
-/// Nobody writes into the pipe: its end is the other process's.
-fn await_end(lifeline: &OwnedFd) -> Result<(), Errno> {
-    retry_on_intr(|| read(lifeline, &mut [0])).map(|_| ())
+impl Maker<'_> {
+    /// Until it has ended, which it is made to if it does not when it should.
+    fn await_end(&self) -> Result<(), Errno> {
+        self.wait(Some(self.leash), None)?;
+        if self.wait(None, Some(&PATIENCE))? {
+            return Ok(());
+        }
+        pidfd_send_signal(self.pidfd, Signal::KILL)?;
+        tell_last(&format!(
+            "error: process {} hung when it should have ended, and was killed",
+            self.pid
+        ));
+        self.wait(None, None).map(|_| ())
+    }
+
+    /// Waits for its end, or for another pipe's. Nobody writes into any of them. False if nothing came.
+    fn wait(
+        &self,
+        other: Option<BorrowedFd<'_>>,
+        within: Option<&Timespec>,
+    ) -> Result<bool, Errno> {
+        let mut pipes: Vec<_> = [Some(self.lifeline.as_fd()), other]
+            .into_iter()
+            .flatten()
+            .map(|pipe| PollFd::from_borrowed_fd(pipe, PollFlags::IN))
+            .collect();
+        Ok(retry_on_intr(|| poll(&mut pipes, within))? > 0)
+    }
 }

@@ -5,7 +5,9 @@
 //! and the other side's end is an error of its own ([`ReceiveError::Closed`]).
 
 mod channel;
+mod patience;
 mod supervisor;
 
 pub use channel::{Channel, Ends, ReceiveError, Received, SendError};
-pub use supervisor::{Ended, SpawnError, Spawned, Supervisor, SupervisorError};
+pub use patience::{Patience, WaitError};
+pub use supervisor::{Beginning, Ended, SpawnError, Spawned, Supervisor, SupervisorError};

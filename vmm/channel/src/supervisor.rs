@@ -9,14 +9,27 @@ use vmm_wire::{
     ChildId, DeviceKind, ExitStatus, Landlock, Spawn, SupervisorReply, SupervisorRequest,
 };
 
-use crate::{Channel, ReceiveError, SendError};
+use crate::{Channel, Patience, ReceiveError, SendError, WaitError};
 
 /// A supervisor that accepted its work. Dropping it (closing the socket) ends every child, removes
 /// the runtime directory and ends the supervisor.
 #[derive(Debug)]
 pub struct Supervisor {
     channel: Channel<SupervisorRequest, SupervisorReply>,
+    patience: Patience,
     ended: VecDeque<Ended>,
+}
+
+/// What the supervisor looks after.
+#[derive(Clone, Copy, Debug)]
+pub struct Beginning<'a> {
+    /// Absolute path of the runtime directory.
+    pub runtime_dir: &'a Path,
+    /// The directory itself, locked.
+    pub directory: BorrowedFd<'a>,
+    /// The end to read of a pipe. When the other end closes and the supervisor does not end soon, it
+    /// is killed.
+    pub leash: BorrowedFd<'a>,
 }
 
 /// A confined process that waits for its configuration.
@@ -56,6 +69,9 @@ pub enum SupervisorError {
     /// It did not answer.
     #[error("no answer from the supervisor")]
     Receive(#[from] ReceiveError),
+    /// It was not waited for any longer.
+    #[error("no answer from the supervisor")]
+    Wait(#[from] WaitError),
     /// It answered something else.
     #[error("the supervisor answered out of turn; are both programs of the same build?")]
     OutOfTurn,
@@ -84,15 +100,24 @@ pub enum SpawnError {
 }
 
 impl Supervisor {
-    /// Begins: the supervisor takes over the removal of `runtime_dir`.
-    pub fn begin(socket: OwnedFd, runtime_dir: &Path) -> Result<Self, SupervisorError> {
+    /// Begins: the supervisor takes over the removal of the runtime directory. `patience` is for each
+    /// of its answers, now and later.
+    pub fn begin(
+        socket: OwnedFd,
+        beginning: &Beginning<'_>,
+        patience: Patience,
+    ) -> Result<Self, SupervisorError> {
         let mut supervisor = Supervisor {
             channel: Channel::from_socket(socket),
+            patience,
             ended: VecDeque::new(),
         };
-        supervisor.ask(&SupervisorRequest::Begin {
-            runtime_dir: runtime_dir.to_owned(),
-        })?;
+        let request = SupervisorRequest::Begin {
+            runtime_dir: beginning.runtime_dir.to_owned(),
+        };
+        supervisor
+            .channel
+            .send(&request, &[beginning.directory, beginning.leash])?;
         match supervisor.answer()? {
             (SupervisorReply::Ready, _) => Ok(supervisor),
             (SupervisorReply::Refused { reason }, _) => Err(SupervisorError::Refused { reason }),
@@ -103,7 +128,10 @@ impl Supervisor {
     /// Starts a confined process and waits until its confinement was checked from outside.
     pub fn spawn(&mut self, spawn: Spawn) -> Result<Spawned, SpawnError> {
         let asked = spawn.kind();
-        self.ask(&SupervisorRequest::Spawn(spawn))?;
+        let request = SupervisorRequest::Spawn(spawn);
+        self.channel
+            .send(&request, &[])
+            .map_err(SupervisorError::from)?;
         let (reply, descriptors) = self.answer()?;
         match reply {
             SupervisorReply::Spawned {
@@ -157,13 +185,10 @@ impl Supervisor {
         !self.ended.is_empty()
     }
 
-    fn ask(&self, request: &SupervisorRequest) -> Result<(), SupervisorError> {
-        Ok(self.channel.send(request, &[])?)
-    }
-
     /// The answer to the last request; children that end meanwhile are remembered.
     fn answer(&mut self) -> Result<(SupervisorReply, Vec<OwnedFd>), SupervisorError> {
         loop {
+            self.patience.wait_for(self.channel.as_fd())?;
             let received = self.channel.receive()?;
             match received.message {
                 SupervisorReply::Exited {

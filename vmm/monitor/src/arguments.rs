@@ -46,9 +46,9 @@ Example vm.toml:
   mib = 512
 
 What happened is told on standard error, or with `-o json` as JSON lines on standard output:
-  {\"event\":\"planned\",..} {\"event\":\"cpuid-adopted\",..} {\"event\":\"spawned\",..}
-  {\"event\":\"measured\",..}
-  {\"event\":\"running\",..} {\"event\":\"stopped\",\"reason\":..}
+  {\"event\":\"planned\",..} {\"event\":\"cpuid-adopted\",..} {\"event\":\"took-over\",..}
+  {\"event\":\"spawned\",..} {\"event\":\"measured\",..} {\"event\":\"running\",..}
+  {\"event\":\"stopped\",\"reason\":..}
 
 or at any point {\"event\":\"failed\",\"error\":..}, exit code 1.
 
@@ -60,8 +60,8 @@ pub struct RunArguments {
     #[arg(value_name = "VM.TOML")]
     pub config: PathBuf,
 
-    /// Directory for the VM's sockets: it must not exist, and is removed at the end
-    /// [default: a new one under /run].
+    /// Directory for the VM's sockets: it must not exist, and is removed at the end. One that a killed
+    /// VM left behind is taken over [default: a new one under /run].
     #[arg(long, value_name = "DIR")]
     pub runtime_dir: Option<PathBuf>,
 

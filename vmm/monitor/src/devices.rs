@@ -4,10 +4,10 @@ use std::fs::File;
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use measured_boot_plan::{DeviceKind, DevicePlan, LaunchPlan};
-use rustix::event::Timespec;
 use vmm_channel::Channel;
 use vmm_kvm::Vm;
 use vmm_virtio::{Backend, Slot};
@@ -18,10 +18,7 @@ use crate::interrupt::Interrupt;
 use crate::processes::Device;
 
 /// A device opens nothing and computes nothing to get ready.
-const ANSWER_WITHIN: Timespec = Timespec {
-    tv_sec: 30,
-    tv_nsec: 0,
-};
+const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 
 /// Gives every device process what it serves and puts it where the plan has it.
 ///
@@ -102,7 +99,9 @@ fn configure<Request: Message>(
     interrupt: Interrupt,
 ) -> anyhow::Result<()> {
     control.send(request, descriptors)?;
-    interrupt.wait_for(control.as_fd(), ANSWER_WITHIN)?;
+    interrupt
+        .patience(ANSWER_WITHIN)
+        .wait_for(control.as_fd())?;
     match control.receive()?.message {
         DeviceReply::Started => Ok(()),
         DeviceReply::Failed { reason } => bail!("{reason}"),

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write as _};
 use std::os::fd::AsFd;
+use std::path::Path;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::retry_on_intr;
@@ -27,6 +28,11 @@ pub enum Event<'a> {
     CpuidAdopted {
         /// Where it differs.
         leaves: &'a [AdoptedLeaf],
+    },
+    /// The runtime directory is one that a killed VM left behind.
+    TookOver {
+        /// Its path.
+        runtime_dir: &'a Path,
     },
     /// A helper process runs, confined.
     Spawned {
@@ -121,6 +127,10 @@ fn sentence(event: &Event<'_>) -> String {
             )
         }
         Event::CpuidAdopted { leaves } => cpuid::sentence(leaves),
+        Event::TookOver { runtime_dir } => format!(
+            "took over the runtime directory {}, which a VM that was killed left behind",
+            runtime_dir.display()
+        ),
         Event::Spawned {
             process,
             pid,

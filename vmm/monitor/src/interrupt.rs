@@ -1,13 +1,14 @@
 //! Ctrl-C and SIGTERM: a request to stop, seen by whoever polls for it.
 
+use std::error::Error;
 use std::ffi::c_void;
-use std::fmt;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::sync::OnceLock;
+use std::time::Duration;
 
-use anyhow::{Context as _, bail};
-use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
-use rustix::io::retry_on_intr;
+use anyhow::Context as _;
+use rustix::event::{EventfdFlags, eventfd};
+use vmm_channel::{Patience, WaitError};
 use vmm_sys_util::signal::register_signal_handler;
 
 static EVENT: OnceLock<OwnedFd> = OnceLock::new();
@@ -34,38 +35,11 @@ impl Interrupt {
         Ok(Self(event))
     }
 
-    /// Waits until `descriptor` can be read.
-    ///
-    /// # Errors
-    /// [`Interrupted`] as soon as somebody asks to stop, or nothing comes `within` this time.
-    pub fn wait_for(self, descriptor: BorrowedFd<'_>, within: Timespec) -> anyhow::Result<()> {
-        let mut waiting = [
-            PollFd::from_borrowed_fd(self.descriptor(), PollFlags::IN),
-            PollFd::from_borrowed_fd(descriptor, PollFlags::IN),
-        ];
-        let count = retry_on_intr(|| poll(&mut waiting, Some(&within))).context("cannot wait")?;
-        if !waiting[0].revents().is_empty() {
-            return Err(Interrupted.into());
-        }
-        if count == 0 {
-            bail!("it did not answer within {} seconds", within.tv_sec);
-        }
-        Ok(())
-    }
-
-    /// Whether nobody has asked to stop yet.
-    ///
-    /// # Errors
-    /// [`Interrupted`].
-    pub fn check(self) -> anyhow::Result<()> {
-        const AT_ONCE: Timespec = Timespec {
-            tv_sec: 0,
-            tv_nsec: 0,
-        };
-        let mut waiting = [PollFd::from_borrowed_fd(self.descriptor(), PollFlags::IN)];
-        match retry_on_intr(|| poll(&mut waiting, Some(&AT_ONCE))).context("cannot look")? {
-            0 => Ok(()),
-            _ => Err(Interrupted.into()),
+    /// Patience that ends at once when somebody asks to stop: by [`WaitError::Cancelled`].
+    pub fn patience(self, within: Duration) -> Patience {
+        Patience {
+            cancel: self.descriptor(),
+            within,
         }
     }
 
@@ -75,17 +49,11 @@ impl Interrupt {
     }
 }
 
-/// Somebody asked to stop before the guest ran.
-#[derive(Debug)]
-pub struct Interrupted;
-
-impl fmt::Display for Interrupted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("interrupted")
-    }
+/// Whether that is why something did not come to its end.
+pub fn is_interruption(error: &anyhow::Error) -> bool {
+    let mut causes = error.chain().map(<dyn Error>::downcast_ref::<WaitError>);
+    causes.any(|cause| matches!(cause, Some(WaitError::Cancelled)))
 }
-
-impl std::error::Error for Interrupted {}
 
 extern "C" fn ignore(_number: i32, _info: *mut libc::siginfo_t, _context: *mut c_void) {}
 
@@ -103,27 +71,24 @@ mod tests {
 
     use super::*;
 
-    const A_MOMENT: Timespec = Timespec {
-        tv_sec: 0,
-        tv_nsec: 1_000_000,
-    };
-
     #[test]
     fn waiting_ends_by_an_answer_by_the_time_and_at_once_by_a_signal() {
-        let interrupt = Interrupt::catch().unwrap();
+        let patience = Interrupt::catch()
+            .unwrap()
+            .patience(Duration::from_millis(1));
         let (ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
-        let silent = interrupt.wait_for(ours.as_fd(), A_MOMENT).unwrap_err();
-        assert!(silent.to_string().contains("did not answer"));
-        interrupt.check().unwrap();
+        let silent = patience.wait_for(ours.as_fd());
+        assert!(matches!(silent, Err(WaitError::Silent(_))));
         drop(theirs);
-        interrupt.wait_for(ours.as_fd(), A_MOMENT).unwrap();
+        patience.wait_for(ours.as_fd()).unwrap();
         kill_process(getpid(), Signal::TERM).unwrap();
         // Another thread may be the one that handles it.
-        while interrupt.check().is_ok() {
-            std::thread::sleep(std::time::Duration::from_millis(1));
+        while patience.wait_for(ours.as_fd()).is_ok() {
+            std::thread::sleep(Duration::from_millis(1));
         }
-        assert!(interrupt.check().unwrap_err().is::<Interrupted>());
-        let stopped = interrupt.wait_for(ours.as_fd(), A_MOMENT).unwrap_err();
-        assert!(stopped.is::<Interrupted>());
+        let stopped = patience.wait_for(ours.as_fd()).unwrap_err();
+        assert!(is_interruption(
+            &anyhow::Error::from(stopped).context("something")
+        ));
     }
 }

@@ -1,7 +1,7 @@
 //! The supervisor and the confined processes that it starts.
 
 use std::collections::BTreeMap;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -11,9 +11,9 @@ use measured_boot_snp_abi::simulated::SIMULATED_TEE_PORT;
 use policies_jail::Child;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::retry_on_intr;
-use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
-use vmm_channel::{Channel, Spawned, Supervisor};
+use rustix::pipe::{PipeFlags, pipe_with};
+use vmm_channel::{Beginning, Channel, Spawned, Supervisor};
 use vmm_wire::{BlkRequest, DeviceReply, Spawn, Target, TeeReply, TeeRequest, VsockRequest};
 
 use crate::events::{Event, Teller};
@@ -41,7 +41,7 @@ pub struct Processes {
     pub devices: Vec<Device>,
 }
 
-/// Longest wait for the supervisor to clean up: a few kills and the removal of one directory.
+/// Longest wait for the supervisor's end: its guardian kills it after 5 seconds, if it hangs.
 const CLEAN_UP_WITHIN: Timespec = Timespec {
     tv_sec: 10,
     tv_nsec: 0,
@@ -54,18 +54,20 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 pub struct Household {
     /// Closing its socket ends them all.
     pub supervisor: Supervisor,
+    /// Closing this makes sure of it: this process may have given up the right to kill.
+    _leash: OwnedFd,
     _process: SupervisorProcess,
 }
 
-/// Dropped after the socket to it, and waits for its end.
+/// Dropped after the ways to end it, and waits for its end.
 struct SupervisorProcess(Child);
 
 impl Household {
     /// Starts the supervisor, which lies beside this program, and leaves `runtime_dir` to it.
     ///
     /// # Errors
-    /// It cannot be started, or refuses the directory.
-    pub fn start(runtime_dir: RuntimeDir) -> anyhow::Result<Self> {
+    /// It cannot be started, refuses the directory, or does not answer.
+    pub fn start(runtime_dir: RuntimeDir, interrupt: Interrupt) -> anyhow::Result<Self> {
         let program = std::env::current_exe()
             .context("cannot find this program's own file")?
             .with_file_name("cloister-supervisor");
@@ -76,18 +78,33 @@ impl Household {
             None,
         )
         .context("cannot make the supervisor's socket")?;
+        let (their_leash, leash) =
+            pipe_with(PipeFlags::CLOEXEC).context("cannot make the supervisor's leash")?;
         let child = policies_jail::spawn_helper(&program, theirs)
             .context("cannot start cloister-supervisor")?;
         let process = SupervisorProcess(child);
-        set_socket_timeout(&ours, Timeout::Recv, Some(ANSWER_WITHIN))
-            .context("cannot limit the wait for cloister-supervisor")?;
-        let supervisor = Supervisor::begin(ours, runtime_dir.path())
+        let beginning = Beginning {
+            runtime_dir: runtime_dir.path(),
+            directory: runtime_dir.directory(),
+            leash: their_leash.as_fd(),
+        };
+        let supervisor = Supervisor::begin(ours, &beginning, interrupt.patience(ANSWER_WITHIN))
+            .inspect_err(|_| process.kill())
             .context("cloister-supervisor does not begin")?;
         runtime_dir.hand_over();
         Ok(Self {
             supervisor,
+            _leash: leash,
             _process: process,
         })
+    }
+}
+
+impl SupervisorProcess {
+    /// One that has not begun has no guardian yet, and this process still the right.
+    fn kill(&self) {
+        // Its end is waited for in any case.
+        let _ = self.0.kill();
     }
 }
 
@@ -95,11 +112,11 @@ impl Drop for SupervisorProcess {
     fn drop(&mut self) {
         let mut ended = [PollFd::from_borrowed_fd(self.0.pidfd(), PollFlags::IN)];
         if retry_on_intr(|| poll(&mut ended, Some(&CLEAN_UP_WITHIN))) != Ok(1) {
-            // This process may not kill it: it has given up its rights, where it came so far.
-            eprintln!(
+            // Its guardian was killed, or hangs too.
+            policies_jail::tell_last(&format!(
                 "cloister-vmm: cloister-supervisor (process {}) still runs: kill it",
                 self.0.id()
-            );
+            ));
         }
     }
 }
@@ -112,7 +129,6 @@ pub fn start_all(
     supervisor: &mut Supervisor,
     plan: &LaunchPlan,
     wiring: &Wiring<'_>,
-    interrupt: Interrupt,
     teller: Teller,
 ) -> anyhow::Result<Processes> {
     let tee = spawn(supervisor, Spawn::SimulatedTee, teller)?.control;
@@ -120,10 +136,7 @@ pub fn start_all(
         .devices
         .0
         .iter()
-        .map(|device| {
-            interrupt.check()?;
-            start_device(supervisor, &device.kind, wiring, teller)
-        })
+        .map(|device| start_device(supervisor, &device.kind, wiring, teller))
         .collect::<anyhow::Result<_>>()?;
     Ok(Processes {
         tee: Channel::from_socket(tee),

@@ -30,7 +30,7 @@ use crate::cpuid;
 use crate::devices::place_all;
 use crate::events::{Event, Teller};
 use crate::inputs::Inputs;
-use crate::interrupt::{Interrupt, Interrupted};
+use crate::interrupt::{Interrupt, is_interruption};
 use crate::processes::{self, Household, Processes, Wiring};
 use crate::runtime_dir::RuntimeDir;
 use crate::watch::{self, End};
@@ -66,7 +66,7 @@ struct Opened {
 /// Anything that keeps it from running to its own end. Nothing is left behind.
 pub fn run(arguments: &RunArguments) -> anyhow::Result<Outcome> {
     let teller = Teller(arguments.output);
-    let end = run_to_its_end(arguments, teller).or_else(|error| match error.is::<Interrupted>() {
+    let end = run_to_its_end(arguments, teller).or_else(|error| match is_interruption(&error) {
         true => Ok(End::Interrupted),
         false => Err(error),
     });
@@ -96,15 +96,18 @@ fn run_to_its_end(arguments: &RunArguments, teller: Teller) -> anyhow::Result<En
     let console = Console::open(&arguments.console, arguments.output)?;
     let interrupt = Interrupt::catch()?;
     let runtime_dir = RuntimeDir::make(arguments.runtime_dir.as_deref())?;
+    if runtime_dir.was_left_behind() {
+        let runtime_dir = runtime_dir.path();
+        teller.tell(&Event::TookOver { runtime_dir })?;
+    }
     let (tee_listener, tee_socket) = runtime_dir.tee_socket()?;
     // From here on, whatever happens, the supervisor ends what it started.
-    let mut household = Household::start(runtime_dir)?;
+    let mut household = Household::start(runtime_dir, interrupt)?;
     let wiring = Wiring {
         folder: &inputs.folder,
         tee_socket,
     };
-    let processes =
-        processes::start_all(&mut household.supervisor, plan, &wiring, interrupt, teller)?;
+    let processes = processes::start_all(&mut household.supervisor, plan, &wiring, teller)?;
     let threads = confine(plan.vcpus.0.len())?;
     let opened = Opened {
         host,

@@ -1,29 +1,44 @@
 //! The directory of the VM's sockets.
 
-use std::fs::{self, DirBuilder, Permissions};
-use std::io::ErrorKind;
-use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
+use std::io::{self, ErrorKind};
+use std::os::fd::{AsFd as _, BorrowedFd};
+use std::os::unix::fs::{
+    DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
+};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail, ensure};
+use rustix::fs::{AtFlags, Dir, FileType, OFlags, statat, unlinkat};
+use rustix::io::Errno;
+use rustix::process::geteuid;
 
 const TEE_SOCKET: &str = "tee.sock";
 /// Of a socket's path, without its final NUL (unix(7)).
 const LONGEST_PATH: usize = 107;
+/// A VM that was just killed is still being cleaned up.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Made by this process, removed by the supervisor when this process ends in whatever way; until the
-/// supervisor has taken it over, by this value.
+/// supervisor has it, by this value.
+///
+/// It is locked as long as anybody who looks after it lives. So what is not locked, and holds nothing
+/// that a VM would not leave, was left behind.
 pub struct RuntimeDir {
     path: PathBuf,
-    taken_over: bool,
+    directory: File,
+    was_left_behind: bool,
+    is_handed_over: bool,
 }
 
 impl RuntimeDir {
-    /// Makes `path`, or a new one under /run, closed to everybody else.
+    /// Makes `path`, or a new one under /run, closed to everybody else. One that a killed VM left
+    /// behind is taken over.
     ///
     /// # Errors
-    /// It exists, or cannot be made.
+    /// It is in use, it is something else, or it cannot be made.
     pub fn make(path: Option<&Path>) -> anyhow::Result<Self> {
         let path = match path {
             Some(path) => std::path::absolute(path).context("the runtime directory has no path")?,
@@ -34,18 +49,18 @@ impl RuntimeDir {
             fs::create_dir_all(parent)
                 .with_context(|| format!("cannot make the folder {}", parent.display()))?;
         }
-        match DirBuilder::new().mode(0o700).create(&path) {
-            Ok(()) => Ok(Self {
-                path,
-                taken_over: false,
-            }),
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => bail!(
-                "the runtime directory {} exists: another VM uses it, or one that was killed while it started \
-                 left it; if none runs, remove it, or name another by --runtime-dir",
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(claimed) = claim(&path)? {
+                return Ok(claimed);
+            }
+            ensure!(
+                Instant::now() < deadline,
+                "the runtime directory {} exists: another VM uses it, or one that was killed is still being \
+                 cleaned up; try again, or name another by --runtime-dir",
                 path.display()
-            ),
-            Err(error) => Err(error)
-                .with_context(|| format!("cannot make the runtime directory {}", path.display())),
+            );
+            std::thread::sleep(PATIENCE / 50);
         }
     }
 
@@ -69,10 +84,103 @@ impl RuntimeDir {
         &self.path
     }
 
+    /// The directory itself: whoever keeps this keeps it locked.
+    pub fn directory(&self) -> BorrowedFd<'_> {
+        self.directory.as_fd()
+    }
+
+    /// Whether a VM that is gone left it behind.
+    pub fn was_left_behind(&self) -> bool {
+        self.was_left_behind
+    }
+
     /// From now on the supervisor removes it.
     pub fn hand_over(mut self) {
-        self.taken_over = true;
+        self.is_handed_over = true;
     }
+}
+
+/// `None`: somebody else has it just now.
+fn claim(path: &Path) -> anyhow::Result<Option<RuntimeDir>> {
+    let is_new = match DirBuilder::new().mode(0o700).create(path) {
+        Ok(()) => true,
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => false,
+        made => {
+            made.with_context(|| format!("cannot make the runtime directory {}", path.display()))?;
+            true
+        }
+    };
+    let directory = match open_directory(path) {
+        // Whoever had it has removed it meanwhile.
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        opened => opened.with_context(|| {
+            let shown = path.display();
+            format!("the runtime directory {shown} exists and is no directory; name another by --runtime-dir")
+        })?,
+    };
+    let looking = || format!("cannot look at the runtime directory {}", path.display());
+    match directory.try_lock() {
+        Err(TryLockError::WouldBlock) => return Ok(None),
+        locked => locked.with_context(looking)?,
+    }
+    if !is_at(path, &directory).with_context(looking)? {
+        return Ok(None);
+    }
+    if !is_new {
+        clear(path, &directory)?;
+    }
+    Ok(Some(RuntimeDir {
+        path: path.to_owned(),
+        directory,
+        was_left_behind: !is_new,
+        is_handed_over: false,
+    }))
+}
+
+fn open_directory(path: &Path) -> io::Result<File> {
+    let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW;
+    let flags = flags.bits().cast_signed();
+    OpenOptions::new().read(true).custom_flags(flags).open(path)
+}
+
+/// A directory that was locked too late is one that its last owner has removed.
+fn is_at(path: &Path, directory: &File) -> io::Result<bool> {
+    let ours = directory.metadata()?;
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        there => there.map(|there| (there.dev(), there.ino()) == (ours.dev(), ours.ino())),
+    }
+}
+
+/// Removes what a VM leaves behind, and nothing if there is anything else.
+fn clear(path: &Path, directory: &File) -> anyhow::Result<()> {
+    let shown = path.display();
+    let stat = directory.metadata()?;
+    ensure!(
+        stat.uid() == geteuid().as_raw() && stat.mode() & 0o077 == 0,
+        "the runtime directory {shown} exists and is not ours alone; name another by --runtime-dir"
+    );
+    for entry in Dir::read_from(directory)? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy();
+        if !matches!(&*name, "." | "..") && !is_our_socket(directory, &name)? {
+            bail!(
+                "the runtime directory {shown} exists and holds {name}, which no VM left there; name another by \
+                 --runtime-dir"
+            );
+        }
+    }
+    match unlinkat(directory, TEE_SOCKET, AtFlags::empty()) {
+        Ok(()) | Err(Errno::NOENT) => Ok(()),
+        Err(error) => Err(error).with_context(|| format!("cannot take over {shown}")),
+    }
+}
+
+fn is_our_socket(directory: &File, name: &str) -> Result<bool, Errno> {
+    let stat = statat(directory, name, AtFlags::SYMLINK_NOFOLLOW)?;
+    Ok(name == TEE_SOCKET
+        && FileType::from_raw_mode(stat.st_mode) == FileType::Socket
+        && stat.st_uid == geteuid().as_raw())
 }
 
 fn check_length(socket: &Path) -> anyhow::Result<()> {
@@ -88,23 +196,82 @@ fn check_length(socket: &Path) -> anyhow::Result<()> {
 
 impl Drop for RuntimeDir {
     fn drop(&mut self) {
-        if !self.taken_over {
+        if !self.is_handed_over {
             // What cannot be removed now could not be removed later.
-            let _ = fs::remove_dir_all(&self.path);
+            let _ = unlinkat(&self.directory, TEE_SOCKET, AtFlags::empty());
+            let _ = fs::remove_dir(&self.path);
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::symlink;
+
     use super::*;
 
-    #[test]
-    fn directory_that_exists_is_refused_and_kept_and_the_remedy_named() {
+    /// Its refusal of a directory where `furnish` has put something.
+    fn refusal(furnish: impl FnOnce(&Path)) -> (String, tempfile::TempDir) {
         let place = tempfile::tempdir().unwrap();
-        let refused = RuntimeDir::make(Some(place.path())).err().unwrap();
-        assert!(refused.to_string().contains("if none runs, remove it"));
-        assert!(place.path().exists());
+        let path = place.path().join("run");
+        DirBuilder::new().mode(0o700).create(&path).unwrap();
+        furnish(&path);
+        let refused = RuntimeDir::make(Some(&path)).err().unwrap();
+        (format!("{refused:#}"), place)
+    }
+
+    #[test]
+    fn directory_that_a_vm_left_behind_is_taken_over_and_its_socket_made_anew() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("run");
+        for was_left_behind in [false, true] {
+            let made = RuntimeDir::make(Some(&path)).unwrap();
+            assert_eq!(made.was_left_behind(), was_left_behind);
+            made.tee_socket().unwrap();
+            // As if killed: nothing is tidied up.
+            made.hand_over();
+        }
+        assert!(path.join(TEE_SOCKET).exists());
+    }
+
+    #[test]
+    fn directory_of_a_living_vm_is_refused_and_kept_and_the_remedy_named() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("run");
+        let living = RuntimeDir::make(Some(&path)).unwrap();
+        living.tee_socket().unwrap();
+        let refused = RuntimeDir::make(Some(&path)).err().unwrap().to_string();
+        assert!(refused.contains("another VM uses it"), "{refused}");
+        assert!(refused.contains("--runtime-dir"), "{refused}");
+        assert!(path.join(TEE_SOCKET).exists());
+    }
+
+    #[test]
+    fn directory_with_anything_that_no_vm_left_is_refused_and_kept() {
+        let (said, place) = refusal(|path| fs::write(path.join("precious"), "").unwrap());
+        assert!(said.contains("precious"), "{said}");
+        assert!(place.path().join("run/precious").exists());
+        let (said, place) = refusal(|path| fs::write(path.join(TEE_SOCKET), "").unwrap());
+        assert!(said.contains("which no VM left"), "{said}");
+        assert!(place.path().join("run/tee.sock").exists());
+        let open = Permissions::from_mode(0o755);
+        let (said, _place) = refusal(|path| fs::set_permissions(path, open).unwrap());
+        assert!(said.contains("not ours alone"), "{said}");
+    }
+
+    #[test]
+    fn link_is_never_followed() {
+        let victim = tempfile::tempdir().unwrap();
+        let socket = UnixListener::bind(victim.path().join(TEE_SOCKET)).unwrap();
+        let (said, _place) = refusal(|path| {
+            fs::remove_dir(path).unwrap();
+            symlink(victim.path(), path).unwrap();
+        });
+        assert!(said.contains("no directory"), "{said}");
+        let link = |path: &Path| symlink("/dev/null", path.join(TEE_SOCKET)).unwrap();
+        assert!(refusal(link).0.contains("which no VM left"));
+        assert!(victim.path().join(TEE_SOCKET).exists());
+        drop(socket);
     }
 
     #[test]
@@ -129,7 +296,9 @@ mod tests {
     fn directory_that_was_not_handed_over_is_removed() {
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("run");
-        drop(RuntimeDir::make(Some(&path)).unwrap());
+        let made = RuntimeDir::make(Some(&path)).unwrap();
+        made.tee_socket().unwrap();
+        drop(made);
         assert!(!path.exists());
     }
 }

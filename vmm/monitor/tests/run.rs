@@ -11,8 +11,10 @@
 mod payload;
 mod support;
 
+use std::time::{Duration, Instant};
+
 use rustix::process::Signal;
-use support::{Folder, kill, wait_until};
+use support::{Folder, family, is_alive, kill, wait_until};
 
 use crate::payload::{LINE, Then};
 
@@ -156,6 +158,48 @@ fn interrupt_is_heard_though_nobody_reads_the_console() {
 }
 
 #[test]
+fn interrupt_ends_the_wait_for_a_process_that_does_not_answer() {
+    // With how many processes the VMM waits: itself, its supervisor, that one's guardian and child.
+    for (hanging, family_size) in [("cloister-supervisor", 2), ("cloister-simulated-tee", 4)] {
+        let Some(mut folder) = Folder::new(Then::Halt) else {
+            return;
+        };
+        if !folder.install_with(hanging) {
+            return;
+        }
+        let vmm = folder.vmm().spawn().unwrap();
+        let pid = i32::try_from(vmm.id()).unwrap();
+        wait_until(|| family(pid).len() == family_size);
+        let processes = family(pid);
+        let started = Instant::now();
+        kill(pid, Signal::TERM);
+        let output = vmm.wait_with_output().unwrap();
+        assert!(started.elapsed() < Duration::from_secs(4));
+        assert_eq!(output.status.code(), Some(1));
+        let told = String::from_utf8(output.stdout).unwrap();
+        assert!(told.contains(r#""reason":"interrupted""#), "{told}");
+        wait_until(|| !processes.iter().any(|pid| is_alive(*pid)));
+        wait_until(|| !folder.path("run").exists());
+    }
+}
+
+/// Stopped, as one that hangs in the kernel would be.
+#[test]
+fn supervisor_that_hangs_is_killed_when_the_vmm_ends_or_is_killed() {
+    for (signal, reason) in [(Signal::TERM, "interrupted"), (Signal::KILL, "")] {
+        let Some(folder) = Folder::new(Then::Halt) else {
+            return;
+        };
+        let running = folder.start();
+        kill(running.supervisor_pid(), Signal::STOP);
+        kill(running.vmm_pid(), signal);
+        let ended = running.wait_until_nothing_is_left();
+        assert_eq!(ended.reason(), reason);
+        assert!(ended.said.contains("was killed"), "{}", ended.said);
+    }
+}
+
+#[test]
 fn killed_device_stops_the_guest_and_is_named() {
     for process in ["cloister-blk", "cloister-vsock", "cloister-simulated-tee"] {
         let Some(folder) = Folder::new(Then::Halt) else {
@@ -206,6 +250,24 @@ fn next_run_works_after_a_killed_one() {
     running.wait_until_nothing_is_left();
     folder.write("vmlinux", &payload::kernel(Then::PowerOff));
     assert!(folder.run().status.success());
+}
+
+#[test]
+fn next_run_takes_over_what_was_left_when_everything_was_killed() {
+    let Some(folder) = Folder::new(Then::Halt) else {
+        return;
+    };
+    let running = folder.start();
+    kill(running.guardian_pid(), Signal::KILL);
+    kill(running.supervisor_pid(), Signal::KILL);
+    running.wait_until_no_process_is_left();
+    assert!(folder.path("run/tee.sock").exists());
+    folder.write("vmlinux", &payload::kernel(Then::PowerOff));
+    let output = folder.run();
+    assert!(output.status.success());
+    let told = String::from_utf8(output.stdout).unwrap();
+    assert!(told.contains(r#""event":"took-over""#), "{told}");
+    assert!(!folder.path("run").exists());
 }
 
 #[test]

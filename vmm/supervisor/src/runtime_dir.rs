@@ -1,12 +1,14 @@
 //! The directory of a VM's sockets, which must not outlive it.
 
-use std::ffi::{CStr, OsStr, OsString};
+use std::ffi::{CStr, OsString};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow, ensure};
 use policies_jail::{CapabilitySet, Guardian, tell_last};
-use rustix::fs::{AtFlags, CWD, Dir, Mode, OFlags, Stat, fstat, openat, statat, unlinkat};
+use rustix::fs::{
+    AtFlags, CWD, Dir, FileType, Mode, OFlags, Stat, fstat, openat, statat, unlinkat,
+};
 use rustix::io::Errno;
 use rustix::process::geteuid;
 
@@ -23,11 +25,17 @@ pub(crate) struct RuntimeDir {
 
 impl RuntimeDir {
     /// Takes charge of a directory. It must be ours alone: nobody else may decide what is removed.
-    pub(crate) fn adopt(path: &Path) -> anyhow::Result<RuntimeDir> {
-        let place = Place::open(path)?;
+    /// When the other end of the pipe `leash` closes, this process is to end.
+    pub(crate) fn adopt(
+        path: &Path,
+        directory: OwnedFd,
+        leash: &OwnedFd,
+    ) -> anyhow::Result<RuntimeDir> {
+        let place = Place::find(path, directory)?;
         let descriptors = [place.parent.as_fd(), place.directory.as_fd()];
         let keep = CapabilitySet::DAC_OVERRIDE;
-        let guardian = Guardian::leave(GUARDIAN, keep, &descriptors, || place.tidy())
+        let tidy = || place.tidy();
+        let guardian = Guardian::leave(GUARDIAN, keep, &descriptors, leash.as_fd(), tidy)
             .with_context(|| format!("cannot guard the runtime directory {}", path.display()))?;
         Ok(RuntimeDir {
             place,
@@ -56,8 +64,9 @@ struct Place {
 }
 
 impl Place {
-    fn open(path: &Path) -> anyhow::Result<Place> {
+    fn find(path: &Path, directory: OwnedFd) -> anyhow::Result<Place> {
         let shown = path.display();
+        let looking = || format!("cannot look at the runtime directory {shown}");
         ensure!(
             path.is_absolute(),
             "the runtime directory {shown} must be an absolute path"
@@ -65,18 +74,14 @@ impl Place {
         let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
             return Err(anyhow!("the runtime directory {shown} must have a name"));
         };
-        let parent = open_directory(CWD, parent.as_os_str(), OFlags::PATH)
-            .with_context(|| format!("cannot look at the runtime directory {shown}"))?;
-        let directory = match open_directory(&parent, name, OFlags::RDONLY | OFlags::NOFOLLOW) {
-            Err(Errno::NOTDIR | Errno::LOOP) => {
-                Err(anyhow!("the runtime directory {shown} is not a directory"))
-            }
-            opened => {
-                opened.with_context(|| format!("cannot look at the runtime directory {shown}"))
-            }
-        }?;
-        let stat = fstat(&directory)
-            .with_context(|| format!("cannot look at the runtime directory {shown}"))?;
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let parent = openat(CWD, parent, flags, Mode::empty()).with_context(looking)?;
+        let there = statat(&parent, name, AtFlags::SYMLINK_NOFOLLOW).with_context(looking)?;
+        let stat = fstat(&directory).with_context(looking)?;
+        ensure!(
+            FileType::from_raw_mode(stat.st_mode) == FileType::Directory && is_same(&there, &stat),
+            "the runtime directory {shown} is not the directory that was handed over"
+        );
         ensure!(
             stat.st_uid == geteuid().as_raw() && stat.st_mode & 0o077 == 0,
             "the runtime directory {shown} must be ours and closed to others (mode 0700)"
@@ -119,11 +124,6 @@ impl Place {
         );
         Ok(unlinkat(&self.parent, &self.name, AtFlags::REMOVEDIR)?)
     }
-}
-
-fn open_directory(place: impl AsFd, name: &OsStr, flags: OFlags) -> Result<OwnedFd, Errno> {
-    let flags = flags | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    openat(place, name, flags, Mode::empty())
 }
 
 fn is_same(one: &Stat, other: &Stat) -> bool {

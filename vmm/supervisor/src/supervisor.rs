@@ -1,7 +1,7 @@
 //! The supervisor's one loop.
 
 use std::collections::BTreeMap;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -87,11 +87,14 @@ impl Supervisor {
     }
 
     fn request(&mut self) -> anyhow::Result<()> {
-        match self.vmm.receive()?.message {
-            SupervisorRequest::Begin { runtime_dir } => match self.begin(&runtime_dir) {
-                Ok(()) => Ok(self.vmm.send(&SupervisorReply::Ready, &[])?),
-                Err(error) => self.refuse(&error),
-            },
+        let received = self.vmm.receive()?;
+        match received.message {
+            SupervisorRequest::Begin { runtime_dir } => {
+                match self.begin(&runtime_dir, received.descriptors) {
+                    Ok(()) => Ok(self.vmm.send(&SupervisorReply::Ready, &[])?),
+                    Err(error) => self.refuse(&error),
+                }
+            }
             SupervisorRequest::Spawn(spawn) => match self.spawn(spawn) {
                 // Answered when the child is confined.
                 Ok(()) => Ok(()),
@@ -100,12 +103,15 @@ impl Supervisor {
         }
     }
 
-    fn begin(&mut self, runtime_dir: &Path) -> anyhow::Result<()> {
+    fn begin(&mut self, runtime_dir: &Path, descriptors: Vec<OwnedFd>) -> anyhow::Result<()> {
         anyhow::ensure!(
             self.runtime_dir.is_none(),
             "a runtime directory was already given"
         );
-        self.runtime_dir = Some(RuntimeDir::adopt(runtime_dir)?);
+        let [directory, leash] = <[OwnedFd; 2]>::try_from(descriptors)
+            .ok()
+            .context("the runtime directory did not come with its descriptors")?;
+        self.runtime_dir = Some(RuntimeDir::adopt(runtime_dir, directory, &leash)?);
         Ok(())
     }
 

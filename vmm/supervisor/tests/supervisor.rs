@@ -6,20 +6,24 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpListener;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use policies_jail::{Child, Exit, HOST_ID_BASE, spawn_helper};
+use rustix::event::{EventfdFlags, eventfd};
 use rustix::io::ioctl_fionbio;
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::pipe::fcntl_getpipe_size;
 use rustix::process::{Pid, Signal, geteuid, kill_process};
 use tempfile::TempDir;
-use vmm_channel::{Channel, Ended, SendError, Spawned, Supervisor, SupervisorError};
+use vmm_channel::{
+    Beginning, Channel, Ended, Patience, SendError, Spawned, Supervisor, SupervisorError,
+};
 use vmm_wire::{BrokerReply, BrokerRequest, DeviceKind, ExitStatus, Spawn, Target};
 
 const SUPERVISOR: &str = env!("CARGO_BIN_EXE_cloister-supervisor");
@@ -31,6 +35,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 struct Bench {
     process: Child,
     vmm: Supervisor,
+    leash: OwnedFd,
     runtime: PathBuf,
     _parent: TempDir,
 }
@@ -59,12 +64,45 @@ fn start_from(program: &Path) -> Bench {
     fs::create_dir(&runtime).unwrap();
     fs::set_permissions(&runtime, fs::Permissions::from_mode(0o700)).unwrap();
     let (process, socket) = launch(program);
+    let (vmm, leash) = begin(socket, &runtime, &runtime);
     Bench {
         process,
-        vmm: Supervisor::begin(socket, &runtime).unwrap(),
+        vmm: vmm.unwrap(),
+        leash,
         runtime,
         _parent: parent,
     }
+}
+
+/// Begins with a path and what is said to be there.
+fn begin(
+    socket: OwnedFd,
+    path: &Path,
+    directory: &Path,
+) -> (Result<Supervisor, SupervisorError>, OwnedFd) {
+    let directory = fs::File::open(directory).unwrap();
+    let (theirs, leash) = std::io::pipe().unwrap();
+    let beginning = Beginning {
+        runtime_dir: path,
+        directory: directory.as_fd(),
+        leash: theirs.as_fd(),
+    };
+    let patience = Patience {
+        cancel: never(),
+        within: PATIENCE,
+    };
+    (
+        Supervisor::begin(socket, &beginning, patience),
+        leash.into(),
+    )
+}
+
+/// What never becomes readable.
+fn never() -> BorrowedFd<'static> {
+    static NEVER: OnceLock<OwnedFd> = OnceLock::new();
+    NEVER
+        .get_or_init(|| eventfd(0, EventfdFlags::CLOEXEC).unwrap())
+        .as_fd()
 }
 
 fn launch(program: &Path) -> (Child, OwnedFd) {
@@ -183,8 +221,12 @@ fn supervisor_killed_takes_its_children_and_its_runtime_dir_along() {
     ));
     bench.process.wait().unwrap();
     // Its guardian tidies up after it.
+    wait_until_gone(&bench.runtime);
+}
+
+fn wait_until_gone(runtime: &Path) {
     let start = Instant::now();
-    while bench.runtime.exists() {
+    while runtime.exists() {
         assert!(start.elapsed() < PATIENCE, "a runtime directory is left");
         std::thread::sleep(Duration::from_millis(5));
     }
@@ -203,6 +245,22 @@ fn vmm_gone_leaves_no_child_no_supervisor_and_no_runtime_dir() {
     assert_eq!(bench.process.wait().unwrap(), Exit::Code(0));
     assert!(!is_alive(blk.pid));
     assert!(!bench.runtime.exists());
+}
+
+/// Stopped, as one that hangs in the kernel would be.
+#[test]
+fn supervisor_that_hangs_is_killed_with_its_children_once_nobody_wants_it() {
+    if !can_run() {
+        return;
+    }
+    let mut bench = start();
+    let _socket = UnixListener::bind(bench.runtime.join("tee.sock")).unwrap();
+    let blk = bench.vmm.spawn(Spawn::Blk).unwrap();
+    signal(bench.process.id(), Signal::STOP);
+    drop((bench.vmm, bench.leash));
+    assert!(ends(bench.process.id()) && ends(blk.pid));
+    assert_eq!(bench.process.wait().unwrap(), Exit::Signal(9));
+    wait_until_gone(&bench.runtime);
 }
 
 #[test]
@@ -291,14 +349,18 @@ fn runtime_dir_that_is_not_ours_alone_is_refused_and_left_alone() {
     fs::set_permissions(&open, fs::Permissions::from_mode(0o755)).unwrap();
     let link = parent.path().join("link");
     std::os::unix::fs::symlink(&open, &link).unwrap();
-    for (path, complaint) in [
-        (open.clone(), "0700"),
-        (link, "not a directory"),
-        (parent.path().join("none"), "cannot look"),
-        (PathBuf::from("relative"), "absolute"),
+    let file = parent.path().join("file");
+    fs::write(&file, "").unwrap();
+    for (path, directory, complaint) in [
+        (open.clone(), &open, "0700"),
+        (link, &open, "not the directory that was handed over"),
+        (file.clone(), &file, "not the directory"),
+        (parent.path().join("none"), &open, "cannot look"),
+        (PathBuf::from("relative"), &open, "absolute"),
     ] {
         let (process, socket) = launch(Path::new(SUPERVISOR));
-        let Err(SupervisorError::Refused { reason }) = Supervisor::begin(socket, &path) else {
+        let (Err(SupervisorError::Refused { reason }), _leash) = begin(socket, &path, directory)
+        else {
             panic!("{}", path.display());
         };
         assert!(reason.contains(complaint), "{reason}");

@@ -14,10 +14,12 @@ use crate::{Landlock, Message};
 #[serde(deny_unknown_fields)]
 pub enum SupervisorRequest {
     /// First, once: which directory of sockets is removed at the end. Answered by
-    /// [`SupervisorReply::Ready`].
+    /// [`SupervisorReply::Ready`]. Descriptors: that directory, locked, so that its lock lives as long
+    /// as anybody looks after it; and a pipe to read, of which the VMM keeps the other end while it
+    /// wants the supervisor.
     Begin {
-        /// An existing directory, given as an absolute path, that holds this VM's sockets and
-        /// nothing else. It must belong to the supervisor's own user and be closed to others.
+        /// The directory's absolute path. It holds this VM's sockets and nothing else, belongs to the
+        /// supervisor's own user and is closed to others.
         runtime_dir: PathBuf,
     },
     /// Starts a confined process. Answered by [`SupervisorReply::Spawned`] when it is confined and
@@ -160,6 +162,13 @@ impl fmt::Display for ExitStatus {
 
 impl Message for SupervisorRequest {
     const NAME: &'static str = "supervisor request";
+
+    fn descriptors(&self) -> usize {
+        match self {
+            SupervisorRequest::Begin { .. } => 2,
+            SupervisorRequest::Spawn(_) => 0,
+        }
+    }
 }
 
 impl Message for SupervisorReply {

@@ -41,6 +41,7 @@ cid = 3
 pub struct Folder {
     dir: tempfile::TempDir,
     console: PathBuf,
+    program: PathBuf,
 }
 
 impl Folder {
@@ -71,7 +72,12 @@ impl Folder {
     pub fn prepare(then: Then) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let console = dir.path().join("console");
-        let folder = Self { dir, console };
+        let program = program_path("cloister-vmm");
+        let folder = Self {
+            dir,
+            console,
+            program,
+        };
         folder.write("vm.toml", CONFIG.as_bytes());
         folder.write("vmlinux", &kernel(then));
         folder.write("initramfs.cpio", &[7; 5000]);
@@ -101,6 +107,23 @@ impl Folder {
         self.console = path.into();
     }
 
+    /// Has programs of its own, of which `hanging` is another that never says anything. False, after
+    /// saying why, where there is no such program.
+    pub fn install_with(&mut self, hanging: &str) -> bool {
+        const ENDLESS: &str = "/usr/bin/yes";
+        if !Path::new(ENDLESS).exists() {
+            println!("skipped: {ENDLESS} is not installed; apt-get install coreutils");
+            return false;
+        }
+        for name in ["vmm", "supervisor", "simulated-tee", "blk", "vsock"] {
+            let name = format!("cloister-{name}");
+            fs::copy(program_path(&name), self.path(&name)).unwrap();
+        }
+        fs::copy(ENDLESS, self.path(hanging)).unwrap();
+        self.program = self.path("cloister-vmm");
+        true
+    }
+
     /// Changes a line of the configuration.
     pub fn reconfigure(&self, from: &str, to: &str) {
         assert!(CONFIG.contains(from));
@@ -109,18 +132,18 @@ impl Folder {
 
     /// The VMM, for this folder.
     pub fn vmm(&self) -> Command {
-        self.with_arguments(Command::new(env!("CARGO_BIN_EXE_cloister-vmm")))
+        self.with_arguments(Command::new(&self.program))
     }
 
     /// The VMM, run by another program.
     pub fn vmm_under(&self, mut runner: Command) -> Command {
-        runner.arg(env!("CARGO_BIN_EXE_cloister-vmm"));
+        runner.arg(&self.program);
         self.with_arguments(runner)
     }
 
     /// The same, but CPUID is as planned or nothing runs.
     pub fn vmm_as_planned(&self) -> Command {
-        self.with_own_arguments(Command::new(env!("CARGO_BIN_EXE_cloister-vmm")))
+        self.with_own_arguments(Command::new(&self.program))
     }
 
     fn with_arguments(&self, command: Command) -> Command {
@@ -224,13 +247,24 @@ impl Running {
         i32::try_from(self.vmm.id()).unwrap()
     }
 
-    /// Every process that belongs to this VM, by its command or its parent.
+    /// Every process that belongs to this VM.
     pub fn processes(&self) -> Vec<i32> {
-        let named = self.events.iter().filter_map(|event| event["pid"].as_i64());
-        let mut pids: Vec<_> = named.map(|pid| i32::try_from(pid).unwrap()).collect();
-        pids.extend(children(self.vmm_pid()));
-        pids.push(self.vmm_pid());
-        pids
+        family(self.vmm_pid())
+    }
+
+    /// The one that tidies up when all others are gone: the supervisor's child that nobody told of.
+    pub fn guardian_pid(&self) -> i32 {
+        let told: Vec<_> = self
+            .events
+            .iter()
+            .filter_map(|event| event["pid"].as_i64())
+            .collect();
+        let children = children(self.supervisor_pid()).into_iter();
+        let untold: Vec<_> = children
+            .filter(|pid| !told.contains(&i64::from(*pid)))
+            .collect();
+        assert_eq!(untold.len(), 1);
+        untold[0]
     }
 
     /// The VMM's process id where another program runs it.
@@ -310,6 +344,13 @@ fn next_event(stdout: &mut BufReader<ChildStdout>) -> Option<Value> {
     (read > 0).then(|| serde_json::from_str(&line).unwrap())
 }
 
+/// A process and all that it started.
+pub fn family(pid: i32) -> Vec<i32> {
+    let mut all = vec![pid];
+    all.extend(children(pid).into_iter().flat_map(family));
+    all
+}
+
 fn children(parent: i32) -> Vec<i32> {
     let path = format!("/proc/{parent}/task/{parent}/children");
     let text = fs::read_to_string(path).unwrap_or_default();
@@ -319,7 +360,7 @@ fn children(parent: i32) -> Vec<i32> {
 }
 
 /// A zombie is as good as gone: its parent only has not looked yet.
-fn is_alive(pid: i32) -> bool {
+pub fn is_alive(pid: i32) -> bool {
     fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| {
         !stat
             .rsplit(')')
