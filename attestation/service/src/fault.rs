@@ -1,4 +1,4 @@
-//! Pauses at the two moments where a crash would hurt most. **For tests only.**
+//! Pauses at the moments where a crash or another's turn would hurt most. **For tests only.**
 //!
 //! A pause lasts as long as its file exists, so a test can kill the process exactly there. Without
 //! `--fault` nothing here does anything.
@@ -18,6 +18,8 @@ const POLL: Duration = Duration::from_millis(20);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Moment {
+    /// Evidence is appraised, the verdict is not committed.
+    PauseInAppraisal,
     /// The accepted verdict is committed, the release is not.
     PauseBeforeRelease,
     /// The release is committed, the answer is not yet sent.
@@ -33,7 +35,9 @@ pub struct Fault {
 
 /// The text after `--fault` is not `MOMENT=FILE`.
 #[derive(Debug, thiserror::Error)]
-#[error("`{0}` is not pause-before-release=FILE or pause-before-answer=FILE")]
+#[error(
+    "`{0}` is not pause-in-appraisal=FILE, pause-before-release=FILE or pause-before-answer=FILE"
+)]
 pub struct FaultSyntax(String);
 
 impl FromStr for Fault {
@@ -43,6 +47,7 @@ impl FromStr for Fault {
         let wrong = || FaultSyntax(text.to_owned());
         let (moment, file) = text.split_once('=').ok_or_else(wrong)?;
         let moment = match moment {
+            "pause-in-appraisal" => Moment::PauseInAppraisal,
             "pause-before-release" => Moment::PauseBeforeRelease,
             "pause-before-answer" => Moment::PauseBeforeAnswer,
             _ => return Err(wrong()),
@@ -56,16 +61,33 @@ impl FromStr for Fault {
 
 /// Waits while one of `faults` asks for it at this `moment`.
 pub(crate) async fn pause(faults: &[Fault], moment: Moment, journal: &Journal) {
-    #[derive(Serialize)]
-    struct Paused {
-        moment: Moment,
-    }
-    for fault in faults.iter().filter(|fault| fault.moment == moment) {
-        if fault.file.exists() {
-            journal.info("paused-by-test-fault", &Paused { moment });
-        }
+    for fault in due(faults, moment, journal) {
         while fault.file.exists() {
             tokio::time::sleep(POLL).await;
         }
     }
+}
+
+/// The same, on a thread that may block.
+pub(crate) fn pause_thread(faults: &[Fault], moment: Moment, journal: &Journal) {
+    for fault in due(faults, moment, journal) {
+        while fault.file.exists() {
+            std::thread::sleep(POLL);
+        }
+    }
+}
+
+fn due<'a>(
+    faults: &'a [Fault],
+    moment: Moment,
+    journal: &'a Journal,
+) -> impl Iterator<Item = &'a Fault> {
+    #[derive(Serialize)]
+    struct Paused {
+        moment: Moment,
+    }
+    faults
+        .iter()
+        .filter(move |fault| fault.moment == moment && fault.file.exists())
+        .inspect(move |_| journal.info("paused-by-test-fault", &Paused { moment }))
 }

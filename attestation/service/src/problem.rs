@@ -1,5 +1,6 @@
 //! Every way in which a request is answered with an error, and what the client is told.
 
+use attestation_audit::rfc3339;
 use attestation_evidence::ErrorBody;
 use attestation_verify::RejectionRecord;
 
@@ -38,9 +39,9 @@ pub enum Problem {
     /// The request did not arrive in time.
     #[error("the request took longer than {0} seconds")]
     TooSlow(u64),
-    /// The body is too large.
-    #[error("the body is larger than {0} bytes")]
-    TooLarge(usize),
+    /// The body, or the evidence in it, is too large.
+    #[error("{0}")]
+    TooLarge(String),
     /// Too many sessions are open.
     #[error("too many sessions are open: try again in a few minutes")]
     Busy,
@@ -50,12 +51,29 @@ pub enum Problem {
     /// The log could not be written: nothing is released until a restart has verified it.
     #[error("the log cannot be written, so nothing is released: see the verifier's own log")]
     LogFailed,
+    /// The clock was set back, or the log's last entry was made by a wrong one.
+    #[error(
+        "the verifier's clock says {} ({clock}), before the log's last entry, which is of {} ({last}): \
+         nothing is judged until the clock of the verifier's machine is right, or that time has come",
+        rfc3339(*clock), rfc3339(*last)
+    )]
+    ClockBehind {
+        /// What the clock says, in seconds since 1970.
+        clock: u64,
+        /// The time of the log's last entry.
+        last: u64,
+    },
     /// Something of ours failed; the journal has the details.
     #[error("the verifier failed: see its own log")]
     Internal,
 }
 
 impl Problem {
+    /// The body is longer than `limit` bytes.
+    pub(crate) fn body_too_large(limit: usize) -> Self {
+        Self::TooLarge(format!("the body is larger than {limit} bytes"))
+    }
+
     /// The HTTP status code.
     pub fn status(&self) -> u16 {
         match self {
@@ -67,7 +85,7 @@ impl Problem {
             Self::TooSlow(_) => 408,
             Self::TooLarge(_) => 413,
             Self::Internal => 500,
-            Self::Busy | Self::NotReady(_) | Self::LogFailed => 503,
+            Self::Busy | Self::NotReady(_) | Self::LogFailed | Self::ClockBehind { .. } => 503,
         }
     }
 
@@ -88,6 +106,7 @@ impl Problem {
             Self::Busy => "TooManySessions",
             Self::NotReady(_) => "NotReady",
             Self::LogFailed => "LogUnavailable",
+            Self::ClockBehind { .. } => "ClockBehind",
             Self::Internal => "InternalError",
         }
     }

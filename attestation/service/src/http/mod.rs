@@ -97,7 +97,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Resource {
 async fn read_body(body: Body, limit: usize) -> Result<Bytes, Problem> {
     to_bytes(body, limit)
         .await
-        .map_err(|_| Problem::TooLarge(limit))
+        .map_err(|_| Problem::body_too_large(limit))
 }
 
 fn json(status: StatusCode, body: String) -> Response {

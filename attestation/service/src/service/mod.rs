@@ -4,13 +4,16 @@
 //! may block.
 
 mod attest;
+mod moment;
 mod register;
 mod release;
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use attestation_audit::VERDICT_SECONDS;
 use attestation_evidence::{Challenge, KBS_PROTOCOL_VERSION, Nonce, Request, Tee};
 use attestation_ledger::VerifyingKey;
 use attestation_verify::{AcceptedVerdict, Policy, SimulatedTrust};
@@ -22,14 +25,14 @@ use crate::fault::Fault;
 use crate::keys::{Keys, UnsealError};
 use crate::problem::Problem;
 use crate::session_id::SessionCookie;
-use crate::store::{NewSession, Store, StoreError, Writing};
+use crate::store::{NewSession, Reading, Store, StoreError, Writing};
 use crate::{Clock, Journal};
 
 pub use attest::Attested;
 pub use register::Registered;
 
-/// How long a nonce is good, and afterwards an accepted verdict, in seconds.
-pub const SESSION_SECONDS: u64 = 300;
+/// How long a nonce is good, in seconds: as long as afterwards an accepted verdict.
+pub const SESSION_SECONDS: u64 = VERDICT_SECONDS;
 /// Open sessions at once.
 const SESSION_LIMIT: u64 = 4096;
 
@@ -55,6 +58,9 @@ pub struct Service {
     /// Accepted verdicts by session name. Only here, never in the store: an `AcceptedVerdict` cannot
     /// be made from stored bytes, so a restarted verifier asks for attestation anew.
     accepted: Mutex<HashMap<String, Accepted>>,
+    /// Counts the policies and reference values that were put since the start. Changed, and read, only
+    /// in a transaction of the store, of which there is one at a time.
+    replacements: AtomicU64,
     /// Why the log cannot be written. Once set it stays: only a restart, which verifies the whole
     /// log, knows again what is on the disk.
     failure: Mutex<Option<String>>,
@@ -116,6 +122,7 @@ impl Service {
             keys,
             store,
             accepted: Mutex::default(),
+            replacements: AtomicU64::default(),
             failure: Mutex::default(),
             journal,
             clock,
@@ -138,19 +145,26 @@ impl Service {
             })?;
         let cookie = self.note(SessionCookie::draw())?;
         let nonce = self.note(entropy::random())?;
-        let now = self.clock.now();
-        let session = NewSession {
-            name: &cookie.session_name(),
-            nonce: &nonce,
-            tee: tee.as_str(),
-            expires: now.saturating_add(SESSION_SECONDS),
-        };
-        self.commit(|writing| Ok(writing.open_session(&session, SESSION_LIMIT, now)?))?;
+        self.commit(|writing| {
+            let now = self.moment(&writing.reading())?;
+            let session = NewSession {
+                name: &cookie.session_name(),
+                nonce: &nonce,
+                tee: tee.as_str(),
+                expires: now.saturating_add(SESSION_SECONDS),
+            };
+            Ok(writing.open_session(&session, SESSION_LIMIT, now)?)
+        })?;
         Ok((Challenge::new(Nonce::from_bytes(nonce)), cookie))
     }
 
     /// Whether the service can do its work: `Err` says why not.
     pub fn ready(&self) -> Result<(), Problem> {
+        self.refuse_failed()?;
+        self.consult(|reading| self.moment(reading)).map(|_| ())
+    }
+
+    fn refuse_failed(&self) -> Result<(), Problem> {
         match *self.failure.lock().unwrap_or_else(PoisonError::into_inner) {
             Some(_) => Err(Problem::LogFailed),
             None => Ok(()),
@@ -199,8 +213,24 @@ impl Service {
         &self,
         work: impl FnOnce(&Writing<'_>) -> Result<T, Failure>,
     ) -> Result<T, Problem> {
-        self.ready()?;
-        self.store.write(work).map_err(|failure| match failure {
+        self.refuse_failed()?;
+        self.store
+            .write(work)
+            .map_err(|failure| self.problem(failure))
+    }
+
+    /// Runs `work` over one state of the store that is not about to be changed.
+    fn consult<T>(
+        &self,
+        work: impl FnOnce(&Reading<'_>) -> Result<T, Failure>,
+    ) -> Result<T, Problem> {
+        self.store
+            .read(work)
+            .map_err(|failure| self.problem(failure))
+    }
+
+    fn problem(&self, failure: Failure) -> Problem {
+        match failure {
             Failure::Problem(problem) => problem,
             Failure::Store(StoreError::Full) => Problem::Busy,
             Failure::Store(error) => self.stop(&error),
@@ -208,7 +238,12 @@ impl Service {
             Failure::Unseal(error) => self.internal(&error),
             Failure::Entry(error) => self.internal(&error),
             Failure::Wrap(error) => self.internal(&error),
-        })
+        }
+    }
+
+    /// How many policies and reference values were put since the start.
+    fn replacements(&self) -> u64 {
+        self.replacements.load(Ordering::SeqCst)
     }
 
     fn stop(&self, error: &StoreError) -> Problem {

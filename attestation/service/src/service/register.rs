@@ -1,5 +1,7 @@
 //! What administrators register. Each act is an entry of the log, in the same transaction.
 
+use std::sync::atomic::Ordering;
+
 use attestation_audit::{policy_blob, reference_blob};
 use attestation_evidence::ResourcePath;
 use attestation_ledger::{self as recorded, AuditRecord, Entry, RecordVersion, Registration};
@@ -35,6 +37,7 @@ impl Service {
         self.commit(|writing| {
             let document = policy_blob(&policy);
             writing.put_policy(name, &document)?;
+            self.count_replacement();
             let digest = writing.put_blob(&document)?;
             self.log_registration(writing, name, recorded::Registered::Policy { digest })
         })
@@ -48,6 +51,7 @@ impl Service {
         self.commit(|writing| {
             let document = reference_blob(&reference);
             writing.put_reference(name, &document)?;
+            self.count_replacement();
             refuse_too_many(writing.reading().reference_count()?)?;
             let digest = writing.put_blob(&document)?;
             self.log_registration(writing, name, recorded::Registered::Reference { digest })
@@ -90,6 +94,11 @@ impl Service {
         Ok(self.registered("secret", resource.as_str(), Some(version), log_index))
     }
 
+    /// Before the commit: to appraise once more for one that fails does no harm.
+    fn count_replacement(&self) {
+        self.replacements.fetch_add(1, Ordering::SeqCst);
+    }
+
     fn log_registration(
         &self,
         writing: &Writing<'_>,
@@ -98,7 +107,7 @@ impl Service {
     ) -> Result<u64, Failure> {
         let entry = Entry::new(AuditRecord::Registered(Registration {
             version: RecordVersion::V1,
-            time: self.clock.now(),
+            time: self.moment(&writing.reading())?,
             name: name.to_owned(),
             what,
         }))?;
@@ -176,7 +185,7 @@ fn refuse_secret(references: &[String], secret: &[u8]) -> Result<(), Problem> {
         return Err(Problem::InvalidRequest("the secret is empty".to_owned()));
     }
     if secret.len() > SECRET_LIMIT {
-        return Err(Problem::TooLarge(SECRET_LIMIT));
+        return Err(Problem::body_too_large(SECRET_LIMIT));
     }
     Ok(())
 }

@@ -85,7 +85,7 @@ impl Service {
         resource: &ResourcePath,
     ) -> Result<(Release, LogProof), Failure> {
         // Read inside of the transaction, as a verdict's time is: the wait for it may have been long.
-        let now = self.clock.now();
+        let now = self.moment(&writing.reading())?;
         if now >= accepted.until {
             return Err(EXPIRED.into());
         }

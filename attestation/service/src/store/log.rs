@@ -80,6 +80,20 @@ impl Reading<'_> {
         Ok(bytes.optional()?)
     }
 
+    /// The time of the newest entry; `None` of an empty log.
+    pub fn latest_time(&self) -> Result<Option<u64>, StoreError> {
+        let newest = "SELECT bytes FROM entry ORDER BY idx DESC LIMIT 1";
+        let bytes: Option<Vec<u8>> = self
+            .transaction
+            .query_row(newest, [], |row| row.get(0))
+            .optional()?;
+        let time = |bytes: Vec<u8>| Entry::from_bytes(&bytes).map(|entry| entry.record().time());
+        bytes
+            .map(time)
+            .transpose()
+            .map_err(|error| self.torn(error))
+    }
+
     /// Hands every entry to `each`, in the log's order.
     pub fn each_entry<E: From<StoreError>>(
         &self,
@@ -110,10 +124,14 @@ impl Reading<'_> {
 
     /// The error that says what is wrong with the log in this file.
     pub fn torn(&self, what: impl ToString) -> StoreError {
-        StoreError::Torn {
-            path: self.path.to_owned(),
-            what: what.to_string(),
-        }
+        torn(self.path, what)
+    }
+}
+
+pub(super) fn torn(path: &Path, what: impl ToString) -> StoreError {
+    StoreError::Torn {
+        path: path.to_owned(),
+        what: what.to_string(),
     }
 }
 

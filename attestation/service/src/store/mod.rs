@@ -141,6 +141,11 @@ impl Store {
         })
     }
 
+    /// The error that says what is wrong with the log in this file.
+    pub fn torn(&self, what: impl ToString) -> StoreError {
+        log::torn(&self.path, what)
+    }
+
     fn lock(&self) -> MutexGuard<'_, Connection> {
         // A panic while the lock was held dropped, and so rolled back, its transaction.
         self.connection

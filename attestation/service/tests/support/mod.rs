@@ -11,11 +11,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
+use attestation_audit::{Anchors, AuditReport, audit};
 use attestation_evidence::VerifierPins;
 pub use attestation_service::test_support::{Guest, RESOURCE, error_of, expect_error};
 use attestation_service::{
-    Answer, Client, Clock, Journal, Limits, NewVerifier, Request, Server, Service, Settings,
-    StartError, init, names, router,
+    Answer, Client, Clock, Fault, Journal, Limits, NewVerifier, Request, Server, Service, Settings,
+    StartError, export, init, names, router,
 };
 use attestation_verify::SimulatedTrust;
 use attestation_verify::test_support::{NOW, SimulatedTee, policy, reference};
@@ -77,16 +78,23 @@ impl Place {
     }
 
     pub fn serve_with(&self, simulated: SimulatedTrust) -> Verifier<'_> {
-        Verifier::start(self, simulated, Limits::default()).unwrap()
+        Verifier::start(self, simulated, Limits::default(), vec![]).unwrap()
     }
 
     pub fn serve_within(&self, limits: Limits) -> Verifier<'_> {
-        Verifier::start(self, self.trust(), limits).unwrap()
+        Verifier::start(self, self.trust(), limits, vec![]).unwrap()
+    }
+
+    /// A verifier whose appraisals, once made, wait while this file exists.
+    pub fn serve_pausing(&self, file: &Path) -> Verifier<'_> {
+        let fault = format!("pause-in-appraisal={}", file.display());
+        let faults = vec![fault.parse().unwrap()];
+        Verifier::start(self, self.trust(), Limits::default(), faults).unwrap()
     }
 
     /// Why the verifier does not start.
     pub fn serve_error(&self) -> String {
-        let Err(error) = Verifier::start(self, self.trust(), Limits::default()) else {
+        let Err(error) = Verifier::start(self, self.trust(), Limits::default(), vec![]) else {
             panic!("the verifier started");
         };
         error.to_string()
@@ -108,6 +116,7 @@ impl<'a> Verifier<'a> {
         place: &'a Place,
         simulated: SimulatedTrust,
         limits: Limits,
+        faults: Vec<Fault>,
     ) -> Result<Self, StartError> {
         let clock = Arc::new(AtomicU64::new(NOW));
         let journal = Lines::default();
@@ -115,7 +124,7 @@ impl<'a> Verifier<'a> {
         let settings = Settings {
             simulated,
             policy: "demo".to_owned(),
-            faults: vec![],
+            faults,
         };
         let service = Service::start(
             &place.data_dir,
@@ -209,6 +218,34 @@ impl<'a> Verifier<'a> {
 
     pub fn guest_with_key(&self, key: [u8; 32]) -> Guest<'_> {
         Guest::new(self.client(), &self.place.tee, key, DIGEST)
+    }
+
+    /// A log entry, as its JSON says it.
+    pub fn entry(&self, index: u64) -> serde_json::Value {
+        let client = self.client().with_bearer(&self.place.admin_token);
+        let path = format!("/v1/audit/entries/{index}");
+        let request = Request {
+            method: "GET",
+            path: &path,
+            ..Request::default()
+        };
+        serde_json::from_slice(&client.send(&request).unwrap().body).unwrap()
+    }
+
+    /// Exports the log and has the auditor judge it.
+    pub fn audit(&self) -> AuditReport {
+        let out = self.place.data_dir.with_extension("bundle");
+        export(&self.place.data_dir, &out).unwrap();
+        let log_key = self.place.pins.log_key.parse().unwrap();
+        let anchors = Anchors {
+            log_key: &log_key,
+            simulated_root: Some(self.place.tee.ark()),
+        };
+        audit(&files_of(&out), &anchors).unwrap()
+    }
+
+    pub fn set_clock(&self, now: u64) {
+        self.clock.store(now, Ordering::SeqCst);
     }
 
     pub fn advance(&self, seconds: u64) {
