@@ -2,13 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use attestation_ledger::{BLOB_DIRECTORY, Digest, Entry, blob_path};
+use attestation_ledger::{AuditRecord, BLOB_DIRECTORY, Digest, Entry, Registered, blob_path};
+use attestation_verify::ReferenceValue;
 
+use crate::finding::chain;
 use crate::{Files, Finding, Unreadable};
 
 /// The blobs that the entries name, all of them there.
 pub(crate) struct Blobs<'a> {
     by_digest: BTreeMap<Digest, &'a [u8]>,
+    /// Read once: they hold manifests, and every verdict names them all.
+    references: BTreeMap<Digest, Result<ReferenceValue, String>>,
     pub paths: BTreeSet<String>,
     pub findings: Vec<Finding>,
 }
@@ -34,11 +38,20 @@ impl<'a> Blobs<'a> {
                 _ => findings.push(Finding::BlobDiffers { file }),
             }
         }
+        let references = read_references(&by_digest, entries);
         Ok(Self {
             by_digest,
+            references,
             paths,
             findings,
         })
+    }
+
+    /// A blob that is named as a reference value, or what is wrong with it; `None` where its bytes are
+    /// not those that its digest names.
+    pub fn reference(&self, digest: &Digest) -> Option<Result<&ReferenceValue, &str>> {
+        let read = self.references.get(digest)?;
+        Some(read.as_ref().map_err(String::as_str))
     }
 
     /// The bytes of a blob, unless they are not those that its digest names.
@@ -49,6 +62,32 @@ impl<'a> Blobs<'a> {
 
 pub(crate) fn is_blob(path: &str) -> bool {
     path.starts_with(BLOB_DIRECTORY)
+}
+
+fn read_references(
+    blobs: &BTreeMap<Digest, &[u8]>,
+    entries: &[(u64, Entry)],
+) -> BTreeMap<Digest, Result<ReferenceValue, String>> {
+    let named: BTreeSet<&Digest> = entries
+        .iter()
+        .flat_map(|(_, entry)| named_references(entry.record()))
+        .collect();
+    let read = |bytes: &&[u8]| ReferenceValue::from_json(bytes).map_err(|error| chain(&error));
+    named
+        .into_iter()
+        .filter_map(|digest| Some((*digest, blobs.get(digest).map(read)?)))
+        .collect()
+}
+
+fn named_references(record: &AuditRecord) -> &[Digest] {
+    match record {
+        AuditRecord::Verdict(verdict) => &verdict.input.references,
+        AuditRecord::Registered(registration) => match &registration.what {
+            Registered::Reference { digest } => std::slice::from_ref(digest),
+            Registered::Policy { .. } | Registered::Secret { .. } => &[],
+        },
+        AuditRecord::Release(_) => &[],
+    }
 }
 
 fn expect_files(files: &Files, paths: &BTreeSet<String>) -> Result<(), Unreadable> {

@@ -102,6 +102,12 @@ pub enum Finding {
         /// What is wrong with it.
         why: String,
     },
+    /// A verdict names a manifest that it cannot have depended on.
+    #[error("entry {entry} names a launch manifest, but no check of its evidence looks at one")]
+    ManifestUnneeded {
+        /// The verdict's index.
+        entry: u64,
+    },
     /// The log's time ran backwards.
     #[error(
         "entry {entry} is dated {}, before {} of entry {earlier}", rfc3339(*time), rfc3339(*before)
@@ -238,6 +244,7 @@ pub enum FindingCode {
     UnknownFile,
     EntryUnreadable,
     BlobUnreadable,
+    ManifestUnneeded,
     TimeBackwards,
     OtherRuleset,
     RootNotGiven,
@@ -262,6 +269,7 @@ impl Finding {
             Self::UnknownFile { .. } => FindingCode::UnknownFile,
             Self::EntryUnreadable { .. } => FindingCode::EntryUnreadable,
             Self::BlobUnreadable { .. } => FindingCode::BlobUnreadable,
+            Self::ManifestUnneeded { .. } => FindingCode::ManifestUnneeded,
             Self::TimeBackwards { .. } => FindingCode::TimeBackwards,
             Self::OtherRuleset { .. } => FindingCode::OtherRuleset,
             Self::RootNotGiven { .. } => FindingCode::RootNotGiven,
@@ -280,6 +288,7 @@ impl Finding {
         match self {
             Self::EntryUnreadable { entry, .. }
             | Self::BlobUnreadable { entry, .. }
+            | Self::ManifestUnneeded { entry }
             | Self::TimeBackwards { entry, .. }
             | Self::OtherRuleset { entry, .. }
             | Self::RootNotGiven { entry, .. }

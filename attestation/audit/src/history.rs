@@ -123,7 +123,7 @@ impl<'a> History<'a> {
     /// A value is in force under the name that it calls itself by, since verdicts and secrets mean it
     /// by that. One that cannot be read has been named already, or is when the verdict is replayed.
     fn is_reference_in_force(&self, digest: &Digest) -> bool {
-        let Some(Ok(reference)) = self.blobs.bytes(digest).map(ReferenceValue::from_json) else {
+        let Some(Ok(reference)) = self.blobs.reference(digest) else {
             return true;
         };
         self.references.get(&reference.name) == Some(digest)
@@ -135,17 +135,15 @@ impl<'a> History<'a> {
             Registered::Policy { digest } => {
                 self.policies.insert(name, *digest);
                 let policy = self.blobs.bytes(digest).map(Policy::from_json)?;
-                misnamed(
-                    entry,
-                    registration,
-                    "policy",
-                    policy.map(|policy| policy.name),
-                )
+                let inside = policy.map(|policy| policy.name);
+                let inside = inside.map_err(|error| crate::finding::chain(&error));
+                misnamed(entry, registration, "policy", inside)
             }
             Registered::Reference { digest } => {
                 self.references.insert(name, *digest);
-                let reference = self.blobs.bytes(digest).map(ReferenceValue::from_json)?;
-                let inside = reference.map(|reference| reference.name);
+                let reference = self.blobs.reference(digest)?;
+                let inside = reference.map(|reference| reference.name.clone());
+                let inside = inside.map_err(str::to_owned);
                 misnamed(entry, registration, "reference value", inside)
             }
             Registered::Secret {
@@ -194,72 +192,61 @@ impl<'a> History<'a> {
             release.time <= until.saturating_add(CLOCK_TOLERANCE_SECONDS),
             || format!("the verdict of entry {index} is older than {VERDICT_SECONDS} seconds"),
         )?;
-        self.check_terms(release, verdict)?;
-        self.check_still_in_force(release, verdict)
+        let terms = self.newest_terms(release)?;
+        self.check_policy(terms, verdict)?;
+        self.check_launch(terms, release, verdict)
     }
 
-    fn check_terms(
-        &self,
-        release: &RecordedRelease,
-        verdict: &RecordedVerdict,
-    ) -> Result<(), String> {
+    fn newest_terms(&self, release: &RecordedRelease) -> Result<&Terms, String> {
         let version = release.secret_version;
         let versions = self.secrets.get(&release.resource);
         let newest = versions.map_or(0, |versions| {
             u64::try_from(versions.len()).unwrap_or(u64::MAX)
         });
-        let terms = versions
+        versions
             .and_then(|versions| versions.last())
             .filter(|_| version == newest)
-            .ok_or_else(|| format!("its version {version} is not the newest, which is {newest}"))?;
-        require(terms.policy == verdict.policy, || {
-            format!(
-                "it is for verdicts under policy `{}`, not `{}`",
-                terms.policy, verdict.policy
-            )
+            .ok_or_else(|| format!("its version {version} is not the newest, which is {newest}"))
+    }
+
+    /// The verdict was given under the policy that the secret is for, and that name still means the
+    /// very same document.
+    fn check_policy(&self, terms: &Terms, verdict: &RecordedVerdict) -> Result<(), String> {
+        let policy = &verdict.policy;
+        require(terms.policy == *policy, || {
+            let wanted = &terms.policy;
+            format!("it is for verdicts under policy `{wanted}`, not `{policy}`")
         })?;
-        let matched = verdict.reference.as_ref();
         require(
-            matched.is_some_and(|name| terms.references.contains(name)),
-            || "it is not for the reference value that the verdict matched".to_owned(),
+            self.policies.get(policy) == Some(&verdict.input.policy),
+            || format!("the policy `{policy}` was replaced since the verdict"),
         )
     }
 
-    /// What the verdict was given by has to mean the same when the secret leaves: the policy is that
-    /// very document, the reference value one for that launch, valid then.
-    fn check_still_in_force(
+    /// When the secret leaves, one of the reference values that it is for is for that very launch and
+    /// valid. Which one the verdict happened to match does not matter: names may share a digest.
+    fn check_launch(
         &self,
+        terms: &Terms,
         release: &RecordedRelease,
         verdict: &RecordedVerdict,
     ) -> Result<(), String> {
-        require(
-            self.policies.get(&verdict.policy) == Some(&verdict.input.policy),
-            || {
-                format!(
-                    "the policy `{}` was replaced since the verdict",
-                    verdict.policy
-                )
-            },
-        )?;
-        let name = verdict.reference.as_deref().unwrap_or_default();
-        let in_force = self
-            .references
-            .get(name)
-            .ok_or_else(|| format!("no reference value `{name}` is registered"))?;
-        // A blob that is not there or cannot be read has been named already.
-        let Some(Ok(reference)) = self.blobs.bytes(in_force).map(ReferenceValue::from_json) else {
-            return Ok(());
+        let allows = |digest: &Digest| match self.blobs.reference(digest) {
+            Some(Ok(reference)) => {
+                reference.tee.as_str() == verdict.tee
+                    && allows_launch(reference, verdict)
+                    && reference.is_valid_at(release.time)
+            }
+            // One that is not there or cannot be read has been named already.
+            _ => true,
         };
-        require(
-            reference.tee.as_str() == verdict.tee
-                && allows_launch(&reference, verdict)
-                && reference.is_valid_at(release.time),
-            || {
-                format!(
-                    "the reference value `{name}` was replaced, or was out of its time, by then"
-                )
-            },
-        )
+        let mut registered = terms
+            .references
+            .iter()
+            .filter_map(|name| self.references.get(name));
+        require(registered.any(allows), || {
+            "none of the reference values that it is for allows that launch at that time".to_owned()
+        })
     }
 }
 
@@ -274,17 +261,17 @@ fn allows_launch(reference: &ReferenceValue, verdict: &RecordedVerdict) -> bool 
 }
 
 /// Of a registered document: that it cannot be read, or calls itself by another name.
-fn misnamed<E: std::error::Error>(
+fn misnamed(
     entry: u64,
     registration: &Registration,
     what: &'static str,
-    inside: Result<String, E>,
+    inside: Result<String, String>,
 ) -> Option<Finding> {
     match inside {
-        Err(error) => Some(Finding::BlobUnreadable {
+        Err(why) => Some(Finding::BlobUnreadable {
             entry,
             role: what,
-            why: crate::finding::chain(&error),
+            why,
         }),
         Ok(inside) => (inside != registration.name).then(|| Finding::OtherName {
             entry,

@@ -10,6 +10,7 @@
 
 mod anchors;
 mod blobs;
+mod evidence;
 mod finding;
 mod history;
 mod log;
@@ -25,7 +26,9 @@ use attestation_ledger::AuditRecord;
 pub use anchors::Anchors;
 pub use finding::{Finding, FindingCode, Unreadable};
 pub use history::{CLOCK_TOLERANCE_SECONDS, VERDICT_SECONDS};
-pub use recording::{Recording, policy_blob, record_verdict, reference_blob};
+pub use recording::{
+    MAX_EVIDENCE_BYTES, OversizedEvidence, Recording, policy_blob, record_verdict, reference_blob,
+};
 pub use report::{AuditReport, Conclusion, Counts, FindingLine, LogLine, ReleaseLine, VerdictLine};
 pub use time::rfc3339;
 

@@ -14,6 +14,9 @@ use attestation_verify::{
     AppraisalInput, Policy, ReferenceValue, Session, SimulatedTrust, Verdict, VerdictRecord,
 };
 use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::evidence::part;
 
 /// A verdict as the log keeps it: the record of the entry, and the blobs that it names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,12 +27,44 @@ pub struct Recording {
     pub blobs: Vec<Vec<u8>>,
 }
 
-/// Records `verdict`, which was reached over `input` in the protocol session `session`.
-pub fn record_verdict(session: &str, input: &AppraisalInput, verdict: &Verdict) -> Recording {
+/// The most that is kept of what one attempt sent, in bytes: evidence and all that came with it, but
+/// for the host's manifest. Whoever reaches the service can make the log grow by this much.
+pub const MAX_EVIDENCE_BYTES: usize = 64 * 1024;
+
+/// The evidence is too long to be kept with its verdict, so there can be none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error(
+    "the evidence and what came with it have {0} bytes apart from the launch manifest; \
+     {MAX_EVIDENCE_BYTES} at most are judged"
+)]
+pub struct OversizedEvidence(pub usize);
+
+/// Records `verdict`, which was reached over `input` in the protocol session `session`. The host's
+/// manifest is kept only if the verdict depends on it.
+///
+/// # Errors
+/// There is more to keep than [`MAX_EVIDENCE_BYTES`]. A verdict without a record must not count.
+pub fn record_verdict(
+    session: &str,
+    input: &AppraisalInput,
+    verdict: &Verdict,
+) -> Result<Recording, OversizedEvidence> {
     let mut blobs = Vec::new();
-    let input_digests = take_apart(input, &mut blobs);
-    let record = verdict_record(session, input.now, verdict.record(), input_digests);
-    Recording { record, blobs }
+    let (evidence, manifest) = part(input.tee, &input.primary_evidence);
+    let exchange = exchange_blob(input);
+    let received = evidence.len() + exchange.len();
+    if received > MAX_EVIDENCE_BYTES {
+        return Err(OversizedEvidence(received));
+    }
+    let manifest = manifest.filter(|_| verdict.heard_manifest());
+    let digests = keep_all(
+        input,
+        [evidence.into_bytes(), exchange],
+        manifest,
+        &mut blobs,
+    );
+    let record = verdict_record(session, input.now, verdict.record(), digests);
+    Ok(Recording { record, blobs })
 }
 
 /// The blob of a policy. A registration names its digest, and so does every verdict under it.
@@ -51,19 +86,29 @@ pub(crate) struct Exchange {
     pub session: Session,
 }
 
-fn take_apart(input: &AppraisalInput, blobs: &mut Vec<Vec<u8>>) -> RecordedInput {
+fn exchange_blob(input: &AppraisalInput) -> Vec<u8> {
+    compact(&Exchange {
+        additional_evidence: input.additional_evidence.clone(),
+        runtime_data: input.runtime_data.clone(),
+        session: input.session.clone(),
+    })
+}
+
+fn keep_all(
+    input: &AppraisalInput,
+    [evidence, exchange]: [Vec<u8>; 2],
+    manifest: Option<Vec<u8>>,
+    blobs: &mut Vec<Vec<u8>>,
+) -> RecordedInput {
     let mut keep = |blob: Vec<u8>| {
         let digest = Digest::of(&blob);
         blobs.push(blob);
         digest
     };
     RecordedInput {
-        evidence: keep(input.primary_evidence.clone().into_bytes()),
-        exchange: keep(compact(&Exchange {
-            additional_evidence: input.additional_evidence.clone(),
-            runtime_data: input.runtime_data.clone(),
-            session: input.session.clone(),
-        })),
+        evidence: keep(evidence),
+        manifest: manifest.map(&mut keep),
+        exchange: keep(exchange),
         policy: keep(policy_blob(&input.policy)),
         references: input
             .references

@@ -3,11 +3,11 @@
 use attestation_evidence::{Nonce, Tee};
 use attestation_ledger::{Digest, RecordedVerdict};
 use attestation_verify::{
-    AppraisalInput, NonceState, Policy, ReferenceValue, Session, SimulatedTrust, appraise,
-    ruleset_version,
+    AppraisalInput, NonceState, Policy, Session, SimulatedTrust, appraise, ruleset_version,
 };
 
 use crate::blobs::Blobs;
+use crate::evidence::join;
 use crate::recording::{Exchange, verdict_record};
 use crate::{Anchors, Finding};
 
@@ -44,17 +44,21 @@ pub(crate) fn replay(
         Ok(None) => return Replay::default(),
         Err(finding) => return Replay::failed(finding),
     };
-    let verdict = appraise(&input).record();
+    let verdict = appraise(&input);
     let replayed = verdict_record(
         &recorded.session,
         input.now,
-        verdict,
+        verdict.record(),
         recorded.input.clone(),
     );
-    let difference = compare(entry, recorded, &replayed);
+    let mut findings: Vec<Finding> = compare(entry, recorded, &replayed).into_iter().collect();
+    // Where a check looks at one that is not named, its reasons differ or it explained nothing.
+    if recorded.input.manifest.is_some() && !verdict.heard_manifest() {
+        findings.push(Finding::ManifestUnneeded { entry });
+    }
     Replay {
-        agrees: difference.is_none(),
-        findings: difference.into_iter().collect(),
+        agrees: findings.is_empty(),
+        findings,
         nonce: match input.session {
             Session::Unknown => None,
             Session::Issued(issued) => Some((issued.nonce, issued.state)),
@@ -81,14 +85,15 @@ fn put_together(
     let unreadable = |role, why| Finding::BlobUnreadable { entry, role, why };
     let simulated = simulated_trust(entry, recorded.input.simulated_root, anchors)?;
     let input = &recorded.input;
-    let (Some(evidence), Some(exchange), Some(policy), Some(references)) = (
+    let (Some(evidence), Some(manifest), Some(exchange), Some(policy), Some(references)) = (
         blobs.bytes(&input.evidence),
+        bytes_of_optional(blobs, input.manifest.as_ref()),
         blobs.bytes(&input.exchange),
         blobs.bytes(&input.policy),
         input
             .references
             .iter()
-            .map(|digest| blobs.bytes(digest))
+            .map(|digest| blobs.reference(digest))
             .collect::<Option<Vec<_>>>(),
     ) else {
         return Ok(None);
@@ -97,18 +102,19 @@ fn put_together(
         .tee
         .parse()
         .map_err(|_| unreadable("tee", format!("`{}` is not known here", recorded.tee)))?;
-    let primary_evidence = std::str::from_utf8(evidence)
-        .map_err(|error| unreadable("evidence", error.to_string()))?
-        .to_owned();
+    let primary_evidence =
+        std::str::from_utf8(evidence).map_err(|error| unreadable("evidence", error.to_string()))?;
+    let primary_evidence = join(tee, primary_evidence, manifest)
+        .map_err(|why| unreadable("evidence", why.to_owned()))?;
     let exchange: Exchange = serde_json::from_slice(exchange)
         .map_err(|error| unreadable("exchange", error.to_string()))?;
     let policy = Policy::from_json(policy)
         .map_err(|error| unreadable("policy", crate::finding::chain(&error)))?;
     let references = references
         .into_iter()
-        .map(ReferenceValue::from_json)
+        .map(|read| read.cloned())
         .collect::<Result<_, _>>()
-        .map_err(|error| unreadable("reference value", crate::finding::chain(&error)))?;
+        .map_err(|why| unreadable("reference value", why.to_owned()))?;
     Ok(Some(AppraisalInput {
         tee,
         primary_evidence,
@@ -120,6 +126,14 @@ fn put_together(
         references,
         now: recorded.time,
     }))
+}
+
+/// The outer `None`: it is named, and is not itself.
+fn bytes_of_optional<'a>(blobs: &Blobs<'a>, digest: Option<&Digest>) -> Option<Option<&'a [u8]>> {
+    match digest {
+        None => Some(None),
+        Some(digest) => blobs.bytes(digest).map(Some),
+    }
 }
 
 /// The root of the replay is the auditor's own; the record only says which one the verifier had.

@@ -64,8 +64,10 @@ pub struct RecordedVerdict {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RecordedInput {
-    /// The primary evidence, as received.
+    /// The primary evidence without the host's manifest.
     pub evidence: Digest,
+    /// The host's manifest; `null` where no check looked at one.
+    pub manifest: Option<Digest>,
     /// What came with the evidence, and what the verifier knew of the session.
     pub exchange: Digest,
     /// The policy.
@@ -234,6 +236,7 @@ impl AuditRecord {
 impl RecordedInput {
     fn blobs(&self) -> Vec<Digest> {
         let mut blobs = vec![self.evidence, self.exchange, self.policy];
+        blobs.extend(self.manifest);
         blobs.extend(&self.references);
         blobs
     }

@@ -26,6 +26,7 @@ fn verdict() -> AuditRecord {
         ruleset: "1".to_owned(),
         input: RecordedInput {
             evidence: Digest::of(b"evidence"),
+            manifest: Some(Digest::of(b"manifest")),
             exchange: Digest::of(b"exchange"),
             policy: Digest::of(b"policy"),
             references: vec![Digest::of(b"reference")],
@@ -178,7 +179,13 @@ fn record_names_its_blobs_and_not_the_root() {
     };
     assert_eq!(
         verdict().blobs(),
-        of(&[b"evidence", b"exchange", b"policy", b"reference"])
+        of(&[
+            b"evidence",
+            b"exchange",
+            b"policy",
+            b"manifest",
+            b"reference"
+        ])
     );
     assert_eq!(release().blobs(), []);
     assert_eq!(registration().blobs(), []);

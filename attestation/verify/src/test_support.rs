@@ -4,6 +4,8 @@
 //! Reports are written at the offsets of AMD 56860, table "ATTESTATION_REPORT Structure", by
 //! number: a second opinion on the structure that the checks read.
 
+pub mod launch;
+
 use std::ops::Range;
 
 use attestation_evidence::encoding::FormatVersion;

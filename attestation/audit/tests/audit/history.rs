@@ -1,7 +1,9 @@
 //! What the order of entries must show: time, nonces, registrations, releases.
 
 use attestation_audit::{CLOCK_TOLERANCE_SECONDS, FindingCode, policy_blob};
+use attestation_evidence::Tee;
 use attestation_ledger::{Outcome, RecordedRelease};
+use attestation_verify::ReferenceValue;
 use attestation_verify::test_support::{policy, reference};
 
 use crate::world::{LAUNCH_DIGEST, World, replayed};
@@ -164,6 +166,41 @@ fn release_after_policy_or_reference_value_was_replaced_is_found() {
     // The same policy, and the same launch for longer, are the same permission.
     assert_eq!(replace(|world| world.register_policy(&policy())), []);
     assert_eq!(replace(|world| register_for(world, 1)), []);
+}
+
+/// The verdict names the one that it matched; the other names mean the same launch.
+#[test]
+fn release_by_any_reference_value_with_the_verdicts_launch_is_agreed_with() {
+    let named = |name: &str| ReferenceValue {
+        name: name.to_owned(),
+        ..reference(LAUNCH_DIGEST)
+    };
+    let released = |references: &[&str], change: fn(&mut World)| {
+        let mut world = World::ready();
+        world.register_reference(&named("twin"));
+        world.register_secret(2, "demo", references);
+        let mut input = world.input(1);
+        input.references.push(named("twin"));
+        let verdict = world.attest("s", &input);
+        change(&mut world);
+        world.release_falsely("s", verdict, |release| release.secret_version = 2);
+        world.findings()
+    };
+    let unfounded = [FindingCode::ReleaseUnfounded];
+    assert_eq!(released(&["demo"], |_| ()), []);
+    assert_eq!(released(&["twin"], |_| ()), []);
+    // The one that matched is withdrawn, and the secret is for the other too: or is not.
+    let withdraw = |world: &mut World| world.register_reference(&reference([5; 48]));
+    assert_eq!(released(&["demo", "twin"], withdraw), []);
+    assert_eq!(released(&["demo"], withdraw), unfounded);
+    // Another launch's, another TEE's and an unregistered name are no such reference values.
+    assert_eq!(released(&["other"], |_| ()), unfounded);
+    let other_tee = |world: &mut World| {
+        let mut value = reference(LAUNCH_DIGEST);
+        value.tee = Tee::Snp;
+        world.register_reference(&value);
+    };
+    assert_eq!(released(&["demo"], other_tee), unfounded);
 }
 
 /// The launch's reference value again, ending so many seconds after its registration.

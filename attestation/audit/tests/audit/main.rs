@@ -2,5 +2,6 @@
 
 mod files;
 mod history;
+mod recorded;
 mod verdicts;
 mod world;

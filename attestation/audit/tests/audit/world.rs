@@ -9,7 +9,7 @@ use attestation_ledger::{
     AuditRecord, BundleWriter, Digest, Entry, Hash, MemoryNodes, RecordVersion, RecordedRelease,
     RecordedVerdict, Registered, Registration, SigningKey, TreeHead, root,
 };
-use attestation_verify::test_support::{NOW, SimulatedTee, policy, reference, session};
+use attestation_verify::test_support::{NOW, Scene, SimulatedTee, policy, reference, session};
 use attestation_verify::{
     AppraisalInput, NonceState, Policy, ReferenceValue, Session, SimulatedTrust, appraise,
 };
@@ -58,6 +58,19 @@ impl World {
         world.attest("second", &other);
         let again = replayed(input);
         world.attest("first", &again);
+        world
+    }
+
+    /// A service that has met this one attestation, after all that it is judged by was registered.
+    pub fn of(scene: Scene) -> Self {
+        let mut world = Self::empty();
+        world.tee = scene.tee;
+        world.now = scene.input.now;
+        world.register_policy(&scene.input.policy);
+        for reference in &scene.input.references {
+            world.register_reference(reference);
+        }
+        world.attest("s", &scene.input);
         world
     }
 
@@ -150,7 +163,8 @@ impl World {
         input: &AppraisalInput,
         falsify: impl FnOnce(&mut RecordedVerdict),
     ) -> u64 {
-        let Recording { mut record, blobs } = record_verdict(session, input, &appraise(input));
+        let recorded = record_verdict(session, input, &appraise(input));
+        let Recording { mut record, blobs } = recorded.expect("short evidence");
         falsify(&mut record);
         self.blobs.extend(blobs);
         self.push(AuditRecord::Verdict(Box::new(record)))

@@ -1,9 +1,9 @@
 //! Evidence that is refused for the launch that it reports.
 
 use attestation_evidence::{Nonce, Tee, TeePublicKey};
+use attestation_verify::test_support::launch::{GENUINE, digest, launch, manifest, reference_of};
 use attestation_verify::test_support::{NOW, Scene, SimulatedTee, offset, reference, session};
 use attestation_verify::{Check, CheckResult, ReferenceValue, Rejection, SimulatedTrust, appraise};
-use measured_boot_digest::Manifest;
 
 #[track_caller]
 fn refused_as_unknown(scene: &Scene) {
@@ -65,65 +65,6 @@ fn reference_is_valid_in_its_first_and_last_second() {
     assert!(value.is_valid_at(NOW));
     assert!(!value.is_valid_at(NOW - 1));
     assert!(!value.is_valid_at(NOW + 1));
-}
-
-/// A component of one page: its name and what its page is filled with.
-type Component = (&'static str, u8);
-
-const GENUINE: [Component; 4] = [("cmdline", 1), ("kernel", 2), ("initrd", 3), ("vcpu0", 4)];
-
-const PAGE_NORMAL: u8 = 1;
-const PAGE_VMSA: u8 = 2;
-const VMSA_GPA: u64 = 0xFFFF_FFFF_F000;
-
-/// A manifest's bytes, after its format's description.
-fn manifest(components: &[Component]) -> Vec<u8> {
-    let count = u16::try_from(components.len()).expect("a few");
-    let mut bytes = b"CLMF\x01\x00".to_vec();
-    bytes.extend(count.to_le_bytes());
-    for (place, (name, content)) in components.iter().enumerate() {
-        let is_vcpu = name.starts_with("vcpu");
-        let start = if is_vcpu {
-            VMSA_GPA
-        } else {
-            4096 * u64::try_from(place).expect("a few")
-        };
-        bytes.push(u8::try_from(name.len()).expect("short"));
-        bytes.extend(name.as_bytes());
-        bytes.push(if is_vcpu { PAGE_VMSA } else { PAGE_NORMAL });
-        bytes.extend(start.to_le_bytes());
-        bytes.extend(1_u32.to_le_bytes());
-        bytes.extend([*content; 48]);
-    }
-    bytes
-}
-
-fn digest(manifest: &[u8]) -> [u8; 48] {
-    Manifest::from_bytes(manifest)
-        .expect("it is well-formed")
-        .recompute()
-        .0
-}
-
-fn reference_of(name: &str, components: &[Component]) -> ReferenceValue {
-    let manifest = manifest(components);
-    ReferenceValue {
-        name: name.to_owned(),
-        manifest: Some(manifest.clone()),
-        ..reference(digest(&manifest))
-    }
-}
-
-/// A launch of these components, judged by these reference values.
-fn launch(components: &[Component], references: Vec<ReferenceValue>) -> Scene {
-    let manifest = manifest(components);
-    let digest = digest(&manifest);
-    Scene::any()
-        .with_report(|report| {
-            report[offset::MEASUREMENT..offset::MEASUREMENT + 48].copy_from_slice(&digest);
-        })
-        .with_evidence(|evidence| evidence.manifest = Some(manifest))
-        .with_input(|input| input.references = references)
 }
 
 #[track_caller]

@@ -1,0 +1,288 @@
+//! What is recorded is enough: every verdict comes out the same from it, though the host's manifest is
+//! kept only where a check looked at it.
+
+use std::collections::BTreeSet;
+
+use attestation_audit::{FindingCode, MAX_EVIDENCE_BYTES, record_verdict};
+use attestation_evidence::{Nonce, SimulatedEvidence, Tee, TeePublicKey};
+use attestation_ledger::{Digest, RecordedVerdict};
+use attestation_verify::test_support::launch::{
+    Component, GENUINE, launch, manifest, reference_of,
+};
+use attestation_verify::test_support::{ChainParams, NOW, Scene, SimulatedTee, offset, session};
+use attestation_verify::{IssuedSession, NonceState, Session, SimulatedTrust, appraise};
+
+use crate::world::World;
+
+const CHANGED: [Component; 4] = [("cmdline", 9), ("kernel", 2), ("initrd", 3), ("vcpu0", 4)];
+
+/// What a host may put beside evidence as its manifest: none, nonsense, one of another launch, the
+/// true one, and the true one with a name of its own.
+fn manifests(components: &[Component]) -> [Option<Vec<u8>>; 5] {
+    let mut renamed = components.to_vec();
+    renamed[0].0 = "all-is-well";
+    [
+        None,
+        Some(b"nonsense".to_vec()),
+        Some(manifest(&[("kernel", 7)])),
+        Some(manifest(components)),
+        Some(manifest(&renamed)),
+    ]
+}
+
+/// Everything that refuses evidence, each done to evidence that is otherwise good.
+fn spoilers() -> Vec<fn(Scene) -> Scene> {
+    vec![
+        |scene| scene,
+        |scene| scene.with_input(|input| input.simulated = SimulatedTrust::Refused),
+        |scene| scene.with_input(|input| input.policy.accept_tee.clear()),
+        |scene| scene.with_input(|input| input.tee = Tee::Snp),
+        |scene| scene.with_input(|input| input.session = Session::Unknown),
+        |scene| {
+            scene.with_input(|input| {
+                input.session = Session::Issued(IssuedSession {
+                    nonce: input.runtime_data.nonce,
+                    state: NonceState::Burned,
+                    expires_at: NOW + 300,
+                });
+            })
+        },
+        |scene| scene.with_input(|input| input.now += 300),
+        |scene| scene.with_input(|input| input.session = session(Nonce::from_bytes([9; 32]))),
+        |scene| scene.with_input(|input| input.additional_evidence = "{}".to_owned()),
+        |scene| scene.with_input(|input| input.primary_evidence.push('!')),
+        |scene| scene.with_input(|input| input.primary_evidence.insert(1, '\n')),
+        |scene| scene.with_evidence(|evidence| evidence.attestation_report.truncate(9)),
+        |scene| scene.with_report(|report| report[offset::VERSION] = 4),
+        |scene| scene.with_report(|report| report[offset::SIGNATURE_ALGO] = 2),
+        |scene| scene.with_report(|report| report[0x04C] = 1),
+        |scene| {
+            scene.with_input(|input| {
+                input.runtime_data.tee_pubkey = TeePublicKey::from_coordinates([6; 32], [7; 32]);
+            })
+        },
+        |scene| scene.with_evidence(|evidence| evidence.cert_chain.ask.push(0)),
+        |mut scene| {
+            // The verifier, and so the auditor, was given another root.
+            scene.tee = SimulatedTee::generate();
+            let ark = scene.tee.ark().to_vec();
+            scene.with_input(|input| input.simulated = SimulatedTrust::Allowed { ark })
+        },
+        |scene| {
+            let tee = ChainParams::default().into_tee_with_p256_vcek();
+            let chain = tee.chain().clone();
+            scene.with_evidence(|evidence| evidence.cert_chain = chain)
+        },
+        |scene| scene.with_input(|input| input.now = 1_000),
+        |scene| scene.with_input(|input| input.now = 4_000_000_000),
+        |scene| scene.with_report(|report| report[offset::KEY_INFO] = 1 << 2),
+        |scene| scene.with_evidence(|evidence| evidence.attestation_report[0x2A0 + 60] = 1),
+        |scene| scene.with_evidence(|evidence| evidence.attestation_report[offset::HOST_DATA] ^= 1),
+        |scene| scene.with_report(|report| report[offset::POLICY + 2] |= 0b1100),
+        |scene| scene.with_report(|report| report[offset::POLICY + 2] = 0),
+        |scene| scene.with_report(|report| report[offset::VMPL] = 3),
+        |scene| scene.with_input(|input| input.policy.allow_smt = false),
+        |scene| scene.with_input(|input| input.references[0].not_before = NOW + 1),
+        |scene| scene.with_input(|input| input.references[0].not_after = NOW - 1),
+        |scene| scene.with_input(|input| input.references[0].manifest = None),
+        |scene| scene.with_input(|input| input.references.clear()),
+    ]
+}
+
+/// Each spoiled attestation of a launch that is known and of one that is not, with each manifest.
+fn cases() -> impl Iterator<Item = Scene> {
+    [GENUINE, CHANGED].into_iter().flat_map(|components| {
+        manifests(&components)
+            .into_iter()
+            .flat_map(move |manifest| {
+                spoilers().into_iter().map(move |spoil| {
+                    let scene = launch(&components, vec![reference_of("demo", &GENUINE)]);
+                    spoil(scene.with_evidence(|evidence| evidence.manifest = manifest.clone()))
+                })
+            })
+    })
+}
+
+/// The codes of docs/verdict.md: the second column of its tables of checks.
+fn documented_codes() -> BTreeSet<String> {
+    let document = include_str!("../../../../docs/verdict.md");
+    let second = |line: &str| Some(line.split('|').nth(2)?.to_owned());
+    let rows = document
+        .lines()
+        .filter(|line| line.matches('|').count() == 5);
+    let quoted = |cell: String| {
+        cell.split('`')
+            .skip(1)
+            .step_by(2)
+            .map(str::to_owned)
+            .collect()
+    };
+    rows.filter_map(second)
+        .flat_map(|cell| -> Vec<String> { quoted(cell) })
+        .collect()
+}
+
+#[test]
+fn every_recorded_verdict_replays_to_itself() {
+    let mut codes = BTreeSet::new();
+    for scene in cases() {
+        let verdict = appraise(&scene.input).record();
+        codes.extend(verdict.rejections.iter().map(|one| one.code.clone()));
+        let world = World::of(scene);
+        let recorded = recorded(&world);
+        let members = (recorded.checks.len(), recorded.rejections.len());
+        assert_eq!(members, (verdict.checks.len(), verdict.rejections.len()));
+        for (kept, made) in recorded.checks.iter().zip(&verdict.checks) {
+            assert_eq!(
+                (&kept.name, &kept.reason),
+                (&made.name.to_string(), &made.reason)
+            );
+        }
+        let report = world.audit();
+        assert!(report.agrees(), "{:?}\n{recorded:?}", report.findings);
+    }
+    assert_eq!(codes, documented_codes());
+}
+
+#[test]
+fn manifest_is_kept_only_where_a_check_looked_at_it() {
+    for scene in cases() {
+        let heard = appraise(&scene.input).heard_manifest();
+        let sent = SimulatedEvidence::from_json(&scene.input.primary_evidence);
+        let sent = sent.ok().and_then(|evidence| evidence.manifest);
+        let world = World::of(scene);
+        let kept = recorded(&world).input.manifest;
+        let expected = sent.filter(|_| heard).map(|bytes| Digest::of(&bytes));
+        assert_eq!(kept, expected);
+    }
+}
+
+#[test]
+fn manifest_sent_in_many_attempts_is_kept_once() {
+    let mut world = World::empty();
+    let scene = launch(&CHANGED, vec![reference_of("demo", &GENUINE)]);
+    world.tee = scene.tee;
+    world.register_policy(&scene.input.policy);
+    world.register_reference(&scene.input.references[0]);
+    world.attest("s", &scene.input);
+    let files = world.bundle().len();
+    world.attest("s", &scene.input);
+    assert_eq!(world.bundle().len(), files);
+}
+
+fn recorded(world: &World) -> RecordedVerdict {
+    use attestation_ledger::AuditRecord::Verdict;
+    match world.entries.last().expect("an attestation").record() {
+        Verdict(verdict) => *verdict.clone(),
+        other => panic!("no verdict: {other:?}"),
+    }
+}
+
+/// What the auditor finds where a service falsifies the record of a launch that differs.
+fn found(falsify: impl FnOnce(&mut RecordedVerdict, &mut Vec<Vec<u8>>)) -> Vec<FindingCode> {
+    let mut world = World::of(launch(&CHANGED, vec![reference_of("demo", &GENUINE)]));
+    let mut verdict = recorded(&world);
+    falsify(&mut verdict, &mut world.blobs);
+    world.entries.pop();
+    world.push(attestation_ledger::AuditRecord::Verdict(Box::new(verdict)));
+    world.findings()
+}
+
+#[test]
+fn explanation_without_the_manifest_that_it_came_from_is_found() {
+    let without = found(|verdict, blobs| {
+        let dropped = verdict.input.manifest.take();
+        blobs.retain(|blob| Some(Digest::of(blob)) != dropped);
+    });
+    assert_eq!(without, [FindingCode::VerdictDiffers]);
+}
+
+#[test]
+fn explanation_from_another_manifest_is_found() {
+    let other = found(|verdict, blobs| {
+        let lie = manifest(&[("kernel", 7)]);
+        let true_one = verdict.input.manifest.replace(Digest::of(&lie));
+        blobs.retain(|blob| Some(Digest::of(blob)) != true_one);
+        blobs.push(lie);
+    });
+    assert_eq!(other, [FindingCode::VerdictDiffers]);
+}
+
+#[test]
+fn manifest_named_where_no_check_looks_at_one_is_found() {
+    for (scene, replay) in [
+        (
+            launch(&GENUINE, vec![reference_of("demo", &GENUINE)]),
+            false,
+        ),
+        (launch(&CHANGED, vec![reference_of("demo", &GENUINE)]), true),
+    ] {
+        let scene = scene.with_evidence(|evidence| evidence.manifest = None);
+        let scene = scene.with_input(|input| {
+            if replay {
+                input.session = Session::Unknown;
+            }
+        });
+        let mut world = World::of(scene);
+        let mut verdict = recorded(&world);
+        verdict.input.manifest = Some(Digest::of(&manifest(&CHANGED)));
+        world.blobs.push(manifest(&CHANGED));
+        world.entries.pop();
+        world.push(attestation_ledger::AuditRecord::Verdict(Box::new(verdict)));
+        let report = world.audit();
+        assert_eq!(
+            crate::world::codes(&report),
+            [FindingCode::ManifestUnneeded]
+        );
+        assert!(!report.verdicts[0].replay_agrees);
+    }
+}
+
+/// The same evidence in another spelling, or with its manifest in it, would be a second blob of it.
+#[test]
+fn evidence_kept_with_its_manifest_or_in_another_spelling_is_found() {
+    type Spell = fn(&mut SimulatedEvidence) -> String;
+    let spellings: [Spell; 2] = [
+        |evidence| {
+            evidence.manifest = Some(manifest(&CHANGED));
+            evidence.to_json()
+        },
+        |evidence| format!(" {}", evidence.to_json()),
+    ];
+    for spell in spellings {
+        let codes = found(|verdict, blobs| {
+            let kept = verdict.input.evidence;
+            let place = blobs.iter().position(|blob| Digest::of(blob) == kept);
+            let blob = &mut blobs[place.expect("it is kept")];
+            let text = String::from_utf8(blob.clone()).expect("JSON");
+            let mut evidence = SimulatedEvidence::from_json(&text).expect("evidence");
+            *blob = spell(&mut evidence).into_bytes();
+            verdict.input.evidence = Digest::of(blob);
+        });
+        assert_eq!(codes, [FindingCode::BlobUnreadable]);
+    }
+}
+
+#[test]
+fn manifest_beside_evidence_that_cannot_be_read_is_found() {
+    let codes = found(|verdict, blobs| {
+        let kept = verdict.input.evidence;
+        blobs.retain(|blob| Digest::of(blob) != kept);
+        blobs.push(b"{}".to_vec());
+        verdict.input.evidence = Digest::of(b"{}");
+    });
+    assert_eq!(codes, [FindingCode::BlobUnreadable]);
+}
+
+#[test]
+fn evidence_up_to_the_bound_is_recorded_and_beyond_it_refused() {
+    let recorded = |length: usize| {
+        let scene = Scene::any().with_input(|input| input.additional_evidence = "x".repeat(length));
+        let recording = record_verdict("s", &scene.input, &appraise(&scene.input));
+        recording.map(|kept| kept.blobs[0].len() + kept.blobs[1].len())
+    };
+    let rest = recorded(0).expect("short");
+    assert_eq!(recorded(MAX_EVIDENCE_BYTES - rest), Ok(MAX_EVIDENCE_BYTES));
+    let error = recorded(MAX_EVIDENCE_BYTES - rest + 1).expect_err("too long");
+    assert_eq!(error.0, MAX_EVIDENCE_BYTES + 1);
+}
