@@ -19,11 +19,11 @@ const POLL: Duration = Duration::from_millis(20);
 #[serde(rename_all = "kebab-case")]
 pub enum Moment {
     /// Evidence is appraised, the verdict is not committed.
-    PauseInAppraisal,
+    InAppraisal,
     /// The accepted verdict is committed, the release is not.
-    PauseBeforeRelease,
+    BeforeRelease,
     /// The release is committed, the answer is not yet sent.
-    PauseBeforeAnswer,
+    BeforeAnswer,
 }
 
 /// One pause, as given on the command line: `pause-before-release=FILE`.
@@ -47,9 +47,9 @@ impl FromStr for Fault {
         let wrong = || FaultSyntax(text.to_owned());
         let (moment, file) = text.split_once('=').ok_or_else(wrong)?;
         let moment = match moment {
-            "pause-in-appraisal" => Moment::PauseInAppraisal,
-            "pause-before-release" => Moment::PauseBeforeRelease,
-            "pause-before-answer" => Moment::PauseBeforeAnswer,
+            "pause-in-appraisal" => Moment::InAppraisal,
+            "pause-before-release" => Moment::BeforeRelease,
+            "pause-before-answer" => Moment::BeforeAnswer,
             _ => return Err(wrong()),
         };
         Ok(Self {

@@ -3,6 +3,7 @@
 mod export;
 mod init;
 mod output;
+mod privacy;
 mod put;
 mod serve;
 mod verify;
@@ -38,18 +39,22 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let done = match Cli::parse().command {
-        Command::Init(args) => init::run(&args),
-        Command::Serve(args) => serve::run(args),
-        Command::Put(args) => put::run(&args),
-        Command::Export(args) => export::run(&args),
-        Command::Verify(args) => verify::run(&args),
-    };
-    done.unwrap_or_else(|error| {
+    run(Cli::parse().command).unwrap_or_else(|error| {
         eprintln!("error: {error}");
         for cause in error.chain().skip(1) {
             eprintln!("  because: {cause}");
         }
         ExitCode::FAILURE
     })
+}
+
+fn run(command: Command) -> anyhow::Result<ExitCode> {
+    privacy::keep_memory_private()?;
+    match command {
+        Command::Init(args) => init::run(&args),
+        Command::Serve(args) => serve::run(args),
+        Command::Put(args) => put::run(&args),
+        Command::Export(args) => export::run(&args),
+        Command::Verify(args) => verify::run(&args),
+    }
 }

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use attestation_service::{
@@ -12,6 +13,9 @@ use attestation_service::{
 use attestation_verify::SimulatedTrust;
 use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
+
+/// At the end, work that nobody can be answered any more gets this long.
+const LAST_COMMIT: Duration = Duration::from_secs(2);
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -33,7 +37,8 @@ pub struct Args {
     /// Write the address to this file once requests are answered; removed at the end.
     #[arg(long, value_name = "FILE")]
     ready_file: Option<PathBuf>,
-    /// TEST ONLY: pause-before-release=FILE or pause-before-answer=FILE waits while FILE exists.
+    /// TEST ONLY: pause-in-appraisal=FILE, pause-before-release=FILE or pause-before-answer=FILE waits
+    /// while FILE exists.
     #[arg(long, value_name = "MOMENT=FILE", hide = true)]
     fault: Vec<Fault>,
 }
@@ -57,13 +62,16 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    runtime.block_on(serve(
+    let served = runtime.block_on(serve(
         &args.data_dir,
         args.listen,
         args.ready_file,
         settings,
-    ))?;
-    Ok(ExitCode::SUCCESS)
+    ));
+    // Time for a commit under way; an appraisal may take longer, and nobody waits for it any more.
+    // What it would still write, it writes whole or, with the process gone, not at all.
+    runtime.shutdown_timeout(LAST_COMMIT);
+    served.map(|()| ExitCode::SUCCESS)
 }
 
 async fn serve(

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context, anyhow};
+use anyhow::Context;
+use attestation_evidence::encoding::base64_decode;
 use attestation_evidence::{Attestation, Nonce, Tee};
 use attestation_service::simulated_trust;
 use attestation_verify::{
@@ -36,8 +37,8 @@ struct Simulated {
     #[arg(long, value_name = "FILE")]
     attestation: PathBuf,
     /// The nonce that the evidence has to bind, as the challenge spelled it (base64).
-    #[arg(long, value_name = "BASE64")]
-    nonce: String,
+    #[arg(long, value_name = "BASE64", value_parser = nonce)]
+    nonce: Nonce,
     /// The simulated root certificate (PEM).
     #[arg(long, value_name = "FILE")]
     simulated_root: PathBuf,
@@ -53,6 +54,13 @@ struct Simulated {
     /// How to print the verdict.
     #[arg(short, long, value_enum, default_value = "text")]
     output: Output,
+}
+
+fn nonce(text: &str) -> Result<Nonce, String> {
+    base64_decode(text)
+        .and_then(|bytes| bytes.try_into().ok())
+        .map(Nonce::from_bytes)
+        .ok_or_else(|| "expected 32 bytes in base64: 44 characters, the last one `=`".to_owned())
 }
 
 pub fn run(
@@ -74,8 +82,6 @@ fn input(args: &Simulated) -> anyhow::Result<AppraisalInput> {
         Some(seconds) => seconds,
         None => SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs(),
     };
-    let nonce: Nonce = serde_json::from_value(args.nonce.as_str().into())
-        .map_err(|error| anyhow!("--nonce is {error}"))?;
     Ok(AppraisalInput {
         tee: Tee::Simulated,
         primary_evidence: attestation.tee_evidence.primary_evidence.get().to_owned(),
@@ -83,7 +89,7 @@ fn input(args: &Simulated) -> anyhow::Result<AppraisalInput> {
         runtime_data: attestation.runtime_data,
         // Offline there is no session to be late for: the nonce is the caller's to have kept fresh.
         session: Session::Issued(IssuedSession {
-            nonce,
+            nonce: args.nonce,
             state: NonceState::Fresh,
             expires_at: now.saturating_add(1),
         }),

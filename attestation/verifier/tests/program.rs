@@ -349,6 +349,36 @@ fn verify_offline_accepts_and_refuses_with_its_exit_code() {
 }
 
 #[test]
+fn nonce_of_another_form_is_wrong_usage_and_told_what_is_expected() {
+    let place = Place::new();
+    let paths = ["policy.json", "ark.pem", "reference.json"];
+    let [policy, root, reference] = paths.map(|name| place.path(name));
+    for nonce in ["bad", "", "AAAA", &"A".repeat(44)] {
+        let error = failure(
+            2,
+            &[
+                "verify",
+                "simulated",
+                "--attestation",
+                &policy,
+                "--simulated-root",
+                &root,
+                "--policy",
+                &policy,
+                "--reference",
+                &reference,
+                "--nonce",
+                nonce,
+            ],
+        );
+        assert!(
+            error.contains("--nonce") && error.contains("expected 32 bytes in base64"),
+            "{error}"
+        );
+    }
+}
+
+#[test]
 fn help_tells_the_exit_codes_and_no_test_fault() {
     assert!(success(&["--help"]).contains("3 judged and refused"));
     assert!(!success(&["serve", "--help"]).contains("--fault"));

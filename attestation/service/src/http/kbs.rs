@@ -69,22 +69,12 @@ async fn resource(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let session = session_name(&headers)?;
-    pause(
-        service.faults(),
-        Moment::PauseBeforeRelease,
-        service.journal(),
-    )
-    .await;
+    pause(service.faults(), Moment::BeforeRelease, service.journal()).await;
     let released = blocking(&service, move |service| {
         service.release(&session, &resource)
     })
     .await?;
-    pause(
-        service.faults(),
-        Moment::PauseBeforeAnswer,
-        service.journal(),
-    )
-    .await;
+    pause(service.faults(), Moment::BeforeAnswer, service.journal()).await;
     Ok(json(StatusCode::OK, released))
 }
 

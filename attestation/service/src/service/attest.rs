@@ -123,7 +123,7 @@ impl Service {
         for _ in 0..FREE_ATTEMPTS {
             let circumstances = self.consult(|reading| self.circumstances(reading))?;
             let judged = appraised(circumstances).map_err(|failure| self.problem(failure))?;
-            pause_thread(self.faults(), Moment::PauseInAppraisal, &self.journal);
+            pause_thread(self.faults(), Moment::InAppraisal, &self.journal);
             let index = self.commit(|writing| {
                 let overtaken = self.is_overtaken(&judged, &writing.reading())?;
                 (!overtaken)
