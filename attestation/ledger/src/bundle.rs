@@ -1,12 +1,13 @@
 //! Lays out an evidence bundle: the log as static files, and the blobs that its entries name.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use thiserror::Error;
 
+use crate::tile::FULL;
 use crate::{
-    CheckpointError, Digest, Entry, Hash, MemoryNodes, Tile, TileError, TileKind, TreeHead,
-    VerifyingKey, encode_entry_bundle, encode_hash_tile, root, tiles,
+    CheckpointError, Digest, Entry, Hash, MemoryNodes, Tile, TileKind, TreeHead, VerifyingKey,
+    encode_entry_bundle, encode_hash_tile, root, tiles,
 };
 
 /// Name of the file that holds the signed checkpoint.
@@ -37,16 +38,18 @@ pub enum BundleError {
         /// How many the checkpoint covers.
         size: u64,
     },
-    /// An entry does not fit.
-    #[error("an entry bundle cannot be written")]
-    Tile(#[from] TileError),
 }
 
-/// Collects entries and blobs, then lays out the bundle's files.
+/// Lays out the files of a bundle as entries and blobs come. Whoever takes them from time to time needs
+/// memory for the tree's hashes and for the next tile only, however long the log is.
 #[derive(Debug, Default)]
 pub struct BundleWriter {
-    entries: Vec<Vec<u8>>,
-    blobs: BTreeMap<Digest, Vec<u8>>,
+    nodes: MemoryNodes,
+    /// The entries of the tile that is not full yet.
+    tail: Vec<Vec<u8>>,
+    blobs: BTreeSet<Digest>,
+    /// Complete, and not taken yet.
+    files: BTreeMap<String, Vec<u8>>,
 }
 
 impl BundleWriter {
@@ -57,61 +60,76 @@ impl BundleWriter {
 
     /// Adds the next entry of the log; the first call adds index 0.
     pub fn push_entry(&mut self, entry: &Entry) {
-        self.entries.push(entry.as_bytes().to_vec());
+        self.nodes.push(Hash::leaf(entry.as_bytes()));
+        self.tail.push(entry.as_bytes().to_vec());
+        if self.tail.len() == usize::from(FULL) {
+            self.put_tail(&Tile {
+                kind: TileKind::Entries,
+                index: self.nodes.size() / u64::from(FULL) - 1,
+                width: FULL,
+            });
+        }
     }
 
     /// Adds a blob that an entry names by its digest; adding it again changes nothing.
     pub fn add_blob(&mut self, bytes: Vec<u8>) -> Digest {
         let digest = Digest::of(&bytes);
-        self.blobs.insert(digest, bytes);
+        if self.blobs.insert(digest) {
+            self.files.insert(blob_path(&digest), bytes);
+        }
         digest
     }
 
-    /// The files of the bundle, by path.
+    /// Whether this blob was added.
+    pub fn has_blob(&self, digest: &Digest) -> bool {
+        self.blobs.contains(digest)
+    }
+
+    /// Hands out the files that are complete by now, by path; they are not handed out again.
+    pub fn take_files(&mut self) -> BTreeMap<String, Vec<u8>> {
+        std::mem::take(&mut self.files)
+    }
+
+    /// The files of the bundle, by path, but for those that were taken before.
     ///
     /// # Errors
     /// `checkpoint` is not signed by `key`, or not over exactly these entries.
     pub fn finish(
-        self,
+        mut self,
         checkpoint: String,
         key: &VerifyingKey,
     ) -> Result<BTreeMap<String, Vec<u8>>, BundleError> {
-        let nodes = MemoryNodes::from_leaves(self.entries.iter().map(|entry| Hash::leaf(entry)));
         let head = TreeHead::open(&checkpoint, key)?;
-        let tree = root(&nodes, nodes.size()).expect("a tree in memory is complete");
-        if (head.size, head.root) != (nodes.size(), tree) {
+        let size = self.nodes.size();
+        let tree = root(&self.nodes, size).expect("a tree in memory is complete");
+        if (head.size, head.root) != (size, tree) {
             return Err(BundleError::WrongTree {
-                entries: nodes.size(),
+                entries: size,
                 size: head.size,
             });
         }
-        let mut files = BTreeMap::from([(CHECKPOINT_FILE.to_owned(), checkpoint.into_bytes())]);
-        for tile in tiles(head.size) {
-            files.insert(tile.to_string(), self.tile(&nodes, &tile)?);
+        let checkpoint = checkpoint.into_bytes();
+        self.files.insert(CHECKPOINT_FILE.to_owned(), checkpoint);
+        for tile in tiles(size) {
+            match tile.kind {
+                TileKind::Hashes { level } => self.put_hashes(&tile, level),
+                TileKind::Entries if tile.width == FULL => {}
+                TileKind::Entries => self.put_tail(&tile),
+            }
         }
-        files.extend(
-            self.blobs
-                .into_iter()
-                .map(|(digest, bytes)| (blob_path(&digest), bytes)),
-        );
-        Ok(files)
+        Ok(self.files)
     }
 
-    fn tile(&self, nodes: &MemoryNodes, tile: &Tile) -> Result<Vec<u8>, TileError> {
-        match tile.kind {
-            TileKind::Hashes { level } => {
-                Ok(encode_hash_tile(nodes, level, tile.start(), tile.width)
-                    .expect("a tree in memory is complete"))
-            }
-            TileKind::Entries => {
-                let start = usize::try_from(tile.start()).expect("entries in memory are countable");
-                let entries = self
-                    .entries
-                    .iter()
-                    .skip(start)
-                    .take(usize::from(tile.width));
-                encode_entry_bundle(entries.map(Vec::as_slice))
-            }
-        }
+    fn put_hashes(&mut self, tile: &Tile, level: u8) {
+        let hashes = encode_hash_tile(&self.nodes, level, tile.start(), tile.width)
+            .expect("a tree in memory is complete");
+        self.files.insert(tile.to_string(), hashes);
+    }
+
+    fn put_tail(&mut self, tile: &Tile) {
+        let entries = std::mem::take(&mut self.tail);
+        let bundle = encode_entry_bundle(entries.iter().map(Vec::as_slice))
+            .expect("an entry is never longer than a bundle can hold");
+        self.files.insert(tile.to_string(), bundle);
     }
 }

@@ -7,7 +7,7 @@ use thiserror::Error;
 use crate::tree::{Node, NodeReader, TreeError, read};
 
 /// Hashes or entries in a full tile.
-const FULL: u16 = 256;
+pub(crate) const FULL: u16 = 256;
 
 /// What a tile holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

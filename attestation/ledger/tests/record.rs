@@ -1,5 +1,7 @@
 //! Audit records as leaves, and bundles laid out from them.
 
+use std::collections::BTreeMap;
+
 use attestation_ledger::{
     AuditRecord, BundleError, BundleWriter, Digest, Entry, EntryError, Hash, MemoryNodes, Outcome,
     RecordVersion, RecordedCheck, RecordedInput, RecordedRelease, RecordedVerdict, Registered,
@@ -240,19 +242,59 @@ fn bundle_of_other_entries_than_the_checkpoints_is_not_made() {
     ));
 }
 
+fn many(count: u64) -> Vec<Entry> {
+    let AuditRecord::Registered(registration) = registration() else {
+        unreachable!()
+    };
+    let at = |time| Registration {
+        time,
+        ..registration.clone()
+    };
+    (0..count)
+        .map(|time| entry(AuditRecord::Registered(at(time))))
+        .collect()
+}
+
+/// So a log that is larger than memory can be laid out.
+#[test]
+fn bundle_taken_from_time_to_time_is_the_same_and_is_not_kept() {
+    for count in [0, 1, 255, 256, 257, 600] {
+        let entries = many(count);
+        let whole = || {
+            let mut bundle = BundleWriter::new();
+            let mut taken = BTreeMap::new();
+            for (index, entry) in entries.iter().enumerate() {
+                bundle.add_blob(vec![u8::try_from(index % 7).expect("small")]);
+                bundle.push_entry(entry);
+                taken.extend(bundle.take_files());
+                assert!(bundle.take_files().is_empty());
+            }
+            (bundle, taken)
+        };
+        let (bundle, mut taken) = whole();
+        let blobs = taken.keys().filter(|path| path.starts_with("blobs/"));
+        assert_eq!(blobs.count() as u64, count.min(7));
+        let finish = |bundle: BundleWriter| {
+            bundle
+                .finish(checkpoint(&entries), &key().verifying_key())
+                .expect("one log")
+        };
+        taken.extend(finish(bundle));
+        let mut at_once = BundleWriter::new();
+        (0..count.min(7)).for_each(|byte| {
+            let blob = vec![u8::try_from(byte).expect("small")];
+            assert!(!at_once.has_blob(&Digest::of(&blob)));
+            let digest = at_once.add_blob(blob);
+            assert!(at_once.has_blob(&digest));
+        });
+        entries.iter().for_each(|entry| at_once.push_entry(entry));
+        assert_eq!(taken, finish(at_once), "{count} entries");
+    }
+}
+
 #[test]
 fn bundle_over_several_tiles_holds_every_entry() {
-    let many: Vec<Entry> = (0..600)
-        .map(|time| {
-            let AuditRecord::Registered(registration) = registration() else {
-                unreachable!()
-            };
-            entry(AuditRecord::Registered(Registration {
-                time,
-                ..registration
-            }))
-        })
-        .collect();
+    let many = many(600);
     let mut bundle = BundleWriter::new();
     many.iter().for_each(|entry| bundle.push_entry(entry));
     let files = bundle
