@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 
 use crate::data_dir::{DataDir, DataDirError, names};
 use crate::entropy::{self, NoEntropy};
+use crate::store::Terms;
 use crate::token::TokenKey;
 
 /// All keys but the TLS key, which only [`Server`](crate::Server) needs.
@@ -68,11 +69,11 @@ impl SealKey {
         Ok(Self(LessSafeKey::new(key)))
     }
 
-    /// Encrypts `secret` for this resource and version: nonce, ciphertext, tag.
+    /// Encrypts `secret` for this resource under these terms: nonce, ciphertext, tag.
     pub fn seal(
         &self,
         resource: &ResourcePath,
-        version: u64,
+        terms: &Terms,
         secret: &[u8],
     ) -> Result<Vec<u8>, NoEntropy> {
         let nonce: [u8; NONCE_LEN] = entropy::random()?;
@@ -81,18 +82,18 @@ impl SealKey {
             .0
             .seal_in_place_separate_tag(
                 Nonce::assume_unique_for_key(nonce),
-                Aad::from(associated_data(resource, version)),
+                Aad::from(associated_data(resource, terms)),
                 &mut text,
             )
             .expect("a secret is far below AES-GCM's limit of 64 GiB");
         Ok([nonce.as_slice(), &text, tag.as_ref()].concat())
     }
 
-    /// Decrypts what [`SealKey::seal`] made for the same resource and version.
+    /// Decrypts what [`SealKey::seal`] made for the same resource and terms.
     pub fn unseal(
         &self,
         resource: &ResourcePath,
-        version: u64,
+        terms: &Terms,
         sealed: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>, UnsealError> {
         let failed = || UnsealError(resource.clone());
@@ -102,7 +103,7 @@ impl SealKey {
             .0
             .open_in_place(
                 Nonce::assume_unique_for_key(*nonce),
-                Aad::from(associated_data(resource, version)),
+                Aad::from(associated_data(resource, terms)),
                 &mut text,
             )
             .map_err(|_| failed())?
@@ -112,9 +113,16 @@ impl SealKey {
     }
 }
 
-/// A secret moved to another resource's row, or put back from an older version, does not open.
-fn associated_data(resource: &ResourcePath, version: u64) -> Vec<u8> {
-    format!("cloister secret v1\n{resource}\n{version}\n").into_bytes()
+/// A secret moved to another resource's row, put back from an older version, or bound to other
+/// launches by a hand on the store's file does not open. No name holds a line's end or a comma.
+fn associated_data(resource: &ResourcePath, terms: &Terms) -> Vec<u8> {
+    let Terms {
+        version,
+        policy,
+        references,
+    } = terms;
+    let references = references.join(",");
+    format!("cloister secret v2\n{resource}\n{version}\n{policy}\n{references}\n").into_bytes()
 }
 
 /// The administrators' bearer token.
@@ -163,31 +171,47 @@ mod tests {
         "default/disk/data".parse().unwrap()
     }
 
-    #[test]
-    fn sealed_secret_opens_for_its_resource_and_version_only() {
-        let key = seal_key();
-        let sealed = key.seal(&disk(), 2, b"the secret").unwrap();
+    fn terms() -> Terms {
+        Terms {
+            version: 2,
+            policy: "strict".to_owned(),
+            references: vec!["one".to_owned(), "two".to_owned()],
+        }
+    }
 
-        assert_eq!(*key.unseal(&disk(), 2, &sealed).unwrap(), b"the secret");
-        assert!(key.unseal(&disk(), 1, &sealed).is_err());
-        assert!(
-            key.unseal(&"default/disk/other".parse().unwrap(), 2, &sealed)
-                .is_err()
+    #[test]
+    fn sealed_secret_opens_for_its_resource_and_terms_only() {
+        let key = seal_key();
+        let sealed = key.seal(&disk(), &terms(), b"the secret").unwrap();
+
+        assert_eq!(
+            *key.unseal(&disk(), &terms(), &sealed).unwrap(),
+            b"the secret"
         );
+        let other = "default/disk/other".parse().unwrap();
+        assert!(key.unseal(&other, &terms(), &sealed).is_err());
+        let mut changed = [terms(), terms(), terms(), terms()];
+        changed[0].version = 1;
+        changed[1].policy = "lax".to_owned();
+        changed[2].references.push("three".to_owned());
+        changed[3].references[1] = "three".to_owned();
+        for terms in changed {
+            assert!(key.unseal(&disk(), &terms, &sealed).is_err(), "{terms:?}");
+        }
     }
 
     #[test]
     fn sealed_secret_changed_or_cut_does_not_open() {
         let key = seal_key();
-        let sealed = key.seal(&disk(), 1, b"the secret").unwrap();
+        let sealed = key.seal(&disk(), &terms(), b"the secret").unwrap();
 
         for length in 0..sealed.len() {
-            assert!(key.unseal(&disk(), 1, &sealed[..length]).is_err());
+            assert!(key.unseal(&disk(), &terms(), &sealed[..length]).is_err());
         }
         for index in 0..sealed.len() {
             let mut changed = sealed.clone();
             changed[index] ^= 1;
-            assert!(key.unseal(&disk(), 1, &changed).is_err());
+            assert!(key.unseal(&disk(), &terms(), &changed).is_err());
         }
     }
 

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::{Failure, Service};
 use crate::problem::Problem;
-use crate::store::{Reading, SealedSecret, Writing};
+use crate::store::{Reading, SealedSecret, Terms, Writing};
 
 /// The largest secret, in bytes: keys and small files, not disks.
 const SECRET_LIMIT: usize = 64 * 1024;
@@ -75,14 +75,14 @@ impl Service {
             let version = writing
                 .reading()
                 .secret(resource.as_str())?
-                .map_or(1, |older| older.version.saturating_add(1));
-            let sealed = SealedSecret {
+                .map_or(1, |older| older.terms.version.saturating_add(1));
+            let terms = Terms {
                 version,
                 policy: policy.to_owned(),
                 references: references.to_vec(),
-                sealed: self.keys.seal.seal(resource, version, secret)?,
             };
-            writing.put_secret(resource.as_str(), &sealed)?;
+            let sealed = self.keys.seal.seal(resource, &terms, secret)?;
+            writing.put_secret(resource.as_str(), &SealedSecret { terms, sealed })?;
             let what = recorded::Registered::Secret {
                 secret_version: version,
                 policy: policy.to_owned(),

@@ -6,7 +6,7 @@ use attestation_envelope::Entropy;
 use attestation_evidence::{ResourcePath, Tee};
 use attestation_ledger::{Entry, LogProof};
 use attestation_release::Release;
-use attestation_verify::{AcceptedVerdict, ReferenceValue};
+use attestation_verify::AcceptedVerdict;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
@@ -14,7 +14,7 @@ use super::attest::{policy_named, reference_named};
 use super::{Accepted, Failure, Service, UNKNOWN_SESSION};
 use crate::entropy;
 use crate::problem::Problem;
-use crate::store::{Reading, SealedSecret, Writing};
+use crate::store::{Reading, Terms, Writing};
 
 const EXPIRED: Problem = Problem::Denied(
     "this session has no accepted verdict (any more): POST /kbs/v0/auth and attest",
@@ -94,55 +94,56 @@ impl Service {
             .reading()
             .secret(resource.as_str())?
             .ok_or_else(|| Problem::NotFound(format!("no secret `{resource}` is registered")))?;
-        refuse_unbound(&sealed, verdict)?;
-        refuse_outdated(&writing.reading(), accepted, now)?;
-        let secret = self
-            .keys
-            .seal
-            .unseal(resource, sealed.version, &sealed.sealed)?;
+        let terms = &sealed.terms;
+        refuse_other_policy(&writing.reading(), terms, accepted)?;
+        refuse_other_launch(&writing.reading(), terms, verdict, now)?;
+        let secret = self.keys.seal.unseal(resource, terms, &sealed.sealed)?;
         let entropy = Entropy::from_bytes(&Zeroizing::new(entropy::random()?));
         let release = Release::wrap(verdict, resource.clone(), &secret, entropy)?;
-        let record = release.record(now, session, accepted.index, sealed.version);
+        let record = release.record(now, session, accepted.index, terms.version);
         let proof = writing.append(&Entry::new(record)?, &self.keys.log)?;
         Ok((release, proof))
     }
 }
 
-/// An accepted guest is not entitled to every secret: only to those bound to the policy and the
-/// launch that its verdict names.
-fn refuse_unbound(secret: &SealedSecret, verdict: &AcceptedVerdict) -> Result<(), Problem> {
-    if secret.policy != verdict.policy() {
-        return Err(Problem::Denied("the secret is bound to another policy"));
+/// An accepted guest is not entitled to every secret. The policy has to be the secret's, and still
+/// the very document that the verdict was given under: what an administrator withdraws is withdrawn
+/// at once, not when the last verdict over it expires.
+fn refuse_other_policy(
+    reading: &Reading<'_>,
+    terms: &Terms,
+    accepted: &Accepted,
+) -> Result<(), Failure> {
+    let name = accepted.verdict.policy();
+    if terms.policy != name {
+        return Err(Problem::Denied("the secret is bound to another policy").into());
     }
-    if !secret
-        .references
-        .iter()
-        .any(|name| name == verdict.reference())
-    {
-        return Err(Problem::Denied(
-            "the secret is bound to another launch's reference value",
-        ));
+    if policy_named(reading, name)?.as_ref() != Some(&accepted.policy) {
+        let why = "the policy was replaced since the verdict: attest again";
+        return Err(Problem::Denied(why).into());
     }
     Ok(())
 }
 
-/// What an administrator withdraws is withdrawn at once, not when the last verdict over it expires:
-/// the policy has to be the one that the verdict was given under, and the reference value still one
-/// for that launch, valid now.
-fn refuse_outdated(reading: &Reading<'_>, accepted: &Accepted, now: u64) -> Result<(), Failure> {
-    let verdict = &accepted.verdict;
-    if policy_named(reading, verdict.policy())?.as_ref() != Some(&accepted.policy) {
-        let why = "the policy was replaced since the verdict: attest again";
-        return Err(Problem::Denied(why).into());
+/// One of the reference values that the secret is bound to has to allow this launch, now. Which one
+/// the verdict happened to match does not matter: two names may share a digest.
+fn refuse_other_launch(
+    reading: &Reading<'_>,
+    terms: &Terms,
+    verdict: &AcceptedVerdict,
+    now: u64,
+) -> Result<(), Failure> {
+    for name in &terms.references {
+        let allowed = reference_named(reading, name)?.is_some_and(|reference| {
+            reference.tee == verdict.tee()
+                && reference.launch_digest == *verdict.launch_digest()
+                && reference.is_valid_at(now)
+        });
+        if allowed {
+            return Ok(());
+        }
     }
-    let allows = |reference: &ReferenceValue| {
-        reference.tee == verdict.tee()
-            && reference.launch_digest == *verdict.launch_digest()
-            && reference.is_valid_at(now)
-    };
-    if !reference_named(reading, verdict.reference())?.is_some_and(|reference| allows(&reference)) {
-        let why = "the reference value that the verdict matched was replaced or is out of its time";
-        return Err(Problem::Denied(why).into());
-    }
-    Ok(())
+    let why = "no reference value that the secret is bound to allows this launch now: each is \
+               another launch's, was replaced, or is out of its time";
+    Err(Problem::Denied(why).into())
 }

@@ -4,6 +4,7 @@
 //! synced the transaction. The mutex around the connection is the log's sequencer.
 
 mod log;
+mod registered;
 mod registry;
 mod sessions;
 
@@ -13,7 +14,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use attestation_ledger::{SigningKey, TreeError, TreeHead, VerifyingKey};
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
-pub use registry::SealedSecret;
+pub use registry::{SealedSecret, Terms};
 pub use sessions::{NewSession, OpenedSession};
 
 /// SQLite's `application_id`: "CLVR".
@@ -55,6 +56,18 @@ pub enum StoreError {
         /// What does not hold.
         what: String,
     },
+    /// What is registered is not what the log says was registered.
+    #[error(
+        "{path}: {row} is not what the log says was registered, so somebody else wrote to the file. \
+         Nothing is served from it. Keep it as evidence and restore a backup, or start anew with \
+         `cloister-verifier init`"
+    )]
+    Altered {
+        /// The database file.
+        path: PathBuf,
+        /// Table and name of the row.
+        row: String,
+    },
     /// A statement failed.
     #[error("the store failed")]
     Sqlite(#[from] rusqlite::Error),
@@ -88,6 +101,11 @@ impl Store {
         let mut connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         let transaction = connection.transaction()?;
         let head = log::verify(&transaction, path, key)?;
+        let reading = Reading {
+            transaction: &transaction,
+            path,
+        };
+        registered::compare(&reading)?;
         drop(transaction);
         Ok((
             Self {

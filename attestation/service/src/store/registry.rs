@@ -7,14 +7,21 @@ use super::{Reading, StoreError, Writing, from_sql, to_sql};
 /// A secret as it lies in the store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SealedSecret {
+    /// To whom it may go.
+    pub terms: Terms,
+    /// Nonce, ciphertext and tag.
+    pub sealed: Vec<u8>,
+}
+
+/// To whom a version of a secret may go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Terms {
     /// Counts from 1; every PUT adds one.
     pub version: u64,
     /// The policy under which the verdict must have been given.
     pub policy: String,
-    /// The reference values of which the verdict must have matched one. Names hold no comma.
+    /// The reference values of which one must allow the launch. Names hold no comma.
     pub references: Vec<String>,
-    /// Nonce, ciphertext and tag.
-    pub sealed: Vec<u8>,
 }
 
 impl Writing<'_> {
@@ -48,9 +55,9 @@ impl Writing<'_> {
                  reference_values = excluded.reference_values, sealed = excluded.sealed",
             (
                 resource,
-                to_sql(secret.version),
-                &secret.policy,
-                secret.references.join(","),
+                to_sql(secret.terms.version),
+                &secret.terms.policy,
+                secret.terms.references.join(","),
                 &secret.sealed,
             ),
         )?;
@@ -77,6 +84,29 @@ impl Reading<'_> {
             |row| row.get(0),
         );
         Ok(document.optional()?)
+    }
+
+    /// The names of all policies.
+    pub fn policy_names(&self) -> Result<Vec<String>, StoreError> {
+        self.texts("SELECT name FROM policy ORDER BY name")
+    }
+
+    /// The names of all reference values.
+    pub fn reference_names(&self) -> Result<Vec<String>, StoreError> {
+        self.texts("SELECT name FROM reference_value ORDER BY name")
+    }
+
+    /// The resources of all secrets.
+    pub fn secret_names(&self) -> Result<Vec<String>, StoreError> {
+        self.texts("SELECT resource FROM secret ORDER BY resource")
+    }
+
+    fn texts(&self, sql: &str) -> Result<Vec<String>, StoreError> {
+        let mut statement = self.transaction.prepare(sql)?;
+        let texts = statement
+            .query_map([], |row| row.get(0))?
+            .collect::<Result<_, _>>()?;
+        Ok(texts)
     }
 
     /// The documents of all reference values, by name.
@@ -111,12 +141,12 @@ impl Reading<'_> {
             return Ok(None);
         };
         let references = references.split(',').map(str::to_owned).collect();
-        Ok(Some(SealedSecret {
+        let terms = Terms {
             version: from_sql(version)?,
             policy,
             references,
-            sealed,
-        }))
+        };
+        Ok(Some(SealedSecret { terms, sealed }))
     }
 
     /// Whether a reference value of this name is registered.

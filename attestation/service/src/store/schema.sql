@@ -46,8 +46,8 @@ CREATE TABLE reference_value (
     document BLOB NOT NULL
 ) STRICT;
 
--- Secrets, AES-256-GCM under the seal key with resource and version as associated data. Which
--- policy and which reference values (comma-separated) a verdict may name is part of the secret.
+-- Secrets, AES-256-GCM under the seal key; all other columns are associated data. Which policy and
+-- which reference values (comma-separated) a verdict may name is part of the secret.
 CREATE TABLE secret (
     resource  TEXT PRIMARY KEY,
     version   INTEGER NOT NULL CHECK (version > 0),

@@ -69,8 +69,11 @@ impl Place {
 
     /// A second hand on the store, as an intruder or a broken disk would have it.
     pub fn tamper(&self, sql: &str) {
-        let connection = rusqlite::Connection::open(self.store()).unwrap();
-        connection.execute_batch(sql).unwrap();
+        self.open_store().execute_batch(sql).unwrap();
+    }
+
+    pub fn open_store(&self) -> rusqlite::Connection {
+        rusqlite::Connection::open(self.store()).unwrap()
     }
 
     pub fn serve(&self) -> Verifier<'_> {

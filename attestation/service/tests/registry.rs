@@ -1,0 +1,94 @@
+//! What is registered is what the log says, whatever is written to the store's file.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod support;
+
+use support::{Place, RESOURCE, expect_error};
+
+/// A stopped verifier with two policies, two reference values and a secret.
+fn furnished_place() -> Place {
+    let place = Place::new();
+    let verifier = place.serve().furnished();
+    let mut policy = attestation_verify::test_support::policy();
+    policy.name = "other".to_owned();
+    let body = serde_json::to_vec(&policy).unwrap();
+    assert_eq!(verifier.put("/v1/policies/other", &body).status, 200);
+    let mut reference = attestation_verify::test_support::reference([0x77; 48]);
+    reference.name = "other".to_owned();
+    let body = serde_json::to_vec(&reference).unwrap();
+    assert_eq!(
+        verifier.put("/v1/reference-values/other", &body).status,
+        200
+    );
+    verifier.stop();
+    place
+}
+
+#[test]
+fn row_that_is_not_what_the_log_says_stops_the_start_and_is_named() {
+    let replace = |table: &str, from: &str, to: &str| {
+        format!(
+            "UPDATE {table} SET document =
+             CAST(replace(CAST(document AS TEXT), '{from}', '{to}') AS BLOB) WHERE name = 'demo'"
+        )
+    };
+    let policy = "the row `demo` of table policy";
+    let reference = "the row `demo` of table reference_value";
+    let secret = "the row `default/disk/data` of table secret";
+    for (sql, row) in [
+        (replace("policy", "false", "true"), policy),
+        ("DELETE FROM policy WHERE name = 'demo'".to_owned(), policy),
+        (replace("reference_value", "5a5a", "5a5b"), reference),
+        (
+            "DELETE FROM reference_value WHERE name = 'demo'".to_owned(),
+            reference,
+        ),
+        (
+            "INSERT INTO reference_value VALUES ('third', x'7b7d')".to_owned(),
+            "the row `third` of table reference_value",
+        ),
+        ("UPDATE secret SET policy = 'other'".to_owned(), secret),
+        (
+            "UPDATE secret SET reference_values = 'demo,other'".to_owned(),
+            secret,
+        ),
+        ("UPDATE secret SET version = 2".to_owned(), secret),
+        ("DELETE FROM secret".to_owned(), secret),
+    ] {
+        let place = furnished_place();
+        place.tamper(&sql);
+
+        let error = place.serve_error();
+
+        assert!(
+            error.contains(row) && error.contains("store.sqlite"),
+            "{sql}: {error}"
+        );
+    }
+}
+
+#[test]
+fn secret_whose_row_was_bound_to_another_launch_or_policy_does_not_open() {
+    for (binding, change) in [
+        ("references=other", "reference_values = 'demo'"),
+        ("references=demo&policy=other", "policy = 'demo'"),
+    ] {
+        let place = furnished_place();
+        let verifier = place.serve();
+        let path = format!("/v1/secrets/{RESOURCE}?{binding}");
+        assert_eq!(verifier.put(&path, b"for others").status, 200);
+        let guest = verifier.guest();
+        let opened = guest.auth();
+        assert_eq!(guest.attest(&opened).status, 200);
+        expect_error(&guest.resource(&opened.cookie, RESOURCE), 403, "PolicyDeny");
+
+        place.tamper(&format!("UPDATE secret SET {change}"));
+
+        expect_error(
+            &guest.resource(&opened.cookie, RESOURCE),
+            500,
+            "InternalError",
+        );
+        assert!(verifier.journal().contains("does not open"), "{change}");
+    }
+}
