@@ -7,6 +7,7 @@
 //! - [`init`] makes the root, once, on the operator's command.
 //! - [`serve`] is the process that the supervisor starts and confines.
 
+mod connection;
 mod cpuid;
 mod identity;
 mod init;

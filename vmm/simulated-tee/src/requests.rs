@@ -1,18 +1,18 @@
 //! Report requests of the guest, one connection at a time.
 
-use std::io::{self, Write as _};
+use std::io;
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use measured_boot_snp_abi::simulated::{Endorsements, Request, Response, body_length};
-use rustix::io::retry_on_intr;
-use rustix::net::{RecvFlags, recv};
 
+use crate::connection::Connection;
 use crate::report::Reporter;
 
-/// A guest that keeps a connection silent must not keep its other processes waiting for ever.
-const SILENCE: Duration = Duration::from_secs(30);
-/// Nor must one that asks again and again. There are three things to ask for.
+/// How long a connection may last in all: one process of a guest that is silent, or slow, or asks again
+/// and again, must not keep the others waiting for ever.
+const LONGEST: Duration = Duration::from_secs(30);
+/// There are three things to ask for.
 const REQUESTS: usize = 16;
 
 /// Answers a guest's requests.
@@ -29,20 +29,19 @@ impl Responder {
     /// Answers until the guest closes the connection, or has had its share.
     ///
     /// # Errors
-    /// The guest sends something that is no request, or takes too long over one.
+    /// The guest sends something that is no request, or takes too long.
     pub fn serve(&self, stream: &UnixStream) -> io::Result<()> {
-        self.serve_within(stream, SILENCE)
+        self.serve_within(stream, LONGEST)
     }
 
-    fn serve_within(&self, mut stream: &UnixStream, silence: Duration) -> io::Result<()> {
-        stream.set_read_timeout(Some(silence))?;
-        stream.set_write_timeout(Some(silence))?;
+    fn serve_within(&self, stream: &UnixStream, longest: Duration) -> io::Result<()> {
+        let connection = Connection::new(stream, longest)?;
         for _ in 0..REQUESTS {
-            let Some(request) = read_request(stream)? else {
+            let Some(request) = read_request(&connection)? else {
                 break;
             };
             let frame = self.answer(&request).to_frame().map_err(io::Error::other)?;
-            stream.write_all(&frame)?;
+            connection.send(&frame)?;
         }
         Ok(())
     }
@@ -60,35 +59,29 @@ impl Responder {
 }
 
 /// `None` at the end of the connection.
-fn read_request(stream: &UnixStream) -> io::Result<Option<Request>> {
+fn read_request(connection: &Connection<'_>) -> io::Result<Option<Request>> {
     let mut header = [0; 4];
-    match receive(stream, &mut header)? {
+    match connection.receive(&mut header)? {
         0 => return Ok(None),
         4 => {}
-        _ => return Err(io::ErrorKind::TimedOut.into()),
+        _ => return Err(io::ErrorKind::UnexpectedEof.into()),
     }
     let length = body_length(header).map_err(io::Error::other)?;
     let mut body = vec![0; length];
-    if receive(stream, &mut body)? != length {
-        return Err(io::ErrorKind::TimedOut.into());
+    if connection.receive(&mut body)? != length {
+        return Err(io::ErrorKind::UnexpectedEof.into());
     }
     Request::from_body(&body)
         .map(Some)
         .map_err(io::Error::other)
 }
 
-/// Fills `buffer` by one call, so that the socket's time limit is one for all of it (a byte now and then
-/// does not begin it anew), and returns how much came.
-fn receive(stream: &UnixStream, buffer: &mut [u8]) -> io::Result<usize> {
-    let (received, _) = retry_on_intr(|| recv(stream, &mut *buffer, RecvFlags::WAITALL))?;
-    Ok(received)
-}
-
 #[cfg(test)]
 mod tests {
-    use std::io::Read as _;
+    use std::io::{ErrorKind, Read as _, Write as _};
     use std::net::Shutdown;
     use std::thread;
+    use std::time::Instant;
 
     use super::*;
     use crate::report::tests::reporter;
@@ -148,22 +141,58 @@ mod tests {
         assert!(served.is_err() && answer.is_empty());
     }
 
-    #[test]
-    fn guest_that_sends_a_byte_now_and_then_is_given_up() {
-        let (mut guest, server) = UnixStream::pair().unwrap();
-        let request = Request::Manifest.to_frame();
-        let drip = thread::spawn(move || {
-            for byte in request {
-                if guest.write_all(&[byte]).is_err() {
-                    return;
-                }
-                thread::sleep(Duration::from_millis(150));
-            }
-        });
-        let served = responder().serve_within(&server, Duration::from_millis(300));
+    /// A guest does this, and the server gives up in time.
+    fn assert_given_up(guest: impl FnOnce(UnixStream) + Send + 'static) {
+        let longest = Duration::from_millis(300);
+        let (theirs, server) = UnixStream::pair().unwrap();
+        let guest = thread::spawn(move || guest(theirs));
+        let started = Instant::now();
+        let mut large = responder();
+        large.manifest = vec![4; 3 << 20];
+        let given_up = large.serve_within(&server, longest).unwrap_err();
+        let took = started.elapsed();
         drop(server);
-        drip.join().unwrap();
-        assert!(served.is_err());
+        guest.join().unwrap();
+        assert_eq!(given_up.kind(), ErrorKind::TimedOut, "{given_up}");
+        assert!(longest <= took && took < 3 * longest, "{took:?}");
+    }
+
+    /// As long as the other side listens.
+    fn now_and_then(mut act: impl FnMut() -> io::Result<()>) {
+        while act().is_ok() {
+            thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    #[test]
+    fn guest_that_is_silent_or_sends_a_byte_now_and_then_is_given_up() {
+        assert_given_up(|mut guest| assert_eq!(guest.read(&mut [0]).unwrap(), 0));
+        assert_given_up(|mut guest| {
+            let frame = Request::Manifest.to_frame();
+            let mut bytes = frame.iter().cycle();
+            now_and_then(|| guest.write_all(&[*bytes.next().unwrap()]));
+        });
+    }
+
+    #[test]
+    fn guest_that_reads_its_answer_a_bit_now_and_then_is_given_up() {
+        assert_given_up(|mut guest| {
+            guest.write_all(&Request::Manifest.to_frame()).unwrap();
+            now_and_then(|| guest.read_exact(&mut [0; 64 << 10]));
+        });
+    }
+
+    /// Each of its requests is in time.
+    #[test]
+    fn guest_that_asks_now_and_then_is_given_up() {
+        assert_given_up(|mut guest| {
+            let answer = Response::Endorsements(responder().endorsements);
+            let mut answer = answer.to_frame().unwrap();
+            now_and_then(|| {
+                guest.write_all(&Request::Endorsements.to_frame())?;
+                guest.read_exact(&mut answer)
+            });
+        });
     }
 
     #[test]
