@@ -5,15 +5,11 @@ use std::io::Read;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
-use attestation_audit::Files;
+use attestation_audit::{Files, MAX_BUNDLE_BYTES, MAX_BUNDLE_FILES};
 
 /// The longest file, in bytes. Evidence is limited to 4 MiB by the verifier, entry bundles to 16 MiB
 /// by their format.
 const MAX_FILE: u64 = 64 << 20;
-/// All files together, in bytes.
-const MAX_TOTAL: u64 = 1 << 30;
-/// How many files.
-const MAX_FILES: usize = 200_000;
 /// How many folders may lie in each other; tile paths need fewer.
 const MAX_DEPTH: usize = 12;
 
@@ -72,7 +68,10 @@ impl Reading {
             .file(&entry.path())
             .with_context(|| format!("cannot read `{path}`"))?;
         self.files.insert(path, bytes);
-        ensure!(self.files.len() <= MAX_FILES, "more than {MAX_FILES} files");
+        ensure!(
+            u64::try_from(self.files.len())? <= MAX_BUNDLE_FILES,
+            "it has more than {MAX_BUNDLE_FILES} files"
+        );
         Ok(())
     }
 
@@ -85,8 +84,8 @@ impl Reading {
         ensure!(length <= MAX_FILE, "it is longer than {MAX_FILE} bytes");
         self.bytes += length;
         ensure!(
-            self.bytes <= MAX_TOTAL,
-            "the bundle is larger than {MAX_TOTAL} bytes"
+            self.bytes <= MAX_BUNDLE_BYTES,
+            "the bundle is larger than {MAX_BUNDLE_BYTES} bytes"
         );
         Ok(bytes)
     }

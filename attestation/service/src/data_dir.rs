@@ -11,13 +11,16 @@
 //! | `store.sqlite` | log, nonces, policies, reference values, sealed secrets | 0600 |
 //! | `lock` | held while a server runs | 0600 |
 
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::FlockOperation;
 use zeroize::Zeroizing;
+
+use crate::draft::Draft;
+use crate::interrupt::{self, Interrupted};
 
 /// Names of the files; [`DataDir::file`] makes paths of them.
 pub mod names {
@@ -106,6 +109,9 @@ pub enum DataDirError {
         /// What was expected in it.
         what: &'static str,
     },
+    /// Somebody asked to stop.
+    #[error(transparent)]
+    Interrupted(#[from] Interrupted),
     /// The operating system refused.
     #[error("cannot {action} {path}")]
     Io {
@@ -139,16 +145,22 @@ impl DataDir {
     ) -> Result<Self, E> {
         let path = without_trailing_slash(path);
         refuse_existing(path)?;
-        let draft = Self {
-            path: draft_path(path),
+        let failed = |action| {
+            let path = path.to_owned();
+            move |source| DataDirError::Io {
+                action,
+                path,
+                source,
+            }
         };
-        make_private_dir(&draft.path)?;
-        let filled = fill(&draft).and_then(|()| Ok(rename(&draft.path, path)?));
-        if filled.is_err() {
-            // Best effort: the first error is the one to report.
-            let _ = std::fs::remove_dir_all(&draft.path);
-        }
-        filled.map(|()| Self {
+        let draft = Draft::begin(path, 0o700).map_err(failed("begin"))?;
+        fill(&Self {
+            path: draft.path().to_owned(),
+        })?;
+        draft
+            .publish(path)
+            .map_err(failed("put the new data directory at"))?;
+        Ok(Self {
             path: path.to_owned(),
         })
     }
@@ -264,7 +276,8 @@ fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), DataDirError> {
         action: "write",
         path: path.to_owned(),
         source,
-    })
+    })?;
+    Ok(interrupt::check()?)
 }
 
 fn refuse_exposed(path: &Path, remedy: &'static str) -> Result<(), DataDirError> {
@@ -302,31 +315,6 @@ fn refuse_existing(path: &Path) -> Result<(), DataDirError> {
 /// The same path, so that a suffix to it names something beside it and not inside of it.
 pub(crate) fn without_trailing_slash(path: &Path) -> &Path {
     path.components().as_path()
-}
-
-fn draft_path(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(format!(".making-{}", std::process::id()));
-    name.into()
-}
-
-fn make_private_dir(path: &Path) -> Result<(), DataDirError> {
-    DirBuilder::new()
-        .mode(0o700)
-        .create(path)
-        .map_err(|source| DataDirError::Io {
-            action: "make",
-            path: path.to_owned(),
-            source,
-        })
-}
-
-fn rename(draft: &Path, path: &Path) -> Result<(), DataDirError> {
-    std::fs::rename(draft, path).map_err(|source| DataDirError::Io {
-        action: "put the new data directory at",
-        path: path.to_owned(),
-        source,
-    })
 }
 
 #[cfg(test)]

@@ -1,16 +1,17 @@
 //! Writes the evidence bundle: the log as static files, with all that its verdicts were computed
 //! from, for an auditor who trusts neither this service nor its store.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use attestation_ledger::{
-    AuditRecord, BundleError, BundleWriter, Digest, Entry, EntryError, Registered,
-};
+use attestation_audit::{MAX_BUNDLE_BYTES, MAX_BUNDLE_FILES};
+use attestation_ledger::{BundleError, BundleWriter, Digest, Entry, EntryError, VerifyingKey};
 
 use crate::data_dir::{DataDir, DataDirError, names, without_trailing_slash};
+use crate::draft::Draft;
+use crate::interrupt::{self, Interrupted};
 use crate::keys::load_log_key;
 use crate::store::{Reading, Store, StoreError};
 
@@ -21,6 +22,8 @@ pub struct Exported {
     pub entries: u64,
     /// How many files.
     pub files: usize,
+    /// How many bytes in them.
+    pub bytes: u64,
     /// The signed checkpoint, which is also in the bundle.
     pub checkpoint: String,
 }
@@ -66,6 +69,9 @@ pub enum ExportError {
     /// The output exists.
     #[error("{0} already exists: choose another --out; nothing was changed")]
     Exists(PathBuf),
+    /// Somebody asked to stop.
+    #[error(transparent)]
+    Interrupted(#[from] Interrupted),
     /// A file cannot be written.
     #[error("cannot write {path}")]
     Write {
@@ -74,6 +80,24 @@ pub enum ExportError {
         /// What the operating system said.
         source: io::Error,
     },
+}
+
+impl Exported {
+    /// What to tell the operator of a bundle that the auditor soon cannot read, or cannot any more.
+    pub fn warning(&self) -> Option<String> {
+        let files = u64::try_from(self.files).unwrap_or(u64::MAX);
+        let shares = [
+            ("bytes", self.bytes, MAX_BUNDLE_BYTES),
+            ("files", files, MAX_BUNDLE_FILES),
+        ];
+        let (what, found, limit) = shares
+            .into_iter()
+            .find(|(_, found, limit)| *found > limit / 4 * 3)?;
+        Some(format!(
+            "the bundle has {found} {what}, and cloister-auditor reads no bundle of more than {limit}: \
+             have this log audited, and begin another with `cloister-verifier init`"
+        ))
+    }
 }
 
 /// Exports the log of the verifier in `data_dir` to the new directory `out`. Works beside a running
@@ -87,108 +111,106 @@ pub fn export(data_dir: &Path, out: &Path) -> Result<Exported, ExportError> {
     if fs::symlink_metadata(out).is_ok() {
         return Err(ExportError::Exists(out.to_owned()));
     }
-    let (bundle, entries, checkpoint) = store.read(|reading| {
-        let (bundle, entries) = collect(reading)?;
-        Ok::<_, ExportError>((bundle, entries, reading.checkpoint()?))
+    let cannot_write = |source| ExportError::Write {
+        path: out.to_owned(),
+        source,
+    };
+    let draft = Draft::begin(out, 0o777).map_err(cannot_write)?;
+    let mut writer = Writer {
+        root: draft.path(),
+        bundle: BundleWriter::new(),
+        entries: 0,
+        files: 0,
+        bytes: 0,
+    };
+    let checkpoint = store.read(|reading| {
+        writer.write_log(reading)?;
+        Ok::<_, ExportError>(reading.checkpoint()?)
     })?;
-    let files = bundle.finish(checkpoint.clone(), &key)?;
-    write_whole(
-        out,
-        files
-            .iter()
-            .map(|(path, bytes)| (path.as_str(), bytes.as_slice())),
-    )?;
-    Ok(Exported {
-        entries,
-        files: files.len(),
-        checkpoint,
-    })
+    let exported = writer.finish(checkpoint, &key)?;
+    draft.publish(out).map_err(cannot_write)?;
+    Ok(exported)
 }
 
-fn collect(reading: &Reading<'_>) -> Result<(BundleWriter, u64), ExportError> {
-    let mut bundle = BundleWriter::new();
-    let mut count = 0;
-    reading.each_entry(|index, bytes| {
-        let entry =
-            Entry::from_bytes(bytes).map_err(|source| ExportError::Entry { index, source })?;
-        for digest in blobs_of(entry.record()) {
-            let blob = reading
-                .blob(&digest)?
-                .ok_or(ExportError::Blob { index, digest })?;
-            if bundle.add_blob(blob) != digest {
-                return Err(ExportError::DamagedBlob { index, digest });
+/// Writes files as soon as they are complete: a log may be larger than memory.
+struct Writer<'a> {
+    root: &'a Path,
+    bundle: BundleWriter,
+    entries: u64,
+    files: usize,
+    bytes: u64,
+}
+
+impl Writer<'_> {
+    fn write_log(&mut self, reading: &Reading<'_>) -> Result<(), ExportError> {
+        reading.each_entry(|index, bytes| {
+            let entry =
+                Entry::from_bytes(bytes).map_err(|source| ExportError::Entry { index, source })?;
+            for digest in entry.record().blobs() {
+                self.add_blob(reading, index, digest)?;
             }
-        }
-        bundle.push_entry(&entry);
-        count += 1;
-        Ok::<_, ExportError>(())
-    })?;
-    Ok((bundle, count))
-}
-
-/// The blobs that an entry names.
-fn blobs_of(record: &AuditRecord) -> BTreeSet<Digest> {
-    match record {
-        AuditRecord::Verdict(verdict) => {
-            let input = &verdict.input;
-            let single = [input.evidence, input.exchange, input.policy];
-            single
-                .into_iter()
-                .chain(input.references.iter().copied())
-                .collect()
-        }
-        AuditRecord::Registered(registration) => match &registration.what {
-            Registered::Policy { digest } | Registered::Reference { digest } => {
-                BTreeSet::from([*digest])
-            }
-            Registered::Secret { .. } => BTreeSet::new(),
-        },
-        AuditRecord::Release(_) => BTreeSet::new(),
-    }
-}
-
-/// Writes beside `out` and renames: a bundle is there whole or not at all.
-fn write_whole<'a>(
-    out: &Path,
-    files: impl Iterator<Item = (&'a str, &'a [u8])>,
-) -> Result<(), ExportError> {
-    let mut draft = out.as_os_str().to_owned();
-    draft.push(format!(".making-{}", std::process::id()));
-    let draft = PathBuf::from(draft);
-    let written = write_files(&draft, files).and_then(|()| {
-        fs::rename(&draft, out).map_err(|source| ExportError::Write {
-            path: out.to_owned(),
-            source,
+            self.bundle.push_entry(&entry);
+            self.entries += 1;
+            self.write_complete()
         })
-    });
-    if written.is_err() {
-        // Best effort: the first error is the one to report.
-        let _ = fs::remove_dir_all(&draft);
     }
-    written
-}
 
-fn write_files<'a>(
-    root: &Path,
-    files: impl Iterator<Item = (&'a str, &'a [u8])>,
-) -> Result<(), ExportError> {
-    for (name, bytes) in files {
-        let path = root.join(name);
-        let write = || {
-            path.parent().map_or(Ok(()), fs::create_dir_all)?;
-            fs::write(&path, bytes)
-        };
-        write().map_err(|source| ExportError::Write {
-            path: path.clone(),
-            source,
-        })?;
+    fn add_blob(
+        &mut self,
+        reading: &Reading<'_>,
+        index: u64,
+        digest: Digest,
+    ) -> Result<(), ExportError> {
+        if self.bundle.has_blob(&digest) {
+            return Ok(());
+        }
+        let blob = reading
+            .blob(&digest)?
+            .ok_or(ExportError::Blob { index, digest })?;
+        if self.bundle.add_blob(blob) != digest {
+            return Err(ExportError::DamagedBlob { index, digest });
+        }
+        Ok(())
     }
-    Ok(())
+
+    fn write_complete(&mut self) -> Result<(), ExportError> {
+        let complete = self.bundle.take_files();
+        self.write_all(&complete)
+    }
+
+    fn finish(mut self, checkpoint: String, key: &VerifyingKey) -> Result<Exported, ExportError> {
+        let rest = std::mem::take(&mut self.bundle).finish(checkpoint.clone(), key)?;
+        self.write_all(&rest)?;
+        Ok(Exported {
+            entries: self.entries,
+            files: self.files,
+            bytes: self.bytes,
+            checkpoint,
+        })
+    }
+
+    fn write_all(&mut self, files: &BTreeMap<String, Vec<u8>>) -> Result<(), ExportError> {
+        for (name, bytes) in files {
+            let path = self.root.join(name);
+            let write = || {
+                path.parent().map_or(Ok(()), fs::create_dir_all)?;
+                fs::write(&path, bytes)
+            };
+            write().map_err(|source| ExportError::Write {
+                path: path.clone(),
+                source,
+            })?;
+            self.files += 1;
+            self.bytes += u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+            interrupt::check()?;
+        }
+        Ok(())
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use attestation_ledger::{RecordVersion, Registration, SigningKey};
+    use attestation_ledger::{AuditRecord, RecordVersion, Registered, Registration, SigningKey};
 
     use super::*;
 
@@ -221,6 +243,30 @@ mod tests {
     }
 
     #[test]
+    fn bundle_that_nears_what_the_auditor_reads_is_warned_of() {
+        let warning = |files, bytes| {
+            let exported = Exported {
+                entries: 1,
+                files,
+                bytes,
+                checkpoint: String::new(),
+            };
+            exported.warning()
+        };
+        assert_eq!(warning(150_000, 3 << 28), None);
+        let bytes = warning(1, (3 << 28) + 1).unwrap();
+        assert!(
+            bytes.contains("805306369 bytes") && bytes.contains("1073741824"),
+            "{bytes}"
+        );
+        let files = warning(150_001, 1).unwrap();
+        assert!(
+            files.contains("150001 files") && files.contains("200000"),
+            "{files}"
+        );
+    }
+
+    #[test]
     fn export_of_a_damaged_blob_names_it_and_writes_nothing() {
         let parent = tempfile::tempdir().unwrap();
         let (data, out) = (parent.path().join("data"), parent.path().join("bundle"));
@@ -238,5 +284,7 @@ mod tests {
         let named = format!("the store's blob {digest}, which log entry 0 names, is damaged");
         assert!(error.to_string().starts_with(&named), "{error}");
         assert!(!out.exists());
+        let left = fs::read_dir(parent.path()).unwrap().count();
+        assert_eq!(left, 2, "the data directory and the whole bundle");
     }
 }

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use attestation_service::export;
 use serde::Serialize;
 
+use crate::making;
 use crate::output::Output;
 
 #[derive(clap::Args)]
@@ -19,6 +20,8 @@ pub struct Args {
     /// How to print the result.
     #[arg(short, long, value_enum, default_value = "text")]
     output: Output,
+    #[command(flatten)]
+    fault: making::Fault,
 }
 
 #[derive(Serialize)]
@@ -26,23 +29,33 @@ struct Bundle<'a> {
     bundle: &'a PathBuf,
     entries: u64,
     files: usize,
+    bytes: u64,
     checkpoint: &'a str,
+    warning: Option<&'a str>,
 }
 
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    making::begin(&args.out, &args.fault)?;
     let exported = export(&args.data_dir, &args.out)?;
+    let warning = exported.warning();
+    if let Some(warning) = &warning {
+        eprintln!("warning: {warning}");
+    }
     let text = format!(
-        "wrote the bundle {}: log entries {}, files {}\n\n{}",
+        "wrote the bundle {}: log entries {}, files {}, bytes {}\n\n{}",
         args.out.display(),
         exported.entries,
         exported.files,
+        exported.bytes,
         exported.checkpoint,
     );
     let bundle = Bundle {
         bundle: &args.out,
         entries: exported.entries,
         files: exported.files,
+        bytes: exported.bytes,
         checkpoint: &exported.checkpoint,
+        warning: warning.as_deref(),
     };
     args.output.print(&bundle, &text)?;
     Ok(ExitCode::SUCCESS)

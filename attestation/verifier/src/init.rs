@@ -7,6 +7,7 @@ use attestation_evidence::{ResourcePath, VerifierPins};
 use attestation_service::{NewVerifier, init, names};
 use serde::Serialize;
 
+use crate::making;
 use crate::output::Output;
 
 #[derive(clap::Args)]
@@ -30,6 +31,8 @@ pub struct Args {
     /// How to print the result.
     #[arg(short, long, value_enum, default_value = "text")]
     output: Output,
+    #[command(flatten)]
+    fault: making::Fault,
 }
 
 #[derive(Serialize)]
@@ -45,6 +48,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         vsock_port: args.vsock_port,
         resource: args.resource.clone(),
     };
+    making::begin(&args.data_dir, &args.fault)?;
     let pins = init(&args.data_dir, &new)?;
     let pins_file = args.data_dir.join(names::PINS);
     let text = format!(

@@ -2,6 +2,7 @@
 
 mod export;
 mod init;
+mod making;
 mod output;
 mod privacy;
 mod put;
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
         for cause in error.chain().skip(1) {
             eprintln!("  because: {cause}");
         }
+        attestation_service::end_if_interrupted();
         ExitCode::FAILURE
     })
 }

@@ -1,0 +1,160 @@
+//! `init` and `export`, ended in the middle: nothing half-made stays, or the next run removes it.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod support;
+
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use support::{Place, run, success};
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A command that waits in the middle of making `target`, with some of it in its draft.
+struct Halfway {
+    child: Child,
+    pause: PathBuf,
+    draft: PathBuf,
+}
+
+impl Halfway {
+    fn start(place: &Place, command: &[&str], target: &str) -> Self {
+        let pause = PathBuf::from(place.path("pause"));
+        std::fs::write(&pause, "").unwrap();
+        let child = Command::new(env!("CARGO_BIN_EXE_cloister-verifier"))
+            .args(command)
+            .arg("--fault-pause")
+            .arg(&pause)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let draft = PathBuf::from(format!("{target}.making-{}", child.id()));
+        let halfway = Self {
+            child,
+            pause,
+            draft,
+        };
+        let start = Instant::now();
+        while count(&halfway.draft) == 0 {
+            assert!(start.elapsed() < PATIENCE, "it makes no draft");
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        halfway
+    }
+
+    fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        let name = format!("-{name}");
+        let kill = Command::new("kill").args([&name, &pid]).status();
+        assert!(kill.unwrap().success());
+    }
+
+    fn end(mut self) -> ExitStatus {
+        self.child.wait().unwrap()
+    }
+}
+
+/// How many entries the directory has; none if it is not there.
+fn count(directory: &Path) -> usize {
+    std::fs::read_dir(directory).map_or(0, Iterator::count)
+}
+
+/// What is in the place beside what [`Place::new`] made.
+fn made(place: &Place) -> Vec<String> {
+    let own = [
+        "data",
+        "ark.pem",
+        "policy.json",
+        "reference.json",
+        "secret",
+        "pause",
+    ];
+    let entries = std::fs::read_dir(place.dir.path()).unwrap();
+    let mut names: Vec<String> = entries
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| !own.contains(&name.as_str()))
+        .collect();
+    names.sort();
+    names
+}
+
+/// Each command that makes a directory: its arguments, and what it makes.
+fn commands(place: &Place) -> [(Vec<String>, String); 2] {
+    let words = |words: &[&str]| words.iter().map(ToString::to_string).collect();
+    let (data, two, out) = (place.path("data"), place.path("two"), place.path("bundle"));
+    [
+        (words(&["init", "--data-dir", &two]), two),
+        (words(&["export", "--data-dir", &data, "--out", &out]), out),
+    ]
+}
+
+fn each(test: impl Fn(&Place, &[&str], &str)) {
+    for which in 0..2 {
+        let place = Place::new();
+        let (command, target) = &commands(&place)[which];
+        let command: Vec<&str> = command.iter().map(String::as_str).collect();
+        test(&place, &command, target);
+    }
+}
+
+#[test]
+fn command_that_is_interrupted_leaves_nothing_and_ends_by_the_signal() {
+    for (name, number) in [("INT", 2), ("TERM", 15)] {
+        each(|place, command, target| {
+            let halfway = Halfway::start(place, command, target);
+            halfway.signal(name);
+            let status = halfway.end();
+            assert_eq!(status.signal(), Some(number), "{command:?}: {status}");
+            assert_eq!(made(place), [""; 0], "{command:?}");
+        });
+    }
+}
+
+#[test]
+fn draft_of_a_killed_command_is_removed_by_the_next_run_which_says_so() {
+    each(|place, command, target| {
+        let halfway = Halfway::start(place, command, target);
+        let draft = halfway.draft.clone();
+        halfway.signal("KILL");
+        halfway.end();
+        assert!(count(&draft) > 0, "kill -9 leaves the draft");
+
+        let next = run(command);
+
+        assert!(next.status.success());
+        let said = String::from_utf8(next.stderr).unwrap();
+        let expected = format!("removed {}: left by a run that was killed", draft.display());
+        assert!(said.contains(&expected), "{said}");
+        let target = Path::new(target).file_name().unwrap().to_str().unwrap();
+        assert_eq!(made(place), [target]);
+    });
+}
+
+/// Two at once: the later one neither takes the earlier one's draft for abandoned nor is overwritten.
+#[test]
+fn draft_of_a_running_command_is_left_alone_and_gives_way_to_the_first_that_is_done() {
+    each(|place, command, target| {
+        let halfway = Halfway::start(place, command, target);
+
+        let second = run(command);
+
+        assert!(second.status.success());
+        assert_eq!(String::from_utf8(second.stderr).unwrap(), "");
+        assert!(count(&halfway.draft) > 0);
+        let whole = count(Path::new(target));
+        std::fs::remove_file(&halfway.pause).unwrap();
+        assert_eq!(halfway.end().code(), Some(1));
+        assert_eq!(count(Path::new(target)), whole);
+        assert_eq!(made(place).len(), 1, "{:?}", made(place));
+    });
+}
+
+#[test]
+fn test_fault_is_not_in_the_help() {
+    for command in ["init", "export"] {
+        assert!(!success(&[command, "--help"]).contains("--fault"));
+    }
+}
