@@ -19,6 +19,25 @@ const REPEATED_IN_EXTENDED_LEAF: u32 = 0x0183_F3FF;
 /// 4 GiB, and a guest must not see more physical bits than its host has.
 const ADDRESS_BITS: u32 = 48 << 8 | 40;
 
+/// What the CPU models call a bit that CPUID answers: `pclmulqdq`. `register` counts EAX, EBX, ECX, EDX
+/// from 0. `None` for a bit that no model has.
+#[must_use]
+pub fn cpuid_feature_name(leaf: u32, register: usize, bit: u32) -> Option<String> {
+    const ORDER: [Register; 4] = [Register::Eax, Register::Ebx, Register::Ecx, Register::Edx];
+    let is_repeated = leaf == 0x8000_0001 && register == 3;
+    let is_repeated = is_repeated && REPEATED_IN_EXTENDED_LEAF.unbounded_shr(bit) & 1 == 1;
+    let leaf = if is_repeated { 0x1 } else { leaf };
+    let register = *ORDER.get(register)?;
+    let features = MODELS
+        .iter()
+        .filter_map(|(name, _)| CpuModel::named(name))
+        .flat_map(|model| model.features);
+    features
+        .filter(|one| (one.leaf, one.register, one.bit) == (leaf, register, bit))
+        .map(|one| one.name)
+        .next()
+}
+
 /// A CPU model, as its data file describes it.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -40,10 +59,6 @@ pub(crate) struct CpuModel {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Feature {
-    #[allow(
-        dead_code,
-        reason = "for readers of the data file; a test wants it unique"
-    )]
     name: String,
     leaf: u32,
     register: Register,
@@ -298,6 +313,17 @@ mod tests {
                 "a feature is listed twice"
             );
             assert!(model.entries(64).len() <= CPUID_PAGE_CAPACITY);
+        }
+    }
+
+    #[test]
+    fn feature_is_called_by_its_name_also_where_amd_repeats_it() {
+        let name = cpuid_feature_name;
+        assert_eq!(name(0x1, 2, 0).as_deref(), Some("sse3"));
+        assert_eq!(name(0x1, 3, 4).as_deref(), Some("tsc"));
+        assert_eq!(name(0x8000_0001, 3, 4).as_deref(), Some("tsc"));
+        for (leaf, register, bit) in [(0x1, 2, 28), (0x1, 4, 0), (0x1, 3, 32), (0x1234, 0, 0)] {
+            assert_eq!(name(leaf, register, bit), None);
         }
     }
 

@@ -26,6 +26,7 @@ pub use config::{
     TeeConfig, VsockConfig,
 };
 pub use content::{Component, Content, Region, Source, Sources};
+pub use cpu_model::cpuid_feature_name;
 pub use launch_plan::{
     BootProtocol, CpuidEntry, DeviceKind, DevicePlan, Gpa, IdFields, LaunchPlan, Measured,
     Reported, Segment, TeeKind, Unmeasured, VcpuState,

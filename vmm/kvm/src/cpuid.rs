@@ -5,7 +5,7 @@ use std::fmt;
 use kvm_bindings::{
     CpuId, KVM_CPUID_FLAG_SIGNIFCANT_INDEX, KVM_MAX_CPUID_ENTRIES, kvm_cpuid_entry2,
 };
-use measured_boot_plan::CpuidEntry as PlannedEntry;
+use measured_boot_plan::{CpuidEntry as PlannedEntry, cpuid_feature_name};
 use thiserror::Error;
 use vmm_wire::CpuidEntry;
 
@@ -16,8 +16,7 @@ use crate::{Host, KvmError, Vcpu};
 pub enum CpuidError {
     /// The host lacks features.
     #[error(
-        "this host's KVM does not offer what the CPU model needs: {}; choose a smaller model under \
-         [cpu], or another host",
+        "this host's KVM does not offer what the CPU model needs: {}",
         list(missing)
     )]
     Lacks {
@@ -54,11 +53,16 @@ pub struct Feature {
 
 impl fmt::Display for Feature {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "leaf {:#x} {} bit {}",
-            self.leaf, self.register, self.bit
-        )
+        let Self {
+            leaf,
+            register,
+            bit,
+        } = *self;
+        let position = REGISTERS.iter().position(|one| *one == register);
+        match position.and_then(|position| cpuid_feature_name(leaf, position, bit)) {
+            Some(name) => write!(f, "{name} (leaf {leaf:#x} {register} bit {bit})"),
+            None => write!(f, "leaf {leaf:#x} {register} bit {bit}"),
+        }
     }
 }
 
@@ -266,5 +270,27 @@ fn from_kvm(entry: &kvm_cpuid_entry2) -> CpuidEntry {
         ebx: entry.ebx,
         ecx: entry.ecx,
         edx: entry.edx,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn missing_features_are_named_as_far_as_they_have_names() {
+        let missing = [0, 28].map(|bit| Feature {
+            leaf: 0x1,
+            register: "ECX",
+            bit,
+        });
+        let said = CpuidError::Lacks {
+            missing: missing.to_vec(),
+        };
+        let said = said.to_string();
+        assert!(
+            said.ends_with(": sse3 (leaf 0x1 ECX bit 0), leaf 0x1 ECX bit 28"),
+            "{said}"
+        );
     }
 }

@@ -13,7 +13,7 @@ use crate::{PageRun, Parameters, Tee, TeeError};
 #[derive(Debug, Error)]
 pub enum LaunchError {
     /// KVM answers CPUID otherwise than planned.
-    #[error("the planned processor cannot be had")]
+    #[error("the vCPUs are not as planned")]
     Cpuid(#[from] CpuidError),
     /// KVM refused.
     #[error(transparent)]

@@ -1,12 +1,14 @@
 //! Which CPUID the guest gets.
 
-use anyhow::{Context as _, ensure};
+use anyhow::ensure;
 use measured_boot_plan::{CpuidEntry, LaunchPlan};
 use measured_boot_snp_abi::CPUID_PAGE_CAPACITY;
 use serde::Serialize;
-use vmm_kvm::Host;
+use vmm_kvm::{CpuidError, Host};
 
-use crate::events::{Event, Teller};
+const REMEDY: &str = "the guest cannot have the CPUID that is planned: run it on another host, or let it have \
+    what this host's KVM answers by --adopt-cpuid; this host then chooses the guest's CPUID, and no launch \
+    digest shows it";
 
 /// A leaf that the guest gets otherwise than planned. Registers are EAX, EBX, ECX, EDX.
 #[derive(Debug, PartialEq, Eq, Serialize)]
@@ -23,32 +25,31 @@ pub struct AdoptedLeaf {
 }
 
 /// Refuses a plan that this host's KVM does not carry out exactly, or, with `adopt`, changes it to what
-/// KVM answers and tells every difference.
+/// KVM answers and returns every difference.
 ///
 /// CPUID is no part of the launch digest, so what is adopted changes nothing that was predicted; the TEE
 /// still compares the CPUID page with what KVM answers.
 ///
 /// # Errors
 /// The planned processor cannot be had, or KVM answers more than a CPUID page holds.
-pub fn settle(
-    host: &Host,
-    plan: &mut LaunchPlan,
-    adopt: bool,
-    teller: Teller,
-) -> anyhow::Result<()> {
+pub fn settle(host: &Host, plan: &mut LaunchPlan, adopt: bool) -> anyhow::Result<Vec<AdoptedLeaf>> {
     if !adopt {
-        return host
-            .check_cpuid(&plan.cpuid.0)
-            .context("the planned processor cannot be had");
+        host.check_cpuid(&plan.cpuid.0)?;
+        return Ok(Vec::new());
     }
     let answered = host.answered_cpuid(&plan.cpuid.0)?;
     check_count(&answered)?;
     let leaves = differences(&plan.cpuid.0, &answered);
-    if !leaves.is_empty() {
-        teller.tell(&Event::CpuidAdopted { leaves: &leaves })?;
-    }
     plan.cpuid.0 = answered;
-    Ok(())
+    Ok(leaves)
+}
+
+/// Adds to an error about CPUID what to do about it.
+pub fn advise(error: anyhow::Error, adopt: bool) -> anyhow::Error {
+    match error.chain().any(<dyn std::error::Error>::is::<CpuidError>) {
+        true if !adopt => error.context(REMEDY),
+        _ => error,
+    }
 }
 
 fn check_count(answered: &[CpuidEntry]) -> anyhow::Result<()> {

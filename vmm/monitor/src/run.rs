@@ -1,8 +1,9 @@
 //! The order of things.
 //!
 //! 1. Read and plan: nothing is started for a configuration that cannot be launched.
-//! 2. Open everything that needs a path. To adopt KVM's CPUID, KVM is asked through a VM that has no memory
-//!    and never runs: that is before this process is confined.
+//! 2. Open everything that needs a path: first what the configuration names, then /dev/kvm. To adopt KVM's
+//!    CPUID, KVM is asked through a VM that has no memory and never runs: that is before this process is
+//!    confined.
 //! 3. Start the supervisor, and through it the TEE and the devices, each confined.
 //! 4. Confine this process: first each vCPU thread, then the main one.
 //! 5. Make the VM, load it, have it measured; compare.
@@ -70,6 +71,7 @@ pub fn run(arguments: &RunArguments) -> anyhow::Result<Outcome> {
         true => Ok(End::Interrupted),
         false => Err(error),
     });
+    let end = end.map_err(|error| cpuid::advise(error, arguments.adopt_cpuid));
     let end = end.inspect_err(|error| {
         // People read it on standard error, where main prints it; programs read events.
         if arguments.output == Output::Json {
@@ -88,11 +90,14 @@ pub fn run(arguments: &RunArguments) -> anyhow::Result<Outcome> {
 
 fn run_to_its_end(arguments: &RunArguments, teller: Teller) -> anyhow::Result<End> {
     let mut planned = plan(arguments, teller)?;
+    let keys = planned.inputs.keys()?;
+    let disks = planned.inputs.disks(&planned.plan)?;
     let host = Host::open()?;
-    cpuid::settle(&host, &mut planned.plan, arguments.adopt_cpuid, teller)?;
+    let leaves = cpuid::settle(&host, &mut planned.plan, arguments.adopt_cpuid)?;
+    if !leaves.is_empty() {
+        teller.tell(&Event::CpuidAdopted { leaves: &leaves })?;
+    }
     let Planned { inputs, plan, .. } = &planned;
-    let keys = inputs.keys()?;
-    let disks = inputs.disks(plan)?;
     let console = Console::open(&arguments.console, arguments.output)?;
     let interrupt = Interrupt::catch()?;
     let runtime_dir = RuntimeDir::make(arguments.runtime_dir.as_deref())?;

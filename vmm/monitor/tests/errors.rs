@@ -12,6 +12,7 @@ mod payload;
 mod support;
 
 use std::fs;
+use std::process::Command;
 
 use support::Folder;
 
@@ -85,6 +86,29 @@ fn usage_error_has_exit_code_2() {
     let folder = Folder::prepare(Then::PowerOff);
     let output = folder.vmm().arg("--frobnicate").output().unwrap();
     assert_eq!(output.status.code(), Some(2));
+}
+
+/// Whoever has no KVM yet, or one of a lesser CPU, still learns first what is wrong with their own files.
+#[test]
+fn missing_files_are_named_before_kvm_is_asked() {
+    if !rustix::process::geteuid().is_root() {
+        println!("skipped: hiding /dev/kvm takes root");
+        return;
+    }
+    let folder = Folder::prepare(Then::PowerOff);
+    let said_without_kvm = || {
+        let mut unshare = Command::new("unshare");
+        let hide = "mount -t tmpfs none /dev && exec \"$@\"";
+        unshare.args(["--mount", "sh", "-c", hide, "sh"]);
+        let output = folder.vmm_under(unshare).output().unwrap();
+        String::from_utf8(output.stderr).unwrap()
+    };
+    fs::remove_file(folder.path("data.img")).unwrap();
+    assert_says(&said_without_kvm(), &["[[disk]] path", "data.img"]);
+    folder.write("data.img", &[1; 512]);
+    assert_says(&said_without_kvm(), &["/dev/kvm does not exist"]);
+    fs::remove_file(folder.path("keys/ark.der")).unwrap();
+    assert_says(&said_without_kvm(), &["[tee] keys", "ark.der"]);
 }
 
 #[test]
