@@ -1,5 +1,6 @@
 //! A kernel taken out of its Debian package: a directory of `vmlinux`, `modules/` and `kernel.json`.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,11 +10,12 @@ use thiserror::Error;
 
 use crate::deb::{DebError, DebFiles, extract_deb};
 use crate::digest::sha256_hex;
+use crate::draft::DirectoryDraft;
 use crate::kernel::{KernelError, vmlinux_from_bzimage};
-use crate::modules::{ModuleError, ModuleTree};
-use crate::staged::{directory_beside, publish_directory};
+use crate::module_tree::ModuleTree;
+use crate::modules::ModuleError;
 
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const INFO: &str = "kernel.json";
 const VMLINUX: &str = "vmlinux";
 const MODULES: &str = "modules";
@@ -22,7 +24,7 @@ const MODULES: &str = "modules";
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KernelInfo {
-    /// Of this file's form: 1.
+    /// Of this file's form: 2.
     pub version: u32,
     /// As `uname -r` prints it.
     pub release: String,
@@ -34,9 +36,14 @@ pub struct KernelInfo {
     pub vmlinux_bytes: u64,
     /// Number of files below `modules/kernel`.
     pub modules: u64,
+    /// Digest of every file below `modules`, in hexadecimal, by its path there.
+    pub module_sha256: BTreeMap<String, String>,
 }
 
 /// A directory made by [`unpack_kernel`].
+///
+/// Its digests tell what was changed, damaged or mixed up since then. They do not protect from somebody
+/// who changes `kernel.json` too: what a guest boots is in its launch digest.
 #[derive(Debug)]
 pub struct KernelDir {
     path: PathBuf,
@@ -78,13 +85,14 @@ impl KernelDir {
         self.path.join(VMLINUX)
     }
 
-    /// The modules that came with the kernel.
+    /// The modules that came with the kernel; a file that was added since then is none of them. Each is
+    /// checked when it is read.
     ///
     /// # Errors
     ///
-    /// They cannot be read.
+    /// The list of what is built in cannot be read, or was changed.
     pub fn modules(&self) -> Result<ModuleTree, ModuleError> {
-        ModuleTree::open(&self.path.join(MODULES))
+        ModuleTree::listed(&self.path.join(MODULES), &self.info.module_sha256)
     }
 }
 
@@ -102,21 +110,24 @@ pub fn unpack_kernel(deb: &[u8], out: &Path) -> Result<KernelDir, KernelDirError
     let release = only_release(&files)?;
     let vmlinux = vmlinux_from_bzimage(&files[&format!("{KERNEL_PREFIX}{release}")])?;
 
-    let staged = directory_beside(out).map_err(|error| write_error(out, error))?;
-    let modules = write_modules(&files, &release, staged.path())?;
+    let draft = DirectoryDraft::beside(out).map_err(|error| write_error(out, error))?;
+    let module_sha256 = write_modules(&files, &release, &draft)?;
     let info = KernelInfo {
         version: VERSION,
         deb_sha256: sha256_hex(deb),
         vmlinux_sha256: sha256_hex(&vmlinux),
         vmlinux_bytes: vmlinux.len() as u64,
+        modules: count_modules(&module_sha256, &release)?,
         release,
-        modules,
+        module_sha256,
     };
-    write(&staged.path().join(VMLINUX), &vmlinux)?;
+    write(&draft, VMLINUX, &vmlinux)?;
     let mut json = serde_json::to_vec_pretty(&info).expect("plain fields always serialise");
     json.push(b'\n');
-    write(&staged.path().join(INFO), &json)?;
-    publish_directory(staged, out).map_err(|error| write_error(out, error))?;
+    write(&draft, INFO, &json)?;
+    draft
+        .publish(out)
+        .map_err(|error| write_error(out, error))?;
     Ok(KernelDir {
         path: out.to_owned(),
         info,
@@ -143,21 +154,30 @@ fn only_release(files: &DebFiles) -> Result<String, KernelDirError> {
     }
 }
 
-/// Writes the release's modules below `dir`; returns how many there are.
-fn write_modules(files: &DebFiles, release: &str, dir: &Path) -> Result<u64, KernelDirError> {
-    let mut count = 0;
+/// Writes the release's modules; returns the digest of each file.
+fn write_modules(
+    files: &DebFiles,
+    release: &str,
+    draft: &DirectoryDraft,
+) -> Result<BTreeMap<String, String>, KernelDirError> {
+    let mut digests = BTreeMap::new();
     for (path, content) in files {
         let inside = module_path(path).and_then(|path| path.strip_prefix(release));
         let Some(inside) = inside.and_then(|path| path.strip_prefix('/')) else {
             continue;
         };
-        write(&dir.join(MODULES).join(inside), content)?;
-        count += u64::from(inside.starts_with("kernel/"));
+        write(draft, &format!("{MODULES}/{inside}"), content)?;
+        digests.insert(inside.to_owned(), sha256_hex(content));
     }
-    if count == 0 {
-        return Err(KernelDirError::NoModules(release.to_owned()));
+    Ok(digests)
+}
+
+fn count_modules(digests: &BTreeMap<String, String>, release: &str) -> Result<u64, KernelDirError> {
+    let modules = digests.keys().filter(|path| path.starts_with("kernel/"));
+    match modules.count() {
+        0 => Err(KernelDirError::NoModules(release.to_owned())),
+        count => Ok(count as u64),
     }
-    Ok(count)
 }
 
 /// Never removes what somebody else put there.
@@ -178,11 +198,13 @@ fn require_replaceable(out: &Path) -> Result<(), KernelDirError> {
     Err(KernelDirError::Occupied(out.to_owned()))
 }
 
-fn write(path: &Path, content: &[u8]) -> Result<(), KernelDirError> {
+fn write(draft: &DirectoryDraft, inside: &str, content: &[u8]) -> Result<(), KernelDirError> {
+    let path = draft.path().join(inside);
     let parent = path.parent().map_or(Ok(()), fs::create_dir_all);
     parent
-        .and_then(|()| fs::write(path, content))
-        .map_err(|error| write_error(path, error))
+        .and_then(|()| draft.check_signals())
+        .and_then(|()| fs::write(&path, content))
+        .map_err(|error| write_error(&path, error))
 }
 
 fn write_error(path: &Path, source: io::Error) -> KernelDirError {
@@ -239,8 +261,10 @@ pub enum KernelDirError {
         /// Why.
         source: serde_json::Error,
     },
-    /// Made by a later program.
-    #[error("the kernel directory has version {0}, this program reads version 1")]
+    /// Made by an earlier or a later program.
+    #[error(
+        "the kernel directory has version {0}, this program reads version 2: unpack the package again"
+    )]
     Version(u32),
     /// Not the kernel of the package any more.
     #[error("{} was changed since it was unpacked: unpack the package again", .0.display())]

@@ -7,9 +7,12 @@ mod cpio;
 mod deb;
 mod digest;
 mod disk;
+mod draft;
 mod initramfs;
+mod interrupt;
 mod kernel;
 mod kernel_dir;
+mod module_tree;
 mod modules;
 mod staged;
 mod tool;
@@ -18,14 +21,17 @@ mod xz;
 pub use cpio::{CpioError, CpioWriter};
 pub use deb::{DebError, DebFiles, extract_deb};
 pub use digest::sha256_hex;
-pub use disk::{DiskBuildError, DiskReport, DiskRequest, build_disk};
+pub use disk::{DiskBuildError, DiskReport, DiskRequest, build_disk, finish_disk};
+pub use draft::remove_abandoned_drafts;
 pub use initramfs::{
     Initramfs, InitramfsError, InitramfsRequest, MODULE_LIST_PATH, VERIFIER_PINS_PATH,
     build_initramfs,
 };
+pub use interrupt::{defer_signals, end_if_interrupted};
 pub use kernel::{KernelError, vmlinux_from_bzimage};
 pub use kernel_dir::{KernelDir, KernelDirError, KernelInfo, unpack_kernel};
-pub use modules::{Module, ModuleError, ModuleTree, module_closure};
+pub use module_tree::ModuleTree;
+pub use modules::{Module, ModuleError, module_closure};
 pub use staged::write_file;
 pub use tool::ToolError;
 pub use xz::{XzError, decompress_xz};

@@ -3,26 +3,16 @@
 //! A Debian package carries no `modules.dep` (depmod writes it on installation), so dependencies are
 //! read where depmod reads them: from each module's own `.modinfo` section.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
+use std::collections::BTreeSet;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use elf::ElfBytes;
 use elf::endian::LittleEndian;
 use thiserror::Error;
 
-use crate::xz::{XzError, decompress_xz};
-
-/// The largest module of the stock kernel has 12 MiB.
-const MAX_MODULE: usize = 64 << 20;
-
-/// A kernel's modules on disk, by name. Names have underscores where file names may have dashes.
-#[derive(Debug)]
-pub struct ModuleTree {
-    files: BTreeMap<String, PathBuf>,
-    built_in: BTreeSet<String>,
-}
+use crate::module_tree::{ModuleTree, canonical};
+use crate::xz::XzError;
 
 /// One module, uncompressed, with the signature that its maker appended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,52 +27,6 @@ impl Module {
     /// `dm_crypt.ko`.
     pub fn file_name(&self) -> String {
         format!("{}.ko", self.name)
-    }
-}
-
-impl ModuleTree {
-    /// Finds the modules below `dir`, which is `/lib/modules/RELEASE` or a copy of it, such as
-    /// `modules` in a directory made by [`unpack_kernel`](crate::unpack_kernel).
-    ///
-    /// # Errors
-    ///
-    /// The directory or its `modules.builtin` cannot be read.
-    pub fn open(dir: &Path) -> Result<Self, ModuleError> {
-        let read = |path: &Path, source| ModuleError::Read {
-            path: path.to_owned(),
-            source,
-        };
-        let list = dir.join("modules.builtin");
-        let built_in = fs::read_to_string(&list).map_err(|error| read(&list, error))?;
-        let mut files = BTreeMap::new();
-        find_modules(dir, &mut files).map_err(|error| read(dir, error))?;
-        Ok(Self {
-            files,
-            built_in: built_in.lines().filter_map(module_name).collect(),
-        })
-    }
-
-    /// Whether the kernel has this module, as a file or built in.
-    pub fn has(&self, name: &str) -> bool {
-        self.files.contains_key(name) || self.built_in.contains(name)
-    }
-
-    fn read(&self, name: &str, needed_by: Option<&str>) -> Result<Vec<u8>, ModuleError> {
-        let path = self.files.get(name).ok_or_else(|| ModuleError::Missing {
-            name: name.to_owned(),
-            needed_by: needed_by.map_or_else(String::new, |by| format!(", which {by} needs")),
-        })?;
-        let file = fs::read(path).map_err(|source| ModuleError::Read {
-            path: path.clone(),
-            source,
-        })?;
-        if path.extension().is_some_and(|extension| extension == "ko") {
-            return Ok(file);
-        }
-        decompress_xz(&file, MAX_MODULE).map_err(|source| ModuleError::Xz {
-            path: path.clone(),
-            source,
-        })
     }
 }
 
@@ -113,7 +57,7 @@ struct Closure<'a> {
 impl Closure<'_> {
     /// Depth first; the names seen bound the recursion, even where modules name each other in a ring.
     fn visit(&mut self, name: &str, needed_by: Option<&str>) -> Result<(), ModuleError> {
-        if self.tree.built_in.contains(name) || !self.visited.insert(name.to_owned()) {
+        if self.tree.has_built_in(name) || !self.visited.insert(name.to_owned()) {
             return Ok(());
         }
         let bytes = self.tree.read(name, needed_by)?;
@@ -193,32 +137,6 @@ impl Needs {
     }
 }
 
-fn find_modules(dir: &Path, files: &mut BTreeMap<String, PathBuf>) -> io::Result<()> {
-    for entry in fs::read_dir(dir)? {
-        let entry = entry?;
-        let path = entry.path();
-        if entry.file_type()?.is_dir() {
-            find_modules(&path, files)?;
-        } else if let Some(name) = path.to_str().and_then(module_name) {
-            files.insert(name, path);
-        }
-    }
-    Ok(())
-}
-
-/// `kernel/drivers/md/dm-crypt.ko.xz` is `dm_crypt`; anything but a module has no name.
-fn module_name(path: &str) -> Option<String> {
-    let file = path.rsplit('/').next()?;
-    let stem = file
-        .strip_suffix(".ko")
-        .or_else(|| file.strip_suffix(".ko.xz"))?;
-    Some(canonical(stem))
-}
-
-fn canonical(name: &str) -> String {
-    name.replace('-', "_")
-}
-
 /// The modules cannot be collected.
 #[derive(Debug, Error)]
 pub enum ModuleError {
@@ -230,6 +148,12 @@ pub enum ModuleError {
         /// Why.
         source: io::Error,
     },
+    /// Not as it came out of the package.
+    #[error(
+        "{} was changed since it was unpacked: unpack the package again with `cloister-image kernel`",
+        .0.display()
+    )]
+    Changed(PathBuf),
     /// Another kernel flavour may have it.
     #[error("this kernel has no module {name}{needed_by}: use a linux-image-*-cloud-amd64 package")]
     Missing {
@@ -270,15 +194,5 @@ mod tests {
             Needs::from_modinfo(b"depends=\0\0\xff=\0"),
             Needs::default()
         );
-    }
-
-    #[test]
-    fn module_name_takes_dashes_for_underscores() {
-        assert_eq!(
-            module_name("kernel/drivers/md/dm-crypt.ko.xz").unwrap(),
-            "dm_crypt"
-        );
-        assert_eq!(module_name("virtio_blk.ko").unwrap(), "virtio_blk");
-        assert_eq!(module_name("modules.builtin"), None);
     }
 }

@@ -1,44 +1,52 @@
 //! Files that appear under their name complete or not at all.
 
-use std::fs::{self, File, Permissions};
-use std::io::{self, Write};
+use std::fs::{File, Permissions};
+use std::io::{self, ErrorKind, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, CWD, Mode, OFlags};
 use rustix::io::Errno;
-use tempfile::{Builder, NamedTempFile};
+use tempfile::NamedTempFile;
+
+use crate::draft::{builder, directory_of, draft_prefix, lock_new};
+use crate::interrupt::Deferral;
 
 /// A file being written. It has no name until it is published, so that even a killed program leaves
-/// nothing behind (where the file system cannot do that, it has a temporary name).
+/// nothing behind (where the file system cannot do that, it has a draft's name).
 #[derive(Debug)]
 pub(crate) struct Staged {
     target: PathBuf,
     content: Content,
+    deferral: Deferral,
 }
 
 #[derive(Debug)]
 enum Content {
     Nameless(File),
-    Named(NamedTempFile),
+    Named {
+        draft: NamedTempFile,
+        /// On another open file: the lock must not go with a file that is handed on.
+        lock: File,
+    },
 }
 
 impl Staged {
     /// An empty file that is to become `target`, with exactly these permissions, whatever the umask.
     pub(crate) fn new(target: &Path, mode: u32) -> io::Result<Self> {
-        let dir = directory_of(target);
+        let deferral = Deferral::begin();
         let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+        let dir = directory_of(target);
         let content = match rustix::fs::openat(CWD, dir, flags, Mode::RUSR | Mode::WUSR) {
             Ok(fd) => Content::Nameless(fd.into()),
-            Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => {
-                Content::Named(Builder::new().prefix(".cloister-image.").tempfile_in(dir)?)
-            }
+            Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => Self::named(target)?,
             Err(error) => return Err(error.into()),
         };
         let staged = Self {
             target: target.to_owned(),
             content,
+            deferral,
         };
         staged
             .file()
@@ -46,29 +54,66 @@ impl Staged {
         Ok(staged)
     }
 
+    fn named(target: &Path) -> io::Result<Content> {
+        let prefix = draft_prefix(target)?;
+        loop {
+            let draft = builder(&prefix).tempfile_in(directory_of(target))?;
+            if let Some(lock) = lock_new(draft.path())? {
+                return Ok(Content::Named { draft, lock });
+            }
+        }
+    }
+
     pub(crate) fn file(&self) -> &File {
         match &self.content {
             Content::Nameless(file) => file,
-            Content::Named(named) => named.as_file(),
+            Content::Named { draft, .. } => draft.as_file(),
         }
+    }
+
+    /// As [`Deferral::check`].
+    pub(crate) fn check_signals(&self) -> io::Result<()> {
+        self.deferral.check()
     }
 
     /// Gives the file its name, in place of whatever file had it.
     pub(crate) fn publish(self) -> io::Result<()> {
         self.file().sync_all()?;
         match self.content {
-            Content::Named(named) => named.persist(&self.target).map_err(|error| error.error)?,
+            Content::Named { draft, .. } => {
+                draft.persist(&self.target).map_err(|error| error.error)?;
+            }
             Content::Nameless(file) => {
-                // A link never replaces a file, a rename does: so first any free name, then the real one.
+                // A link never replaces a file, a rename does: so first a draft's name, then the real
+                // one. The lock tells other runs that its maker lives.
+                file.try_lock()?;
+                let prefix = draft_prefix(&self.target)?;
                 let link = |path: &Path| link_to(&file, path);
-                let linked = Builder::new()
-                    .prefix(".cloister-image.")
-                    .make_in(directory_of(&self.target), link)?;
+                let linked = builder(&prefix).make_in(directory_of(&self.target), link)?;
                 linked.persist(&self.target).map_err(|error| error.error)?;
+            }
+        }
+        sync_directory_of(&self.target)
+    }
+
+    /// Gives the file the name `parked`, beside its target, if nothing has that yet. The file that comes
+    /// back is locked.
+    pub(crate) fn publish_new(self, parked: &Path) -> io::Result<File> {
+        self.file().sync_all()?;
+        let file = match self.content {
+            Content::Named { draft, lock } => {
+                let named = draft.persist_noclobber(parked);
+                named.map_err(|error| error.error)?;
+                lock
+            }
+            Content::Nameless(file) => {
+                file.try_lock()?;
+                link_to(&file, parked)?;
                 file
             }
         };
-        Ok(())
+        sync_directory_of(parked)?;
+        Ok(file)
     }
 }
 
@@ -80,35 +125,16 @@ impl Staged {
 pub fn write_file(target: &Path, mode: u32, content: &[u8]) -> io::Result<()> {
     let staged = Staged::new(target, mode)?;
     staged.file().write_all(content)?;
+    staged.check_signals()?;
     staged.publish()
 }
 
-/// A temporary directory beside `target`, on the same file system, removed on drop.
-pub(crate) fn directory_beside(target: &Path) -> io::Result<tempfile::TempDir> {
-    Builder::new()
-        .prefix(".cloister-image.")
-        .tempdir_in(directory_of(target))
-}
-
-/// Puts the complete directory `made` where `target` is, in one step.
-pub(crate) fn publish_directory(made: tempfile::TempDir, target: &Path) -> io::Result<()> {
-    fs::set_permissions(made.path(), Permissions::from_mode(0o755))?;
-    if target.exists() {
-        // What was there is then in the temporary directory, and goes with it.
-        let exchange = rustix::fs::RenameFlags::EXCHANGE;
-        rustix::fs::renameat_with(CWD, made.path(), CWD, target, exchange)?;
-        return made.close();
-    }
-    fs::rename(made.path(), target)?;
-    // Nothing is left under the old name to remove.
-    let _moved = made.keep();
-    Ok(())
-}
-
-pub(crate) fn directory_of(path: &Path) -> &Path {
-    match path.parent() {
-        Some(parent) if parent != Path::new("") => parent,
-        _ => Path::new("."),
+/// A name is safe from a loss of power only when its directory is.
+pub(crate) fn sync_directory_of(target: &Path) -> io::Result<()> {
+    match File::open(directory_of(target))?.sync_all() {
+        // Not every file system can.
+        Err(error) if error.kind() == ErrorKind::InvalidInput => Ok(()),
+        other => other,
     }
 }
 

@@ -3,11 +3,14 @@
 use std::path::PathBuf;
 
 use anyhow::Context;
-use measured_boot_image::{DiskRequest, build_disk};
+use measured_boot_image::{DiskRequest, build_disk, finish_disk};
 use rustix::rand::{GetRandomFlags, getrandom};
 use zeroize::Zeroizing;
 
+use crate::clear_drafts;
 use crate::report::Report;
+
+const FOR_TESTS: &str = "For tests only: the same disk again (never for a disk with secrets)";
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -23,20 +26,27 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     secret_out: PathBuf,
 
-    /// Replace existing files. The secret that is replaced is lost, and its disk with it
+    /// Replace existing files: the old disk and its secret are lost. If the run dies in between, the
+    /// new disk's secret is in SECRET.new, and the next run renames it
     #[arg(long)]
     force: bool,
 
-    /// Key of dm-crypt, 64 bytes, for reproducible tests only: other users see it. Default: random
-    #[arg(long, value_name = "HEX", value_parser = hex_bytes::<64>)]
+    /// Make the plain file system in a nameless file in DIR, not in memory, which takes as much as the
+    /// disk. What DIR lies on must be encrypted or temporary: its freed blocks are not wiped
+    #[arg(long, value_name = "DIR")]
+    work_dir: Option<PathBuf>,
+
+    /// Key of dm-crypt, 64 bytes. Other users see it among the processes, and a key that repeats
+    /// protects neither disk. Default: random
+    #[arg(long, value_name = "HEX", value_parser = hex_bytes::<64>, help_heading = FOR_TESTS)]
     key_hex: Option<Bytes<64>>,
 
     /// Salt of dm-verity, 32 bytes. Default: random
-    #[arg(long, value_name = "HEX", value_parser = hex_bytes::<32>)]
+    #[arg(long, value_name = "HEX", value_parser = hex_bytes::<32>, help_heading = FOR_TESTS)]
     salt_hex: Option<Bytes<32>>,
 
     /// UUID of the file system and of dm-verity, dashes or not. Default: random
-    #[arg(long, value_name = "UUID", value_parser = hex_bytes::<16>)]
+    #[arg(long, value_name = "UUID", value_parser = hex_bytes::<16>, help_heading = FOR_TESTS)]
     uuid: Option<Bytes<16>>,
 }
 
@@ -51,11 +61,15 @@ impl<const N: usize> std::fmt::Debug for Bytes<N> {
 }
 
 pub fn run(args: &Args) -> anyhow::Result<Report> {
+    clear_drafts(&args.out);
+    clear_drafts(&args.secret_out);
+    finish(args)?;
     let request = DiskRequest {
         payload: &args.file,
         image: &args.out,
         secret: &args.secret_out,
         replace: args.force,
+        work_dir: args.work_dir.as_deref(),
         crypt_key: given_or_random(args.key_hex.as_ref())?,
         verity_salt: given_or_random(args.salt_hex.as_ref())?.to_vec(),
         uuid: match &args.uuid {
@@ -73,6 +87,20 @@ pub fn run(args: &Args) -> anyhow::Result<Report> {
         .with("payload_bytes", disk.payload_bytes)
         .with("payload_sha256", disk.payload_sha256)
         .with("secret", args.secret_out.display().to_string()))
+}
+
+/// The pair of a run that died between disk and secret becomes whole, whatever comes after.
+fn finish(args: &Args) -> anyhow::Result<()> {
+    let (out, secret) = (&args.out, &args.secret_out);
+    let finished = finish_disk(out, secret).context("an earlier run was cut off")?;
+    if finished {
+        eprintln!(
+            "finished an earlier run: {} opens {}",
+            secret.display(),
+            out.display()
+        );
+    }
+    Ok(())
 }
 
 fn given_or_random<const N: usize>(given: Option<&Bytes<N>>) -> anyhow::Result<Zeroizing<[u8; N]>> {

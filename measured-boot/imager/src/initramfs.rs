@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use measured_boot_image::{InitramfsRequest, KernelDir, build_initramfs, sha256_hex, write_file};
 
+use crate::clear_drafts;
 use crate::report::Report;
 
 #[derive(Debug, clap::Args)]
@@ -33,6 +34,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> anyhow::Result<Report> {
+    clear_drafts(&args.out);
     let kernel = KernelDir::open(&args.kernel_dir)
         .with_context(|| format!("{} is no kernel directory", args.kernel_dir.display()))?;
     let agent = read(&args.agent)?;

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 use measured_boot_image::unpack_kernel;
 
+use crate::clear_drafts;
 use crate::report::Report;
 
 #[derive(Debug, clap::Args)]
@@ -20,6 +21,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> anyhow::Result<Report> {
+    clear_drafts(&args.out);
     let deb = fs::read(&args.deb).with_context(|| format!("cannot read {}", args.deb.display()))?;
     let kernel = unpack_kernel(&deb, &args.out)
         .with_context(|| format!("no kernel unpacked from {}", args.deb.display()))?;

@@ -5,9 +5,13 @@ mod initramfs;
 mod kernel;
 mod report;
 
+use std::io::ErrorKind;
+use std::path::Path;
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::{Parser, Subcommand};
+use measured_boot_image::{defer_signals, end_if_interrupted, remove_abandoned_drafts};
 
 use report::{Output, Report};
 
@@ -16,7 +20,8 @@ const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 usage";
 /// Builds what a guest boots: kernel, initramfs and encrypted data disk.
 ///
 /// Same inputs, same bytes: kernel and initramfs depend on nothing but the files given. A disk gets a
-/// fresh key, salt and UUID, unless they are given too. A failed build leaves nothing behind.
+/// fresh key, salt and UUID, unless they are given too. A failed or interrupted build leaves nothing
+/// behind; what a killed one leaves (`.cloister-image.*`), the next to the same place removes.
 #[derive(Debug, Parser)]
 #[command(name = "cloister-image", version, after_help = EXIT_CODES)]
 struct Cli {
@@ -50,15 +55,30 @@ fn main() -> ExitCode {
             for cause in error.chain().skip(1) {
                 eprintln!("  because: {cause}");
             }
+            end_if_interrupted();
             ExitCode::FAILURE
         }
     }
 }
 
 fn run(command: &Command) -> anyhow::Result<Report> {
+    defer_signals().context("cannot handle signals")?;
     match command {
         Command::Kernel(args) => kernel::run(args),
         Command::Initramfs(args) => initramfs::run(args),
         Command::Disk(args) => disk::run(args),
+    }
+}
+
+/// Before anything is made: what a killed run left is as large as what this one makes. That it cannot
+/// be removed is no reason not to make it.
+fn clear_drafts(target: &Path) {
+    match remove_abandoned_drafts(target) {
+        Ok(drafts) => drafts.iter().for_each(|draft| {
+            eprintln!("removed {}: left by a run that was killed", draft.display())
+        }),
+        // The work itself says better what is wrong with a directory that is not there.
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        Err(error) => eprintln!("warning: drafts of {} stay: {error}", target.display()),
     }
 }

@@ -79,6 +79,15 @@ fn help_of_every_command_tells_the_exit_codes() {
 }
 
 #[test]
+fn disk_help_keeps_given_keys_to_tests() {
+    let help = text(&image(&place(), &["disk", "--help"]).stdout);
+    let (real, tests) = help.split_once("For tests only").unwrap();
+    for option in ["--key-hex", "--salt-hex", "--uuid"] {
+        assert!(tests.contains(option) && !real.contains(option), "{option}");
+    }
+}
+
+#[test]
 fn usage_error_exits_2() {
     let mut short_key = DISK.to_vec();
     short_key.extend(["--key-hex", "00"]);
@@ -235,30 +244,44 @@ fn disk_with_nothing_given_is_another_every_time() {
     assert_ne!(one.verity_root_hash(), two.verity_root_hash());
 }
 
-/// The plain file system never has a name, so there is no moment at which it could be left.
+/// As a run leaves it that dies after the disk has its name and before the secret has.
 #[test]
-fn disk_killed_at_any_moment_leaves_nothing_half_made() {
+fn disk_whose_secret_has_not_its_name_yet_gets_it_from_the_next_run() {
     if !tools_installed() {
         return;
     }
-    for delay in [5, 20, 50, 100, 200] {
-        let dir = place();
-        fs::write(dir.path().join("payload"), vec![0xa7; 32 << 20]).unwrap();
-        let mut child = Command::new(PROGRAM)
-            .args(DISK)
-            .current_dir(dir.path())
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
-        sleep(Duration::from_millis(delay));
-        child.kill().unwrap();
-        child.wait().unwrap();
-        let names = listing(&dir);
-        assert!(names.iter().all(|name| !name.starts_with('.')), "{names:?}");
-        let whole = ["data.img", "payload", "secret.json"];
-        assert!(
-            names == ["payload"] || names == whole[..2] || names == whole,
-            "{names:?}"
-        );
+    let dir = place();
+    let at = |name: &str| dir.path().join(name);
+    assert!(image(&dir, &DISK).status.success());
+    let secret = fs::read(at("secret.json")).unwrap();
+    fs::rename(at("secret.json"), at("secret.json.new")).unwrap();
+    fs::write(at("secret.json"), "of the disk that was replaced").unwrap();
+
+    let next = image(&dir, &DISK);
+    let stderr = text(&next.stderr);
+    assert_eq!(next.status.code(), Some(1), "{stderr}");
+    assert!(stderr.starts_with("finished an earlier run: secret.json opens data.img\n"));
+    assert!(stderr.contains("data.img exists"), "{stderr}");
+    assert_eq!(fs::read(at("secret.json")).unwrap(), secret);
+
+    fs::write(at("secret.json.new"), "mine").unwrap();
+    let refused = text(&image(&dir, &[&DISK[..], &["--force"]].concat()).stderr);
+    assert!(
+        refused.contains("secret.json.new was left by an earlier run"),
+        "{refused}"
+    );
+    assert_eq!(fs::read(at("secret.json")).unwrap(), secret);
+}
+
+#[test]
+fn disk_made_in_a_work_directory_is_the_same_and_leaves_nothing_there() {
+    if !tools_installed() {
+        return;
     }
+    let (dir, work) = (place(), TempDir::new().unwrap());
+    let work_dir = work.path().to_str().unwrap();
+    let made = image(&dir, &[&DISK[..], &["--work-dir", work_dir]].concat());
+    assert!(made.status.success(), "{}", text(&made.stderr));
+    assert!(listing(&work).is_empty());
+    assert_eq!(listing(&dir), ["data.img", "payload", "secret.json"]);
 }

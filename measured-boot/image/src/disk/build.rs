@@ -14,9 +14,12 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
+use super::pair::{Pair, require_finished};
+use super::plain::plain_file;
 use super::{file_system, verity};
 use crate::digest::sha256_of;
-use crate::staged::{Staged, directory_of};
+use crate::draft::directory_of;
+use crate::staged::Staged;
 use crate::tool::ToolError;
 
 /// What to build.
@@ -30,6 +33,8 @@ pub struct DiskRequest<'a> {
     pub secret: &'a Path,
     /// Whether both may exist already. A secret that is written over is lost, and its disk with it.
     pub replace: bool,
+    /// Where the plain file system is made: in a file without a name in this directory, or in memory.
+    pub work_dir: Option<&'a Path>,
     /// Key of dm-crypt; it never repeats between two disks.
     pub crypt_key: Zeroizing<[u8; CRYPT_KEY_BYTES]>,
     /// Salt of dm-verity.
@@ -53,12 +58,13 @@ pub struct DiskReport {
     pub data_blocks: u64,
 }
 
-/// Builds the disk and its secret. On failure nothing half-made is left, and no disk without its secret.
+/// Builds the disk and its secret. On failure nothing half-made is left. At no moment is there a disk
+/// without its secret: that is `SECRET.new` while the disk has its name and the secret has not.
 ///
 /// # Errors
 ///
-/// The payload is not a readable file, changes meanwhile, a program is missing or fails, or a file
-/// cannot be written.
+/// The payload is not a readable file, changes meanwhile, a program is missing or fails, a file cannot
+/// be written, or an earlier run left a `SECRET.new`, which [`finish_disk`](crate::finish_disk) is for.
 pub fn build_disk(request: &DiskRequest<'_>) -> Result<DiskReport, DiskBuildError> {
     require_free(request)?;
     let payload = open_payload(request.payload)?;
@@ -67,7 +73,11 @@ pub fn build_disk(request: &DiskRequest<'_>) -> Result<DiskReport, DiskBuildErro
     let layout = DiskLayout::new(file_system::blocks_for(payload_bytes))?;
     let uuid = uuid_text(&request.uuid);
 
-    let plain = nameless_file(request.image, layout.superblock_offset())?;
+    let plain = plain_file(
+        request.work_dir,
+        layout.superblock_offset(),
+        layout.disk_bytes(),
+    )?;
     file_system::make(&plain, &payload, layout.data_blocks(), &uuid)?;
     if file_system::read_back(&plain)? != (payload_sha256.clone(), payload_bytes) {
         return Err(DiskBuildError::PayloadChanged(request.payload.to_owned()));
@@ -98,8 +108,11 @@ fn require_free(request: &DiskRequest<'_>) -> Result<(), DiskBuildError> {
         if !request.replace && path.exists() {
             return Err(DiskBuildError::Exists(path.to_owned()));
         }
+        if path.is_dir() {
+            return Err(write_error(path, io::ErrorKind::IsADirectory.into()));
+        }
     }
-    Ok(())
+    require_finished(request.image, request.secret)
 }
 
 /// The path without symbolic links and dots on the way to the file, which need not exist.
@@ -123,13 +136,6 @@ fn open_payload(path: &Path) -> Result<File, DiskBuildError> {
     Ok(payload)
 }
 
-/// Beside the disk, since it is as large as the disk.
-fn nameless_file(beside: &Path, length: u64) -> Result<File, DiskBuildError> {
-    tempfile::tempfile_in(directory_of(beside))
-        .and_then(|file| file.set_len(length).map(|()| file))
-        .map_err(|source| write_error(beside, source))
-}
-
 /// Writes both files, then gives both their names.
 fn publish(
     request: &DiskRequest<'_>,
@@ -140,24 +146,20 @@ fn publish(
     let secret_error = |source| write_error(request.secret, source);
 
     let image = Staged::new(request.image, 0o644).map_err(image_error)?;
-    let digest = encrypt(plain, image.file(), secret).map_err(image_error)?;
+    let digest = encrypt(plain, &image, secret).map_err(image_error)?;
+    // The longest part of giving it its name; a secret must not wait for it half named.
+    image.file().sync_all().map_err(image_error)?;
     let secret_file = Staged::new(request.secret, 0o600).map_err(secret_error)?;
     secret_file
         .file()
         .write_all(&secret.to_json())
         .map_err(secret_error)?;
-
-    image.publish().map_err(image_error)?;
-    secret_file.publish().map_err(|source| {
-        // Without its secret the disk is noise.
-        let _gone = std::fs::remove_file(request.image);
-        secret_error(source)
-    })?;
+    Pair::new((request.image, image), (request.secret, secret_file)).publish()?;
     Ok(digest)
 }
 
 /// Encrypts all of `plain` into `image`; returns the digest of what was written.
-fn encrypt(mut plain: &File, mut image: &File, secret: &DiskSecret) -> io::Result<String> {
+fn encrypt(mut plain: &File, image: &Staged, secret: &DiskSecret) -> io::Result<String> {
     const CHUNK_SECTORS: usize = 2048;
     let cipher = SectorCipher::new(secret.crypt_key());
     let mut hasher = Sha256::new();
@@ -170,12 +172,13 @@ fn encrypt(mut plain: &File, mut image: &File, secret: &DiskSecret) -> io::Resul
     }
     let mut chunk = vec![0; CHUNK_SECTORS * SECTOR_BYTES];
     while rest > 0 {
+        image.check_signals()?;
         let length = usize::try_from(rest).map_or(chunk.len(), |rest| rest.min(chunk.len()));
         let chunk = &mut chunk[..length];
         plain.read_exact_at(chunk, sector * SECTOR_BYTES as u64)?;
         cipher.encrypt(sector, chunk).map_err(io::Error::other)?;
         hasher.update(&*chunk);
-        image.write_all(chunk)?;
+        image.file().write_all(chunk)?;
         sector += (length / SECTOR_BYTES) as u64;
         rest -= length as u64;
     }
@@ -194,14 +197,14 @@ fn uuid_text(uuid: &[u8; 16]) -> String {
     parts.join("-")
 }
 
-fn read_error(path: &Path, source: io::Error) -> DiskBuildError {
+pub(super) fn read_error(path: &Path, source: io::Error) -> DiskBuildError {
     DiskBuildError::Read {
         path: path.to_owned(),
         source,
     }
 }
 
-fn write_error(path: &Path, source: io::Error) -> DiskBuildError {
+pub(super) fn write_error(path: &Path, source: io::Error) -> DiskBuildError {
     DiskBuildError::Write {
         path: path.to_owned(),
         source,
@@ -217,10 +220,10 @@ pub enum DiskBuildError {
     /// One would replace the other.
     #[error("the disk and its secret cannot both be {}", .0.display())]
     SameFile(PathBuf),
-    /// The payload is missing or unreadable.
+    /// Missing or unreadable.
     #[error("cannot read {}", path.display())]
     Read {
-        /// The payload.
+        /// The payload, or what an earlier run left.
         path: PathBuf,
         /// Why.
         source: io::Error,
@@ -231,6 +234,51 @@ pub enum DiskBuildError {
     /// Somebody wrote to it.
     #[error("{} changed while it was copied: try again", .0.display())]
     PayloadChanged(PathBuf),
+    /// The plain file system must not touch a disk unasked.
+    #[error(
+        "the plain file system of {needed} bytes is made in memory, where only {available} are free and \
+         at most half of them are taken: name a directory for it with --work-dir, on an encrypted or \
+         temporary file system"
+    )]
+    Memory {
+        /// Bytes of the disk.
+        needed: u64,
+        /// Bytes that are available.
+        available: u64,
+    },
+    /// The next run does not know what it would throw away.
+    #[error(
+        "{} was left by an earlier run and does not open {}: move it to the disk that it opens, or \
+         remove it if there is none",
+        parked.display(),
+        image.display()
+    )]
+    Unfinished {
+        /// The secret that was left.
+        parked: PathBuf,
+        /// The disk that it does not open.
+        image: PathBuf,
+    },
+    /// The disk is in its place, and its secret beside the place where it belongs.
+    #[error(
+        "{} is the new disk, and {} its secret, which could not be renamed to {}: rename it",
+        image.display(),
+        parked.display(),
+        secret.display()
+    )]
+    SecretUnnamed {
+        /// The new disk.
+        image: PathBuf,
+        /// Where its secret is.
+        parked: PathBuf,
+        /// Where its secret belongs.
+        secret: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Two runs at a time cannot both win.
+    #[error("another run is about to name {}: wait for it, then start again", .0.display())]
+    Busy(PathBuf),
     /// Too large.
     #[error(transparent)]
     Layout(#[from] LayoutError),

@@ -46,6 +46,7 @@ impl Place {
             image: &self.image,
             secret: &self.secret,
             replace: false,
+            work_dir: None,
             crypt_key,
             verity_salt: vec![0x5a; 32],
             uuid: *b"cloister-testing",
@@ -290,9 +291,8 @@ fn disk_of_a_directory_refused_by_name() {
     ));
 }
 
-/// The disk has its name already when the secret's turns out to be impossible.
 #[test]
-fn disk_whose_secret_cannot_be_named_is_taken_away_again() {
+fn disk_whose_secret_cannot_be_named_is_not_made() {
     if !installed() {
         return;
     }

@@ -4,12 +4,14 @@ use std::fs;
 use std::path::Path;
 
 use measured_boot_image::{
-    CpioError, InitramfsError, InitramfsRequest, KernelDir, KernelDirError, build_initramfs,
-    unpack_kernel,
+    CpioError, InitramfsError, InitramfsRequest, KernelDir, KernelDirError, ModuleError,
+    build_initramfs, unpack_kernel,
 };
 use tempfile::TempDir;
 
-use crate::forge::{ET_EXEC, PT_INTERP, PT_LOAD, bzimage, deb, elf, kernel_deb, listing, sha256};
+use crate::forge::{
+    ET_EXEC, PT_INTERP, PT_LOAD, bzimage, deb, elf, kernel_deb, listing, module, sha256, xz,
+};
 
 fn kernel_dir() -> (TempDir, KernelDir) {
     let dir = TempDir::new().unwrap();
@@ -46,6 +48,11 @@ fn kernel_dir_says_what_is_in_it() {
         sha256(&fs::read(kernel.vmlinux()).unwrap())
     );
     assert_eq!(kernel.info().modules, 7);
+    for (path, digest) in &kernel.info().module_sha256 {
+        let file = fs::read(dir.path().join("kernel/modules").join(path)).unwrap();
+        assert_eq!(*digest, sha256(&file), "{path}");
+    }
+    assert_eq!(kernel.info().module_sha256.len(), 8);
     let again = KernelDir::open(&dir.path().join("kernel")).unwrap();
     assert_eq!(again.info(), kernel.info());
     assert_eq!(listing(dir.path()), ["kernel"]);
@@ -116,6 +123,38 @@ fn kernel_dir_changed_or_missing_refused() {
         KernelDir::open(dir.path()),
         Err(KernelDirError::Read { .. })
     ));
+}
+
+#[test]
+fn initramfs_of_a_module_changed_since_it_was_unpacked_refused_by_name() {
+    let (dir, kernel) = kernel_dir();
+    let modules = dir.path().join("kernel/modules");
+    let build = || {
+        let request = InitramfsRequest {
+            kernel: &kernel,
+            agent: &agent(),
+            pins: b"pins",
+            extra: &[],
+        };
+        build_initramfs(&request)
+    };
+    let whole = build().unwrap().archive;
+    for changed in ["kernel/dm-crypt.ko.xz", "modules.builtin"] {
+        let path = modules.join(changed);
+        let content = fs::read(&path).unwrap();
+        fs::write(&path, xz(&module(&["depends=", "name=evil"]))).unwrap();
+        let error = build().unwrap_err();
+        assert!(
+            matches!(&error, InitramfsError::Module(ModuleError::Changed(named)) if *named == path),
+            "{error}"
+        );
+        assert!(error.to_string().contains(changed), "{error}");
+        fs::write(&path, content).unwrap();
+    }
+    // A file that was added is no module of this kernel, whatever name it has.
+    fs::create_dir(modules.join("updates")).unwrap();
+    fs::write(modules.join("updates/dm-crypt.ko"), "not listed").unwrap();
+    assert_eq!(build().unwrap().archive, whole);
 }
 
 #[test]
