@@ -1,16 +1,19 @@
 //! Every field of the plan wears a class, and the class is true: what is measured changes the launch
 //! digest, what is reported changes the report and not the digest, what is neither is listed.
 
-#[path = "../../plan/tests/support/mod.rs"]
+mod registers;
+#[path = "../../../plan/tests/support/mod.rs"]
 mod support;
 
 use measured_boot_digest::{Class, LaunchDigest, coverage, expected_report, launch_digest};
 use measured_boot_plan::{
-    BootProtocol, Content, Gpa, LaunchPlan, Region, Segment, Sources, TeeKind, Unmeasured,
-    VcpuState,
+    BootProtocol, Content, CpuidEntry, DeviceKind, DevicePlan, Gpa, IdFields, LaunchPlan, Region,
+    Sources, TeeKind, Unmeasured,
 };
 use measured_boot_snp_abi::GuestPolicy;
 use proptest::prelude::*;
+use registers::registers;
+use std::collections::BTreeSet;
 use zerocopy::IntoBytes;
 
 /// A plan with the files that it was made from, which a test may change as well.
@@ -67,53 +70,6 @@ impl Launch {
 }
 
 type PlanChange = fn(&mut LaunchPlan);
-
-/// A change of a vCPU's register by a non-zero difference.
-type RegisterChange = fn(&mut VcpuState, u64);
-
-/// Every register that a plan has. Taken apart without `..`, so that none can be forgotten.
-fn registers() -> Vec<(&'static str, RegisterChange)> {
-    let state = Launch::new().plan.vcpus.0.remove(0);
-    #[rustfmt::skip]
-    let VcpuState {
-        es: _, cs: _, ss: _, ds: _, fs: _, gs: _, ldtr: _, tr: _, gdtr: _, idtr: _, cr0: _, cr3: _,
-        cr4: _, efer: _, xcr0: _, dr6: _, dr7: _, pat: _, rflags: _, rip: _, rsp: _, rbp: _, rax: _,
-        rbx: _, rcx: _, rdx: _, rsi: _, rdi: _, r8_to_r15: _, fcw: _, mxcsr: _,
-    } = state;
-    macro_rules! changes {
-        (segments: $($segment:ident)*; words: $($word:ident)*) => {
-            vec![
-                $((stringify!($segment), (|state, by| change_segment(&mut state.$segment, by)) as RegisterChange),)*
-                $((stringify!($word), (|state, by| state.$word ^= by) as RegisterChange),)*
-                ("r8_to_r15", |state, by| state.r8_to_r15[(by % 8) as usize] ^= by),
-                ("fcw", |state, by| state.fcw ^= narrow(by)),
-                ("mxcsr", |state, by| state.mxcsr ^= u32::from(narrow(by))),
-                // KVM itself sets or clears these bits of the VMSA: they say nothing.
-                ("cr0", |state, by| state.cr0 ^= by & !(3 << 29) | 1),
-                ("cr4", |state, by| state.cr4 ^= by & !(1 << 6) | 1),
-                ("efer", |state, by| state.efer ^= by & !(1 << 12) | 1),
-            ]
-        };
-    }
-    changes!(
-        segments: es cs ss ds fs gs ldtr tr gdtr idtr;
-        words: cr3 xcr0 dr6 dr7 pat rflags rip rsp rbp rax rbx rcx rdx rsi rdi
-    )
-}
-
-fn change_segment(segment: &mut Segment, by: u64) {
-    match by % 4 {
-        0 => segment.base ^= by,
-        1 => segment.limit ^= u32::from(narrow(by)),
-        2 => segment.selector ^= narrow(by),
-        _ => segment.attributes ^= narrow(by),
-    }
-}
-
-/// A non-zero difference for 16 bits.
-fn narrow(by: u64) -> u16 {
-    u16::try_from(by % 0xFFFF + 1).expect("it was made to fit")
-}
 
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
@@ -221,40 +177,107 @@ fn number_and_order_of_pages_and_vcpus_are_measured() {
     );
 }
 
-/// What no report shows must neither change it nor go unlisted.
-#[test]
-fn unmeasured_value_changed_changes_nothing_and_is_listed() {
-    let launch = Launch::new();
-    let changes: [(&str, PlanChange); 5] = [
+/// Changes of every field of a plan and of each part of it, by the field's name. Taken apart without
+/// `..`, so that a field or a part that is added does not compile until it is tried here too. The parts
+/// of regions and vCPUs have tests of their own above.
+fn changes() -> Vec<(&'static str, PlanChange)> {
+    let plan = Launch::new().plan;
+    #[rustfmt::skip]
+    let LaunchPlan {
+        name: _, tee: _, boot: _, regions: _, cpuid_page: _, vcpus: _, sev_features: _, policy: _,
+        host_data: _, id: _, ref cpuid, memory_bytes: _, ref devices,
+    } = plan;
+    #[rustfmt::skip]
+    let (
+        IdFields { family_id: _, image_id: _, guest_svn: _ },
+        CpuidEntry { function: _, index: _, eax: _, ebx: _, ecx: _, edx: _ },
+        DevicePlan { slot: _, base: _, size: _, gsi: _, kind: _ },
+    ) = (&plan.id.0, &cpuid.0[0], &devices.0[0]);
+    vec![
         ("name", |plan| plan.name.0.push('x')),
+        ("tee", |plan| plan.tee.0 = TeeKind::Snp),
+        // There is no other protocol yet.
         ("boot", |plan| {
             plan.boot = Unmeasured(BootProtocol::SimulatedDirect)
         }),
+        ("regions", |plan| plan.regions.0.truncate(7)),
+        ("cpuid_page", |plan| plan.cpuid_page.0 = Gpa::new(0x8000)),
+        ("vcpus", |plan| plan.vcpus.0[1].rip ^= 1),
+        ("sev_features", |plan| plan.sev_features.0 ^= 2),
+        ("policy", |plan| {
+            plan.policy.0 = GuestPolicy::from_bits(plan.policy.0.bits() ^ 1 << 19)
+        }),
+        ("host_data", |plan| plan.host_data.0[31] ^= 1),
+        ("id", |plan| plan.id.0.family_id[15] ^= 1),
+        ("id", |plan| plan.id.0.image_id[0] ^= 1),
+        ("id", |plan| plan.id.0.guest_svn += 1),
+        ("cpuid", |plan| plan.cpuid.0[0].function ^= 1),
+        ("cpuid", |plan| plan.cpuid.0[0].index = Some(9)),
         ("cpuid", |plan| plan.cpuid.0[0].eax ^= 1),
+        ("cpuid", |plan| plan.cpuid.0[0].ebx ^= 1),
+        ("cpuid", |plan| plan.cpuid.0[0].ecx ^= 1),
+        ("cpuid", |plan| plan.cpuid.0[0].edx ^= 1),
         ("memory_bytes", |plan| plan.memory_bytes.0 += 4096),
         ("devices", |plan| plan.devices.0.clear()),
-    ];
+        ("devices", |plan| plan.devices.0[0].slot ^= 1),
+        ("devices", |plan| plan.devices.0[0].base = Gpa::new(0)),
+        ("devices", |plan| plan.devices.0[0].size ^= 1),
+        ("devices", |plan| plan.devices.0[0].gsi ^= 1),
+        ("devices", |plan| {
+            plan.devices.0[0].kind = DeviceKind::Disk {
+                path: "other".into(),
+            }
+        }),
+    ]
+}
+
+/// What a change really does decides its class, and that is the one that the coverage lists.
+#[test]
+fn every_field_changed_does_what_its_listed_class_says() {
+    let launch = Launch::new();
     let rows = coverage(&launch.plan);
-    for (field, change) in changes {
+    let mut untried: BTreeSet<_> = rows.iter().map(|row| row.field).collect();
+    for (field, change) in changes() {
+        untried.remove(field);
         let mut changed = launch.clone();
         change(&mut changed.plan);
-        assert_eq!(changed.digest(), launch.digest(), "{field}");
-        assert_eq!(changed.report(), launch.report(), "{field}");
-        let row = rows
-            .iter()
-            .find(|row| row.field == field)
-            .expect("the field is listed");
-        assert_eq!(row.class, Class::Unmeasured);
+        let seen = if changed.digest() != launch.digest() {
+            Class::Measured
+        } else if changed.report() != launch.report() || field == "tee" {
+            // The TEE is in no field of the report: the kind of the evidence and its root show it.
+            Class::Reported
+        } else {
+            Class::Unmeasured
+        };
+        let row = rows.iter().find(|row| row.field == field);
+        assert_eq!(row.expect("the field is listed").class, seen, "{field}");
     }
-    let unmeasured = rows
-        .iter()
-        .filter(|row| row.class == Class::Unmeasured)
-        .count();
-    assert_eq!(
-        unmeasured,
-        changes.len(),
-        "this test changes every unmeasured field"
-    );
+    assert!(untried.is_empty(), "never changed: {untried:?}");
+}
+
+/// The ends of each region, where a loop over pages goes wrong first.
+#[test]
+fn first_and_last_byte_of_every_kind_of_region_are_measured() {
+    let launch = Launch::new();
+    let mut kinds = BTreeSet::new();
+    for (index, region) in launch.plan.regions.0.iter().enumerate() {
+        kinds.insert(region.component.name());
+        for byte in [0, region.content.length() - 1] {
+            let mut changed = launch.clone();
+            changed.flip_content(index, byte, 0);
+            assert_ne!(changed.digest(), launch.digest(), "{region:?}, byte {byte}");
+        }
+    }
+    let all = [
+        "acpi",
+        "boot-params",
+        "cmdline",
+        "gdt",
+        "initrd",
+        "kernel",
+        "page-tables",
+    ];
+    assert!(kinds.iter().copied().eq(all), "{kinds:?}");
 }
 
 #[test]
