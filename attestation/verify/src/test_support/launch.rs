@@ -15,28 +15,38 @@ const PAGE_NORMAL: u8 = 1;
 const PAGE_VMSA: u8 = 2;
 const VMSA_GPA: u64 = 0xFFFF_FFFF_F000;
 
-/// A manifest's bytes, after its format's description.
+/// The bytes of a manifest of these components.
 ///
 /// # Panics
 /// If there are more components, or longer names, than a test has.
 #[must_use]
 pub fn manifest(components: &[Component]) -> Vec<u8> {
+    manifest_of_pages(components, 1)
+}
+
+/// The same where each component but the vCPUs has so many pages; after the format's description.
+///
+/// # Panics
+/// Likewise.
+#[must_use]
+pub fn manifest_of_pages(components: &[Component], pages: u32) -> Vec<u8> {
     let count = u16::try_from(components.len()).expect("a few");
     let mut bytes = b"CLMF\x01\x00".to_vec();
     bytes.extend(count.to_le_bytes());
     for (place, (name, content)) in components.iter().enumerate() {
         let is_vcpu = name.starts_with("vcpu");
-        let start = if is_vcpu {
-            VMSA_GPA
+        let (start, pages) = if is_vcpu {
+            (VMSA_GPA, 1)
         } else {
-            4096 * u64::try_from(place).expect("a few")
+            let place = u64::try_from(place).expect("a few");
+            (4096 * u64::from(pages) * place, pages)
         };
         bytes.push(u8::try_from(name.len()).expect("short"));
         bytes.extend(name.as_bytes());
         bytes.push(if is_vcpu { PAGE_VMSA } else { PAGE_NORMAL });
         bytes.extend(start.to_le_bytes());
-        bytes.extend(1_u32.to_le_bytes());
-        bytes.extend([*content; 48]);
+        bytes.extend(pages.to_le_bytes());
+        (0..pages).for_each(|_| bytes.extend([*content; 48]));
     }
     bytes
 }
