@@ -103,7 +103,7 @@ impl JweParts {
 
         let protected = Header::new(public_half(&ephemeral)).to_base64url();
         // Encrypted in place: the buffer ends up without the secret.
-        let mut content = secret.to_vec();
+        let mut content = Zeroizing::new(secret.to_vec());
         let tag = content_key(&entropy.content_key)
             .seal_in_place_separate_tag(
                 Nonce::assume_unique_for_key(entropy.iv),
@@ -118,6 +118,17 @@ impl JweParts {
             ciphertext: base64url_encode(&content),
             tag: base64url_encode(tag.as_ref()),
         })
+    }
+
+    /// Whether a secret can be wrapped to `recipient`: to be asked before anything else is done for
+    /// it.
+    ///
+    /// # Errors
+    /// [`JweError::RecipientNotOnCurve`].
+    pub fn check_recipient(recipient: &TeePublicKey) -> Result<(), JweError> {
+        point(recipient)
+            .map(|_| ())
+            .ok_or(JweError::RecipientNotOnCurve)
     }
 
     /// Decrypts with the recipient's secret key.

@@ -1,6 +1,7 @@
 //! Random bytes from the operating system.
 
 use ring::rand::{SecureRandom, SystemRandom};
+use zeroize::Zeroizing;
 
 /// The operating system gave no random bytes; nothing that needs a key or a nonce can go on.
 #[derive(Debug, thiserror::Error)]
@@ -12,6 +13,15 @@ pub fn random<const N: usize>() -> Result<[u8; N], NoEntropy> {
     let mut bytes = [0; N];
     SystemRandom::new()
         .fill(&mut bytes)
+        .map_err(|_| NoEntropy)?;
+    Ok(bytes)
+}
+
+/// `N` random bytes that are to stay secret: no copy is left behind.
+pub fn random_secret<const N: usize>() -> Result<Zeroizing<[u8; N]>, NoEntropy> {
+    let mut bytes = Zeroizing::new([0; N]);
+    SystemRandom::new()
+        .fill(bytes.as_mut_slice())
         .map_err(|_| NoEntropy)?;
     Ok(bytes)
 }

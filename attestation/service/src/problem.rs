@@ -42,8 +42,8 @@ pub enum Problem {
     /// The body, or the evidence in it, is too large.
     #[error("{0}")]
     TooLarge(String),
-    /// Too many sessions are open.
-    #[error("too many sessions are open: try again in a few minutes")]
+    /// Another program holds the store.
+    #[error("another program is writing to the verifier's store: try again in a few seconds")]
     Busy,
     /// The server is not set up for this yet.
     #[error("{0}")]
@@ -103,7 +103,7 @@ impl Problem {
             Self::Method => "MethodNotAllowed",
             Self::TooSlow(_) => "RequestTimeout",
             Self::TooLarge(_) => "PayloadTooLarge",
-            Self::Busy => "TooManySessions",
+            Self::Busy => "StoreBusy",
             Self::NotReady(_) => "NotReady",
             Self::LogFailed => "LogUnavailable",
             Self::ClockBehind { .. } => "ClockBehind",

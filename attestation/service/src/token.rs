@@ -3,6 +3,7 @@
 //! A token opens nothing here. Secrets are released to the session that was attested, wrapped to
 //! the key that the evidence binds; nobody who copies a token gets one.
 
+use attestation_evidence::TeePublicKey;
 use attestation_evidence::encoding::base64url_encode;
 use attestation_verify::VerdictRecord;
 use rcgen::{KeyPair as PemKeyPair, PKCS_ECDSA_P256_SHA256};
@@ -20,11 +21,17 @@ const TOKEN_SECONDS: u64 = 300;
 const COORDINATE: usize = 32;
 
 /// Signs tokens; ECDSA P-256 with SHA-256.
-pub struct TokenKey(EcdsaKeyPair);
+pub struct TokenKey {
+    pair: EcdsaKeyPair,
+    /// Thumbprint (RFC 7638) of the public half.
+    id: String,
+}
 
 /// Claims of a token.
 #[derive(Serialize)]
 struct Claims<'a> {
+    /// The log's name, which is the verifier's.
+    iss: &'a str,
     iat: u64,
     exp: u64,
     session: &'a str,
@@ -53,20 +60,27 @@ impl TokenKey {
 
     fn from_pkcs8(der: &[u8]) -> Option<Self> {
         let algorithm = &ECDSA_P256_SHA256_FIXED_SIGNING;
-        EcdsaKeyPair::from_pkcs8(algorithm, der, &SystemRandom::new())
-            .ok()
-            .map(Self)
+        let pair = EcdsaKeyPair::from_pkcs8(algorithm, der, &SystemRandom::new()).ok()?;
+        let (x, y) = coordinates(&pair);
+        let id = TeePublicKey::from_coordinates(x.try_into().ok()?, y.try_into().ok()?);
+        Some(Self {
+            id: id.thumbprint(),
+            pair,
+        })
     }
 
-    /// A token that says what `verdict` says.
+    /// A token that says what `verdict` says. It names no audience: the verifier does not know who
+    /// will be shown it, and nothing is opened by it.
     pub fn issue(
         &self,
+        issuer: &str,
         verdict: &VerdictRecord,
         session: &str,
         verdict_index: u64,
         now: u64,
     ) -> Result<String, NoEntropy> {
         let claims = Claims {
+            iss: issuer,
             iat: now,
             exp: now.saturating_add(TOKEN_SECONDS),
             session,
@@ -79,10 +93,11 @@ impl TokenKey {
             recipient: &verdict.recipient,
         };
         let claims = serde_json::to_vec(&claims).expect("claims are plain data");
-        let header = br#"{"alg":"ES256","typ":"JWT"}"#;
-        let signed = format!("{}.{}", base64url_encode(header), base64url_encode(&claims));
+        let header = json!({ "alg": "ES256", "typ": "JWT", "kid": self.id }).to_string();
+        let header = base64url_encode(header.as_bytes());
+        let signed = format!("{header}.{}", base64url_encode(&claims));
         let signature = self
-            .0
+            .pair
             .sign(&SystemRandom::new(), signed.as_bytes())
             .map_err(|_| NoEntropy)?;
         Ok(format!("{signed}.{}", base64url_encode(signature.as_ref())))
@@ -90,11 +105,16 @@ impl TokenKey {
 
     /// The public key as a JSON Web Key (RFC 7517).
     pub fn public_jwk(&self) -> serde_json::Value {
-        let point = self.0.public_key().as_ref();
-        let (x, y) = point.get(1..).unwrap_or_default().split_at(COORDINATE);
+        let (x, y) = coordinates(&self.pair);
         json!({
-            "kty": "EC", "crv": "P-256", "alg": "ES256", "use": "sig",
+            "kty": "EC", "crv": "P-256", "alg": "ES256", "use": "sig", "kid": self.id,
             "x": base64url_encode(x), "y": base64url_encode(y),
         })
     }
+}
+
+/// The affine coordinates of the public half, big-endian.
+fn coordinates(pair: &EcdsaKeyPair) -> (&[u8], &[u8]) {
+    let point = pair.public_key().as_ref();
+    point.get(1..).unwrap_or_default().split_at(COORDINATE)
 }

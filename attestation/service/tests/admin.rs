@@ -3,8 +3,11 @@
 
 mod support;
 
+use attestation_evidence::Tee;
 use attestation_service::{Client, Request};
-use attestation_verify::test_support::{policy, reference};
+use attestation_verify::ReferenceValue;
+use attestation_verify::test_support::launch::{GENUINE, digest, manifest};
+use attestation_verify::test_support::{NOW, policy, reference};
 use support::{DIGEST, Place, SECRET, error_of, expect_error};
 
 const GUARDED: [(&str, &str); 4] = [
@@ -78,6 +81,67 @@ fn document_with_an_unknown_member_is_refused_by_its_name() {
 
     let detail = expect_error(&answer, 400, "InvalidRequest");
     assert!(detail.contains("allow_everything"), "{detail}");
+}
+
+type Spoil = fn(&mut ReferenceValue);
+
+#[test]
+fn reference_value_that_makes_no_sense_is_refused_with_the_reason() {
+    let place = Place::new();
+    let verifier = place.serve();
+    let bytes = manifest(&GENUINE);
+    let genuine = digest(&bytes);
+    let spoilt: [(Spoil, &str); 4] = [
+        (
+            |value| value.not_before = value.not_after + 1,
+            "never be valid",
+        ),
+        (|value| value.manifest = Some(vec![0]), "cannot be read"),
+        (|value| value.launch_digest[0] ^= 1, "another launch's"),
+        (|value| value.tee = Tee::Snp, "`simulated` TEEs only"),
+    ];
+    for (spoil, why) in spoilt {
+        let mut value = reference(genuine);
+        value.manifest = Some(bytes.clone());
+        spoil(&mut value);
+        let body = serde_json::to_vec(&value).unwrap();
+
+        let detail = expect_error(
+            &verifier.put("/v1/reference-values/demo", &body),
+            400,
+            "InvalidRequest",
+        );
+
+        assert!(detail.contains(why), "{detail}");
+    }
+    assert_eq!(verifier.log_size(), 0);
+    let mut value = reference(genuine);
+    value.manifest = Some(bytes);
+    let body = serde_json::to_vec(&value).unwrap();
+    assert_eq!(verifier.put("/v1/reference-values/demo", &body).status, 200);
+}
+
+#[test]
+fn policy_with_a_privilege_level_that_does_not_exist_is_refused() {
+    let place = Place::new();
+    let verifier = place.serve();
+    for (max_vmpl, status) in [(3, 200), (4, 400)] {
+        let mut document = policy();
+        document.max_vmpl = max_vmpl;
+        let body = serde_json::to_vec(&document).unwrap();
+        assert_eq!(verifier.put("/v1/policies/demo", &body).status, status);
+    }
+}
+
+#[test]
+fn secret_with_a_reference_named_twice_is_refused() {
+    let place = Place::new();
+    let verifier = place.serve().furnished();
+
+    let answer = verifier.put("/v1/secrets/a/b/c?references=demo,demo", SECRET);
+
+    let detail = expect_error(&answer, 400, "InvalidRequest");
+    assert!(detail.contains("`demo` twice"), "{detail}");
 }
 
 #[test]
@@ -173,6 +237,14 @@ fn token_is_signed_by_the_published_key() {
         (&"simulated".into(), &true.into())
     );
     assert_eq!(claims["verdict_index"], 3);
+    assert_eq!(claims["iss"], "cloister-verifier");
+    let times = (claims["iat"].as_u64(), claims["exp"].as_u64());
+    assert_eq!(times, (Some(NOW), Some(NOW + 300)));
+    let header = decode(signed.split('.').next().unwrap());
+    let header: serde_json::Value = serde_json::from_slice(&header).unwrap();
+    assert_eq!(header["alg"], "ES256");
+    assert_eq!(header["kid"], key["kid"]);
+    assert_eq!(key["kid"].as_str().unwrap().len(), 43, "a thumbprint");
 }
 
 #[test]

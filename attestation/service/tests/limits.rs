@@ -92,6 +92,8 @@ fn clients_that_ask_much_and_read_nothing_are_let_go_of() {
     let verifier = place.serve_within(Limits {
         connections: PLACES,
         answer: SHORT,
+        // Should it stop to ask before the server stops to read, it is idle.
+        head: SHORT * 5,
         ..Limits::default()
     });
     let _deaf: Vec<_> = (0..PLACES).map(|_| deaf_client(&verifier)).collect();
@@ -105,6 +107,7 @@ fn client_that_trickles_its_answers_is_let_go_of() {
     let verifier = place.serve_within(Limits {
         connections: 1,
         answer: SHORT,
+        head: SHORT * 5,
         ..Limits::default()
     });
     let socket = deaf_client(&verifier).sock;
@@ -128,7 +131,7 @@ fn deaf_client(verifier: &Verifier<'_>) -> TlsStream<TcpStream> {
     let mut stream = connect(&verifier.url, &verifier.place.pins);
     // Small buffers are full soon.
     set_socket_recv_buffer_size(&stream.sock, 4096).unwrap();
-    stream.sock.set_write_timeout(Some(SHORT)).unwrap();
+    stream.sock.set_write_timeout(Some(SHORT * 5)).unwrap();
     let many = ASK.repeat(64);
     while stream.write_all(&many).is_ok() {}
     stream
@@ -162,8 +165,61 @@ fn body_that_does_not_come_is_answered_and_burns_the_nonce() {
     stream.read_to_string(&mut answer).unwrap();
 
     assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
+    expect_refusal(
+        &verifier,
+        "attest",
+        "the request took longer than 1 seconds",
+    );
     let detail = expect_error(&guest.attest(&opened), 401, "AttestationFailed");
     assert!(detail.starts_with("nonce: "), "{detail}");
+}
+
+/// The operator's log tells of a request that got no further.
+#[track_caller]
+fn expect_refusal(verifier: &Verifier<'_>, what: &str, reason: &str) {
+    verifier.wait_for_line(reason);
+    let journal = verifier.journal();
+    let line = journal.lines().find(|line| line.contains(reason)).unwrap();
+    let line: serde_json::Value = serde_json::from_str(line).unwrap();
+    assert_eq!(
+        (&line["event"], &line["what"]),
+        (&"request-refused".into(), &what.into())
+    );
+}
+
+#[test]
+fn body_that_is_cut_off_is_called_so() {
+    for (path, what) in [
+        ("POST /kbs/v0/auth", "open"),
+        ("POST /kbs/v0/attest", "attest"),
+        ("PUT /v1/policies/demo", "administer"),
+        ("PUT /v1/secrets/a/b/c?references=demo", "administer"),
+    ] {
+        let place = Place::new();
+        let verifier = place.serve().furnished();
+        let opened = verifier.guest().auth();
+        let mut stream = connect(&verifier.url, &place.pins);
+        let head = format!(
+            "{path} HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\ncookie: {}\r\n\
+             authorization: Bearer {}\r\n\r\n{{",
+            opened.cookie, place.admin_token
+        );
+        stream.write_all(head.as_bytes()).unwrap();
+        stream.sock.shutdown(Shutdown::Write).unwrap();
+
+        expect_refusal(&verifier, what, "the body was cut off");
+    }
+}
+
+#[test]
+fn body_that_is_too_large_is_called_so() {
+    let place = Place::new();
+    let verifier = place.serve().furnished();
+
+    let answer = verifier.put("/v1/policies/demo", &vec![b' '; 4 * 1024 * 1024 + 1]);
+
+    let detail = expect_error(&answer, 413, "PayloadTooLarge");
+    expect_refusal(&verifier, "administer", &detail);
 }
 
 #[test]

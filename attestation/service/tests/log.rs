@@ -3,6 +3,8 @@
 
 mod support;
 
+use std::time::Duration;
+
 use attestation_audit::{Anchors, Conclusion, audit};
 use attestation_ledger::{Hash, SigningKey, TreeHead};
 use attestation_service::{export, names};
@@ -193,6 +195,34 @@ fn log_that_cannot_be_written_releases_nothing_and_is_not_ready() {
     verifier.stop();
     let verifier = place.serve();
     assert_eq!(verifier.guest().fetch(&place.pins).0, SECRET);
+}
+
+#[test]
+fn store_that_another_program_holds_is_waited_for_and_given_up_without_harm() {
+    let place = Place::new();
+    let verifier = place.serve().furnished();
+    let other = place.open_store();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| verifier.put("/v1/policies/demo", &policy_body()));
+        std::thread::sleep(Duration::from_millis(300));
+        other.execute_batch("ROLLBACK").unwrap();
+        assert_eq!(waiting.join().unwrap().status, 200);
+    });
+
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let answer = verifier.put("/v1/policies/demo", &policy_body());
+    expect_error(&answer, 503, "StoreBusy");
+    other.execute_batch("ROLLBACK").unwrap();
+    assert_eq!(
+        verifier.put("/v1/policies/demo", &policy_body()).status,
+        200
+    );
+}
+
+fn policy_body() -> Vec<u8> {
+    serde_json::to_vec(&attestation_verify::test_support::policy()).unwrap()
 }
 
 #[test]

@@ -380,6 +380,43 @@ fn attestation_without_a_registered_policy_is_not_ready() {
 }
 
 #[test]
+fn guest_key_that_no_secret_can_be_wrapped_to_is_refused_before_anything_is_judged() {
+    let place = Place::new();
+    let verifier = place.serve().furnished();
+    let guest = verifier.guest();
+    let key = serde_json::to_value(guest.key.public()).unwrap();
+    let with = |member: &str, value: serde_json::Value| {
+        let mut key = key.clone();
+        key[member] = value;
+        key
+    };
+    let without_y = {
+        let mut key = key.clone();
+        key.as_object_mut().unwrap().remove("y");
+        key
+    };
+    for (key, why) in [
+        (with("y", key["x"].clone()), "not a point of P-256"),
+        (with("x", "A".repeat(43).into()), "not a point of P-256"),
+        (with("x", "A".repeat(44).into()), "ill-formed member"),
+        (with("x", "A".repeat(42).into()), "ill-formed member"),
+        (with("x", "A".repeat(100_000).into()), "ill-formed member"),
+        (without_y, "missing"),
+    ] {
+        let opened = guest.auth();
+        let mut body: serde_json::Value =
+            serde_json::from_str(&guest.attestation(opened.nonce)).unwrap();
+        body["runtime-data"]["tee-pubkey"] = key;
+
+        let answer = guest.send_attestation(&opened.cookie, body.to_string());
+
+        let detail = expect_error(&answer, 400, "InvalidRequest");
+        assert!(detail.contains(why), "{detail}");
+    }
+    assert_eq!(verifier.log_size(), 3);
+}
+
+#[test]
 fn attestation_that_is_no_json_burns_the_nonce() {
     let place = Place::new();
     let verifier = place.serve().furnished();

@@ -12,9 +12,9 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, put};
 use serde::Deserialize;
 
-use super::{BODY_LIMIT, Resource, blocking, json, read_body};
+use super::{BODY_LIMIT, Resource, blocking, json, read_body, read_secret};
 use crate::problem::Problem;
-use crate::service::{Registered, Service};
+use crate::service::{Registered, SECRET_LIMIT, Service};
 
 pub(super) fn router(service: &Arc<Service>) -> Router<Arc<Service>> {
     let guarded = Router::new()
@@ -53,10 +53,11 @@ async fn policy(
     Path(name): Path<String>,
     body: Body,
 ) -> Result<Response, Problem> {
-    let body = read_body(body, BODY_LIMIT).await?;
-    blocking(&service, move |service| service.put_policy(&name, &body))
-        .await
-        .map(registered)
+    let registering = async {
+        let body = read_body(body, BODY_LIMIT).await?;
+        blocking(&service, move |service| service.put_policy(&name, &body)).await
+    };
+    answer(&service, registering.await)
 }
 
 async fn reference(
@@ -64,10 +65,11 @@ async fn reference(
     Path(name): Path<String>,
     body: Body,
 ) -> Result<Response, Problem> {
-    let body = read_body(body, BODY_LIMIT).await?;
-    blocking(&service, move |service| service.put_reference(&name, &body))
-        .await
-        .map(registered)
+    let registering = async {
+        let body = read_body(body, BODY_LIMIT).await?;
+        blocking(&service, move |service| service.put_reference(&name, &body)).await
+    };
+    answer(&service, registering.await)
 }
 
 /// To whom a secret may be released.
@@ -92,17 +94,20 @@ async fn secret(
         .filter(|name| !name.is_empty())
         .map(str::to_owned)
         .collect();
-    let body = read_body(body, BODY_LIMIT).await?;
-    blocking(&service, move |service| {
-        service.put_secret(&resource, binding.policy.as_deref(), &references, &body)
-    })
-    .await
-    .map(registered)
+    let registering = async {
+        let body = read_secret(body, SECRET_LIMIT).await?;
+        blocking(&service, move |service| {
+            service.put_secret(&resource, binding.policy.as_deref(), &references, &body)
+        })
+        .await
+    };
+    answer(&service, registering.await)
 }
 
-fn registered(registered: Registered) -> Response {
+fn answer(service: &Service, registered: Result<Registered, Problem>) -> Result<Response, Problem> {
+    let registered = registered.map_err(|problem| service.refuse("administer", "", problem))?;
     let body = serde_json::to_string(&registered).expect("a registration is plain data");
-    json(StatusCode::OK, body)
+    Ok(json(StatusCode::OK, body))
 }
 
 async fn checkpoint(State(service): State<Arc<Service>>) -> Result<Response, Problem> {

@@ -30,7 +30,9 @@ pub(super) fn router() -> Router<Arc<Service>> {
 }
 
 async fn auth(State(service): State<Arc<Service>>, body: Body) -> Result<Response, Problem> {
-    let body = read_body(body, AUTH_LIMIT).await?;
+    let body = read_body(body, AUTH_LIMIT)
+        .await
+        .map_err(|problem| service.refuse("open", "", problem))?;
     let (challenge, cookie) =
         blocking(&service, move |service| service.open_session(&body)).await?;
     let mut response = json(StatusCode::OK, challenge.to_json());
@@ -51,8 +53,9 @@ async fn attest(
     let name = session.clone();
     let opened = blocking(&service, move |service| service.burn(&name)).await;
     // Also where there is no such session: a client that is still sending hears no answer.
-    let body = read_body(body, BODY_LIMIT).await?;
+    let body = read_body(body, BODY_LIMIT).await;
     let opened = opened?;
+    let body = body.map_err(|problem| service.refuse("attest", &session, problem))?;
     let attested = blocking(&service, move |service| {
         service.attest(&session, &opened, &body)
     })

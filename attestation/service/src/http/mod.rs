@@ -5,18 +5,23 @@
 mod admin;
 mod kbs;
 
+use std::error::Error;
+use std::future::poll_fn;
+use std::iter::successors;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use attestation_evidence::{ResourcePath, ResourcePathError};
 use axum::Router;
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::{Body, Bytes, HttpBody, to_bytes};
 use axum::extract::{FromRequestParts, Path, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use zeroize::{Zeroize, Zeroizing};
 
 use crate::problem::Problem;
 use crate::service::Service;
@@ -33,7 +38,7 @@ pub fn router(service: Arc<Service>, limit: Duration) -> Router {
         .route("/readyz", get(ready))
         .fallback(|| async { Problem::NotFound("there is no such path".to_owned()) })
         .method_not_allowed_fallback(|| async { Problem::Method })
-        .layer(from_fn_with_state(limit, in_time))
+        .layer(from_fn_with_state((Arc::clone(&service), limit), in_time))
         .layer(from_fn(with_safe_headers))
         .with_state(service)
 }
@@ -43,13 +48,24 @@ async fn ready(State(service): State<Arc<Service>>) -> Result<&'static str, Prob
 }
 
 async fn in_time(
-    State(limit): State<Duration>,
+    State((service, limit)): State<(Arc<Service>, Duration)>,
     request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
+    let what = purpose(request.uri().path());
     tokio::time::timeout(limit, next.run(request))
         .await
-        .map_err(|_| Problem::TooSlow(limit.as_secs()))
+        .map_err(|_| service.refuse(what, "", Problem::TooSlow(limit.as_secs())))
+}
+
+/// What a request is for, in the words of the operator's log.
+fn purpose(path: &str) -> &'static str {
+    match path.strip_prefix("/kbs/v0/") {
+        Some("auth") => "open",
+        Some("attest") => "attest",
+        Some(_) => "release",
+        None => "administer",
+    }
 }
 
 /// Answers are for the one who asked: no cache keeps them, no browser guesses their type.
@@ -97,7 +113,40 @@ impl<S: Send + Sync> FromRequestParts<S> for Resource {
 async fn read_body(body: Body, limit: usize) -> Result<Bytes, Problem> {
     to_bytes(body, limit)
         .await
-        .map_err(|_| Problem::body_too_large(limit))
+        .map_err(|error| body_problem(&error, limit))
+}
+
+/// Reads a secret: into one place, which is wiped. Its other copies are in buffers of the TLS and HTTP
+/// libraries, which cannot be.
+async fn read_secret(body: Body, limit: usize) -> Result<Zeroizing<Vec<u8>>, Problem> {
+    // Never moved: it has all the room that it may need.
+    let mut secret = Zeroizing::new(Vec::with_capacity(limit));
+    let mut body = pin!(body);
+    while let Some(frame) = poll_fn(|context| body.as_mut().poll_frame(context)).await {
+        let frame = frame.map_err(|error| body_problem(&error, limit))?;
+        let Ok(data) = frame.into_data() else {
+            continue;
+        };
+        if data.len() > limit.saturating_sub(secret.len()) {
+            return Err(Problem::body_too_large(limit));
+        }
+        secret.extend_from_slice(&data);
+        if let Ok(mut data) = data.try_into_mut() {
+            data.zeroize();
+        }
+    }
+    Ok(secret)
+}
+
+/// The connection's errors are hyper's; the other one is that of the limit.
+fn body_problem(error: &axum::Error, limit: usize) -> Problem {
+    let error: &(dyn Error + 'static) = error;
+    let mut causes = successors(Some(error), |error| (*error).source());
+    if causes.any(|cause| cause.is::<hyper::Error>()) {
+        let why = "the body was cut off: the connection ended before all of it had come";
+        return Problem::InvalidRequest(why.to_owned());
+    }
+    Problem::body_too_large(limit)
 }
 
 fn json(status: StatusCode, body: String) -> Response {

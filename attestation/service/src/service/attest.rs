@@ -3,6 +3,7 @@
 use std::sync::PoisonError;
 
 use attestation_audit::{VERDICT_SECONDS, record_verdict};
+use attestation_envelope::JweParts;
 use attestation_evidence::{Attestation, Nonce, Tee};
 use attestation_ledger::{AuditRecord, Entry};
 use attestation_verify::{
@@ -88,7 +89,13 @@ impl Service {
         self.journal_verdict(session, &record, index);
         match verdict.accepted() {
             Ok(accepted) => {
-                let token = self.note(self.keys.token.issue(&record, session, index, now))?;
+                let token = self.note(self.keys.token.issue(
+                    self.log_key().name(),
+                    &record,
+                    session,
+                    index,
+                    now,
+                ))?;
                 let until = now.saturating_add(VERDICT_SECONDS);
                 self.remember(
                     session,
@@ -117,6 +124,8 @@ impl Service {
         body: &[u8],
     ) -> Result<(Judged, u64), Problem> {
         let attestation = Attestation::from_json(body)
+            .map_err(|error| Problem::InvalidRequest(error.to_string()))?;
+        JweParts::check_recipient(&attestation.runtime_data.tee_pubkey)
             .map_err(|error| Problem::InvalidRequest(error.to_string()))?;
         let appraised =
             |circumstances| self.appraised(session, opened, &attestation, circumstances);

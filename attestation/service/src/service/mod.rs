@@ -4,12 +4,14 @@
 //! may block.
 
 mod attest;
+mod documents;
 mod moment;
 mod register;
 mod release;
+mod start;
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -29,11 +31,11 @@ use crate::store::{NewSession, Reading, Store, StoreError, Writing};
 use crate::{Clock, Journal};
 
 pub use attest::Attested;
-pub use register::Registered;
+pub use register::{Registered, SECRET_LIMIT};
 
 /// How long a nonce is good, in seconds: as long as afterwards an accepted verdict.
 pub const SESSION_SECONDS: u64 = VERDICT_SECONDS;
-/// Open sessions at once.
+/// Sessions at once.
 const SESSION_LIMIT: u64 = 4096;
 
 const UNKNOWN_SESSION: Problem =
@@ -87,6 +89,30 @@ pub enum StartError {
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The data directory is somebody else's, who could exchange every key in it.
+    #[error(
+        "{path} belongs to user {owner}, and this is user {user}: run cloister-verifier as the owner, \
+         or `chown -R` the directory"
+    )]
+    OtherOwner {
+        /// The directory or file.
+        path: PathBuf,
+        /// The user that it belongs to.
+        owner: u32,
+        /// The user that this process runs as.
+        user: u32,
+    },
+    /// Guests pin other keys than these.
+    #[error(
+        "{key} is not the key in {pins}, which guests carry: they would refuse this verifier. Restore \
+         both files from one backup"
+    )]
+    OtherPins {
+        /// The key's file.
+        key: PathBuf,
+        /// The pins' file.
+        pins: PathBuf,
+    },
 }
 
 impl Service {
@@ -105,7 +131,9 @@ impl Service {
         let dir = DataDir::open(path)?;
         let lock = dir.lock()?;
         let keys = Keys::load(&dir)?;
-        dir.check_private(names::STORE)?;
+        start::check_owner(path)?;
+        start::check_store_files(&dir)?;
+        start::check_pins(&dir, &keys.log.verifying_key())?;
         let (store, head) = Store::open(&dir.file(names::STORE), &keys.log.verifying_key())?;
         for fault in &settings.faults {
             journal.error("test-fault-enabled", fault);
@@ -232,7 +260,7 @@ impl Service {
     fn problem(&self, failure: Failure) -> Problem {
         match failure {
             Failure::Problem(problem) => problem,
-            Failure::Store(StoreError::Full) => Problem::Busy,
+            Failure::Store(error) if error.is_busy() => self.busy(&error),
             Failure::Store(error) => self.stop(&error),
             Failure::Entropy(error) => self.internal(&error),
             Failure::Unseal(error) => self.internal(&error),
@@ -244,6 +272,12 @@ impl Service {
     /// How many policies and reference values were put since the start.
     fn replacements(&self) -> u64 {
         self.replacements.load(Ordering::SeqCst)
+    }
+
+    /// Nothing was done, and nothing is wrong with the log: others only have to let go of the file.
+    fn busy(&self, error: &StoreError) -> Problem {
+        self.internal(error);
+        Problem::Busy
     }
 
     fn stop(&self, error: &StoreError) -> Problem {

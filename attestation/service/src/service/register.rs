@@ -1,5 +1,6 @@
 //! What administrators register. Each act is an entry of the log, in the same transaction.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 
 use attestation_audit::{policy_blob, reference_blob};
@@ -8,12 +9,13 @@ use attestation_ledger::{self as recorded, AuditRecord, Entry, RecordVersion, Re
 use attestation_verify::{Policy, ReferenceValue};
 use serde::Serialize;
 
+use super::documents::{refuse_other_name, refuse_senseless_policy, refuse_senseless_reference};
 use super::{Failure, Service};
 use crate::problem::Problem;
 use crate::store::{Reading, SealedSecret, Terms, Writing};
 
 /// The largest secret, in bytes: keys and small files, not disks.
-const SECRET_LIMIT: usize = 64 * 1024;
+pub const SECRET_LIMIT: usize = 64 * 1024;
 /// Reference values at once: each verdict's entry, of 64 KiB at most, names them all.
 const REFERENCE_LIMIT: u64 = 256;
 
@@ -34,6 +36,7 @@ impl Service {
     pub fn put_policy(&self, name: &str, document: &[u8]) -> Result<Registered, Problem> {
         let policy = Policy::from_json(document).map_err(|error| invalid(&error))?;
         refuse_other_name("policy", name, &policy.name)?;
+        refuse_senseless_policy(&policy)?;
         self.commit(|writing| {
             let document = policy_blob(&policy);
             writing.put_policy(name, &document)?;
@@ -48,6 +51,7 @@ impl Service {
     pub fn put_reference(&self, name: &str, document: &[u8]) -> Result<Registered, Problem> {
         let reference = ReferenceValue::from_json(document).map_err(|error| invalid(&error))?;
         refuse_other_name("reference value", name, &reference.name)?;
+        refuse_senseless_reference(&reference)?;
         self.commit(|writing| {
             let document = reference_blob(&reference);
             writing.put_reference(name, &document)?;
@@ -181,6 +185,12 @@ fn refuse_secret(references: &[String], secret: &[u8]) -> Result<(), Problem> {
             "a secret needs `?references=NAME[,NAME…]`: which launches may have it".to_owned(),
         ));
     }
+    if let Some(name) = repeated(references) {
+        return Err(Problem::InvalidRequest(format!(
+            "`references` names `{}` twice",
+            name.escape_default()
+        )));
+    }
     if secret.is_empty() {
         return Err(Problem::InvalidRequest("the secret is empty".to_owned()));
     }
@@ -190,22 +200,9 @@ fn refuse_secret(references: &[String], secret: &[u8]) -> Result<(), Problem> {
     Ok(())
 }
 
-/// The name is part of log lines and URLs, so it is kept plain; and it must be the document's own,
-/// since verdicts call the document by that.
-fn refuse_other_name(what: &str, name: &str, inside: &str) -> Result<(), Problem> {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-    if !(1..=64).contains(&name.len()) || !name.bytes().all(allowed) {
-        return Err(Problem::InvalidRequest(format!(
-            "the name of a {what} has 1 to 64 characters A-Z a-z 0-9 - _ ."
-        )));
-    }
-    if name != inside {
-        return Err(Problem::InvalidRequest(format!(
-            "the {what} calls itself `{}` in its `name`, the URL calls it `{name}`",
-            inside.escape_default()
-        )));
-    }
-    Ok(())
+fn repeated(names: &[String]) -> Option<&String> {
+    let mut seen = BTreeSet::new();
+    names.iter().find(|name| !seen.insert(*name))
 }
 
 /// The document's error and its cause; a document of an administrator's own may be quoted to him.

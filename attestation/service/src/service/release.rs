@@ -8,7 +8,6 @@ use attestation_ledger::{Entry, LogProof};
 use attestation_release::Release;
 use attestation_verify::AcceptedVerdict;
 use serde::Serialize;
-use zeroize::Zeroizing;
 
 use super::attest::{policy_named, reference_named};
 use super::{Accepted, Failure, Service, UNKNOWN_SESSION};
@@ -98,7 +97,7 @@ impl Service {
         refuse_other_policy(&writing.reading(), terms, accepted)?;
         refuse_other_launch(&writing.reading(), terms, verdict, now)?;
         let secret = self.keys.seal.unseal(resource, terms, &sealed.sealed)?;
-        let entropy = Entropy::from_bytes(&Zeroizing::new(entropy::random()?));
+        let entropy = Entropy::from_bytes(&entropy::random_secret()?);
         let release = Release::wrap(verdict, resource.clone(), &secret, entropy)?;
         let record = release.record(now, session, accepted.index, terms.version);
         let proof = writing.append(&Entry::new(record)?, &self.keys.log)?;

@@ -10,9 +10,10 @@ mod sessions;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use attestation_ledger::{SigningKey, TreeError, TreeHead, VerifyingKey};
-use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 
 pub use registry::{SealedSecret, Terms};
 pub use sessions::{NewSession, OpenedSession};
@@ -20,6 +21,8 @@ pub use sessions::{NewSession, OpenedSession};
 /// SQLite's `application_id`: "CLVR".
 const APPLICATION: i32 = i32::from_be_bytes(*b"CLVR");
 const SCHEMA_VERSION: i32 = 1;
+/// How long a transaction waits while another program writes to the file.
+const PATIENCE: Duration = Duration::from_secs(5);
 const SCHEMA: &str = include_str!("schema.sql");
 
 /// The open store of a running server.
@@ -77,9 +80,6 @@ pub enum StoreError {
     /// A number in the file is out of range.
     #[error("the store holds a number that cannot be: {0}")]
     Number(i64),
-    /// Too many sessions are open.
-    #[error("too many sessions are open")]
-    Full,
 }
 
 impl Store {
@@ -172,6 +172,16 @@ impl Store {
     }
 }
 
+impl StoreError {
+    /// Whether another program kept the file for itself for too long. Nothing was done then.
+    pub fn is_busy(&self) -> bool {
+        let Self::Sqlite(error) = self else {
+            return false;
+        };
+        error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+    }
+}
+
 /// A transaction under way; what it did is kept only when [`Store::write`] returns `Ok`.
 pub struct Writing<'a> {
     transaction: Transaction<'a>,
@@ -202,16 +212,19 @@ fn open(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
     let creating = flags.contains(OpenFlags::SQLITE_OPEN_CREATE);
     let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
-    connection
-        .busy_timeout(std::time::Duration::from_secs(10))
-        .map_err(failed)?;
+    connection.busy_timeout(PATIENCE).map_err(failed)?;
     // FULL: a commit is on the disk when it returns. WAL: an export reads beside the writer.
     for (pragma, value) in [("journal_mode", "WAL"), ("synchronous", "FULL")] {
         connection
             .pragma_update(None, pragma, value)
             .map_err(failed)?;
     }
-    for (pragma, value) in [("foreign_keys", true), ("trusted_schema", false)] {
+    // What is dropped, such as a secret's older version, is overwritten with zeros.
+    for (pragma, value) in [
+        ("foreign_keys", true),
+        ("trusted_schema", false),
+        ("secure_delete", true),
+    ] {
         connection
             .pragma_update(None, pragma, value)
             .map_err(failed)?;
@@ -265,27 +278,54 @@ mod tests {
         assert_eq!(value("synchronous").unwrap(), FULL);
     }
 
+    fn open_session(store: &Store, name: &str, now: u64) {
+        let nonce: [u8; 32] = attestation_ledger::Digest::of(name.as_bytes())
+            .as_bytes()
+            .to_owned();
+        let session = NewSession {
+            name,
+            nonce: &nonce,
+            tee: "simulated",
+            expires: now + 300,
+        };
+        store
+            .write(|writing| writing.open_session(&session, 3, now))
+            .unwrap();
+    }
+
+    fn is_open(store: &Store, name: &str) -> bool {
+        store.read(|reading| reading.has_session(name)).unwrap()
+    }
+
     #[test]
-    fn sessions_beyond_the_limit_are_refused_until_others_expire() {
+    fn session_beyond_the_limit_takes_the_place_of_a_burned_then_the_oldest() {
         let dir = tempfile::tempdir().unwrap();
         let store = opened(dir.path());
-        let open_at = |number: u8, now: u64| {
-            let name = number.to_string();
-            let (nonce, expires) = ([number; 32], now + 300);
-            let session = NewSession {
-                name: &name,
-                nonce: &nonce,
-                tee: "simulated",
-                expires,
-            };
-            store.write(|writing| writing.open_session(&session, 2, now))
-        };
+        for (name, now) in [("old", 1000), ("burned", 1001), ("young", 1002)] {
+            open_session(&store, name, now);
+        }
+        store.write(|writing| writing.burn("burned")).unwrap();
 
-        open_at(1, 1000).unwrap();
-        open_at(2, 1100).unwrap();
-        assert!(matches!(open_at(3, 1200), Err(StoreError::Full)));
-        open_at(3, 1300).unwrap();
-        assert!(matches!(open_at(4, 1300), Err(StoreError::Full)));
+        open_session(&store, "fourth", 1003);
+        assert!(!is_open(&store, "burned") && is_open(&store, "old"));
+        open_session(&store, "fifth", 1004);
+        assert!(!is_open(&store, "old") && is_open(&store, "young"));
+    }
+
+    #[test]
+    fn session_beyond_the_limit_takes_the_place_of_an_expired_before_an_open_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = opened(dir.path());
+        for (name, now) in [("burned", 1200), ("expired", 1000), ("open", 1100)] {
+            open_session(&store, name, now);
+        }
+        store.write(|writing| writing.burn("burned")).unwrap();
+
+        open_session(&store, "fourth", 1350);
+        open_session(&store, "fifth", 1350);
+
+        assert!(!is_open(&store, "expired") && !is_open(&store, "burned"));
+        assert!(is_open(&store, "open"));
     }
 
     #[test]
@@ -311,6 +351,19 @@ mod tests {
     }
 
     #[test]
+    fn dropped_bytes_are_overwritten() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = opened(dir.path());
+        let connection = store.lock();
+
+        let value: i64 = connection
+            .pragma_query_value(None, "secure_delete", |row| row.get(0))
+            .unwrap();
+
+        assert_eq!(value, 1);
+    }
+
+    #[test]
     fn reader_cannot_write() {
         let dir = tempfile::tempdir().unwrap();
         drop(opened(dir.path()));
@@ -326,7 +379,7 @@ mod tests {
 
         let failed = store.write(|writing| {
             writing.put_blob(b"x")?;
-            Err::<(), _>(StoreError::Full)
+            Err::<(), _>(StoreError::Number(-1))
         });
 
         assert!(failed.is_err());

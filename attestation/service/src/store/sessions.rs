@@ -33,7 +33,13 @@ pub struct OpenedSession {
 }
 
 impl Writing<'_> {
-    /// Opens a session, unless `limit` of them are open.
+    /// Opens a session. Beyond `limit` of them another one is forgotten for it: one that is over, or
+    /// else the oldest.
+    ///
+    /// Not the newcomer is turned away: sessions cost a stranger nothing, and whoever held all places
+    /// would keep every guest out for as long as sessions last. As it is he has to open `limit` of
+    /// them between a guest's question and its answer, each with a synced write of ours; and the guest
+    /// that he gets ahead of hears that its session is unknown, and asks again.
     pub fn open_session(
         &self,
         session: &NewSession<'_>,
@@ -41,12 +47,9 @@ impl Writing<'_> {
         now: u64,
     ) -> Result<(), StoreError> {
         self.forget_sessions(now.saturating_sub(REMEMBERED_SECONDS))?;
-        if self.session_count()? >= limit {
-            // Closed ones make room: to forget a nonce is as good as to have burned it.
-            self.forget_sessions(now)?;
-        }
-        if self.session_count()? >= limit {
-            return Err(StoreError::Full);
+        let open = self.session_count()?;
+        if open >= limit {
+            self.forget_least_needed(open.saturating_sub(limit).saturating_add(1), now)?;
         }
         self.transaction.execute(
             "INSERT INTO session (name, nonce, tee, expires) VALUES (?1, ?2, ?3, ?4)",
@@ -95,6 +98,17 @@ impl Writing<'_> {
     fn session_count(&self) -> Result<u64, StoreError> {
         let count = "SELECT count(*) FROM session";
         from_sql(self.transaction.query_row(count, [], |row| row.get(0))?)
+    }
+
+    /// To forget a nonce is as good as to have burned it.
+    fn forget_least_needed(&self, count: u64, now: u64) -> Result<(), StoreError> {
+        self.transaction.execute(
+            "DELETE FROM session WHERE name IN (
+                 SELECT name FROM session
+                 ORDER BY (burned = 0 AND expires > ?1), expires, rowid LIMIT ?2)",
+            [to_sql(now), to_sql(count)],
+        )?;
+        Ok(())
     }
 
     fn forget_sessions(&self, expired_by: u64) -> Result<(), StoreError> {

@@ -1,0 +1,79 @@
+//! What must hold of the data directory before anything is served from it.
+
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use attestation_evidence::VerifierPins;
+use attestation_ledger::VerifyingKey;
+use rcgen::{KeyPair, PublicKeyData};
+
+use super::StartError;
+use crate::data_dir::{DataDir, DataDirError, names};
+use crate::entropy::sha256;
+
+/// The directory is this process's own: its owner could exchange what is in it.
+pub(super) fn check_owner(path: &Path) -> Result<(), StartError> {
+    let metadata = std::fs::metadata(path).map_err(|source| DataDirError::Io {
+        action: "look at",
+        path: path.to_owned(),
+        source,
+    })?;
+    let (owner, user) = (metadata.uid(), rustix::process::geteuid().as_raw());
+    if owner != user {
+        return Err(StartError::OtherOwner {
+            path: path.to_owned(),
+            owner,
+            user,
+        });
+    }
+    Ok(())
+}
+
+/// The store is private, and so are the files that SQLite keeps beside it: they hold the same.
+pub(super) fn check_store_files(dir: &DataDir) -> Result<(), StartError> {
+    dir.check_private(names::STORE)?;
+    for beside in ["-wal", "-shm"] {
+        let name = format!("{}{beside}", names::STORE);
+        if dir.file(&name).exists() {
+            dir.check_private(&name)?;
+        }
+    }
+    Ok(())
+}
+
+/// The keys are those that guests pin: half of a backup is told from the whole before any guest is
+/// turned away.
+pub(super) fn check_pins(dir: &DataDir, log_key: &VerifyingKey) -> Result<(), StartError> {
+    let path = dir.file(names::PINS);
+    let text = std::fs::read(&path).map_err(|source| match source.kind() {
+        std::io::ErrorKind::NotFound => DataDirError::Missing { path },
+        _ => DataDirError::Io {
+            action: "read",
+            path,
+            source,
+        },
+    })?;
+    let pins = VerifierPins::from_json(&text)
+        .map_err(|_| dir.malformed(names::PINS, "file of a verifier's pins"))?;
+    if tls_spki_sha256(dir)? != pins.tls_spki_sha256 {
+        return Err(other_pins(dir, names::TLS_KEY));
+    }
+    if log_key.to_string() != pins.log_key {
+        return Err(other_pins(dir, names::LOG_KEY));
+    }
+    Ok(())
+}
+
+fn tls_spki_sha256(dir: &DataDir) -> Result<[u8; 32], DataDirError> {
+    const WHAT: &str = "PEM private key";
+    let text = dir.read_private_text(names::TLS_KEY, WHAT)?;
+    let key = KeyPair::from_pem(&text).map_err(|_| dir.malformed(names::TLS_KEY, WHAT))?;
+    Ok(sha256(&key.subject_public_key_info()))
+}
+
+fn other_pins(dir: &DataDir, key: &str) -> StartError {
+    StartError::OtherPins {
+        key: dir.file(key),
+        pins: dir.file(names::PINS),
+    }
+}
