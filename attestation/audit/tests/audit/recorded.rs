@@ -158,6 +158,17 @@ fn manifest_is_kept_only_where_a_check_looked_at_it() {
 }
 
 #[test]
+fn evidence_that_is_not_read_is_kept_as_it_came() {
+    let with_manifest = || launch(&GENUINE, vec![reference_of("demo", &GENUINE)]);
+    let of_another_tee = with_manifest().with_input(|input| input.tee = Tee::Snp);
+    let garbled = with_manifest().with_input(|input| input.primary_evidence.push('!'));
+    for scene in [of_another_tee, garbled] {
+        let came = Digest::of(scene.input.primary_evidence.as_bytes());
+        assert_eq!(recorded(&World::of(scene)).input.evidence, came);
+    }
+}
+
+#[test]
 fn manifest_sent_in_many_attempts_is_kept_once() {
     let mut world = World::empty();
     let scene = launch(&CHANGED, vec![reference_of("demo", &GENUINE)]);
