@@ -25,6 +25,7 @@ description = "an inmate that may only talk"
 open_files = { at_most = 32, reason = "as many as it takes" }
 processes = { at_most = 1, reason = "itself" }
 file_size = { at_most = 0, reason = "none" }
+address_space = { at_most = 0x1000_0000, reason = "256 MiB" }
 heap = { at_most = 0x10_0000, reason = "a megabyte" }
 [[syscall]]
 name = "recvfrom"
@@ -153,6 +154,7 @@ fn outcome(result: i64) -> String {
             Some(libc::ESRCH) => "ESRCH".to_owned(),
             Some(libc::ENETUNREACH) => "ENETUNREACH".to_owned(),
             Some(libc::EPERM) => "EPERM".to_owned(),
+            Some(libc::ENOMEM) => "ENOMEM".to_owned(),
             other => format!("{other:?}"),
         },
         _ => "succeeded".to_owned(),
@@ -183,17 +185,19 @@ fn attempt(verb: &str, object: &str) -> i64 {
             "io_uring" => libc::syscall(libc::SYS_io_uring_setup, 1, 0),
             // The 32-bit ABI on 64 bits: the same numbers with bit 30.
             "x32" => libc::syscall(libc::SYS_recvfrom | 0x4000_0000, -1, 0, 0, 0, 0, 0),
-            "map-data" => map(libc::PROT_READ | libc::PROT_WRITE),
-            "map-code" => map(libc::PROT_READ | libc::PROT_EXEC),
+            "map-data" => map(4096, libc::PROT_READ | libc::PROT_WRITE),
+            "map-code" => map(4096, libc::PROT_READ | libc::PROT_EXEC),
+            // Costs no memory, but page tables once it is touched.
+            "map-addresses" => map(1 << 28, libc::PROT_NONE),
             other => panic!("cannot try {other}"),
         }
     }
 }
 
-fn map(protection: libc::c_int) -> i64 {
+fn map(length: usize, protection: libc::c_int) -> i64 {
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
     // SAFETY: a new mapping, wherever the kernel likes; nobody uses it.
-    unsafe { libc::syscall(libc::SYS_mmap, 0, 4096, protection, flags, -1, 0) }
+    unsafe { libc::syscall(libc::SYS_mmap, 0, length, protection, flags, -1, 0) }
 }
 
 fn loopback() -> libc::sockaddr_in {

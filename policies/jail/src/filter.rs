@@ -147,6 +147,7 @@ mod tests {
                 open_files = {{ at_most = 8, reason = "a few" }}
                 processes = {{ at_most = 1, reason = "itself" }}
                 file_size = {{ at_most = 0, reason = "none" }}
+                address_space = {{ at_most = 4096, reason = "a page" }}
                 [[syscall]]
                 name = "{syscall}"
                 reason = "none"

@@ -178,6 +178,7 @@ fn check_limits(pid: u32, profile: &Profile) -> Result<Vec<Finding>, InspectErro
         ("Max open files", limits.open_files.at_most),
         ("Max processes", limits.processes.at_most),
         ("Max file size", limits.file_size.at_most),
+        ("Max address space", limits.address_space.at_most),
     ];
     Ok(expected
         .into_iter()

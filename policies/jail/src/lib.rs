@@ -48,6 +48,6 @@ pub use step::Step;
 pub use tell::{tell, tell_last};
 
 /// Host user and group ids of confined processes begin here: a process's id is this plus its
-/// process id, so that no two share one. The range is one that systemd's allocation leaves unused
-/// (systemd UIDS-GIDS, 0x70000000 to 0x7FFFFFFD).
+/// process id, so that no two in one pid namespace share one. The range is one that systemd's allocation
+/// leaves unused (systemd UIDS-GIDS, 0x70000000 to 0x7FFFFFFD).
 pub const HOST_ID_BASE: u32 = 0x7000_0000;

@@ -11,6 +11,7 @@ pub(crate) fn apply(limits: &Limits) -> Result<(), Errno> {
         (Resource::Nofile, limits.open_files.at_most),
         (Resource::Nproc, limits.processes.at_most),
         (Resource::Fsize, limits.file_size.at_most),
+        (Resource::As, limits.address_space.at_most),
     ] {
         setrlimit(
             resource,

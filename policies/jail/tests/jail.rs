@@ -28,6 +28,7 @@ description = "what the spawner knows of an inmate's profile"
 open_files = { at_most = 32, reason = "as many as it takes" }
 processes = { at_most = 1, reason = "itself" }
 file_size = { at_most = 0, reason = "none" }
+address_space = { at_most = 0x1000_0000, reason = "256 MiB" }
 [[syscall]]
 name = "exit_group"
 reason = "the end"
@@ -172,6 +173,7 @@ fn inspection_of_an_unconfined_process_finds_everything() {
         "Max open files",
         "Max processes",
         "Max file size",
+        "Max address space",
     ] {
         assert!(found.contains(&expected), "{expected} not in {found:?}");
     }
@@ -282,6 +284,18 @@ fn argument_filter_tells_data_from_code() {
     assert_eq!(inmate.tell("map-data"), "succeeded");
     assert_eq!(inmate.tell("map-code"), "");
     assert_eq!(inmate.end(), FORBIDDEN);
+}
+
+/// A device may map the memory that it was handed, as often as it likes.
+#[test]
+fn addresses_end_where_the_profile_says() {
+    if !is_root() {
+        return;
+    }
+    let inmate = Inmate::confined("lax");
+    assert_eq!(inmate.tell("map-addresses"), "ENOMEM");
+    assert_eq!(inmate.tell("map-data"), "succeeded");
+    inmate.end();
 }
 
 #[test]

@@ -28,6 +28,8 @@ pub struct Limits {
     pub processes: Limit,
     /// RLIMIT_FSIZE: bytes that any file may be grown to.
     pub file_size: Limit,
+    /// RLIMIT_AS: bytes of addresses, whatever is mapped there. Page tables cost memory too.
+    pub address_space: Limit,
     /// Bytes of heap that a process takes before it is confined; it then has no call to get more,
     /// and dies if it needs it. Without this its list must allow what the allocator calls.
     pub heap: Option<Limit>,
@@ -129,6 +131,7 @@ impl Profile {
             ("limit open_files", Some(&limits.open_files)),
             ("limit processes", Some(&limits.processes)),
             ("limit file_size", Some(&limits.file_size)),
+            ("limit address_space", Some(&limits.address_space)),
             ("limit heap", limits.heap.as_ref()),
         ];
         let silent_limit = limits
@@ -196,6 +199,7 @@ description = "for tests"
 open_files = { at_most = 8, reason = "a few" }
 processes = { at_most = 1, reason = "itself" }
 file_size = { at_most = 0, reason = "none" }
+address_space = { at_most = 4096, reason = "a page" }
 "#;
 
     fn read(rules: &str) -> Result<Profile, ProfileError> {
@@ -243,7 +247,7 @@ file_size = { at_most = 0, reason = "none" }
             read(silent_rule),
             Err(ProfileError::NoReason { what, .. }) if what.contains("read")
         ));
-        for reason in ["for tests", "a few", "itself", "none"] {
+        for reason in ["for tests", "a few", "itself", "none", "a page"] {
             let text = format!("{HEAD}{}", rule("read", "")).replace(reason, "");
             assert!(matches!(
                 Profile::from_toml(&text),
