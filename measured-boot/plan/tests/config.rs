@@ -86,14 +86,35 @@ fn unknown_key_is_refused_with_line_key_and_remedy() {
     let error = refused(&with("count = 2", "count = 2\ncuont = 3"));
     assert_eq!(
         error.to_string(),
-        "line 12: cpu.cuont: there is no such key; remove it or correct its name: count or model"
+        "line 12: cpu.cuont: there is no such key; did you mean count? If not, remove it"
     );
-    assert_eq!(refused(&with("name =", "colour = 1\nname =")).key, "colour");
+    let error = refused(&with("name =", "colour = 1\nname ="));
+    assert_eq!(
+        error.to_string(),
+        "line 1: colour: there is no such key; \
+         remove it; the keys here are name, tee, boot, cpu, memory, disk, vsock"
+    );
     assert_eq!(
         refused(&with("cid = 3", "cid = 3\nmac = 1")).key,
         "vsock.mac"
     );
-    assert_eq!(refused(&with("[memory]", "[memroy]")).key, "memroy");
+}
+
+#[test]
+fn unknown_key_near_a_known_one_is_refused_with_that_one() {
+    for (line, replacement, meant) in [
+        ("[memory]", "[memroy]", "memory"),
+        ("[[disk]]", "[[disks]]", "disk"),
+        ("read_only", "readonly", "read_only"),
+        ("cmdline", "command_line", ""),
+        ("initrd =", "initramfs =", ""),
+        ("kind", "kin", "kind"),
+        ("cid", "gid", "cid"),
+    ] {
+        let remedy = refused(&with(line, replacement)).remedy;
+        let said = remedy.strip_prefix("did you mean ").unwrap_or("?");
+        assert_eq!(said.split('?').next(), Some(meant), "{remedy}");
+    }
 }
 
 #[test]
@@ -112,8 +133,12 @@ fn missing_key_is_refused_with_an_example() {
 fn value_of_a_wrong_type_is_refused_with_what_to_write() {
     let error = refused(&with("count = 2", "count = \"two\""));
     assert_eq!((error.key.as_str(), error.line), ("cpu.count", 11));
-    assert_eq!(error.remedy, "write u32 here");
+    assert_eq!(error.remedy, "write a whole number here");
     assert_eq!(refused(&with("mib = 512", "mib = -1")).key, "memory.mib");
+    let error = refused(&with("debug = false", "debug = \"no\""));
+    assert_eq!(error.remedy, "write true or false here");
+    let error = refused(&with("\"vmlinux\"", "1"));
+    assert_eq!(error.remedy, "write a text in quotation marks here");
 }
 
 #[test]

@@ -95,11 +95,11 @@ fn explain(text: &str, error: &toml::de::Error) -> ConfigError {
     let message = error.message();
     let (key, problem, remedy) = if let Some((unknown, known)) = unknown_field(message) {
         let problem = "there is no such key".to_owned();
-        (
-            place.key(unknown),
-            problem,
-            format!("remove it or correct its name: {known}"),
-        )
+        let remedy = match nearest(unknown, &known) {
+            Some(meant) => format!("did you mean {meant}? If not, remove it"),
+            None => format!("remove it; the keys here are {}", known.join(", ")),
+        };
+        (place.key(unknown), problem, remedy)
     } else if let Some(missing) = quoted(message, "missing field ") {
         let remedy = format!("add it, as in: {}", example(missing));
         let key = if TOP_LEVEL.contains(&missing) {
@@ -113,7 +113,8 @@ fn explain(text: &str, error: &toml::de::Error) -> ConfigError {
         let key = place.key(place.key_on_line.unwrap_or("the text"));
         match message.split_once(", expected ") {
             Some((problem, expected)) => {
-                (key, problem.to_owned(), format!("write {expected} here"))
+                let remedy = format!("write {} here", in_plain_words(expected));
+                (key, problem.to_owned(), remedy)
             }
             None => (key, message.trim().replace('\n', " "), remedy),
         }
@@ -166,13 +167,53 @@ fn table_header(line: &str) -> Option<&str> {
 }
 
 /// `unknown field `x`, expected …` as the key and what is known.
-fn unknown_field(message: &str) -> Option<(&str, String)> {
+fn unknown_field(message: &str) -> Option<(&str, Vec<&str>)> {
     let unknown = quoted(message, "unknown field ")?;
-    let (_, known) = message.split_once(", ")?;
-    let known = known
-        .trim_start_matches("expected ")
-        .trim_start_matches("one of ");
-    Some((unknown, known.replace('`', "")))
+    // Names are between backquotes: every second piece, the unknown one first.
+    let known = message.split('`').skip(1).step_by(2).skip(1);
+    Some((unknown, known.collect()))
+}
+
+/// The known key that differs by the fewest slips of a finger, if those are few for its length.
+fn nearest<'a>(written: &str, known: &[&'a str]) -> Option<&'a str> {
+    let distance = |key: &&str| slips(written.as_bytes(), key.as_bytes());
+    let nearest = known.iter().min_by_key(|key| distance(key))?;
+    (distance(nearest) <= 1 + nearest.len() / 4).then_some(*nearest)
+}
+
+/// Letters added, dropped, replaced, or swapped with their neighbour ("optimal string alignment").
+fn slips(one: &[u8], other: &[u8]) -> usize {
+    // The distance of the first i letters of one word to the first j of the other.
+    let mut distance = vec![vec![0; other.len() + 1]; one.len() + 1];
+    for i in 0..=one.len() {
+        for j in 0..=other.len() {
+            distance[i][j] = if i == 0 || j == 0 {
+                i + j
+            } else {
+                let replaced = distance[i - 1][j - 1] + usize::from(one[i - 1] != other[j - 1]);
+                let added = distance[i - 1][j].min(distance[i][j - 1]) + 1;
+                let crossed =
+                    i > 1 && j > 1 && one[i - 1] == other[j - 2] && one[i - 2] == other[j - 1];
+                let swapped = if crossed {
+                    distance[i - 2][j - 2] + 1
+                } else {
+                    usize::MAX
+                };
+                replaced.min(added).min(swapped)
+            };
+        }
+    }
+    distance[one.len()][other.len()]
+}
+
+/// serde names types as Rust does.
+fn in_plain_words(expected: &str) -> &str {
+    match expected {
+        "u32" | "u64" => "a whole number",
+        "a boolean" => "true or false",
+        "a string" => "a text in quotation marks",
+        other => other,
+    }
 }
 
 fn quoted<'a>(message: &'a str, before: &str) -> Option<&'a str> {
