@@ -87,9 +87,14 @@ fn is_draft(name: &OsStr, prefix: &OsStr) -> bool {
 /// Locks a draft that was just made; `None` where another run took it for abandoned before it had its
 /// lock, and removed it.
 fn lock_new(path: &Path) -> io::Result<Option<File>> {
-    let Some(draft) = open(path)? else {
-        return Ok(None);
-    };
+    match open(path)? {
+        Some(draft) => lock_named(draft, path),
+        None => Ok(None),
+    }
+}
+
+/// The same once it is open: what has the name by now may be another one.
+fn lock_named(draft: File, path: &Path) -> io::Result<Option<File>> {
     if let Err(TryLockError::WouldBlock) = draft.try_lock() {
         return Ok(None);
     }
@@ -195,9 +200,27 @@ mod tests {
         fs::create_dir(&path).unwrap();
         let held = lock_new(&path).unwrap().unwrap();
         assert!(lock_new(&path).unwrap().is_none(), "another holds it");
+        drop(held);
+        let opened = open(&path).unwrap().unwrap();
         fs::remove_dir(&path).unwrap();
         fs::create_dir(&path).unwrap();
-        drop(held);
+        assert!(lock_named(opened, &path).unwrap().is_none(), "replaced");
         assert!(lock_new(&path).unwrap().is_some());
+    }
+
+    #[test]
+    fn draft_of_another_user_stays() {
+        if !rustix::process::geteuid().is_root() {
+            println!("skipped: only root can give a directory to another user");
+            return;
+        }
+        let place = tempfile::tempdir().unwrap();
+        let others = place.path().join("bundle.making-1");
+        fs::create_dir(&others).unwrap();
+        std::os::unix::fs::chown(&others, Some(1), None).unwrap();
+
+        let removed = remove_abandoned_drafts(&place.path().join("bundle")).unwrap();
+
+        assert!(removed.is_empty() && others.exists());
     }
 }
