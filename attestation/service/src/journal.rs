@@ -2,18 +2,24 @@
 //!
 //! This is not the transparency log. It may be lost without harm; it is for the person who runs
 //! the service and wants to know today why a guest was refused.
+//!
+//! Whoever reads it may be slow, or not read at all: lines wait for it, up to a number, and are then
+//! lost and counted. The service waits for nobody.
+
+mod desk;
 
 use std::io::Write;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use serde::Serialize;
 
 use crate::Clock;
+use desk::Desk;
 
 /// Where the lines go. Cloning it shares the sink.
 #[derive(Clone)]
 pub struct Journal {
-    sink: Arc<Mutex<dyn Write + Send>>,
+    desk: Arc<Desk>,
     clock: Clock,
 }
 
@@ -23,38 +29,24 @@ impl Journal {
         Self::new(std::io::stderr(), clock)
     }
 
-    /// Lines to `sink`.
+    /// Lines to `sink`, which a thread of its own writes to.
     pub fn new(sink: impl Write + Send + 'static, clock: Clock) -> Self {
+        let told = clock.clone();
+        let lost = move |count| line(&told, "error", "lines-lost", &Lost { count });
         Self {
-            sink: Arc::new(Mutex::new(sink)),
+            desk: Arc::new(Desk::open(sink, lost)),
             clock,
         }
     }
 
     /// Something that went as it should.
     pub fn info(&self, event: &'static str, fields: &impl Serialize) {
-        self.line("info", event, fields);
+        self.desk.put(line(&self.clock, "info", event, fields));
     }
 
     /// Something that an operator has to look at.
     pub fn error(&self, event: &'static str, fields: &impl Serialize) {
-        self.line("error", event, fields);
-    }
-
-    fn line(&self, level: &'static str, event: &'static str, fields: &impl Serialize) {
-        let line = Line {
-            time: self.clock.now(),
-            level,
-            event,
-            fields,
-        };
-        let Ok(mut text) = serde_json::to_vec(&line) else {
-            return;
-        };
-        text.push(b'\n');
-        let mut sink = self.sink.lock().unwrap_or_else(PoisonError::into_inner);
-        // A closed standard error must not stop the service: what counts is in the store.
-        let _ = sink.write_all(&text).and_then(|()| sink.flush());
+        self.desk.put(line(&self.clock, "error", event, fields));
     }
 }
 
@@ -65,4 +57,26 @@ struct Line<'a, F> {
     event: &'static str,
     #[serde(flatten)]
     fields: &'a F,
+}
+
+#[derive(Serialize)]
+struct Lost {
+    count: u64,
+}
+
+fn line(
+    clock: &Clock,
+    level: &'static str,
+    event: &'static str,
+    fields: &impl Serialize,
+) -> Vec<u8> {
+    let line = Line {
+        time: clock.now(),
+        level,
+        event,
+        fields,
+    };
+    let mut text = serde_json::to_vec(&line).unwrap_or_default();
+    text.push(b'\n');
+    text
 }

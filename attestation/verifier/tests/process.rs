@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use attestation_audit::Conclusion;
-use attestation_pinned_http::TlsStream;
+use attestation_pinned_http::{HttpClient, Request, TlsStream};
 use attestation_service::test_support::connect;
 use support::Place;
 
@@ -59,6 +59,39 @@ fn stop_waits_neither_for_clients_that_do_not_read_nor_for_a_long_appraisal() {
     });
 
     assert_eq!(place.audit("bundle").verdict, Conclusion::Agrees);
+}
+
+#[test]
+fn operators_log_that_nobody_reads_holds_nothing_up() {
+    let place = Place::new();
+    let ready = place.path("ready");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_cloister-verifier"))
+        .args(place.serve_args())
+        .args(["--ready-file", &ready])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let address = || std::fs::read_to_string(&ready).unwrap_or_default();
+    wait_until("it listens", || !address().is_empty());
+    let stream = connect(&format!("https://{}", address().trim_end()), &place.pins);
+    let http = HttpClient::over(stream, &place.pins.server_name);
+    let ask = |path| {
+        let request = Request {
+            method: "GET",
+            path,
+            ..Request::default()
+        };
+        http.send(&request).unwrap().status
+    };
+
+    // Each is worth a line; a pipe holds 64 KiB.
+    for _ in 0..2000 {
+        assert_eq!(ask("/v1/audit/entries/0"), 401);
+    }
+
+    assert_eq!(ask("/livez"), 200);
+    child.kill().unwrap();
+    child.wait().unwrap();
 }
 
 #[test]
