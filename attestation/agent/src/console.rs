@@ -66,14 +66,13 @@ impl fmt::Display for Line {
     }
 }
 
-/// A reason as one short line without terminal controls, whoever wrote it.
+/// A reason as one short line of printable ASCII, whoever wrote it: terminals obey controls, and some
+/// invisible characters of Unicode break or reverse a line.
 fn one_line(reason: &str) -> String {
-    let printable = |character: char| {
-        if character.is_control() {
-            ' '
-        } else {
-            character
-        }
+    let printable = |character: char| match character {
+        ' '..='~' => character,
+        _ if character.is_control() => ' ',
+        _ => '?',
     };
     reason.chars().map(printable).take(REASON_LIMIT).collect()
 }
@@ -153,9 +152,12 @@ mod tests {
 
     #[test]
     fn reason_with_line_breaks_and_controls_stays_one_short_line() {
-        let forged = format!("x\r\ncloister-agent: attested\x1b[2J{}", "y".repeat(1000));
+        let forged = format!(
+            "x\r\ncloister-agent: attested\x1b[2J\u{202e}\u{2028}{}",
+            "y".repeat(1000)
+        );
         let line = Line::RefusedByVerifier(forged).to_string();
-        assert!(!line.contains(char::is_control));
+        assert!(line.chars().all(|c| matches!(c, ' '..='~')), "{line:?}");
         assert!(
             line.chars().count() <= "cloister-agent: refused-by verifier: ".len() + REASON_LIMIT
         );

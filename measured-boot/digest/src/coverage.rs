@@ -69,11 +69,11 @@ pub fn coverage(plan: &LaunchPlan) -> Vec<CoverageRow> {
         note,
     };
     vec![
-        row("regions", M, contents(regions), "every byte of kernel, initrd, command line and boot data, and its place"),
+        row("regions", M, contents(regions), "every byte of them, and its address"),
         row("cpuid_page", M, format!("at {cpuid_page}"), "its place and type, not its contents"),
         row("vcpus", M, count(vcpus.len(), "vCPU"), "their number and all initial registers"),
         row("sev_features", M, format!("{sev_features:#x}"), "in every vCPU's VMSA"),
-        row("tee", R, tee.to_string(), "the kind of the evidence and the root that signs it"),
+        row("tee", R, tee.to_string(), "evidence of this kind, under its own root"),
         row("policy", R, policy.to_string(), "POLICY: a verifier must refuse debug (bit 19)"),
         row("host_data", R, short_hex(host_data), "HOST_DATA: chosen by the host"),
         row("id", R, format!("svn {}", id.guest_svn), "GUEST_SVN, FAMILY_ID, IMAGE_ID"),

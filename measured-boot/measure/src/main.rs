@@ -25,6 +25,10 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Predict the launch digest of a virtual machine.
+    ///
+    /// Reads the configuration and the kernel and initrd that it names, and nothing else: no KVM, no
+    /// TEE, no network. `cloister vm run` launches by the same plan, and the report of the launch must
+    /// show the same digest.
     #[command(after_help = EXIT_CODES)]
     Plan(PlanArguments),
     /// Predict it, and write the reference value by which a verifier accepts it.

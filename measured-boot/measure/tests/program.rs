@@ -105,6 +105,12 @@ fn plan_prints_the_digest_in_full_and_says_simulated() {
 #[test]
 fn plan_with_coverage_prints_the_three_classes() {
     let page = stdout(Folder::new().run(&["--coverage"]));
+    for line in page.lines() {
+        assert!(
+            line.chars().count() <= 100,
+            "too wide for a terminal: {line}"
+        );
+    }
     for class in ["measured  ", "reported  ", "unmeasured  "] {
         assert_eq!(
             page.lines().filter(|line| line.starts_with(class)).count(),
@@ -206,7 +212,7 @@ fn error_in_the_configuration_names_file_line_key_and_remedy() {
         "{error}"
     );
     assert!(
-        error.contains("because: line 10: cpu.cuont: there is no such key; remove it"),
+        error.contains("because: line 10: cpu.cuont: there is no such key; did you mean count?"),
         "{error}"
     );
 }
