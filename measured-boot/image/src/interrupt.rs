@@ -34,7 +34,8 @@ struct Signals {
 ///
 /// The kernel refuses the handlers.
 pub fn defer_signals() -> io::Result<()> {
-    for (signal, number) in [(SIGINT, 2), (SIGTERM, 15)] {
+    for signal in [SIGINT, SIGTERM] {
+        let number = usize::try_from(signal).expect("signals have positive numbers");
         flag::register_usize(signal, Arc::clone(&SIGNALS.deferred), number)?;
         flag::register_conditional_default(signal, Arc::clone(&SIGNALS.end_at_once))?;
     }

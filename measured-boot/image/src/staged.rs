@@ -152,3 +152,69 @@ fn link_to(file: &File, path: &Path) -> io::Result<()> {
         AtFlags::SYMLINK_FOLLOW,
     )?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::draft::remove_abandoned_drafts;
+    use std::fs;
+    use tempfile::TempDir;
+
+    /// Both kinds: without a name, and as on a file system that knows only files with names.
+    fn both(target: &Path) -> [Staged; 2] {
+        let named = Staged {
+            target: target.to_owned(),
+            content: Staged::named(target).unwrap(),
+            deferral: Deferral::begin(),
+        };
+        [Staged::new(target, 0o600).unwrap(), named]
+    }
+
+    fn count(dir: &TempDir) -> usize {
+        fs::read_dir(dir.path()).unwrap().count()
+    }
+
+    #[test]
+    fn staged_file_dropped_leaves_nothing_and_alive_is_not_cleared() {
+        let dir = TempDir::new().unwrap();
+        let target = dir.path().join("file");
+        let staged = both(&target);
+        assert_eq!(count(&dir), 1, "one of them has a name");
+        assert!(remove_abandoned_drafts(&target).unwrap().is_empty());
+        drop(staged);
+        assert_eq!(count(&dir), 0);
+    }
+
+    #[test]
+    fn staged_file_published_replaces_what_was_there() {
+        let dir = TempDir::new().unwrap();
+        let target = dir.path().join("file");
+        for staged in both(&target) {
+            fs::write(&target, "old").unwrap();
+            staged.file().write_all(b"new").unwrap();
+            staged.publish().unwrap();
+            assert_eq!(fs::read(&target).unwrap(), b"new");
+        }
+        assert_eq!(count(&dir), 1);
+    }
+
+    #[test]
+    fn staged_file_published_as_new_replaces_nothing_and_is_locked() {
+        let dir = TempDir::new().unwrap();
+        let (target, parked) = (dir.path().join("file"), dir.path().join("file.new"));
+        for staged in both(&target) {
+            let file = staged.publish_new(&parked).unwrap();
+            let another = File::open(&parked).unwrap();
+            assert!(another.try_lock().is_err(), "a living run holds it");
+            drop(file);
+            let again = Staged::new(&target, 0o600).unwrap().publish_new(&parked);
+            assert_eq!(again.unwrap_err().kind(), ErrorKind::AlreadyExists);
+            fs::remove_file(&parked).unwrap();
+        }
+        for staged in both(&target) {
+            fs::write(&parked, "other").unwrap();
+            assert!(staged.publish_new(&parked).is_err());
+            assert_eq!(fs::read(&parked).unwrap(), b"other");
+        }
+    }
+}

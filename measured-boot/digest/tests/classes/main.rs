@@ -302,6 +302,9 @@ fn coverage_lists_every_field_once_by_class() {
         rows.iter()
             .all(|row| !row.what.is_empty() && !row.note.is_empty())
     );
+    // Class, field and value take up to 54 columns of a terminal's 100.
+    assert!(rows.iter().all(|row| row.note.len() <= 46));
+    assert!(rows.iter().all(|row| row.what.len() <= 40));
     let tee = rows
         .iter()
         .find(|row| row.field == "tee")
