@@ -45,7 +45,7 @@ pub use privileges::keep_only;
 pub use rustix::thread::CapabilitySet;
 pub use spawn::{SpawnError, spawn_confined, spawn_helper};
 pub use step::Step;
-pub use tell::{tell, tell_last};
+pub use tell::{tell, tell_failure, tell_last};
 
 /// Host user and group ids of confined processes begin here: a process's id is this plus its
 /// process id, so that no two in one pid namespace share one. The range is one that systemd's allocation

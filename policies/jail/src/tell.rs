@@ -4,7 +4,9 @@
 //! stop a process or end it: a line that cannot be written at once is lost, and so are those after the
 //! first few.
 
+use std::error::Error;
 use std::io;
+use std::iter::successors;
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -28,6 +30,14 @@ pub fn tell(line: &str) {
 /// Writes a process's last lines, why it ends, however many came before. Never blocks or panics.
 pub fn tell_last(line: &str) {
     write_line(io::stderr(), line);
+}
+
+/// The same for an error and its causes, from a process of this name.
+pub fn tell_failure(process: &str, error: &(dyn Error + 'static)) {
+    tell_last(&format!("error: {process}: {error}"));
+    for cause in successors(error.source(), |&cause| cause.source()) {
+        tell_last(&format!("  because: {cause}"));
+    }
 }
 
 fn tell_some(told: &AtomicUsize, to: impl AsFd, line: &str) {

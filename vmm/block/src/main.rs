@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use policies_profiles::Program;
-use vmm_device::{Poller, serve, tell_last};
+use vmm_device::{Poller, serve, tell_failure};
 use vmm_wire::DeviceReply;
 
 use crate::configure::{Configured, configure};
@@ -24,10 +24,7 @@ fn main() -> ExitCode {
     match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tell_last(&format!("error: cloister-blk: {error}"));
-            for cause in error.chain().skip(1) {
-                tell_last(&format!("  because: {cause}"));
-            }
+            tell_failure("cloister-blk", error.as_ref());
             ExitCode::FAILURE
         }
     }

@@ -24,7 +24,7 @@ mod serve;
 
 pub use chain::{Chain, ChainError};
 pub use enter::{EnterError, enter};
-pub use policies_jail::{tell, tell_last};
+pub use policies_jail::{tell, tell_failure};
 pub use poller::{Poller, Ready, Token};
 pub use rings::Rings;
 pub use serve::{ServeError, serve};

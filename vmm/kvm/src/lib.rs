@@ -11,6 +11,7 @@
 mod cpuid;
 mod error;
 mod host;
+mod msr;
 mod ram;
 mod run;
 mod state;

@@ -1,29 +1,13 @@
 //! A vCPU's state: set from the plan, read back as KVM has it.
 
-use kvm_bindings::{
-    Msrs, kvm_debugregs, kvm_dtable, kvm_msr_entry, kvm_regs, kvm_segment, kvm_sregs, kvm_xsave,
-};
+use kvm_bindings::{kvm_debugregs, kvm_dtable, kvm_regs, kvm_segment, kvm_sregs, kvm_xsave};
 use measured_boot_plan::{Segment as PlannedSegment, VcpuState};
 use vmm_wire::{
     ControlRegisters, DebugRegisters, Fpu, GeneralRegisters, Registers, Segment, Segments,
-    SystemCallRegisters,
 };
 
 use crate::{KvmError, Vcpu};
 
-/// IA32_PAT (APM volume 2, section 7.8.2).
-const PAT: u32 = 0x277;
-/// STAR, LSTAR, CSTAR, SFMASK, KERNEL_GS_BASE, SYSENTER_CS, _ESP, _EIP (APM volume 2, appendix A.1).
-const SYSTEM_CALLS: [u32; 8] = [
-    0xc000_0081,
-    0xc000_0082,
-    0xc000_0083,
-    0xc000_0084,
-    0xc000_0102,
-    0x174,
-    0x175,
-    0x176,
-];
 /// XCR0 of a processor whose guest has no XSAVE: x87 alone.
 const XCR0_RESET: u64 = 1;
 
@@ -138,70 +122,6 @@ impl Vcpu {
         self.fd.get_xsave().map_err(self.call("KVM_GET_XSAVE"))
     }
 
-    fn set_pat(&self, data: u64) -> Result<(), KvmError> {
-        let entry = kvm_msr_entry {
-            index: PAT,
-            data,
-            ..kvm_msr_entry::default()
-        };
-        match self
-            .fd
-            .set_msrs(&msrs(&[entry]))
-            .map_err(self.call("KVM_SET_MSRS"))?
-        {
-            1 => Ok(()),
-            _ => Err(KvmError::Msr {
-                index: PAT,
-                done: "set",
-            }),
-        }
-    }
-
-    fn pat(&self) -> Result<u64, KvmError> {
-        let [pat] = self.read_msrs([PAT])?;
-        Ok(pat)
-    }
-
-    /// Nothing sets these: a measured guest starts with them as a reset leaves them.
-    fn system_call_registers(&self) -> Result<SystemCallRegisters, KvmError> {
-        let values = self.read_msrs(SYSTEM_CALLS)?;
-        let [star, lstar, cstar, sfmask, kernel_gs_base, cs, esp, eip] = values;
-        Ok(SystemCallRegisters {
-            star,
-            lstar,
-            cstar,
-            sfmask,
-            kernel_gs_base,
-            sysenter_cs: cs,
-            sysenter_esp: esp,
-            sysenter_eip: eip,
-        })
-    }
-
-    fn read_msrs<const COUNT: usize>(
-        &self,
-        indices: [u32; COUNT],
-    ) -> Result<[u64; COUNT], KvmError> {
-        let wanted = indices.map(|index| kvm_msr_entry {
-            index,
-            ..kvm_msr_entry::default()
-        });
-        let mut answered = msrs(&wanted);
-        let count = self
-            .fd
-            .get_msrs(&mut answered)
-            .map_err(self.call("KVM_GET_MSRS"))?;
-        // KVM stops at the first that it does not know.
-        if let Some(index) = indices.get(count) {
-            return Err(KvmError::Msr {
-                index: *index,
-                done: "read",
-            });
-        }
-        let mut values = answered.as_slice().iter().map(|entry| entry.data);
-        Ok(indices.map(|_| values.next().unwrap_or_default()))
-    }
-
     fn xcr0(&self) -> Result<u64, KvmError> {
         let from = self.fd.get_xcrs().map_err(self.call("KVM_GET_XCRS"))?;
         let count = usize::try_from(from.nr_xcrs)
@@ -215,10 +135,6 @@ impl Vcpu {
     pub(crate) fn call(&self, ioctl: &str) -> impl FnOnce(kvm_ioctls::Error) -> KvmError {
         KvmError::call(format!("{ioctl} on vCPU {}", self.index))
     }
-}
-
-fn msrs(entries: &[kvm_msr_entry]) -> Msrs {
-    Msrs::from_entries(entries).expect("a few entries are below the limit")
 }
 
 /// What the plan does not speak of (the APIC base, CR2, CR8, pending interrupts) stays as KVM made it.

@@ -6,7 +6,6 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::{Errno, retry_on_intr};
 use vmm_channel::Supervisor;
-use vmm_kvm::RunError;
 use vmm_launch::RunningVm;
 
 use crate::bus::Stop;
@@ -80,9 +79,9 @@ pub fn wait<T>(
             Some(Ok(Stop::PowerOff)) => return Ok(End::PowerOff),
             Some(Ok(Stop::Reset)) => return Ok(End::Reset),
             Some(Ok(Stop::Device { slot, error })) => {
-                return device_end(supervisor, slot, &error);
+                return device_end(supervisor, slot, &error.into());
             }
-            Some(Err(error)) => return Ok(vcpu_end(&error)),
+            Some(Err(error)) => return Ok(End::Vcpu(format!("{:#}", anyhow::Error::from(error)))),
             None if child_ended => return Ok(child_end(supervisor)),
             None => {}
         }
@@ -102,7 +101,7 @@ fn child_end(supervisor: &mut Supervisor) -> End {
 fn device_end(
     supervisor: &mut Supervisor,
     slot: usize,
-    error: &dyn std::error::Error,
+    error: &anyhow::Error,
 ) -> Result<End, Errno> {
     const A_MOMENT: Duration = Duration::from_millis(500);
     let mut waiting = [PollFd::from_borrowed_fd(supervisor.as_fd(), PollFlags::IN)];
@@ -114,21 +113,6 @@ fn device_end(
     Ok(if heard {
         child_end(supervisor)
     } else {
-        End::Device(format!("slot {slot}: {}", chain(error)))
+        End::Device(format!("slot {slot}: {error:#}"))
     })
-}
-
-fn vcpu_end(error: &RunError) -> End {
-    End::Vcpu(chain(error))
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }

@@ -16,7 +16,7 @@ mod supervisor;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use policies_jail::{CapabilitySet, inherited_control, keep_only, tell_last};
+use policies_jail::{CapabilitySet, inherited_control, keep_only, tell_failure};
 use vmm_channel::Channel;
 
 use crate::supervisor::Supervisor;
@@ -33,10 +33,7 @@ fn main() -> ExitCode {
     match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tell_last(&format!("error: cloister-supervisor: {error}"));
-            for cause in error.chain().skip(1) {
-                tell_last(&format!("  because: {cause}"));
-            }
+            tell_failure("cloister-supervisor", error.as_ref());
             ExitCode::FAILURE
         }
     }

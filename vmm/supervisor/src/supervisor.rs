@@ -62,7 +62,8 @@ impl Supervisor {
             for source in self.wait()? {
                 match self.handle(source) {
                     Ok(()) => {}
-                    Err(error) if is_vmm_gone(&error) => return Ok(()),
+                    // The VMM's end is the ordinary end of the supervisor's work.
+                    Err(error) if is_closed(&error) => return Ok(()),
                     Err(error) => return Err(error),
                 }
             }
@@ -278,11 +279,6 @@ impl Supervisor {
             })
             .transpose()
     }
-}
-
-/// The VMM's end is the ordinary end of the supervisor's work.
-fn is_vmm_gone(error: &anyhow::Error) -> bool {
-    is_closed(error)
 }
 
 fn is_closed(error: &anyhow::Error) -> bool {

@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use policies_profiles::Program;
-use vmm_device::{Poller, serve, tell_last};
+use vmm_device::{Poller, serve, tell_failure};
 use vmm_wire::DeviceReply;
 
 use crate::configure::{Configured, configure};
@@ -28,10 +28,7 @@ fn main() -> ExitCode {
     match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tell_last(&format!("error: cloister-vsock: {error}"));
-            for cause in error.chain().skip(1) {
-                tell_last(&format!("  because: {cause}"));
-            }
+            tell_failure("cloister-vsock", error.as_ref());
             ExitCode::FAILURE
         }
     }

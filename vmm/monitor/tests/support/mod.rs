@@ -267,15 +267,13 @@ impl Running {
         untold[0]
     }
 
-    /// The VMM's process id where another program runs it.
-    pub fn supervisor_parent(&self) -> i32 {
-        self.supervisor_pid()
+    /// The VMM's process id where another program runs it: that one's only child.
+    pub fn vmm_pid_under_runner(&self) -> i32 {
+        only_child(self.vmm_pid())
     }
 
     pub fn supervisor_pid(&self) -> i32 {
-        let found = children(self.vmm_pid());
-        assert_eq!(found.len(), 1, "the VMM has one child, the supervisor");
-        found[0]
+        only_child(self.vmm_pid())
     }
 
     /// Waits for the VMM's end.
@@ -342,6 +340,12 @@ fn next_event(stdout: &mut BufReader<ChildStdout>) -> Option<Value> {
     let mut line = String::new();
     let read = stdout.read_line(&mut line).unwrap();
     (read > 0).then(|| serde_json::from_str(&line).unwrap())
+}
+
+fn only_child(parent: i32) -> i32 {
+    let found = children(parent);
+    assert_eq!(found.len(), 1, "process {parent} has one child");
+    found[0]
 }
 
 /// A process and all that it started.
