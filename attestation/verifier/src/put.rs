@@ -1,5 +1,6 @@
 //! `cloister-verifier put`: the administrators' client.
 
+use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -13,6 +14,9 @@ use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use crate::output::Output;
+
+/// A byte more than any request may hold, so that the verifier says so of what is too long.
+const ROOM: usize = 4 * 1024 * 1024 + 1;
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -164,14 +168,19 @@ fn client(to: &Recipient) -> anyhow::Result<Client> {
     Ok(client.with_bearer(token.trim_end()))
 }
 
+/// Reads into one place, which is wiped: a buffer that grows leaves copies of a secret behind.
 fn read(file: &Path) -> anyhow::Result<Zeroizing<Vec<u8>>> {
-    let mut bytes = Zeroizing::new(Vec::new());
+    let mut bytes = Zeroizing::new(Vec::with_capacity(ROOM));
+    let rest = u64::try_from(ROOM)?;
     if file == Path::new("-") {
         std::io::stdin()
+            .take(rest)
             .read_to_end(&mut bytes)
             .context("cannot read standard input")?;
     } else {
-        *bytes = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+        File::open(file)
+            .and_then(|file| file.take(rest).read_to_end(&mut bytes))
+            .with_context(|| format!("cannot read {}", file.display()))?;
     }
     Ok(bytes)
 }

@@ -74,6 +74,10 @@ fn operators_log_that_nobody_reads_holds_nothing_up() {
     let address = || std::fs::read_to_string(&ready).unwrap_or_default();
     wait_until("it listens", || !address().is_empty());
     let stream = connect(&format!("https://{}", address().trim_end()), &place.pins);
+    stream
+        .sock
+        .set_read_timeout(Some(Duration::from_secs(10)))
+        .unwrap();
     let http = HttpClient::over(stream, &place.pins.server_name);
     let ask = |path| {
         let request = Request {
