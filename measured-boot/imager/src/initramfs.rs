@@ -16,9 +16,9 @@ pub struct Args {
     #[arg(long, value_name = "DIR")]
     kernel_dir: PathBuf,
 
-    /// The static program that becomes /init
+    /// The static program that becomes /init. Default: the cloister-agent beside this program
     #[arg(long, value_name = "FILE")]
-    agent: PathBuf,
+    agent: Option<PathBuf>,
 
     /// The verifier's pins, as `cloister-verifier init` writes them
     #[arg(long, value_name = "FILE")]
@@ -37,7 +37,7 @@ pub fn run(args: &Args) -> anyhow::Result<Report> {
     clear_drafts(&args.out);
     let kernel = KernelDir::open(&args.kernel_dir)
         .with_context(|| format!("{} is no kernel directory", args.kernel_dir.display()))?;
-    let agent = read(&args.agent)?;
+    let agent = read_agent(args.agent.as_deref())?;
     let pins = read(&args.pins)?;
     let extra = args
         .extra
@@ -65,6 +65,15 @@ pub fn run(args: &Args) -> anyhow::Result<Report> {
 
 fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
     fs::read(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// Programs of one build lie in one directory.
+fn read_agent(given: Option<&Path>) -> anyhow::Result<Vec<u8>> {
+    if let Some(given) = given {
+        return read(given);
+    }
+    let own = std::env::current_exe().context("this program cannot find itself")?;
+    read(&own.with_file_name("cloister-agent")).context("name the agent with --agent")
 }
 
 /// Executable files stay so; all other permission bits depend on a umask.
