@@ -11,7 +11,7 @@ mod release;
 mod start;
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -21,7 +21,7 @@ use attestation_ledger::VerifyingKey;
 use attestation_verify::{AcceptedVerdict, Policy, SimulatedTrust};
 use serde::Serialize;
 
-use crate::data_dir::{DataDir, DataDirError, Lock, names};
+use crate::data_dir::{DataDir, Lock, names};
 use crate::entropy::{self, NoEntropy};
 use crate::fault::Fault;
 use crate::keys::{Keys, UnsealError};
@@ -32,6 +32,7 @@ use crate::{Clock, Journal};
 
 pub use attest::Attested;
 pub use register::{Registered, SECRET_LIMIT};
+pub use start::StartError;
 
 /// How long a nonce is good, in seconds: as long as afterwards an accepted verdict.
 pub const SESSION_SECONDS: u64 = VERDICT_SECONDS;
@@ -78,41 +79,6 @@ struct Accepted {
     policy: Policy,
     index: u64,
     until: u64,
-}
-
-/// Why the service cannot start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// The data directory or a key in it.
-    #[error(transparent)]
-    Files(#[from] DataDirError),
-    /// The store.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The data directory is somebody else's, who could exchange every key in it.
-    #[error(
-        "{path} belongs to user {owner}, and this is user {user}: run cloister-verifier as the owner, \
-         or `chown -R` the directory"
-    )]
-    OtherOwner {
-        /// The directory or file.
-        path: PathBuf,
-        /// The user that it belongs to.
-        owner: u32,
-        /// The user that this process runs as.
-        user: u32,
-    },
-    /// Guests pin other keys than these.
-    #[error(
-        "{key} is not the key in {pins}, which guests carry: they would refuse this verifier. Restore \
-         both files from one backup"
-    )]
-    OtherPins {
-        /// The key's file.
-        key: PathBuf,
-        /// The pins' file.
-        pins: PathBuf,
-    },
 }
 
 impl Service {

@@ -1,15 +1,50 @@
 //! What must hold of the data directory before anything is served from it.
 
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use attestation_evidence::VerifierPins;
 use attestation_ledger::VerifyingKey;
 use rcgen::{KeyPair, PublicKeyData};
 
-use super::StartError;
 use crate::data_dir::{DataDir, DataDirError, names};
 use crate::entropy::sha256;
+use crate::store::StoreError;
+
+/// Why the service cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The data directory or a key in it.
+    #[error(transparent)]
+    Files(#[from] DataDirError),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The data directory is somebody else's, who could exchange every key in it.
+    #[error(
+        "{path} belongs to user {owner}, and this is user {user}: run cloister-verifier as the owner, \
+         or `chown -R` the directory"
+    )]
+    OtherOwner {
+        /// The directory or file.
+        path: PathBuf,
+        /// The user that it belongs to.
+        owner: u32,
+        /// The user that this process runs as.
+        user: u32,
+    },
+    /// Guests pin other keys than these.
+    #[error(
+        "{key} is not the key in {pins}, which guests carry: they would refuse this verifier. Restore \
+         both files from one backup"
+    )]
+    OtherPins {
+        /// The key's file.
+        key: PathBuf,
+        /// The pins' file.
+        pins: PathBuf,
+    },
+}
 
 /// The directory is this process's own: its owner could exchange what is in it.
 pub(super) fn check_owner(path: &Path) -> Result<(), StartError> {
