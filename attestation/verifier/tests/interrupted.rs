@@ -53,7 +53,22 @@ impl Halfway {
     }
 
     fn end(mut self) -> ExitStatus {
-        self.child.wait().unwrap()
+        let start = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(start.elapsed() < PATIENCE, "it does not end");
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+}
+
+impl Drop for Halfway {
+    fn drop(&mut self) {
+        // After a failure it may still wait for a signal.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
