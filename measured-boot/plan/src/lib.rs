@@ -18,6 +18,7 @@ mod cpu_model;
 mod kernel;
 mod launch_plan;
 pub mod machine;
+mod plan_error;
 mod planning;
 mod registers;
 
@@ -31,4 +32,5 @@ pub use launch_plan::{
     BootProtocol, CpuidEntry, DeviceKind, DevicePlan, Gpa, IdFields, LaunchPlan, Measured,
     Reported, Segment, TeeKind, Unmeasured, VcpuState,
 };
-pub use planning::{PlanError, plan};
+pub use plan_error::PlanError;
+pub use planning::plan;
