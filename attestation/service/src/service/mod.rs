@@ -148,7 +148,8 @@ impl Service {
                 expires: now.saturating_add(SESSION_SECONDS),
             };
             Ok(writing.open_session(&session, SESSION_LIMIT, now)?)
-        })?;
+        })
+        .map_err(|problem| self.refuse("open", "", problem))?;
         Ok((Challenge::new(Nonce::from_bytes(nonce)), cookie))
     }
 
