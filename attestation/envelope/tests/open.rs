@@ -1,55 +1,16 @@
 //! Every way in which a secret must not get into the guest, and the one in which it does.
 
+mod support;
+
 use attestation_envelope::{
-    Entropy, Expected, JweError, JweParts, OpenError, Opened, SealedRelease, TeeKey, open,
+    Entropy, Expected, JweError, JweParts, OpenError, Opened, SealedRelease, open,
 };
-use attestation_evidence::{ResourcePath, Tee};
+use attestation_evidence::Tee;
 use attestation_ledger::{
-    AuditRecord, Entry, Hash, LogProof, LogProofError, MemoryNodes, RecordVersion, RecordedRelease,
-    Registered, Registration, SigningKey, TreeHead, inclusion_proof, root,
+    AuditRecord, Entry, LogProof, LogProofError, RecordVersion, RecordedRelease,
 };
+use support::{Log, SECRET, registration, resource, tee_key};
 use zeroize::Zeroizing;
-
-const SECRET: &[u8] = b"the disk's key";
-
-/// A log in memory.
-struct Log {
-    key: SigningKey,
-    leaves: Vec<Hash>,
-}
-
-impl Log {
-    fn new(seed: u8) -> Self {
-        let key = SigningKey::from_seed("example.com/log", &[seed; 32]).expect("a good name");
-        Self {
-            key,
-            leaves: Vec::new(),
-        }
-    }
-
-    fn append(&mut self, record: AuditRecord) -> LogProof {
-        let entry = Entry::new(record).expect("a short record");
-        let index = u64::try_from(self.leaves.len()).expect("a short log");
-        self.leaves.push(Hash::leaf(entry.as_bytes()));
-        let nodes = MemoryNodes::from_leaves(self.leaves.iter().copied());
-        let size = index + 1;
-        let root = root(&nodes, size).expect("the nodes are there");
-        LogProof {
-            extra: Some(entry.as_bytes().to_vec()),
-            index,
-            path: inclusion_proof(&nodes, index, size).expect("the nodes are there"),
-            checkpoint: TreeHead { size, root }.sign(&self.key),
-        }
-    }
-}
-
-fn tee_key() -> TeeKey {
-    TeeKey::from_entropy(&Zeroizing::new([0x11; 32])).expect("a good number")
-}
-
-fn resource() -> ResourcePath {
-    "default/disk/data".parse().expect("a resource path")
-}
 
 fn jwe(entropy: u8) -> JweParts {
     let entropy = Entropy::from_bytes(&Zeroizing::new([entropy; Entropy::LENGTH]));
@@ -255,17 +216,4 @@ fn body_with_any_byte_changed_is_refused() {
             "byte {at} is not covered"
         );
     }
-}
-
-fn registration() -> AuditRecord {
-    AuditRecord::Registered(Registration {
-        version: RecordVersion::V1,
-        time: 1_795_348_800,
-        name: "default/disk/data".to_owned(),
-        what: Registered::Secret {
-            secret_version: 1,
-            policy: "demo".to_owned(),
-            references: vec!["demo".to_owned()],
-        },
-    })
 }

@@ -1,56 +1,16 @@
 //! From an accepted verdict to a secret in the guest, and how far it gets without its log entry.
 
-use attestation_envelope::{Entropy, Expected, TeeKey, open};
-use attestation_evidence::{Nonce, ResourcePath, Tee};
-use attestation_ledger::{
-    AuditRecord, Entry, Hash, LogProof, LogProofError, MemoryNodes, RecordVersion, RecordedRelease,
-    Registered, Registration, SigningKey, TreeHead, inclusion_proof, root,
-};
+#[path = "../../envelope/tests/support/mod.rs"]
+mod support;
+
+use attestation_envelope::{Entropy, Expected, open};
+use attestation_evidence::{Nonce, Tee};
+use attestation_ledger::{AuditRecord, LogProofError, RecordedRelease};
 use attestation_release::{CommitError, Release};
 use attestation_verify::test_support::Scene;
 use attestation_verify::{AcceptedVerdict, appraise};
+use support::{Log, SECRET, registration, resource, tee_key};
 use zeroize::Zeroizing;
-
-const SECRET: &[u8] = b"the disk's key";
-
-/// A log in memory.
-struct Log {
-    key: SigningKey,
-    leaves: Vec<Hash>,
-}
-
-impl Log {
-    fn new(seed: u8) -> Self {
-        let key = SigningKey::from_seed("example.com/log", &[seed; 32]).expect("a good name");
-        Self {
-            key,
-            leaves: Vec::new(),
-        }
-    }
-
-    fn append(&mut self, record: AuditRecord) -> LogProof {
-        let entry = Entry::new(record).expect("a short record");
-        let index = u64::try_from(self.leaves.len()).expect("a short log");
-        self.leaves.push(Hash::leaf(entry.as_bytes()));
-        let nodes = MemoryNodes::from_leaves(self.leaves.iter().copied());
-        let size = index + 1;
-        let root = root(&nodes, size).expect("the nodes are there");
-        LogProof {
-            extra: Some(entry.as_bytes().to_vec()),
-            index,
-            path: inclusion_proof(&nodes, index, size).expect("the nodes are there"),
-            checkpoint: TreeHead { size, root }.sign(&self.key),
-        }
-    }
-}
-
-fn tee_key() -> TeeKey {
-    TeeKey::from_entropy(&Zeroizing::new([0x11; 32])).expect("a good number")
-}
-
-fn resource() -> ResourcePath {
-    "default/disk/data".parse().expect("a resource path")
-}
 
 fn accepted() -> AcceptedVerdict {
     let scene = Scene::new([1; 48], Nonce::from_bytes([4; 32]), tee_key().public());
@@ -130,17 +90,4 @@ fn release_with_the_receipt_of_another_cannot_be_sent() {
             "{error}"
         );
     }
-}
-
-fn registration() -> AuditRecord {
-    AuditRecord::Registered(Registration {
-        version: RecordVersion::V1,
-        time: 1_795_348_800,
-        name: "default/disk/data".to_owned(),
-        what: Registered::Secret {
-            secret_version: 1,
-            policy: "demo".to_owned(),
-            references: vec!["demo".to_owned()],
-        },
-    })
 }
