@@ -261,6 +261,20 @@ fn disk_and_secret_under_one_name_refused() {
     ));
 }
 
+#[test]
+fn disk_beside_an_unfinished_one_refused_before_anything_is_read() {
+    let place = Place::with(b"x");
+    fs::write(place.dir.path().join("secret.json.new"), "left").unwrap();
+    let request = DiskRequest {
+        payload: Path::new("/nonexistent/file"),
+        ..place.request()
+    };
+    assert!(matches!(
+        build_disk(&request),
+        Err(DiskBuildError::Unfinished { .. })
+    ));
+}
+
 /// Every read of it yields something else.
 #[test]
 fn disk_of_a_payload_that_changes_meanwhile_refused() {
