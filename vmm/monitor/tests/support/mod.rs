@@ -291,7 +291,7 @@ impl Running {
         let code = self.vmm.wait().unwrap().code();
         Ended {
             code,
-            events: self.events,
+            events: std::mem::take(&mut self.events),
             said,
         }
     }
@@ -310,6 +310,14 @@ impl Running {
         let ended = self.wait_until_no_process_is_left();
         wait_until(|| !runtime_dir.exists());
         ended
+    }
+}
+
+/// A test that fails leaves no VM running.
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.vmm.kill();
+        let _ = self.vmm.wait();
     }
 }
 
