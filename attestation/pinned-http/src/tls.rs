@@ -45,7 +45,7 @@ pub enum TlsError {
 
 /// Somebody else's key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the verifier's TLS key is {}, the pinned key is {}", hex::encode(.found), hex::encode(.pinned))]
+#[error("the verifier's TLS key is not the pinned one: it is {}, and {} is pinned", hex::encode(.found), hex::encode(.pinned))]
 pub struct NotPinned {
     /// SHA-256 of the SubjectPublicKeyInfo that was shown.
     pub found: [u8; 32],

@@ -267,7 +267,7 @@ fn client_with_other_pins_does_not_talk_to_the_server() {
         .map(ToString::to_string)
         .collect::<Vec<_>>()
         .join(": ");
-    assert!(text.contains("the pinned key is"), "{text}");
+    assert!(text.contains("TLS key is not the pinned one"), "{text}");
 }
 
 #[test]

@@ -235,7 +235,7 @@ fn put_to_another_verifier_than_the_pinned_is_refused() {
         ],
     );
 
-    assert!(error.contains("the pinned key is"), "{error}");
+    assert!(error.contains("TLS key is not the pinned one"), "{error}");
 }
 
 #[test]
