@@ -10,7 +10,7 @@ use std::time::Duration;
 const ROOM: usize = 1024;
 /// Who puts a line waits so long for it to be out, so that a crash right after loses nothing. Once
 /// that was too short nobody waits, until the reader goes on.
-const PATIENCE: Duration = Duration::from_millis(200);
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Takes lines and has a thread write them. What was taken is still written after it is dropped.
 pub(super) struct Desk(Arc<Shared>);
