@@ -53,7 +53,8 @@ What happened is told on standard error, or with `-o json` as JSON lines on stan
 or at any point {\"event\":\"failed\",\"error\":..}, exit code 1.
 
 A stop has one of the reasons guest-poweroff and guest-reset (exit code 0), interrupted (by Ctrl-C or
-SIGTERM), device-exited, supervisor-exited, vcpu-failed (exit code 1).
+SIGTERM), device-exited, supervisor-exited, vcpu-failed (exit code 1). A second Ctrl-C ends the VMM at
+once, and its supervisor cleans up.
 Exit codes: 0 the guest stopped, 1 failed or interrupted, 2 usage.")]
 pub struct RunArguments {
     /// The VM's configuration.

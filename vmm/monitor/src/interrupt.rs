@@ -4,6 +4,7 @@ use std::error::Error;
 use std::ffi::c_void;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -12,13 +13,14 @@ use vmm_channel::{Patience, WaitError};
 use vmm_sys_util::signal::register_signal_handler;
 
 static EVENT: OnceLock<OwnedFd> = OnceLock::new();
+static IS_ASKED: AtomicBool = AtomicBool::new(false);
 
 /// A descriptor that becomes, and stays, readable when the VM is to stop.
 #[derive(Clone, Copy)]
 pub struct Interrupt(&'static OwnedFd);
 
 impl Interrupt {
-    /// From now on SIGINT and SIGTERM are requests.
+    /// From now on SIGINT and SIGTERM are requests. The second one is an order: it ends the process.
     ///
     /// # Errors
     /// The kernel takes no handler.
@@ -57,8 +59,12 @@ pub fn is_interruption(error: &anyhow::Error) -> bool {
 
 extern "C" fn ignore(_number: i32, _info: *mut libc::siginfo_t, _context: *mut c_void) {}
 
-/// Does nothing but write(2), which is safe in a signal handler (signal-safety(7)).
+/// Does nothing but write(2) and abort(3), which are safe in a signal handler (signal-safety(7)).
 extern "C" fn on_signal(_number: i32, _info: *mut libc::siginfo_t, _context: *mut c_void) {
+    if IS_ASKED.swap(true, Ordering::Relaxed) {
+        // Asked again: whatever it is that this process waits for. Its supervisor cleans up.
+        std::process::abort();
+    }
     if let Some(event) = EVENT.get() {
         // Full only after 2^64 signals; and there is nobody to tell.
         let _ = rustix::io::write(event, &1u64.to_ne_bytes());

@@ -210,6 +210,26 @@ fn supervisor_that_hangs_is_killed_when_the_vmm_ends_or_is_killed() {
 }
 
 #[test]
+fn second_interrupt_ends_the_vmm_at_once_and_nothing_is_left_soon() {
+    let Some(folder) = Folder::new(Then::Halt) else {
+        return;
+    };
+    let mut running = folder.start();
+    // What the first one waits for.
+    kill(running.supervisor_pid(), Signal::STOP);
+    let started = Instant::now();
+    let processes = running.processes();
+    kill(running.vmm_pid(), Signal::INT);
+    std::thread::sleep(Duration::from_millis(500));
+    assert!(running.vmm.try_wait().unwrap().is_none());
+    kill(running.vmm_pid(), Signal::INT);
+    wait_until(|| running.vmm.try_wait().unwrap().is_some());
+    assert!(started.elapsed() < Duration::from_secs(3));
+    wait_until(|| !processes.iter().any(|pid| is_alive(*pid)));
+    wait_until(|| !folder.path("run").exists());
+}
+
+#[test]
 fn killed_device_stops_the_guest_and_is_named() {
     for process in ["cloister-blk", "cloister-vsock", "cloister-simulated-tee"] {
         let Some(folder) = Folder::new(Then::Halt) else {
