@@ -1,7 +1,6 @@
 //! The frontend half of vhost-user: what this VMM asks of a device process.
 
 use std::os::unix::net::UnixStream;
-use std::time::Duration;
 
 use thiserror::Error;
 use vhost::vhost_user::message::{
@@ -14,9 +13,6 @@ use vmm_sys_util::eventfd::EventFd;
 
 use crate::DeviceKind;
 use crate::transport::{QueueSettings, VERSION_1};
-
-/// A device answers at once or is broken: its work is done in its own threads, not in its replies.
-const REPLY_WITHIN: Duration = Duration::from_secs(30);
 
 /// Feature bits that this transport can carry: the device type's own (0 to 23), indirect
 /// descriptors (28), event index (29), VERSION_1 (32). Packed rings, in-order use, platform
@@ -35,9 +31,6 @@ pub enum BackendError {
         #[source]
         source: vhost::Error,
     },
-    /// The socket could not be prepared.
-    #[error("the vhost-user socket cannot be given a timeout")]
-    Socket(#[source] std::io::Error),
     /// The device offers too little.
     #[error("the device process does not offer {missing}; this VMM cannot drive it")]
     Lacks {
@@ -67,17 +60,11 @@ pub struct Backend {
 
 impl Backend {
     /// Negotiates with the device process at the other end of `socket` and reads its configuration
-    /// space.
+    /// space. There is no time limit: the vhost crate takes a socket's for a reason to try again.
     ///
     /// # Errors
     /// The device refuses a request, or lacks VERSION_1, CONFIG or REPLY_ACK.
     pub fn connect(socket: UnixStream, kind: DeviceKind) -> Result<Self, BackendError> {
-        socket
-            .set_read_timeout(Some(REPLY_WITHIN))
-            .map_err(BackendError::Socket)?;
-        socket
-            .set_write_timeout(Some(REPLY_WITHIN))
-            .map_err(BackendError::Socket)?;
         let mut frontend = Frontend::from_stream(socket, kind.queues() as u64);
         let features = negotiate(&mut frontend)?;
         let queues = queue_count(&mut frontend, kind)?;
