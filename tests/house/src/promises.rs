@@ -36,14 +36,26 @@ pub fn promises(document: &str) -> Vec<Promise> {
         };
         match promising {
             None => promising = Some(matches!(last, "test" | "negative test" | "shown by")),
-            Some(true) => found.extend(quoted(last).map(|test| Promise {
+            Some(true) if !is_rule(last) => found.extend(tests_of(last).map(|test| Promise {
                 line: number + 1,
                 test: test.to_owned(),
             })),
-            Some(false) => {}
+            Some(_) => {}
         }
     }
     found
+}
+
+/// The names that a cell gives. A row that names none still promises one: the empty name, which no
+/// test has.
+fn tests_of(cell: &str) -> impl Iterator<Item = &str> {
+    let none = (!cell.contains('`')).then_some("");
+    quoted(cell).chain(none)
+}
+
+/// The line between a table's head and its rows.
+fn is_rule(cell: &str) -> bool {
+    !cell.is_empty() && cell.chars().all(|sign| matches!(sign, '-' | ':'))
 }
 
 /// The last cell of a table's row.
@@ -137,6 +149,13 @@ mod tests {
         let tests: Vec<&str> = found.iter().map(|promise| promise.test.as_str()).collect();
         assert_eq!(tests, ["first_test", "…_second_…"]);
         assert_eq!(found[0].line, 5);
+    }
+
+    #[test]
+    fn row_that_names_no_test_promises_one_that_is_not_there() {
+        let found = promises("| claim | shown by |\n|---|---|\n| a | the service's tests |\n");
+        assert_eq!(found.len(), 1);
+        assert!(!Shown::default().has(&found[0].test));
     }
 
     #[test]
