@@ -11,8 +11,8 @@ use attestation_verify::{NonceState, Policy, ReferenceValue};
 use crate::Finding;
 use crate::blobs::Blobs;
 
-/// By how many seconds an entry may be dated before an earlier one. Requests are served side by
-/// side, and each is dated when it is judged, a moment before its turn to write to the log.
+/// By how many seconds an entry may be dated before an earlier one. This verifier dates none so;
+/// the bound leaves room for one whose clock is set back a little.
 pub const CLOCK_TOLERANCE_SECONDS: u64 = 5;
 
 /// For how many seconds after a verdict a secret may be released on it.
@@ -26,6 +26,7 @@ pub(crate) struct History<'a> {
     references: BTreeMap<String, Digest>,
     secrets: BTreeMap<String, Vec<Terms>>,
     verdicts: BTreeMap<u64, &'a RecordedVerdict>,
+    /// Which verdict took a nonce as new.
     used_nonces: BTreeMap<Nonce, u64>,
 }
 
@@ -72,16 +73,22 @@ impl<'a> History<'a> {
         findings
     }
 
-    /// Notes that the verdict of entry `index` met this nonce. Any attempt uses a nonce up.
-    pub fn burn(
+    /// Notes that the verdict of entry `index` took this nonce as new, if it did: at most one may.
+    ///
+    /// One that knew it as burned says nothing of order. The nonce is used up when an attempt begins,
+    /// entries stand in the order in which attempts were judged, and a later one may be judged first.
+    pub fn use_up(
         &mut self,
         index: u64,
         verdict: &RecordedVerdict,
         (nonce, state): (Nonce, NonceState),
     ) -> Option<Finding> {
-        let earlier = *self.used_nonces.entry(nonce).or_insert(index);
         let as_new = state == NonceState::Fresh || verdict.outcome == Outcome::Accepted;
-        (earlier != index && as_new).then_some(Finding::NonceReused {
+        if !as_new {
+            return None;
+        }
+        let earlier = *self.used_nonces.entry(nonce).or_insert(index);
+        (earlier != index).then_some(Finding::NonceReused {
             entry: index,
             earlier,
         })

@@ -76,7 +76,7 @@ pub fn audit(files: &Files, anchors: &Anchors) -> Result<AuditReport, Unreadable
                 report.take_findings(replayed.findings);
                 let reused = replayed
                     .nonce
-                    .and_then(|nonce| history.burn(*index, verdict, nonce));
+                    .and_then(|nonce| history.use_up(*index, verdict, nonce));
                 report.take_findings(reused);
             }
             AuditRecord::Release(release) => report.take_release(*index, release),

@@ -267,6 +267,23 @@ fn nonce_that_is_known_to_be_used_is_a_refusal_and_agreed_with() {
     assert_eq!(world.findings(), []);
 }
 
+/// Two attempts at once on one nonce: the first takes it, and the second, which therefore knows it as
+/// used, is judged while the first one's body is still on its way.
+#[test]
+fn nonce_that_a_refusal_knew_as_used_may_still_be_taken_as_fresh_once() {
+    let mut world = World::ready();
+    let input = world.input(1);
+    world.attest("s", &replayed(input.clone()));
+    let verdict = world.attest("s", &input);
+    world.release("s", verdict);
+    world.attest("s", &replayed(input.clone()));
+    assert_eq!(world.findings(), []);
+    world.attest("s", &input);
+    let report = world.audit();
+    assert_eq!(report.findings.len(), 1);
+    assert!(report.findings[0].text.contains("entry 4 used up"));
+}
+
 #[test]
 fn time_that_runs_backwards_beyond_the_tolerance_is_found() {
     let mut world = World::ready();
