@@ -7,6 +7,7 @@ use attestation_ledger::VerifyingKey;
 pub struct Anchors<'a> {
     /// The key that signs the log's checkpoints.
     pub log_key: &'a VerifyingKey,
-    /// The simulated TEE's root certificate, DER. `None` where no verdict needs it.
-    pub simulated_root: Option<&'a [u8]>,
+    /// The simulated TEEs' root certificates, DER: all that the log's verifier ever was started with.
+    /// Each verdict is replayed under the one that it names, and none that names another is believed.
+    pub simulated_roots: &'a [&'a [u8]],
 }

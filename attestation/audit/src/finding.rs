@@ -148,15 +148,13 @@ pub enum Finding {
     },
     /// The verifier trusted another simulated root.
     #[error(
-        "entry {entry} was judged with the simulated root {recorded}; the root given here is {given}"
+        "entry {entry} was judged with the simulated root {recorded}, which is none of those given here"
     )]
     OtherRoot {
         /// The verdict's index.
         entry: u64,
         /// SHA-256 of the verifier's root.
         recorded: Digest,
-        /// SHA-256 of the auditor's.
-        given: Digest,
     },
     /// The same evidence gives another verdict.
     #[error(

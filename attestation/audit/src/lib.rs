@@ -38,9 +38,9 @@ use crate::log::Log;
 use crate::replay::replay;
 use crate::report::ReportBuilder;
 
-/// The most bytes that an auditor reads of a bundle; it holds them in memory.
+/// The most bytes that an auditor reads of a bundle unless told otherwise; it holds them in memory.
 pub const MAX_BUNDLE_BYTES: u64 = 1 << 30;
-/// The most files that an auditor reads of a bundle.
+/// The most files that an auditor reads of a bundle unless told otherwise.
 pub const MAX_BUNDLE_FILES: u64 = 200_000;
 
 /// The files of a bundle by their path in it, such as `tile/entries/000.p/3`.

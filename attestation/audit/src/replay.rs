@@ -136,7 +136,7 @@ fn bytes_of_optional<'a>(blobs: &Blobs<'a>, digest: Option<&Digest>) -> Option<O
     }
 }
 
-/// The root of the replay is the auditor's own; the record only says which one the verifier had.
+/// The root of the replay is one of the auditor's own; the record only says which one the verifier had.
 fn simulated_trust(
     entry: u64,
     recorded: Option<Digest>,
@@ -145,18 +145,14 @@ fn simulated_trust(
     let Some(recorded) = recorded else {
         return Ok(SimulatedTrust::Refused);
     };
-    let root = anchors
-        .simulated_root
-        .ok_or(Finding::RootNotGiven { entry, recorded })?;
-    let given = Digest::of(root);
-    if given != recorded {
-        return Err(Finding::OtherRoot {
-            entry,
-            recorded,
-            given,
-        });
+    let mut given = anchors.simulated_roots.iter();
+    match given.find(|root| Digest::of(root) == recorded) {
+        Some(root) => Ok(SimulatedTrust::Allowed { ark: root.to_vec() }),
+        None if anchors.simulated_roots.is_empty() => {
+            Err(Finding::RootNotGiven { entry, recorded })
+        }
+        None => Err(Finding::OtherRoot { entry, recorded }),
     }
-    Ok(SimulatedTrust::Allowed { ark: root.to_vec() })
 }
 
 fn compare(entry: u64, recorded: &RecordedVerdict, replayed: &RecordedVerdict) -> Option<Finding> {

@@ -21,8 +21,8 @@ pub struct AuditReport {
     pub log: Option<LogLine>,
     /// The key that was pinned, as a vkey.
     pub log_key: String,
-    /// SHA-256 of the simulated root that was given, DER.
-    pub simulated_root: Option<Digest>,
+    /// SHA-256 of each simulated root that was given, DER.
+    pub simulated_roots: Vec<Digest>,
     /// The rules that verdicts were replayed by.
     pub ruleset: &'static str,
     /// How much of each there is.
@@ -153,7 +153,11 @@ impl ReportBuilder {
             entries: 0,
             log: None,
             log_key: anchors.log_key.to_string(),
-            simulated_root: anchors.simulated_root.map(Digest::of),
+            simulated_roots: anchors
+                .simulated_roots
+                .iter()
+                .map(|root| Digest::of(root))
+                .collect(),
             ruleset: ruleset_version(),
             counts: Counts::default(),
             verdicts: Vec::new(),

@@ -5,17 +5,25 @@ use std::io::Read;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
-use attestation_audit::{Files, MAX_BUNDLE_BYTES, MAX_BUNDLE_FILES};
+use attestation_audit::Files;
 
-/// The longest file, in bytes. Evidence is limited to 4 MiB by the verifier, entry bundles to 16 MiB
+/// The longest file, in bytes. Documents are limited to 4 MiB by the verifier, entry bundles to 16 MiB
 /// by their format.
 const MAX_FILE: u64 = 64 << 20;
 /// How many folders may lie in each other; tile paths need fewer.
 const MAX_DEPTH: usize = 12;
 
+/// How much is read at most: for the safety of who audits, who did not write the bundle.
+#[derive(Clone, Copy)]
+pub struct Bounds {
+    pub bytes: u64,
+    pub files: u64,
+}
+
 /// The files under `directory` by their path from it, with `/` between names.
-pub fn read(directory: &Path) -> Result<Files> {
+pub fn read(directory: &Path, bounds: Bounds) -> Result<Files> {
     let mut reading = Reading {
+        bounds,
         files: Files::new(),
         bytes: 0,
     };
@@ -26,6 +34,7 @@ pub fn read(directory: &Path) -> Result<Files> {
 }
 
 struct Reading {
+    bounds: Bounds,
     files: Files,
     bytes: u64,
 }
@@ -64,29 +73,32 @@ impl Reading {
             kind.is_file(),
             "`{path}` is a link or a special file: a bundle has plain files only"
         );
+        let most = self.bounds.files;
+        ensure!(
+            u64::try_from(self.files.len())? < most,
+            "the bundle has more than {most} files: raise --max-files to read it all the same"
+        );
         let bytes = self
             .file(&entry.path())
             .with_context(|| format!("cannot read `{path}`"))?;
         self.files.insert(path, bytes);
-        ensure!(
-            u64::try_from(self.files.len())? <= MAX_BUNDLE_FILES,
-            "it has more than {MAX_BUNDLE_FILES} files"
-        );
         Ok(())
     }
 
     fn file(&mut self, path: &Path) -> Result<Vec<u8>> {
+        let (left, most) = (self.bounds.bytes - self.bytes, self.bounds.bytes);
         let mut bytes = Vec::new();
         File::open(path)?
-            .take(MAX_FILE + 1)
+            .take(left.min(MAX_FILE).saturating_add(1))
             .read_to_end(&mut bytes)?;
         let length = u64::try_from(bytes.len())?;
         ensure!(length <= MAX_FILE, "it is longer than {MAX_FILE} bytes");
-        self.bytes += length;
         ensure!(
-            self.bytes <= MAX_BUNDLE_BYTES,
-            "the bundle is larger than {MAX_BUNDLE_BYTES} bytes"
+            length <= left,
+            "the bundle has more than {most} bytes: raise --max-bytes to read it all the same, \
+             which takes some 2.6 times as much memory"
         );
+        self.bytes += length;
         Ok(bytes)
     }
 }

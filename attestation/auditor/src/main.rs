@@ -13,8 +13,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use attestation_audit::{Anchors, AuditReport, audit};
+use attestation_audit::{Anchors, AuditReport, MAX_BUNDLE_BYTES, MAX_BUNDLE_FILES, audit};
 use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::bundle::Bounds;
 
 const AFTER_HELP: &str = "Exit codes: 0 the auditor agrees, 1 the bundle or a key cannot be read, \
                           2 usage, 3 the auditor disagrees.";
@@ -43,9 +45,15 @@ struct Verify {
     #[arg(long, value_name = "VKEY|FILE")]
     log_key: String,
     /// The simulated TEE's root certificate (ark.pem or ark.der), where verdicts are about simulated
-    /// evidence.
-    #[arg(long, value_name = "FILE")]
-    simulated_root: Option<PathBuf>,
+    /// evidence; again for each other one that the verifier was started with.
+    #[arg(long = "simulated-root", value_name = "FILE")]
+    simulated_roots: Vec<PathBuf>,
+    /// Read no bundle with more bytes: it is held in memory, some 2.6 times its size.
+    #[arg(long, value_name = "N", default_value_t = MAX_BUNDLE_BYTES)]
+    max_bytes: u64,
+    /// Read no bundle with more files.
+    #[arg(long, value_name = "N", default_value_t = MAX_BUNDLE_FILES)]
+    max_files: u64,
     /// What to print.
     #[arg(short, long, value_enum, default_value_t = Output::Text)]
     output: Output,
@@ -73,15 +81,22 @@ fn main() -> ExitCode {
 
 fn verify(arguments: &Verify) -> anyhow::Result<AuditReport> {
     let log_key = roots::log_key(&arguments.log_key)?;
-    let simulated_root = arguments
-        .simulated_root
-        .as_deref()
-        .map(roots::simulated_root)
-        .transpose()?;
-    let files = bundle::read(&arguments.bundle)?;
+    let simulated_roots = arguments
+        .simulated_roots
+        .iter()
+        .map(|path| roots::simulated_root(path))
+        .collect::<anyhow::Result<Vec<_>>>()?;
+    let bounds = Bounds {
+        bytes: arguments.max_bytes,
+        files: arguments.max_files,
+    };
+    let files = bundle::read(&arguments.bundle, bounds)?;
     let anchors = Anchors {
         log_key: &log_key,
-        simulated_root: simulated_root.as_deref(),
+        simulated_roots: &simulated_roots
+            .iter()
+            .map(Vec::as_slice)
+            .collect::<Vec<_>>(),
     };
     let report = audit(&files, &anchors)
         .with_context(|| format!("cannot read the bundle {}", arguments.bundle.display()))?;

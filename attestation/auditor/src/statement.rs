@@ -74,13 +74,12 @@ fn write_checks(out: &mut impl Write, report: &AuditReport) -> Result<()> {
 }
 
 fn simulated(report: &AuditReport) -> String {
-    let root = report
-        .simulated_root
-        .map(|root| format!("; root sha256 {root}"));
-    format!(
-        "simulated: no hardware vouches for this evidence, it protects nothing{}",
-        root.unwrap_or_default()
-    )
+    let roots: String = report
+        .simulated_roots
+        .iter()
+        .map(|root| format!("; root sha256 {root}"))
+        .collect();
+    format!("simulated: no hardware vouches for this evidence, it protects nothing{roots}")
 }
 
 fn write_verdicts(out: &mut impl Write, verdicts: &[VerdictLine]) -> Result<()> {

@@ -311,6 +311,41 @@ fn file_that_is_too_long_or_too_deep_is_refused() {
 }
 
 #[test]
+fn bundle_beyond_the_auditors_bounds_is_an_error_that_names_the_option_to_raise_them() {
+    let case = Case::new();
+    let files = case.world.bundle();
+    let bytes: usize = files.values().map(Vec::len).sum();
+    for (option, enough) in [("--max-bytes", bytes), ("--max-files", files.len())] {
+        let run = case.verify(&[option, &enough.to_string()]);
+        assert_eq!(run.code, Some(0), "{option}: {}", run.stderr);
+        for less in [enough - 1, 0] {
+            let run = case.verify(&[option, &less.to_string()]);
+            assert_eq!((run.code, run.stdout.as_str()), (Some(1), ""));
+            assert!(
+                run.stderr.contains(&format!("raise {option}")),
+                "{}",
+                run.stderr
+            );
+        }
+    }
+}
+
+#[test]
+fn each_simulated_root_that_is_given_is_listed() {
+    let case = Case::new();
+    let other = case.directory.path().join("other.der");
+    fs::write(&other, World::empty().tee.ark()).expect("written");
+    let more = ["--simulated-root", other.to_str().expect("text")];
+    let digests = |run: &Run| run.stdout.matches("root sha256 ").count();
+
+    assert_eq!(digests(&case.verify(&[])), 1);
+    let run = case.verify(&more);
+    assert_eq!((run.code, digests(&run)), (Some(0), 2), "{}", run.stderr);
+    let json = case.verify(&[&more[..], &["-o", "json"]].concat()).json();
+    assert_eq!(json["simulated_roots"].as_array().map(Vec::len), Some(2));
+}
+
+#[test]
 fn usage_errors_and_help_have_their_exit_codes() {
     let run = |arguments: &[&str]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_cloister-auditor"));
@@ -320,5 +355,11 @@ fn usage_errors_and_help_have_their_exit_codes() {
     assert_eq!(run(&["verify", "x"]).code, Some(2));
     let help = run(&["verify", "--help"]);
     assert_eq!(help.code, Some(0));
-    assert!(help.stdout.contains("Exit codes: 0"));
+    for words in [
+        "Exit codes: 0",
+        "[default: 1073741824]",
+        "[default: 200000]",
+    ] {
+        assert!(help.stdout.contains(words), "{}", help.stdout);
+    }
 }

@@ -83,19 +83,21 @@ pub enum ExportError {
 }
 
 impl Exported {
-    /// What to tell the operator of a bundle that the auditor soon cannot read, or cannot any more.
+    /// What to tell the operator of a bundle that the auditor soon does not read, or does not any more,
+    /// unless told to.
     pub fn warning(&self) -> Option<String> {
         let files = u64::try_from(self.files).unwrap_or(u64::MAX);
         let shares = [
-            ("bytes", self.bytes, MAX_BUNDLE_BYTES),
-            ("files", files, MAX_BUNDLE_FILES),
+            ("bytes", self.bytes, MAX_BUNDLE_BYTES, "--max-bytes"),
+            ("files", files, MAX_BUNDLE_FILES, "--max-files"),
         ];
-        let (what, found, limit) = shares
+        let (what, found, limit, option) = shares
             .into_iter()
-            .find(|(_, found, limit)| *found > limit / 4 * 3)?;
+            .find(|(_, found, limit, _)| *found > limit / 4 * 3)?;
         Some(format!(
-            "the bundle has {found} {what}, and cloister-auditor reads no bundle of more than {limit}: \
-             have this log audited, and begin another with `cloister-verifier init`"
+            "the bundle has {found} {what}, and cloister-auditor reads no more than {limit} unless it \
+             is told `{option} N`: tell the auditor so. A shorter log takes a new verifier \
+             (`cloister-verifier init`), whose keys new guest images must pin"
         ))
     }
 }
@@ -256,12 +258,16 @@ mod tests {
         assert_eq!(warning(150_000, 3 << 28), None);
         let bytes = warning(1, (3 << 28) + 1).unwrap();
         assert!(
-            bytes.contains("805306369 bytes") && bytes.contains("1073741824"),
+            bytes.contains("805306369 bytes")
+                && bytes.contains("1073741824")
+                && bytes.contains("`--max-bytes N`"),
             "{bytes}"
         );
         let files = warning(150_001, 1).unwrap();
         assert!(
-            files.contains("150001 files") && files.contains("200000"),
+            files.contains("150001 files")
+                && files.contains("200000")
+                && files.contains("`--max-files N`"),
             "{files}"
         );
     }

@@ -36,7 +36,7 @@ fn manifest_that_no_check_looks_at_is_not_kept_and_the_verdict_replays() {
     assert!(longest < Some(MAX_EVIDENCE_BYTES), "{longest:?}");
     let anchors = Anchors {
         log_key: &place.pins.log_key.parse().unwrap(),
-        simulated_root: Some(place.tee.ark()),
+        simulated_roots: &[place.tee.ark()],
     };
     let report = audit(&files, &anchors).unwrap();
     assert_eq!(report.verdict, Conclusion::Agrees, "{:?}", report.findings);

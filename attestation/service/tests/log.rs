@@ -279,7 +279,7 @@ fn exported_bundle_of_a_running_server_satisfies_the_auditor() {
     let log_key = place.pins.log_key.parse().unwrap();
     let anchors = Anchors {
         log_key: &log_key,
-        simulated_root: Some(place.tee.ark()),
+        simulated_roots: &[place.tee.ark()],
     };
     let report = audit(&files, &anchors).unwrap();
     assert_eq!(report.verdict, Conclusion::Agrees, "{:?}", report.findings);
@@ -296,7 +296,7 @@ fn exported_bundle_of_a_stopped_server_satisfies_the_auditor() {
     let log_key = place.pins.log_key.parse().unwrap();
     let anchors = Anchors {
         log_key: &log_key,
-        simulated_root: Some(place.tee.ark()),
+        simulated_roots: &[place.tee.ark()],
     };
     let report = audit(&files_of(&out), &anchors).unwrap();
     assert_eq!(report.verdict, Conclusion::Agrees, "{:?}", report.findings);

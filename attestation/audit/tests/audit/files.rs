@@ -199,7 +199,7 @@ fn checkpoint_of_another_key_is_disagreed_with() {
     let other = log_key(8).verifying_key();
     let anchors = Anchors {
         log_key: &other,
-        simulated_root: Some(world.tee.ark()),
+        simulated_roots: &[world.tee.ark()],
     };
     let report = audit(&world.bundle(), &anchors).expect("readable");
     assert_eq!(codes(&report), [FindingCode::CheckpointRefused]);

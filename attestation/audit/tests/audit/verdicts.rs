@@ -129,7 +129,7 @@ fn verdict_of_a_verifier_that_refuses_simulated_evidence_replays_without_a_root(
         &world.bundle(),
         &Anchors {
             log_key,
-            simulated_root: None,
+            simulated_roots: &[],
         },
     );
     let report = report.expect("whole");
@@ -142,21 +142,64 @@ fn verdict_under_another_root_than_the_auditors_is_found() {
     let world = World::busy();
     let log_key = &world.key.verifying_key();
     let other = SimulatedTee::generate();
-    let judged = |simulated_root| {
-        codes(
-            &audit(
-                &world.bundle(),
-                &Anchors {
-                    log_key,
-                    simulated_root,
-                },
-            )
-            .expect("whole"),
-        )
+    let judged = |simulated_roots: &[&[u8]]| {
+        let anchors = Anchors {
+            log_key,
+            simulated_roots,
+        };
+        codes(&audit(&world.bundle(), &anchors).expect("whole"))
     };
-    assert_eq!(judged(Some(world.tee.ark())), []);
-    assert_eq!(judged(Some(other.ark())), [FindingCode::OtherRoot; 3]);
-    assert_eq!(judged(None), [FindingCode::RootNotGiven; 3]);
+    assert_eq!(judged(&[world.tee.ark()]), []);
+    assert_eq!(judged(&[other.ark()]), [FindingCode::OtherRoot; 3]);
+    assert_eq!(judged(&[]), [FindingCode::RootNotGiven; 3]);
+}
+
+/// The operator renews the TEE's root: the log goes on, and needs both.
+#[test]
+fn log_over_two_simulated_roots_is_agreed_with_under_both_and_under_neither_alone() {
+    let mut world = World::ready();
+    let input = world.input(1);
+    world.attest("before", &input);
+    let earlier = std::mem::replace(&mut world.tee, SimulatedTee::generate());
+    let input = world.input(2);
+    world.attest("after", &input);
+    let log_key = &world.key.verifying_key();
+    let judged = |simulated_roots: &[&[u8]]| {
+        let anchors = Anchors {
+            log_key,
+            simulated_roots,
+        };
+        audit(&world.bundle(), &anchors).expect("whole")
+    };
+    let (old, new) = (earlier.ark(), world.tee.ark());
+
+    let report = judged(&[new, old]);
+
+    assert_eq!(codes(&report), []);
+    assert_eq!(report.counts.accepted, 2);
+    assert_eq!(report.simulated_roots, [Digest::of(new), Digest::of(old)]);
+    let other = [FindingCode::OtherRoot];
+    assert_eq!(
+        (codes(&judged(&[old])), codes(&judged(&[new]))),
+        (other.to_vec(), other.to_vec())
+    );
+}
+
+/// Both are trusted, each for what it is named for: evidence of one is not good under the other's name.
+#[test]
+fn verdict_that_names_another_given_root_than_its_evidences_is_found() {
+    let mut world = World::ready();
+    let honest = std::mem::replace(&mut world.tee, SimulatedTee::generate());
+    let input = world.input(1);
+    world.attest_falsely("s", &input, |record| {
+        record.input.simulated_root = Some(Digest::of(honest.ark()))
+    });
+    let anchors = Anchors {
+        log_key: &world.key.verifying_key(),
+        simulated_roots: &[honest.ark(), world.tee.ark()],
+    };
+    let report = audit(&world.bundle(), &anchors).expect("whole");
+    assert_eq!(codes(&report), [FindingCode::VerdictDiffers]);
 }
 
 #[test]

@@ -249,7 +249,7 @@ impl World {
             files,
             &Anchors {
                 log_key,
-                simulated_root: Some(self.tee.ark()),
+                simulated_roots: &[self.tee.ark()],
             },
         )
     }

@@ -242,7 +242,7 @@ impl<'a> Verifier<'a> {
         let log_key = self.place.pins.log_key.parse().unwrap();
         let anchors = Anchors {
             log_key: &log_key,
-            simulated_root: Some(self.place.tee.ark()),
+            simulated_roots: &[self.place.tee.ark()],
         };
         audit(&files_of(&out), &anchors).unwrap()
     }

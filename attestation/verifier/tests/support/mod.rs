@@ -131,7 +131,7 @@ impl Place {
         let log_key = self.pins.log_key.parse().unwrap();
         let anchors = Anchors {
             log_key: &log_key,
-            simulated_root: Some(self.tee.ark()),
+            simulated_roots: &[self.tee.ark()],
         };
         audit(&files_of(Path::new(&out)), &anchors).unwrap()
     }
