@@ -22,22 +22,43 @@ const PREFIX: &str = ".cloister-image.";
 /// Random letters and digits at the end of a draft's name.
 const RANDOM: usize = 6;
 
-/// Removes what earlier runs, killed or cut off, left of `target` beside it, and returns what that was.
-/// Drafts of runs that are still alive, and of other users, stay.
+/// What [`remove_abandoned_drafts`] did.
+#[derive(Debug, Default)]
+pub struct Cleared {
+    /// The drafts that are gone.
+    pub removed: Vec<PathBuf>,
+    /// The first that should be gone and is not, and why.
+    pub stuck: Option<(PathBuf, io::Error)>,
+}
+
+/// Removes what earlier runs, killed or cut off, left of `target` beside it. Drafts of runs that are
+/// still alive, and of other users, stay. One that cannot be removed does not keep the others.
 ///
 /// # Errors
 ///
-/// The directory cannot be read, or something in it cannot be removed.
-pub fn remove_abandoned_drafts(target: &Path) -> io::Result<Vec<PathBuf>> {
+/// The directory cannot be read.
+pub fn remove_abandoned_drafts(target: &Path) -> io::Result<Cleared> {
     let prefix = draft_prefix(target)?;
-    let mut removed = Vec::new();
+    let mut drafts = Vec::new();
     for entry in fs::read_dir(directory_of(target))? {
         let entry = entry?;
-        if is_draft(&entry.file_name(), &prefix) && remove_if_abandoned(&entry.path())? {
-            removed.push(entry.path());
+        if is_draft(&entry.file_name(), &prefix) {
+            drafts.push(entry.path());
         }
     }
-    Ok(removed)
+    Ok(clear(drafts, remove_if_abandoned))
+}
+
+fn clear(drafts: Vec<PathBuf>, remove: impl Fn(&Path) -> io::Result<bool>) -> Cleared {
+    let mut cleared = Cleared::default();
+    for draft in drafts {
+        match remove(&draft) {
+            Ok(true) => cleared.removed.push(draft),
+            Ok(false) => {}
+            Err(error) => cleared.stuck = cleared.stuck.or(Some((draft, error))),
+        }
+    }
+    cleared
 }
 
 /// A directory that is to become `target`, removed on drop.
@@ -128,9 +149,14 @@ fn lock_while_named(draft: File, path: &Path) -> io::Result<Option<File>> {
     if let Err(fs::TryLockError::WouldBlock) = draft.try_lock() {
         return Ok(None);
     }
-    let (locked, named) = (draft.metadata()?, fs::symlink_metadata(path));
-    let same = named.is_ok_and(|named| (named.dev(), named.ino()) == (locked.dev(), locked.ino()));
-    Ok(same.then_some(draft))
+    Ok(has_name(&draft, path)?.then_some(draft))
+}
+
+/// Whether `path` still names this file: while it was opened and locked, another run may have renamed
+/// or removed it, and a third may have made another.
+pub(crate) fn has_name(file: &File, path: &Path) -> io::Result<bool> {
+    let (opened, named) = (file.metadata()?, fs::symlink_metadata(path));
+    Ok(named.is_ok_and(|named| (named.dev(), named.ino()) == (opened.dev(), opened.ino())))
 }
 
 fn is_draft(name: &OsStr, prefix: &OsStr) -> bool {
@@ -156,12 +182,13 @@ fn remove_if_abandoned(path: &Path) -> io::Result<bool> {
     gone_is_fine(removed).map(|()| true)
 }
 
-/// Opens without following a link; `None` where nothing of ours can be there.
+/// Opens without following a link; `None` where nothing of ours can be there: it is gone, or a link, or
+/// a socket, or not for us.
 fn open(path: &Path) -> io::Result<Option<File>> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     match rustix::fs::openat(CWD, path, flags, Mode::empty()) {
         Ok(fd) => Ok(Some(fd.into())),
-        Err(Errno::NOENT | Errno::LOOP | Errno::ACCESS) => Ok(None),
+        Err(Errno::NOENT | Errno::LOOP | Errno::NXIO | Errno::ACCESS) => Ok(None),
         Err(error) => Err(error.into()),
     }
 }
@@ -176,6 +203,15 @@ fn gone_is_fine(removed: io::Result<()>) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::net::UnixListener;
+
+    /// What was removed for `target`, sorted, where nothing was stuck.
+    fn removed(target: &Path) -> Vec<PathBuf> {
+        let mut cleared = remove_abandoned_drafts(target).unwrap();
+        assert!(cleared.stuck.is_none(), "{cleared:?}");
+        cleared.removed.sort();
+        cleared.removed
+    }
 
     fn place() -> (TempDir, PathBuf) {
         let dir = TempDir::new().unwrap();
@@ -187,7 +223,7 @@ mod tests {
     fn draft_of_a_living_maker_stays() {
         let (dir, target) = place();
         let draft = DirectoryDraft::beside(&target).unwrap();
-        assert!(remove_abandoned_drafts(&target).unwrap().is_empty());
+        assert!(removed(&target).is_empty());
         assert!(draft.path().is_dir());
         drop(draft);
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
@@ -200,9 +236,7 @@ mod tests {
         fs::create_dir_all(tree.join("modules")).unwrap();
         let file = dir.path().join(".cloister-image.kernel.000000");
         fs::write(&file, "").unwrap();
-        let mut removed = remove_abandoned_drafts(&target).unwrap();
-        removed.sort();
-        assert_eq!(removed, [file, tree]);
+        assert_eq!(removed(&target), [file, tree]);
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
     }
 
@@ -221,8 +255,36 @@ mod tests {
         }
         let link = dir.path().join(".cloister-image.kernel.link00");
         std::os::unix::fs::symlink("/", link).unwrap();
-        assert!(remove_abandoned_drafts(&target).unwrap().is_empty());
+        assert!(removed(&target).is_empty());
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), names.len() + 1);
+    }
+
+    /// Anybody may make one in a directory like /tmp.
+    #[test]
+    fn socket_among_the_drafts_keeps_none_of_them() {
+        let (dir, target) = place();
+        let at = |name: &str| dir.path().join(format!(".cloister-image.kernel.{name}"));
+        let _socket = UnixListener::bind(at("abc123")).unwrap();
+        let drafts = ["000000", "bbbbbb", "zzzzzz"].map(at);
+        drafts
+            .iter()
+            .for_each(|draft| fs::write(draft, "").unwrap());
+        assert_eq!(removed(&target), drafts);
+        assert!(at("abc123").exists());
+    }
+
+    #[test]
+    fn draft_that_cannot_be_removed_keeps_no_other_and_the_first_is_named() {
+        let drafts = ["a", "stuck", "b", "stuck too", "c"].map(PathBuf::from);
+        let cleared = clear(drafts.to_vec(), |draft| match draft.to_str() {
+            Some("a") => Ok(false),
+            Some("b" | "c") => Ok(true),
+            _ => Err(ErrorKind::ReadOnlyFilesystem.into()),
+        });
+        assert_eq!(cleared.removed, ["b", "c"].map(PathBuf::from));
+        let (draft, error) = cleared.stuck.unwrap();
+        assert_eq!(draft, Path::new("stuck"));
+        assert_eq!(error.kind(), ErrorKind::ReadOnlyFilesystem);
     }
 
     /// Between the making and the locking of a draft, another run may take it for abandoned.

@@ -22,7 +22,7 @@ pub use cpio::{CpioError, CpioWriter};
 pub use deb::{DebError, DebFiles, extract_deb};
 pub use digest::sha256_hex;
 pub use disk::{DiskBuildError, DiskReport, DiskRequest, build_disk, finish_disk};
-pub use draft::remove_abandoned_drafts;
+pub use draft::{Cleared, remove_abandoned_drafts};
 pub use initramfs::{
     Initramfs, InitramfsError, InitramfsRequest, MODULE_LIST_PATH, VERIFIER_PINS_PATH,
     build_initramfs,

@@ -180,7 +180,8 @@ mod tests {
         let target = dir.path().join("file");
         let staged = both(&target);
         assert_eq!(count(&dir), 1, "one of them has a name");
-        assert!(remove_abandoned_drafts(&target).unwrap().is_empty());
+        let cleared = remove_abandoned_drafts(&target).unwrap();
+        assert!(cleared.removed.is_empty());
         drop(staged);
         assert_eq!(count(&dir), 0);
     }

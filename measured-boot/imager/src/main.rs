@@ -74,9 +74,14 @@ fn run(command: &Command) -> anyhow::Result<Report> {
 /// be removed is no reason not to make it.
 fn clear_drafts(target: &Path) {
     match remove_abandoned_drafts(target) {
-        Ok(drafts) => drafts.iter().for_each(|draft| {
-            eprintln!("removed {}: left by a run that was killed", draft.display())
-        }),
+        Ok(cleared) => {
+            for draft in &cleared.removed {
+                eprintln!("removed {}: left by a run that was killed", draft.display());
+            }
+            if let Some((draft, error)) = &cleared.stuck {
+                eprintln!("warning: {} stays: {error}", draft.display());
+            }
+        }
         // The work itself says better what is wrong with a directory that is not there.
         Err(error) if error.kind() == ErrorKind::NotFound => {}
         Err(error) => eprintln!("warning: drafts of {} stay: {error}", target.display()),
