@@ -63,6 +63,18 @@ pub enum RunError {
         /// The exit.
         exit: String,
     },
+    /// KVM gets no thread.
+    #[error(
+        "vCPU {vcpu} cannot start: KVM makes a thread of its own in this process when a vCPU first runs, and \
+         the kernel refused it; raise the limit of processes (pids.max of the cgroup, or RLIMIT_NPROC)"
+    )]
+    NoThread {
+        /// Which vCPU.
+        vcpu: u32,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
     /// KVM_RUN failed.
     #[error("KVM_RUN failed on vCPU {vcpu}")]
     Run {
@@ -111,11 +123,7 @@ impl Vcpu {
                 vcpu,
                 exit: format!("{exit:?}"),
             }),
-            Err(errno) => match io::Error::from(errno) {
-                // A signal, or a vCPU that waits for its start-up interrupt: run again.
-                error if is_transient(&error) => Ok(ControlFlow::Continue(())),
-                source => Err(RunError::Run { vcpu, source }),
-            },
+            Err(errno) => go_on(vcpu, errno.into()),
         }
     }
 
@@ -144,9 +152,15 @@ impl Vcpu {
     }
 }
 
-fn is_transient(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock
-    )
+/// After a failed KVM_RUN: a signal, or a vCPU that waited for its start-up interrupt, just runs again.
+///
+/// The first vCPU never waits for one (Documentation/virt/kvm/api.rst, KVM_GET_MP_STATE). To it EAGAIN
+/// means that KVM's own thread cannot be had, and running again would do so for ever.
+fn go_on<S>(vcpu: u32, source: io::Error) -> Result<ControlFlow<S>, RunError> {
+    match source.kind() {
+        io::ErrorKind::Interrupted => Ok(ControlFlow::Continue(())),
+        io::ErrorKind::WouldBlock if vcpu != 0 => Ok(ControlFlow::Continue(())),
+        io::ErrorKind::WouldBlock => Err(RunError::NoThread { vcpu, source }),
+        _ => Err(RunError::Run { vcpu, source }),
+    }
 }

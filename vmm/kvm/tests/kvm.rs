@@ -6,6 +6,8 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
 
 use measured_boot_plan::{CpuidEntry, Segment, VcpuState};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::thread::{Uid, set_thread_res_uid};
 use vmm_kvm::{Bus, CpuidError, Feature, GuestRam, Host, Vcpu, Vm};
 use vmm_wire::SystemCallRegisters;
 
@@ -208,4 +210,34 @@ fn port_accesses_reach_the_bus_until_it_stops() {
         *ports.0.lock().unwrap(),
         [(0x11, vec![0x5a]), (1, vec![0x5a])]
     );
+}
+
+/// Limits are the process's, but a user is a thread's: this thread becomes one that may have no other.
+#[test]
+fn vcpu_for_which_kvm_gets_no_thread_is_an_error_that_names_the_limit() {
+    let Some(host) = host() else { return };
+    if !rustix::process::geteuid().is_root() {
+        println!("skipped: another user can be had by root only");
+        return;
+    }
+    let ended = std::thread::spawn(move || {
+        // out 1, al
+        let mut vcpu = vcpu(&host, &[0xe6, 0x01]);
+        vcpu.set_state(&state()).unwrap();
+        let before = getrlimit(Resource::Nproc);
+        let none = Rlimit {
+            current: Some(0),
+            ..before
+        };
+        setrlimit(Resource::Nproc, none).unwrap();
+        let nobody = Uid::from_raw(65534);
+        set_thread_res_uid(nobody, nobody, nobody).unwrap();
+        let ended = vcpu.run(&Ports::default());
+        setrlimit(Resource::Nproc, before).unwrap();
+        ended
+    });
+    match ended.join().unwrap() {
+        Ok(()) => println!("skipped: this KVM makes no thread of its own"),
+        Err(error) => assert!(error.to_string().contains("RLIMIT_NPROC"), "{error}"),
+    }
 }

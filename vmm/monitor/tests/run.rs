@@ -103,6 +103,19 @@ fn guest_reads_its_disk_through_the_confined_device() {
 }
 
 #[test]
+fn largest_guest_starts() {
+    let Some(folder) = Folder::new(Then::PowerOff) else {
+        return;
+    };
+    folder.reconfigure("count = 2", "count = 64");
+    folder.reconfigure("mib = 64", "mib = 3072");
+    let running = folder.start();
+    let ended = running.wait_until_nothing_is_left();
+    assert_eq!(ended.reason(), "guest-poweroff", "{}", ended.said);
+    assert_eq!(folder.console(), LINE);
+}
+
+#[test]
 fn guest_that_resets_ends_the_run() {
     let Some(folder) = Folder::new(Then::Reset) else {
         return;

@@ -126,8 +126,9 @@ impl Folder {
 
     /// Changes a line of the configuration.
     pub fn reconfigure(&self, from: &str, to: &str) {
-        assert!(CONFIG.contains(from));
-        self.write("vm.toml", CONFIG.replace(from, to).as_bytes());
+        let config = fs::read_to_string(self.path("vm.toml")).unwrap();
+        assert!(config.contains(from));
+        self.write("vm.toml", config.replace(from, to).as_bytes());
     }
 
     /// The VMM, for this folder.
