@@ -10,11 +10,15 @@ mod desk;
 
 use std::io::Write;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::Serialize;
 
 use crate::Clock;
 use desk::Desk;
+
+/// How long the end of the program waits for a reader.
+const LAST_LINES: Duration = Duration::from_secs(1);
 
 /// Where the lines go. Cloning it shares the sink.
 #[derive(Clone)]
@@ -47,6 +51,11 @@ impl Journal {
     /// Something that an operator has to look at.
     pub fn error(&self, event: &'static str, fields: &impl Serialize) {
         self.desk.put(line(&self.clock, "error", event, fields));
+    }
+
+    /// Waits a moment for the lines so far to be out: before the program ends.
+    pub fn settle(&self) {
+        self.desk.settle(LAST_LINES);
     }
 }
 

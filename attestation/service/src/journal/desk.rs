@@ -8,11 +8,11 @@ use std::time::Duration;
 
 /// So many lines wait; what comes beyond them is lost.
 const ROOM: usize = 1024;
-/// Who puts a line waits so long for it to be out, so that a crash right after loses nothing. Once
-/// that was too short nobody waits, until the reader goes on.
-const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Takes lines and has a thread write them. What was taken is still written after it is dropped.
+///
+/// Who puts a line waits for no reader, not even for a slow one: the lock is never held while a line
+/// is written, and those who put lines are the threads that answer everybody.
 pub(super) struct Desk(Arc<Shared>);
 
 #[derive(Default)]
@@ -28,7 +28,6 @@ struct Queue {
     taken: u64,
     out: u64,
     lost: u64,
-    stuck: bool,
     closed: bool,
 }
 
@@ -44,7 +43,7 @@ impl Desk {
         Self(shared)
     }
 
-    /// Takes a line. Returns once it is out, or after a moment.
+    /// Takes a line, or counts it as lost.
     pub fn put(&self, line: Vec<u8>) {
         let mut queue = self.0.lock();
         if queue.waiting.len() >= ROOM {
@@ -53,15 +52,17 @@ impl Desk {
         }
         queue.waiting.push_back(line);
         queue.taken = queue.taken.saturating_add(1);
-        let mine = queue.taken;
         self.0.changed.notify_all();
-        let held_up = |queue: &mut Queue| queue.out < mine && !queue.stuck;
-        let (mut queue, waited) = self
+    }
+
+    /// Waits until all lines that were taken so far are out, but no longer than `patience`.
+    pub fn settle(&self, patience: Duration) {
+        let queue = self.0.lock();
+        let taken = queue.taken;
+        let _ = self
             .0
             .changed
-            .wait_timeout_while(queue, PATIENCE, held_up)
-            .unwrap_or_else(PoisonError::into_inner);
-        queue.stuck |= waited.timed_out();
+            .wait_timeout_while(queue, patience, |queue| queue.out < taken);
     }
 }
 
@@ -86,7 +87,6 @@ impl Shared {
             }
             let mut queue = self.lock();
             queue.out = queue.out.saturating_add(1);
-            queue.stuck = false;
             self.changed.notify_all();
         }
     }
@@ -110,6 +110,8 @@ mod tests {
     use std::time::Instant;
 
     use super::*;
+
+    const LONG: Duration = Duration::from_secs(10);
 
     /// Writes nothing until it is let.
     struct Gate {
@@ -139,12 +141,13 @@ mod tests {
     }
 
     #[test]
-    fn line_is_out_when_it_was_put() {
+    fn lines_are_out_once_settled() {
         let (desk, opener, lines) = gated();
         drop(opener);
 
         for number in 0..100 {
             desk.put(number.to_string().into_bytes());
+            desk.settle(LONG);
             assert_eq!(lines.try_recv().unwrap(), number.to_string());
         }
     }
@@ -152,17 +155,13 @@ mod tests {
     #[test]
     fn reader_that_does_not_read_holds_nobody_up_and_what_it_missed_is_counted() {
         let (desk, opener, lines) = gated();
-        let start = Instant::now();
         let many = ROOM + 500;
 
+        // Nobody reads: this would never end, if it waited.
         for number in 0..many {
             desk.put(number.to_string().into_bytes());
         }
-        assert!(
-            start.elapsed() < Duration::from_secs(5),
-            "{:?}",
-            start.elapsed()
-        );
+        desk.settle(Duration::from_millis(1));
         drop((opener, desk));
 
         let lines: Vec<String> = lines.iter().collect();
@@ -170,5 +169,30 @@ mod tests {
         let lost: usize = lost.unwrap().parse().unwrap();
         assert_eq!(lines.len() - 1 + lost, many);
         assert!(lost >= 499, "{lost}");
+    }
+
+    #[test]
+    fn reader_that_is_slow_holds_up_none_of_those_who_write() {
+        let (desk, opener, _lines) = gated();
+        let start = Instant::now();
+
+        std::thread::scope(|scope| {
+            // One line in ten milliseconds: 200 take two seconds.
+            scope.spawn(|| {
+                for _ in 0..20 {
+                    std::thread::sleep(Duration::from_millis(10));
+                    opener.send(()).unwrap();
+                }
+            });
+            for _ in 0..4 {
+                scope.spawn(|| (0..50).for_each(|_| desk.put(b"line".to_vec())));
+            }
+        });
+
+        assert!(
+            start.elapsed() < Duration::from_secs(1),
+            "{:?}",
+            start.elapsed()
+        );
     }
 }
