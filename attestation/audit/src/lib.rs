@@ -27,7 +27,8 @@ pub use anchors::Anchors;
 pub use finding::{Finding, FindingCode, Unreadable};
 pub use history::{CLOCK_TOLERANCE_SECONDS, VERDICT_SECONDS};
 pub use recording::{
-    MAX_EVIDENCE_BYTES, OversizedEvidence, Recording, policy_blob, record_verdict, reference_blob,
+    Exchange, MAX_EVIDENCE_BYTES, OversizedEvidence, Received, Recording, RuleDigests, policy_blob,
+    record_verdict, reference_blob,
 };
 pub use report::{AuditReport, Conclusion, Counts, FindingLine, LogLine, ReleaseLine, VerdictLine};
 pub use time::rfc3339;

@@ -5,7 +5,7 @@
 //! one digest wherever it is named: compact, members in the order of their type. (RFC 8785 would not
 //! do: it rounds a reference value's `not_after` of 2^64 - 1, and a blob must say what was judged.)
 
-use attestation_evidence::RuntimeData;
+use attestation_evidence::{RuntimeData, Tee};
 use attestation_ledger::{
     Digest, Outcome, RecordVersion, RecordedCheck, RecordedInput, RecordedRejection,
     RecordedVerdict,
@@ -18,13 +18,14 @@ use thiserror::Error;
 
 use crate::evidence::part;
 
-/// A verdict as the log keeps it: the record of the entry, and the blobs that it names.
+/// A verdict as the log keeps it: the record of the entry, and what it names that is not kept yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Recording {
+pub struct Recording<'a> {
     /// For the log entry.
     pub record: RecordedVerdict,
-    /// To be kept under their digests, for as long as the log.
-    pub blobs: Vec<Vec<u8>>,
+    /// What the attempt brought, to be kept under its digests for as long as the log. The policy and
+    /// the reference values have been kept since they were registered.
+    pub blobs: Vec<&'a [u8]>,
 }
 
 /// The most that is kept of what one attempt sent, in bytes: evidence and all that came with it, but
@@ -39,32 +40,88 @@ pub const MAX_EVIDENCE_BYTES: usize = 64 * 1024;
 )]
 pub struct OversizedEvidence(pub usize);
 
-/// Records `verdict`, which was reached over `input` in the protocol session `session`. The host's
+/// What came with the evidence, and what the verifier knew of the session.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Exchange {
+    /// `additional_evidence`, as received.
+    pub additional_evidence: String,
+    /// `runtime-data`, as received.
+    pub runtime_data: RuntimeData,
+    /// The session in which it was received.
+    pub session: Session,
+}
+
+/// What one attempt sent, as it is kept: short enough, which is known before it is judged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Received {
+    evidence: String,
+    manifest: Option<Vec<u8>>,
+    exchange: Vec<u8>,
+}
+
+impl Received {
+    /// Takes apart what a client that claims to be `tee` sent: evidence, its manifest, the rest.
+    ///
+    /// # Errors
+    /// There is more to keep than [`MAX_EVIDENCE_BYTES`]. A verdict without a record must not count.
+    pub fn new(
+        tee: Tee,
+        primary_evidence: &str,
+        exchange: &Exchange,
+    ) -> Result<Self, OversizedEvidence> {
+        let (evidence, manifest) = part(tee, primary_evidence);
+        let exchange = compact(exchange);
+        let length = evidence.len() + exchange.len();
+        if length > MAX_EVIDENCE_BYTES {
+            return Err(OversizedEvidence(length));
+        }
+        Ok(Self {
+            evidence,
+            manifest,
+            exchange,
+        })
+    }
+}
+
+/// The digests of what a verdict is given by: of [`policy_blob`] and of each [`reference_blob`], in the
+/// order of the appraisal's input.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RuleDigests {
+    /// Of the policy.
+    pub policy: Digest,
+    /// Of the reference values.
+    pub references: Vec<Digest>,
+}
+
+/// Records `verdict`, which was reached in the protocol session `session` over `input`, of which
+/// `received` is what was received and `rules` names the policy and the reference values. The host's
 /// manifest is kept only if the verdict depends on it.
-///
-/// # Errors
-/// There is more to keep than [`MAX_EVIDENCE_BYTES`]. A verdict without a record must not count.
-pub fn record_verdict(
+#[must_use]
+pub fn record_verdict<'a>(
     session: &str,
     input: &AppraisalInput,
     verdict: &Verdict,
-) -> Result<Recording, OversizedEvidence> {
-    let mut blobs = Vec::new();
-    let (evidence, manifest) = part(input.tee, &input.primary_evidence);
-    let exchange = exchange_blob(input);
-    let received = evidence.len() + exchange.len();
-    if received > MAX_EVIDENCE_BYTES {
-        return Err(OversizedEvidence(received));
-    }
+    received: &'a Received,
+    rules: &RuleDigests,
+) -> Recording<'a> {
+    let manifest = received.manifest.as_deref();
     let manifest = manifest.filter(|_| verdict.heard_manifest());
-    let digests = keep_all(
-        input,
-        [evidence.into_bytes(), exchange],
-        manifest,
-        &mut blobs,
-    );
+    let mut blobs = vec![received.evidence.as_bytes(), &received.exchange];
+    blobs.extend(manifest);
+    let digests = RecordedInput {
+        evidence: Digest::of(received.evidence.as_bytes()),
+        manifest: manifest.map(Digest::of),
+        exchange: Digest::of(&received.exchange),
+        policy: rules.policy,
+        references: rules.references.clone(),
+        simulated_root: match &input.simulated {
+            SimulatedTrust::Refused => None,
+            SimulatedTrust::Allowed { ark } => Some(Digest::of(ark)),
+        },
+    };
     let record = verdict_record(session, input.now, verdict.record(), digests);
-    Ok(Recording { record, blobs })
+    Recording { record, blobs }
 }
 
 /// The blob of a policy. A registration names its digest, and so does every verdict under it.
@@ -75,52 +132,6 @@ pub fn policy_blob(policy: &Policy) -> Vec<u8> {
 /// The blob of a reference value, named like a policy's.
 pub fn reference_blob(reference: &ReferenceValue) -> Vec<u8> {
     compact(reference)
-}
-
-/// What came with the evidence, and what the verifier knew of the session.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Exchange {
-    pub additional_evidence: String,
-    pub runtime_data: RuntimeData,
-    pub session: Session,
-}
-
-fn exchange_blob(input: &AppraisalInput) -> Vec<u8> {
-    compact(&Exchange {
-        additional_evidence: input.additional_evidence.clone(),
-        runtime_data: input.runtime_data.clone(),
-        session: input.session.clone(),
-    })
-}
-
-fn keep_all(
-    input: &AppraisalInput,
-    [evidence, exchange]: [Vec<u8>; 2],
-    manifest: Option<Vec<u8>>,
-    blobs: &mut Vec<Vec<u8>>,
-) -> RecordedInput {
-    let mut keep = |blob: Vec<u8>| {
-        let digest = Digest::of(&blob);
-        blobs.push(blob);
-        digest
-    };
-    RecordedInput {
-        evidence: keep(evidence),
-        manifest: manifest.map(&mut keep),
-        exchange: keep(exchange),
-        policy: keep(policy_blob(&input.policy)),
-        references: input
-            .references
-            .iter()
-            .map(reference_blob)
-            .map(keep)
-            .collect(),
-        simulated_root: match &input.simulated {
-            SimulatedTrust::Refused => None,
-            SimulatedTrust::Allowed { ark } => Some(Digest::of(ark)),
-        },
-    }
 }
 
 pub(crate) fn verdict_record(

@@ -1,5 +1,6 @@
 //! What a stranger may hold open, and for how long.
 
+use std::thread::available_parallelism;
 use std::time::Duration;
 
 /// Limits on connections and requests; [`Limits::default`] is what programs use.
@@ -7,6 +8,8 @@ use std::time::Duration;
 pub struct Limits {
     /// Connections at once; the next one waits in the kernel's queue.
     pub connections: usize,
+    /// Appraisals at once; the next one waits, within its request's time.
+    pub appraisals: usize,
     /// A TLS handshake takes no longer.
     pub handshake: Duration,
     /// A request's head arrives within this, which also ends idle connections.
@@ -26,6 +29,8 @@ impl Default for Limits {
         Self {
             // Each may hold a body of 4 MiB: half a gigabyte in all.
             connections: 128,
+            // They compute, and each holds a copy of all reference values.
+            appraisals: available_parallelism().map_or(2, |cores| cores.get().max(2)),
             handshake: Duration::from_secs(10),
             head: Duration::from_secs(30),
             request: Duration::from_secs(30),

@@ -62,15 +62,18 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
+    let journal = Journal::stderr(Clock::System);
     let served = runtime.block_on(serve(
         &args.data_dir,
         args.listen,
         args.ready_file,
         settings,
+        &journal,
     ));
     // Time for a commit under way; an appraisal may take longer, and nobody waits for it any more.
     // What it would still write, it writes whole or, with the process gone, not at all.
     runtime.shutdown_timeout(LAST_COMMIT);
+    journal.settle();
     served.map(|()| ExitCode::SUCCESS)
 }
 
@@ -79,8 +82,8 @@ async fn serve(
     listen: SocketAddr,
     ready_file: Option<PathBuf>,
     settings: Settings,
+    journal: &Journal,
 ) -> anyhow::Result<()> {
-    let journal = Journal::stderr(Clock::System);
     // Before anything is opened: a signal during the start must not be lost.
     let stop = stop_signal()?;
     let limits = Limits::default();
@@ -103,9 +106,7 @@ async fn serve(
             simulated,
         },
     );
-    server
-        .run(router(Arc::new(service), limits.request), stop)
-        .await;
+    server.run(router(Arc::new(service), &limits), stop).await;
     journal.info("stopped", &serde_json::json!({}));
     Ok(())
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use attestation_audit::{FindingCode, MAX_EVIDENCE_BYTES, record_verdict};
+use attestation_audit::{FindingCode, MAX_EVIDENCE_BYTES};
 use attestation_evidence::{Nonce, SimulatedEvidence, Tee, TeePublicKey};
 use attestation_ledger::{Digest, RecordedVerdict};
 use attestation_verify::test_support::launch::{
@@ -12,7 +12,7 @@ use attestation_verify::test_support::launch::{
 use attestation_verify::test_support::{ChainParams, NOW, Scene, SimulatedTee, offset, session};
 use attestation_verify::{IssuedSession, NonceState, Session, SimulatedTrust, appraise};
 
-use crate::world::World;
+use crate::world::{World, received};
 
 const CHANGED: [Component; 4] = [("cmdline", 9), ("kernel", 2), ("initrd", 3), ("vcpu0", 4)];
 
@@ -286,16 +286,16 @@ fn manifest_beside_evidence_that_cannot_be_read_is_found() {
 }
 
 #[test]
-fn evidence_up_to_the_bound_is_recorded_and_beyond_it_refused() {
+fn evidence_up_to_the_bound_is_taken_and_beyond_it_refused() {
     // One scene: the certificates of another one may be some bytes longer.
     let mut input = Scene::any().input;
-    let mut recorded = |length: usize| {
+    let mut with = |length: usize| {
         input.additional_evidence = "x".repeat(length);
-        let recording = record_verdict("s", &input, &appraise(&input));
-        recording.map(|kept| kept.blobs[0].len() + kept.blobs[1].len())
+        received(&input).map_err(|oversized| oversized.0)
     };
-    let rest = recorded(0).expect("short");
-    assert_eq!(recorded(MAX_EVIDENCE_BYTES - rest), Ok(MAX_EVIDENCE_BYTES));
-    let error = recorded(MAX_EVIDENCE_BYTES - rest + 1).expect_err("too long");
-    assert_eq!(error.0, MAX_EVIDENCE_BYTES + 1);
+    let too_long = MAX_EVIDENCE_BYTES;
+    let rest = with(too_long).expect_err("too long") - too_long;
+    assert!(with(MAX_EVIDENCE_BYTES - rest).is_ok());
+    let error = with(MAX_EVIDENCE_BYTES - rest + 1).expect_err("too long");
+    assert_eq!(error, MAX_EVIDENCE_BYTES + 1);
 }

@@ -1,8 +1,8 @@
 //! A small honest service: where each test begins before it makes one thing false.
 
 use attestation_audit::{
-    Anchors, AuditReport, Files, FindingCode, Recording, Unreadable, audit, policy_blob,
-    record_verdict, reference_blob,
+    Anchors, AuditReport, Exchange, Files, FindingCode, OversizedEvidence, Received, Recording,
+    RuleDigests, Unreadable, audit, policy_blob, record_verdict, reference_blob,
 };
 use attestation_evidence::{Nonce, RuntimeData, Tee, TeePublicKey, report_data_binding};
 use attestation_ledger::{
@@ -163,10 +163,20 @@ impl World {
         input: &AppraisalInput,
         falsify: impl FnOnce(&mut RecordedVerdict),
     ) -> u64 {
-        let recorded = record_verdict(session, input, &appraise(input));
-        let Recording { mut record, blobs } = recorded.expect("short evidence");
+        let received = received(input).expect("short evidence");
+        let mut rules = vec![policy_blob(&input.policy)];
+        rules.extend(input.references.iter().map(reference_blob));
+        let digests: Vec<Digest> = rules.iter().map(|blob| Digest::of(blob)).collect();
+        let rule_digests = RuleDigests {
+            policy: digests[0],
+            references: digests[1..].to_vec(),
+        };
+        let verdict = appraise(input);
+        let recorded = record_verdict(session, input, &verdict, &received, &rule_digests);
+        let Recording { mut record, blobs } = recorded;
         falsify(&mut record);
-        self.blobs.extend(blobs);
+        self.blobs.extend(blobs.into_iter().map(<[u8]>::to_vec));
+        self.blobs.extend(rules);
         self.push(AuditRecord::Verdict(Box::new(record)))
     }
 
@@ -281,4 +291,14 @@ pub fn replayed(mut input: AppraisalInput) -> AppraisalInput {
 pub fn codes(report: &AuditReport) -> Vec<FindingCode> {
     assert_eq!(report.agrees(), report.findings.is_empty());
     report.findings.iter().map(|finding| finding.code).collect()
+}
+
+/// What the service keeps of an attempt that brought `input`.
+pub fn received(input: &AppraisalInput) -> Result<Received, OversizedEvidence> {
+    let exchange = Exchange {
+        additional_evidence: input.additional_evidence.clone(),
+        runtime_data: input.runtime_data.clone(),
+        session: input.session.clone(),
+    };
+    Received::new(input.tee, &input.primary_evidence, &exchange)
 }

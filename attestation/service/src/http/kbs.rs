@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
 use axum::routing::{get, post};
+use axum::{Extension, Router};
 use serde_json::json;
+use tokio::sync::Semaphore;
 
 use super::{BODY_LIMIT, Resource, blocking, json, read_body};
 use crate::fault::{Moment, pause};
@@ -22,11 +23,14 @@ const NO_COOKIE: Problem =
 /// The largest request for a session: a few words.
 const AUTH_LIMIT: usize = 16 * 1024;
 
-pub(super) fn router() -> Router<Arc<Service>> {
+/// The guests' paths; so many `appraisals` are made at once, and more wait in the order of their coming.
+pub(super) fn router(appraisals: usize) -> Router<Arc<Service>> {
+    let places = Arc::new(Semaphore::new(appraisals));
     Router::new()
         .route("/kbs/v0/auth", post(auth))
         .route("/kbs/v0/attest", post(attest))
         .route("/kbs/v0/resource/{repository}/{type}/{tag}", get(resource))
+        .layer(Extension(places))
 }
 
 async fn auth(State(service): State<Arc<Service>>, body: Body) -> Result<Response, Problem> {
@@ -46,6 +50,7 @@ async fn auth(State(service): State<Arc<Service>>, body: Body) -> Result<Respons
 
 async fn attest(
     State(service): State<Arc<Service>>,
+    Extension(places): Extension<Arc<Semaphore>>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
@@ -56,7 +61,14 @@ async fn attest(
     let body = read_body(body, BODY_LIMIT).await;
     let opened = opened?;
     let body = body.map_err(|problem| service.refuse("attest", &session, problem))?;
+    // Who waits for a place longer than a request may take hears 408, like anybody else.
+    let place = places
+        .acquire_owned()
+        .await
+        .map_err(|_| Problem::Internal)?;
     let attested = blocking(&service, move |service| {
+        // Kept for as long as the work goes on, which may be longer than the client stays.
+        let _place = place;
         service.attest(&session, &opened, &body)
     })
     .await?;

@@ -23,28 +23,32 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use zeroize::{Zeroize, Zeroizing};
 
+use crate::Limits;
 use crate::problem::Problem;
 use crate::service::Service;
 
 /// The largest body of any request: a report, certificates and a manifest of 50 bytes a page.
 const BODY_LIMIT: usize = 4 * 1024 * 1024;
 
-/// Every path of the verifier; each request is answered within `limit`.
-pub fn router(service: Arc<Service>, limit: Duration) -> Router {
+/// Every path of the verifier, within `limits`.
+pub fn router(service: Arc<Service>, limits: &Limits) -> Router {
     Router::new()
-        .merge(kbs::router())
+        .merge(kbs::router(limits.appraisals))
         .merge(admin::router(&service))
         .route("/livez", get(|| async { "alive\n" }))
         .route("/readyz", get(ready))
         .fallback(|| async { Problem::NotFound("there is no such path".to_owned()) })
         .method_not_allowed_fallback(|| async { Problem::Method })
-        .layer(from_fn_with_state((Arc::clone(&service), limit), in_time))
+        .layer(from_fn_with_state(
+            (Arc::clone(&service), limits.request),
+            in_time,
+        ))
         .layer(from_fn(with_safe_headers))
         .with_state(service)
 }
 
 async fn ready(State(service): State<Arc<Service>>) -> Result<&'static str, Problem> {
-    service.ready().map(|()| "ready\n")
+    blocking(&service, Service::ready).await.map(|()| "ready\n")
 }
 
 async fn in_time(
@@ -60,12 +64,18 @@ async fn in_time(
 
 /// What a request is for, in the words of the operator's log.
 fn purpose(path: &str) -> &'static str {
-    match path.strip_prefix("/kbs/v0/") {
-        Some("auth") => "open",
-        Some("attest") => "attest",
-        Some(_) => "release",
-        None => "administer",
+    const ADMINISTRATORS: [&str; 4] = ["policies", "reference-values", "secrets", "audit/entries"];
+    if let Some(guests) = path.strip_prefix("/kbs/v0/") {
+        return match guests {
+            "auth" => "open",
+            "attest" => "attest",
+            _ => "release",
+        };
     }
+    let administers = path
+        .strip_prefix("/v1/")
+        .is_some_and(|path| ADMINISTRATORS.iter().any(|what| path.starts_with(what)));
+    if administers { "administer" } else { "look" }
 }
 
 /// Answers are for the one who asked: no cache keeps them, no browser guesses their type.
@@ -158,5 +168,30 @@ impl IntoResponse for Problem {
         let status =
             StatusCode::from_u16(self.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         json(status, self.body())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::purpose;
+
+    #[test]
+    fn purpose_of_each_path_is_what_it_is_for() {
+        for (path, what) in [
+            ("/kbs/v0/auth", "open"),
+            ("/kbs/v0/attest", "attest"),
+            ("/kbs/v0/resource/default/disk/data", "release"),
+            ("/v1/policies/strict", "administer"),
+            ("/v1/reference-values/demo", "administer"),
+            ("/v1/secrets/default/disk/data", "administer"),
+            ("/v1/audit/entries/0", "administer"),
+            ("/v1/audit/checkpoint", "look"),
+            ("/v1/token-key", "look"),
+            ("/livez", "look"),
+            ("/readyz", "look"),
+            ("/", "look"),
+        ] {
+            assert_eq!(purpose(path), what, "{path}");
+        }
     }
 }

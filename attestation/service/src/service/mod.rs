@@ -5,15 +5,17 @@
 
 mod attest;
 mod documents;
+mod judge;
 mod moment;
 mod register;
 mod release;
+mod rules;
 mod start;
 
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use attestation_audit::VERDICT_SECONDS;
 use attestation_evidence::{Challenge, KBS_PROTOCOL_VERSION, Nonce, Request, Tee};
@@ -29,6 +31,8 @@ use crate::problem::Problem;
 use crate::session_id::SessionCookie;
 use crate::store::{NewSession, Reading, Store, StoreError, Writing};
 use crate::{Clock, Journal};
+
+use rules::Rules;
 
 pub use attest::Attested;
 pub use register::{Registered, SECRET_LIMIT};
@@ -64,6 +68,8 @@ pub struct Service {
     /// Counts the policies and reference values that were put since the start. Changed, and read, only
     /// in a transaction of the store, of which there is one at a time.
     replacements: AtomicU64,
+    /// What evidence is judged by, if it was read since something was put.
+    rules: Mutex<Option<Arc<Rules>>>,
     /// Why the log cannot be written. Once set it stays: only a restart, which verifies the whole
     /// log, knows again what is on the disk.
     failure: Mutex<Option<String>>,
@@ -117,6 +123,7 @@ impl Service {
             store,
             accepted: Mutex::default(),
             replacements: AtomicU64::default(),
+            rules: Mutex::default(),
             failure: Mutex::default(),
             journal,
             clock,

@@ -18,6 +18,8 @@ use crate::store::{Reading, SealedSecret, Terms, Writing};
 pub const SECRET_LIMIT: usize = 64 * 1024;
 /// Reference values at once: each verdict's entry, of 64 KiB at most, names them all.
 const REFERENCE_LIMIT: u64 = 256;
+/// The bytes of all their documents: each appraisal under way holds a copy.
+const REFERENCE_BYTES_LIMIT: u64 = 16 * 1024 * 1024;
 
 /// The answer to a registration.
 #[derive(Debug, Serialize)]
@@ -56,7 +58,7 @@ impl Service {
             let document = reference_blob(&reference);
             writing.put_reference(name, &document)?;
             self.count_replacement();
-            refuse_too_many(writing.reading().reference_count()?)?;
+            refuse_too_many(&writing.reading())?;
             let digest = writing.put_blob(&document)?;
             self.log_registration(writing, name, recorded::Registered::Reference { digest })
         })
@@ -147,13 +149,19 @@ impl Service {
     }
 }
 
-fn refuse_too_many(references: u64) -> Result<(), Problem> {
-    if references > REFERENCE_LIMIT {
-        return Err(Problem::InvalidRequest(format!(
-            "{REFERENCE_LIMIT} reference values are registered: replace one by its name"
-        )));
-    }
-    Ok(())
+/// Looked at once the value is put, in a transaction that is then not committed.
+fn refuse_too_many(reading: &Reading<'_>) -> Result<(), Failure> {
+    let why = if reading.reference_count()? > REFERENCE_LIMIT {
+        format!("{REFERENCE_LIMIT} reference values are registered: replace one by its name")
+    } else if reading.reference_bytes()? > REFERENCE_BYTES_LIMIT {
+        format!(
+            "all reference values together would have more than {REFERENCE_BYTES_LIMIT} bytes: \
+             replace one of a launch that is over by one without a `manifest`"
+        )
+    } else {
+        return Ok(());
+    };
+    Err(Problem::InvalidRequest(why).into())
 }
 
 /// A secret that is bound to a name nobody registered could never be released: most likely a slip.

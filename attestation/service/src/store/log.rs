@@ -122,6 +122,15 @@ impl Reading<'_> {
         Ok(bytes.optional()?)
     }
 
+    /// Whether there is a blob with this digest.
+    pub fn has_blob(&self, digest: &Digest) -> Result<bool, StoreError> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM blob WHERE sha256 = ?1)";
+        let found = self
+            .transaction
+            .query_row(sql, [digest.as_bytes()], |row| row.get(0))?;
+        Ok(found)
+    }
+
     /// The error that says what is wrong with the log in this file.
     pub fn torn(&self, what: impl ToString) -> StoreError {
         torn(self.path, what)

@@ -161,6 +161,12 @@ impl Reading<'_> {
         from_sql(self.transaction.query_row(sql, [], |row| row.get(0))?)
     }
 
+    /// How many bytes the documents of all reference values have.
+    pub fn reference_bytes(&self) -> Result<u64, StoreError> {
+        let sql = "SELECT coalesce(sum(length(document)), 0) FROM reference_value";
+        from_sql(self.transaction.query_row(sql, [], |row| row.get(0))?)
+    }
+
     /// Whether the session of this name was opened and is not yet forgotten.
     pub fn has_session(&self, name: &str) -> Result<bool, StoreError> {
         let sql = "SELECT EXISTS (SELECT 1 FROM session WHERE name = ?1)";

@@ -109,7 +109,8 @@ pub struct Verifier<'a> {
     pub place: &'a Place,
     pub url: String,
     pub clock: Arc<AtomicU64>,
-    journal: Lines,
+    journal: Journal,
+    lines: Lines,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -122,8 +123,8 @@ impl<'a> Verifier<'a> {
         faults: Vec<Fault>,
     ) -> Result<Self, StartError> {
         let clock = Arc::new(AtomicU64::new(NOW));
-        let journal = Lines::default();
-        let lines = Journal::new(journal.clone(), Clock::Set(Arc::clone(&clock)));
+        let lines = Lines::default();
+        let journal = Journal::new(lines.clone(), Clock::Set(Arc::clone(&clock)));
         let settings = Settings {
             simulated,
             policy: "demo".to_owned(),
@@ -132,12 +133,13 @@ impl<'a> Verifier<'a> {
         let service = Service::start(
             &place.data_dir,
             settings,
-            lines.clone(),
+            journal.clone(),
             Clock::Set(Arc::clone(&clock)),
         )?;
         let (stop, stopped) = oneshot::channel();
         let (url_out, url_in) = std::sync::mpsc::channel();
         let data_dir = place.data_dir.clone();
+        let shared = journal.clone();
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_multi_thread()
                 .enable_all()
@@ -145,7 +147,7 @@ impl<'a> Verifier<'a> {
                 .unwrap();
             runtime.block_on(async move {
                 let any_port = "127.0.0.1:0".parse().unwrap();
-                let server = Server::bind(any_port, &data_dir, limits, lines)
+                let server = Server::bind(any_port, &data_dir, limits, shared)
                     .await
                     .unwrap();
                 url_out
@@ -153,7 +155,7 @@ impl<'a> Verifier<'a> {
                     .unwrap();
                 let stopped = async { stopped.await.unwrap_or(()) };
                 server
-                    .run(router(Arc::new(service), limits.request), stopped)
+                    .run(router(Arc::new(service), &limits), stopped)
                     .await;
             });
         });
@@ -163,6 +165,7 @@ impl<'a> Verifier<'a> {
             url,
             clock,
             journal,
+            lines,
             stop: Some(stop),
             thread: Some(thread),
         })
@@ -265,7 +268,8 @@ impl<'a> Verifier<'a> {
     }
 
     pub fn journal(&self) -> String {
-        self.journal.text()
+        self.journal.settle();
+        self.lines.text()
     }
 
     pub fn log_size(&self) -> u64 {
