@@ -30,6 +30,7 @@ mod limits;
 pub mod observe;
 mod privileges;
 mod root;
+mod signals;
 mod spawn;
 mod step;
 mod syscalls;

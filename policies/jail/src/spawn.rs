@@ -21,7 +21,7 @@ use crate::clone::{ExitCode, check, clone_process};
 use crate::confine::write_once;
 use crate::control::CONTROL;
 use crate::step::{REPORT_LENGTH, Step};
-use crate::{HOST_ID_BASE, limits};
+use crate::{HOST_ID_BASE, limits, signals};
 
 /// Every namespace but cgroup and time.
 const NAMESPACES: c_int = libc::CLONE_NEWUSER
@@ -99,9 +99,11 @@ pub fn spawn_confined(
 }
 
 /// Starts a program of ours, as the VMM starts its supervisor: no namespaces and no limits, but an
-/// empty environment, a session of its own (Ctrl-C is the VMM's business), and no descriptors but
-/// `control` (as number 3) and standard error. It outlives a killed parent, and learns of its end by
-/// `control`.
+/// empty environment, a session of its own, and no descriptors but `control` (as number 3) and standard
+/// error. It outlives a killed parent, and learns of its end by `control`.
+///
+/// SIGINT, SIGTERM and SIGHUP are the VMM's business. It ignores them, as does the guardian that it
+/// leaves, so that somebody is left to tidy up when all processes of a VM are sent one at once.
 pub fn spawn_helper(program: &Path, control: OwnedFd) -> Result<Child, SpawnError> {
     start(program, control, None)
 }
@@ -235,13 +237,16 @@ impl Birth {
         let at = |step: Step| move |error| (step, error);
         self.await_go().map_err(at(Step::Parent))?;
         setsid().map_err(at(Step::Session))?;
-        unblock_signals().map_err(at(Step::Session))?;
-        if let Some(limits) = confined {
-            become_namespace_root().map_err(at(Step::User))?;
-            // After the change of user, which clears it.
-            self.die_with_parent().map_err(at(Step::Parent))?;
-            // After the change of user too: nobody must be over the limit before.
-            limits::apply(limits).map_err(at(Step::Limits))?;
+        signals::unblock_all().map_err(at(Step::Session))?;
+        match confined {
+            Some(limits) => {
+                become_namespace_root().map_err(at(Step::User))?;
+                // After the change of user, which clears it.
+                self.die_with_parent().map_err(at(Step::Parent))?;
+                // After the change of user too: nobody must be over the limit before.
+                limits::apply(limits).map_err(at(Step::Limits))?;
+            }
+            None => signals::ignore_stops().map_err(at(Step::Session))?,
         }
         self.arrange_descriptors().map_err(at(Step::Descriptors))?;
         Err((Step::Execute, self.execute()))
@@ -313,18 +318,4 @@ fn become_namespace_root() -> Result<(), Errno> {
     set_thread_groups(&[])?;
     set_thread_res_gid(Gid::ROOT, Gid::ROOT, Gid::ROOT)?;
     set_thread_res_uid(Uid::ROOT, Uid::ROOT, Uid::ROOT)
-}
-
-/// A mask outlives execve, and the parent may wait for its signals by descriptor.
-fn unblock_signals() -> Result<(), Errno> {
-    // SAFETY: sigemptyset initialises the whole set, sigprocmask reads it; a null old set is
-    // allowed.
-    check(
-        unsafe {
-            let mut none = std::mem::zeroed();
-            libc::sigemptyset(&raw mut none);
-            libc::sigprocmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut())
-        }
-        .into(),
-    )
 }

@@ -158,6 +158,28 @@ fn interrupt_stops_the_guest_and_leaves_nothing() {
     }
 }
 
+/// As `systemctl stop` sends it.
+#[test]
+fn signal_to_all_processes_of_a_vm_at_once_stops_it_and_leaves_nothing() {
+    for (signal, reason) in [
+        (Signal::INT, "interrupted"),
+        (Signal::TERM, "interrupted"),
+        // Nobody catches it.
+        (Signal::HUP, ""),
+    ] {
+        let Some(folder) = Folder::new(Then::Halt) else {
+            return;
+        };
+        let running = folder.start();
+        let processes = running.processes();
+        assert_eq!(processes.len(), 6);
+        // The VMM comes last: nobody was told to end by it before.
+        processes.iter().rev().for_each(|pid| kill(*pid, signal));
+        let ended = running.wait_until_nothing_is_left();
+        assert_eq!(ended.reason(), reason, "{}", ended.said);
+    }
+}
+
 #[test]
 fn interrupt_is_heard_though_nobody_reads_the_console() {
     let Some(mut folder) = Folder::new(Then::Flood) else {

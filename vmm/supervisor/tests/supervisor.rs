@@ -224,6 +224,27 @@ fn supervisor_killed_takes_its_children_and_its_runtime_dir_along() {
     wait_until_gone(&bench.runtime);
 }
 
+/// Its end is the VMM's business, and tidying up its own.
+#[test]
+fn supervisor_and_its_guardian_ignore_requests_to_stop() {
+    if !can_run() {
+        return;
+    }
+    let bench = start();
+    let supervisor = bench.process.id();
+    let guardian = fs::read_to_string(format!("/proc/{supervisor}/task/{supervisor}/children"));
+    let guardian = guardian.unwrap().trim().parse().unwrap();
+    for request in [Signal::INT, Signal::TERM, Signal::HUP] {
+        signal(supervisor, request);
+        signal(guardian, request);
+    }
+    std::thread::sleep(Duration::from_millis(200));
+    assert!(is_alive(supervisor) && is_alive(guardian));
+    drop((bench.vmm, bench.leash));
+    assert_eq!(bench.process.wait().unwrap(), Exit::Code(0));
+    assert!(!bench.runtime.exists());
+}
+
 fn wait_until_gone(runtime: &Path) {
     let start = Instant::now();
     while runtime.exists() {
