@@ -3,7 +3,8 @@
 
 mod support;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::Scope;
 
 use attestation_audit::Conclusion;
@@ -115,18 +116,89 @@ fn appraisal_overtaken_by_a_later_entry_is_dated_and_judged_by_its_time() {
 }
 
 #[test]
+fn appraisal_that_only_the_clock_went_past_is_not_made_again() {
+    let place = Place::new();
+    let verifier = place.serve_pausing(&pause_file(&place)).furnished();
+
+    std::thread::scope(|scope| {
+        let slow = Appraisal::start(scope, &verifier);
+        verifier.advance(2);
+
+        assert_eq!(slow.finish(), 200);
+    });
+
+    let time = &verifier.entry(3)["time"];
+    assert_eq!(time, NOW, "of the only appraisal that there was");
+}
+
+/// Each time that the evidence was appraised a reference value is put before the verdict can be logged.
+/// Of the two pauses one is always set, so that not one free attempt gets by.
+#[test]
+fn appraisal_overtaken_every_time_is_answered() {
+    const MANY: usize = 10;
+    let place = Place::new();
+    let pauses = ["first", "second"].map(|name| place.data_dir.with_extension(name));
+    let verifier = place
+        .serve_pausing_at(&[&pauses[0], &pauses[1]])
+        .furnished();
+    let paused = || verifier.journal().matches("paused-by-test-fault").count();
+    std::fs::write(&pauses[0], "").unwrap();
+
+    let rounds = std::thread::scope(|scope| {
+        let guest = scope.spawn(|| {
+            let guest = verifier.guest();
+            guest.attest(&guest.auth()).status
+        });
+        let wait_for = |pause| {
+            while paused() < pause && !guest.is_finished() {
+                std::thread::yield_now();
+            }
+        };
+        let mut rounds = 0;
+        while rounds < MANY {
+            wait_for(2 * rounds + 1);
+            if guest.is_finished() {
+                break;
+            }
+            verifier.put_reference(DIGEST);
+            hand_on(&pauses[0], &pauses[1]);
+            wait_for(2 * rounds + 2);
+            hand_on(&pauses[1], &pauses[0]);
+            rounds += 1;
+        }
+        std::fs::remove_file(&pauses[0]).unwrap();
+        assert_eq!(guest.join().unwrap(), 200);
+        rounds
+    });
+
+    assert!((1..MANY).contains(&rounds), "{rounds}");
+    assert_eq!(verifier.audit().verdict, Conclusion::Agrees);
+}
+
+fn hand_on(from: &Path, to: &Path) {
+    std::fs::write(to, "").unwrap();
+    std::fs::remove_file(from).unwrap();
+}
+
+#[test]
 fn appraisals_under_a_flood_of_registrations_are_answered() {
     let place = Place::new();
     let verifier = place.serve().furnished();
+    let answered = AtomicBool::new(false);
+    let flood = || {
+        while !answered.load(Ordering::SeqCst) {
+            verifier.put_reference(DIGEST);
+        }
+    };
 
     std::thread::scope(|scope| {
-        let floods: Vec<_> = (0..4)
-            .map(|_| scope.spawn(|| (0..20).for_each(|_| verifier.put_reference(DIGEST))))
+        (0..4).for_each(|_| drop(scope.spawn(flood)));
+        let guest = verifier.guest();
+        let statuses: Vec<_> = (0..20)
+            .map(|_| guest.attest(&guest.auth()).status)
             .collect();
-        while !floods.iter().all(|flood| flood.is_finished()) {
-            let guest = verifier.guest();
-            assert_eq!(guest.attest(&guest.auth()).status, 200);
-        }
+        answered.store(true, Ordering::SeqCst);
+        assert_eq!(statuses, [200; 20]);
     });
 
     assert_eq!(verifier.audit().verdict, Conclusion::Agrees);

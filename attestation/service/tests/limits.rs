@@ -5,6 +5,7 @@ mod support;
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
+use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
 use attestation_pinned_http::TlsStream;
@@ -239,6 +240,32 @@ fn connections_beyond_the_limit_wait_for_a_free_place() {
         verifier.journal().contains("TLS handshake took too long"),
         "it waited"
     );
+}
+
+/// The server has as many threads that answer as there are cores: none of them waits for the disk.
+#[test]
+fn readiness_asked_for_while_the_store_is_held_leaves_the_server_awake() {
+    let place = Place::new();
+    let verifier = place.serve();
+    let other = place.open_store();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let cores = available_parallelism().unwrap().get();
+
+    std::thread::scope(|scope| {
+        // It waits for its turn to write, and has the others wait for theirs to read.
+        scope.spawn(|| verifier.guest().auth());
+        std::thread::sleep(SHORT);
+        for _ in 0..cores + 4 {
+            scope.spawn(|| assert_eq!(verifier.get("/readyz").status, 200));
+        }
+        std::thread::sleep(SHORT);
+
+        let start = Instant::now();
+        assert_eq!(verifier.get("/livez").status, 200);
+        let waited = start.elapsed();
+        other.execute_batch("ROLLBACK").unwrap();
+        assert!(waited < Duration::from_secs(1), "{waited:?}");
+    });
 }
 
 #[test]

@@ -3,7 +3,11 @@
 
 mod support;
 
+use std::io::{Read, Write};
+
+use attestation_audit::Conclusion;
 use attestation_service::Request;
+use attestation_service::test_support::connect;
 use support::{Place, RESOURCE, expect_error};
 
 #[test]
@@ -118,6 +122,42 @@ fn nonce_used_by_many_at_once_is_accepted_once() {
         7,
         "{statuses:?}"
     );
+    assert_eq!(verifier.audit().verdict, Conclusion::Agrees);
+}
+
+/// A nonce is used up when an attempt's head arrives; its verdict is logged when its body has come.
+#[test]
+fn attempt_that_overtakes_the_one_that_took_the_nonce_leaves_a_log_that_agrees() {
+    let place = Place::new();
+    let verifier = place.serve().furnished();
+    let guest = verifier.guest();
+    let opened = guest.auth();
+    let body = guest.attestation(opened.nonce);
+    let mut first = connect(&verifier.url, &place.pins);
+    let head = format!(
+        "POST /kbs/v0/attest HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\nconnection: close\r\n\
+         cookie: {}\r\n\r\n",
+        body.len(),
+        opened.cookie
+    );
+    first.write_all(head.as_bytes()).unwrap();
+    let burned = "SELECT count(*) FROM session WHERE burned = 1";
+    let store = place.open_store();
+    while store
+        .query_row(burned, [], |row| row.get::<_, u64>(0))
+        .unwrap()
+        == 0
+    {
+        std::thread::yield_now();
+    }
+
+    expect_error(&guest.attest(&opened), 401, "AttestationFailed");
+    first.write_all(body.as_bytes()).unwrap();
+    let mut answer = String::new();
+    first.read_to_string(&mut answer).unwrap();
+
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert_eq!(verifier.audit().verdict, Conclusion::Agrees);
 }
 
 #[test]

@@ -90,9 +90,22 @@ impl Place {
 
     /// A verifier whose appraisals, once made, wait while this file exists.
     pub fn serve_pausing(&self, file: &Path) -> Verifier<'_> {
-        let fault = format!("pause-in-appraisal={}", file.display());
-        let faults = vec![fault.parse().unwrap()];
-        Verifier::start(self, self.trust(), Limits::default(), faults).unwrap()
+        self.serve_pausing_within(file, Limits::default())
+    }
+
+    pub fn serve_pausing_within(&self, file: &Path, limits: Limits) -> Verifier<'_> {
+        self.start(limits, &[file])
+    }
+
+    /// The same at each of these files, one after the other.
+    pub fn serve_pausing_at(&self, files: &[&Path]) -> Verifier<'_> {
+        self.start(Limits::default(), files)
+    }
+
+    fn start(&self, limits: Limits, pauses: &[&Path]) -> Verifier<'_> {
+        let fault = |file: &&Path| format!("pause-in-appraisal={}", file.display());
+        let faults = pauses.iter().map(|file| fault(file).parse().unwrap());
+        Verifier::start(self, self.trust(), limits, faults.collect()).unwrap()
     }
 
     /// Why the verifier does not start.
