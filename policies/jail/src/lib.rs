@@ -44,6 +44,7 @@ pub use guardian::{Guardian, GuardianError};
 pub use inspect::{Finding, InspectError, inspect};
 pub use privileges::keep_only;
 pub use rustix::thread::CapabilitySet;
+pub use signals::StopsHeld;
 pub use spawn::{SpawnError, spawn_confined, spawn_helper};
 pub use step::Step;
 pub use tell::{tell, tell_failure, tell_last};

@@ -9,6 +9,7 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use policies_jail::StopsHeld;
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, CustomExtension, DistinguishedName,
     DnType, IsCa, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P384_SHA384,
@@ -42,19 +43,24 @@ pub enum InitError {
         #[source]
         source: io::Error,
     },
+    /// Signals cannot be held back.
+    #[error("cannot hold signals back")]
+    Signals(#[source] io::Error),
     /// A key or certificate cannot be made.
     #[error("cannot make the simulated certificates")]
     Certificates(#[from] rcgen::Error),
 }
 
 /// Makes `dir` with `vcek.key` (PKCS#8, readable by its owner only), `vcek.der`, `ask.der`,
-/// `ark.der` and `ark.pem`. All appear at once, or none.
+/// `ark.der` and `ark.pem`. All appear at once, or none: a signal to stop waits meanwhile.
 ///
 /// # Errors
 /// `dir` holds something, or cannot be written.
 pub fn init(dir: &Path) -> Result<(), InitError> {
+    let chain = Chain::generate()?;
+    let _held = StopsHeld::begin().map_err(|errno| InitError::Signals(errno.into()))?;
     let partial = partial_name(dir);
-    let made = make(&partial).and_then(|()| {
+    let made = make(&partial, &chain).and_then(|()| {
         fs::rename(&partial, dir).map_err(|source| match source.kind() {
             io::ErrorKind::DirectoryNotEmpty
             | io::ErrorKind::AlreadyExists
@@ -80,8 +86,7 @@ fn partial_name(dir: &Path) -> PathBuf {
     dir.with_file_name(name)
 }
 
-fn make(dir: &Path) -> Result<(), InitError> {
-    let chain = Chain::generate()?;
+fn make(dir: &Path, chain: &Chain) -> Result<(), InitError> {
     DirBuilder::new()
         .mode(0o700)
         .create(dir)
