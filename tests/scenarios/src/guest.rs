@@ -145,7 +145,7 @@ impl Guest {
         let config = format!("guest/{}.toml", launch.name);
         let config = machine.put_bytes(launch.to_toml().as_bytes(), &config, 0o600)?;
         let console = machine.path(&format!("guest/{}.console", launch.name));
-        let runtime = machine.path(&format!("run/{}", launch.name));
+        let runtime = machine.path(&format!("run-{}", launch.name));
         let vmm = machine.start(&[
             &machine.path("bin/cloister-vmm"),
             "run",

@@ -1,4 +1,4 @@
-//! Waiting for the other side, but not for ever.
+//! Waiting for the other side, but not against the will of whoever cancels.
 
 use std::os::fd::BorrowedFd;
 use std::time::Duration;
@@ -12,8 +12,8 @@ use thiserror::Error;
 pub struct Patience {
     /// As soon as this can be read, there is no more waiting.
     pub cancel: BorrowedFd<'static>,
-    /// No longer than this.
-    pub within: Duration,
+    /// No longer than this, if it has a limit.
+    pub within: Option<Duration>,
 }
 
 /// Why nobody waits any more.
@@ -31,21 +31,24 @@ pub enum WaitError {
 }
 
 impl Patience {
-    /// Waits until `descriptor` can be read.
+    /// Waits until `descriptor` is `ready`, to be read or written.
     ///
     /// # Errors
     /// Patience is at its end.
-    pub fn wait_for(self, descriptor: BorrowedFd<'_>) -> Result<(), WaitError> {
+    pub fn wait_for(self, descriptor: BorrowedFd<'_>, ready: PollFlags) -> Result<(), WaitError> {
         let mut waiting = [
             PollFd::from_borrowed_fd(self.cancel, PollFlags::IN),
-            PollFd::from_borrowed_fd(descriptor, PollFlags::IN),
+            PollFd::from_borrowed_fd(descriptor, ready),
         ];
-        let within = Timespec::try_from(self.within).map_err(|_| Errno::INVAL)?;
-        let count = retry_on_intr(|| poll(&mut waiting, Some(&within)))?;
-        match (waiting[0].revents().is_empty(), count) {
-            (false, _) => Err(WaitError::Cancelled),
-            (true, 0) => Err(WaitError::Silent(self.within)),
-            (true, _) => Ok(()),
+        let limit = self.within.map(Timespec::try_from).transpose();
+        let limit = limit.map_err(|_| Errno::INVAL)?;
+        retry_on_intr(|| poll(&mut waiting, limit.as_ref()))?;
+        let [cancelled, is_ready] = waiting.map(|one| !one.revents().is_empty());
+        match (cancelled, is_ready, self.within) {
+            (true, _, _) => Err(WaitError::Cancelled),
+            (false, false, Some(within)) => Err(WaitError::Silent(within)),
+            // Without a limit poll returns for one of the two.
+            (false, _, _) => Ok(()),
         }
     }
 }

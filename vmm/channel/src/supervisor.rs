@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
+use rustix::event::PollFlags;
 use thiserror::Error;
 use vmm_wire::{
     ChildId, DeviceKind, ExitStatus, Landlock, Spawn, SupervisorReply, SupervisorRequest,
@@ -188,7 +189,8 @@ impl Supervisor {
     /// The answer to the last request; children that end meanwhile are remembered.
     fn answer(&mut self) -> Result<(SupervisorReply, Vec<OwnedFd>), SupervisorError> {
         loop {
-            self.patience.wait_for(self.channel.as_fd())?;
+            self.patience
+                .wait_for(self.channel.as_fd(), PollFlags::IN)?;
             let received = self.channel.receive()?;
             match received.message {
                 SupervisorReply::Exited {

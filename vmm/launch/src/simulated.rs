@@ -7,10 +7,9 @@ use std::os::unix::net::UnixListener;
 
 use measured_boot_digest::LaunchDigest;
 use measured_boot_snp_abi::simulated::SIMULATED_TEE_PORT;
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::PollFlags;
 use rustix::fs::{MemfdFlags, memfd_create};
-use rustix::io::retry_on_intr;
-use vmm_channel::Channel;
+use vmm_channel::{Channel, Patience};
 use vmm_kvm::{GuestRam, Vcpu};
 use vmm_wire::{IdFields, Pages, TeeReply, TeeRequest};
 
@@ -37,12 +36,13 @@ pub struct Keys {
 #[derive(Debug)]
 pub struct Simulated {
     control: Channel<TeeRequest, TeeReply>,
-    cancel: BorrowedFd<'static>,
+    patience: Patience,
 }
 
 impl Simulated {
     /// Hands the confined process what it needs: the guest's memory, its keys, and the socket on
-    /// which it will answer the guest. While it hashes, `cancel` becoming readable ends the launch.
+    /// which it will answer the guest. `patience` is for each of its answers, now and later: it hashes
+    /// as long as it takes.
     ///
     /// # Errors
     /// It does not take them.
@@ -51,9 +51,9 @@ impl Simulated {
         ram: &GuestRam,
         keys: &Keys,
         listener: &UnixListener,
-        cancel: BorrowedFd<'static>,
+        patience: Patience,
     ) -> Result<Self, TeeError> {
-        let tee = Self { control, cancel };
+        let tee = Self { control, patience };
         let descriptors = [
             ram.file(),
             keys.vcek_key.as_fd(),
@@ -71,7 +71,7 @@ impl Simulated {
 
     /// Sends a request. A TEE that refused earlier has ended, and its last words say why.
     fn send(&self, request: &TeeRequest, descriptors: &[BorrowedFd<'_>]) -> Result<(), TeeError> {
-        self.wait(PollFlags::OUT)?;
+        self.wait_until(PollFlags::OUT)?;
         let Err(error) = self.control.send(request, descriptors) else {
             return Ok(());
         };
@@ -82,23 +82,14 @@ impl Simulated {
     }
 
     fn receive(&self) -> Result<TeeReply, TeeError> {
-        self.wait(PollFlags::IN)?;
+        self.wait_until(PollFlags::IN)?;
         Ok(self.control.receive().map_err(conversation)?.message)
     }
 
-    /// Until the TEE has said something, or takes something: it may take its time, but not for ever
-    /// against the will of whoever cancels.
-    fn wait(&self, until: PollFlags) -> Result<(), TeeError> {
-        let mut waiting = [
-            PollFd::from_borrowed_fd(self.cancel, PollFlags::IN),
-            PollFd::from_borrowed_fd(self.control.as_fd(), until),
-        ];
-        retry_on_intr(|| poll(&mut waiting, None)).map_err(conversation)?;
-        if waiting[0].revents().is_empty() {
-            Ok(())
-        } else {
-            Err(TeeError::Cancelled)
-        }
+    /// Until the TEE has said something, or takes something.
+    fn wait_until(&self, ready: PollFlags) -> Result<(), TeeError> {
+        let control = self.control.as_fd();
+        self.patience.wait_for(control, ready).map_err(conversation)
     }
 }
 

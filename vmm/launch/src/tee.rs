@@ -76,7 +76,7 @@ pub enum TeeError {
         /// In its own words.
         reason: String,
     },
-    /// It is gone, or does not keep to its protocol.
+    /// It is gone, does not keep to its protocol, or was not waited for any longer.
     #[error("the conversation with the {tee} TEE failed")]
     Conversation {
         /// Which TEE.
@@ -85,9 +85,6 @@ pub enum TeeError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// The launch was given up from outside.
-    #[error("the launch was interrupted")]
-    Cancelled,
     /// It has no such thing.
     #[error("the {tee} TEE cannot {what}")]
     Unsupported {

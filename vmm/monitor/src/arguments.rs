@@ -61,8 +61,8 @@ pub struct RunArguments {
     #[arg(value_name = "VM.TOML")]
     pub config: PathBuf,
 
-    /// Directory for the VM's sockets: it must not exist, and is removed at the end. One that a killed
-    /// VM left behind is taken over [default: a new one under /run].
+    /// Directory for the VM's sockets: it must not exist, the folder that it lies in must; it is removed
+    /// at the end. One that a killed VM left behind is taken over [default: a new one under /run].
     #[arg(long, value_name = "DIR")]
     pub runtime_dir: Option<PathBuf>,
 

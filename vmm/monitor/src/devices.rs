@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use measured_boot_plan::{DeviceKind, DevicePlan, LaunchPlan};
+use rustix::event::PollFlags;
 use vmm_channel::Channel;
 use vmm_kvm::Vm;
 use vmm_virtio::{Backend, Slot};
@@ -100,8 +101,8 @@ fn configure<Request: Message>(
 ) -> anyhow::Result<()> {
     control.send(request, descriptors)?;
     interrupt
-        .patience(ANSWER_WITHIN)
-        .wait_for(control.as_fd())?;
+        .patience(Some(ANSWER_WITHIN))
+        .wait_for(control.as_fd(), PollFlags::IN)?;
     match control.receive()?.message {
         DeviceReply::Started => Ok(()),
         DeviceReply::Failed { reason } => bail!("{reason}"),

@@ -37,8 +37,9 @@ impl Interrupt {
         Ok(Self(event))
     }
 
-    /// Patience that ends at once when somebody asks to stop: by [`WaitError::Cancelled`].
-    pub fn patience(self, within: Duration) -> Patience {
+    /// Patience that ends at once when somebody asks to stop: by [`WaitError::Cancelled`]. Without a time
+    /// it has no other end.
+    pub fn patience(self, within: Option<Duration>) -> Patience {
         Patience {
             cancel: self.descriptor(),
             within,
@@ -73,6 +74,7 @@ extern "C" fn on_signal(_number: i32, _info: *mut libc::siginfo_t, _context: *mu
 
 #[cfg(test)]
 mod tests {
+    use rustix::event::PollFlags;
     use rustix::process::{Signal, getpid, kill_process};
 
     use super::*;
@@ -81,18 +83,18 @@ mod tests {
     fn waiting_ends_by_an_answer_by_the_time_and_at_once_by_a_signal() {
         let patience = Interrupt::catch()
             .unwrap()
-            .patience(Duration::from_millis(1));
+            .patience(Some(Duration::from_millis(1)));
         let (ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
-        let silent = patience.wait_for(ours.as_fd());
+        let silent = patience.wait_for(ours.as_fd(), PollFlags::IN);
         assert!(matches!(silent, Err(WaitError::Silent(_))));
         drop(theirs);
-        patience.wait_for(ours.as_fd()).unwrap();
+        patience.wait_for(ours.as_fd(), PollFlags::IN).unwrap();
         kill_process(getpid(), Signal::TERM).unwrap();
         // Another thread may be the one that handles it.
-        while patience.wait_for(ours.as_fd()).is_ok() {
+        while patience.wait_for(ours.as_fd(), PollFlags::IN).is_ok() {
             std::thread::sleep(Duration::from_millis(1));
         }
-        let stopped = patience.wait_for(ours.as_fd()).unwrap_err();
+        let stopped = patience.wait_for(ours.as_fd(), PollFlags::IN).unwrap_err();
         assert!(is_interruption(
             &anyhow::Error::from(stopped).context("something")
         ));

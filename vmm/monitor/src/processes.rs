@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd as _, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -88,9 +88,10 @@ impl Household {
             directory: runtime_dir.directory(),
             leash: their_leash.as_fd(),
         };
-        let supervisor = Supervisor::begin(ours, &beginning, interrupt.patience(ANSWER_WITHIN))
-            .inspect_err(|_| process.kill())
-            .context("cloister-supervisor does not begin")?;
+        let supervisor =
+            Supervisor::begin(ours, &beginning, interrupt.patience(Some(ANSWER_WITHIN)))
+                .inspect_err(|_| process.kill())
+                .context("cloister-supervisor does not begin")?;
         runtime_dir.hand_over();
         Ok(Self {
             supervisor,
@@ -121,14 +122,14 @@ impl Drop for SupervisorProcess {
     }
 }
 
-/// Starts, confined, whatever the plan needs.
+/// Starts, confined, whatever the plan needs. Paths in the configuration are relative to `folder`.
 ///
 /// # Errors
 /// A process cannot be started or confined.
 pub fn start_all(
     supervisor: &mut Supervisor,
     plan: &LaunchPlan,
-    wiring: &Wiring<'_>,
+    folder: &Path,
     teller: Teller,
 ) -> anyhow::Result<Processes> {
     let tee = spawn(supervisor, Spawn::SimulatedTee, teller)?.control;
@@ -136,7 +137,7 @@ pub fn start_all(
         .devices
         .0
         .iter()
-        .map(|device| start_device(supervisor, &device.kind, wiring, teller))
+        .map(|device| start_device(supervisor, &device.kind, folder, teller))
         .collect::<anyhow::Result<_>>()?;
     Ok(Processes {
         tee: Channel::from_socket(tee),
@@ -144,40 +145,24 @@ pub fn start_all(
     })
 }
 
-/// Where connections lead.
-pub struct Wiring<'a> {
-    /// Paths in the configuration are relative to this.
-    pub folder: &'a Path,
-    /// The TEE's socket.
-    pub tee_socket: PathBuf,
-}
-
-impl Wiring<'_> {
-    /// The closed list of ports that a guest may connect to. The configuration may put something
-    /// else in the TEE's place; what the guest then gets does not verify.
-    fn targets(&self, ports: &BTreeMap<u32, HostTarget>) -> BTreeMap<u32, Target> {
-        let tee = Target::Unix(self.tee_socket.clone());
-        let mut targets = BTreeMap::from([(SIMULATED_TEE_PORT, tee)]);
-        targets.extend(
-            ports
-                .iter()
-                .map(|(port, target)| (*port, self.target(target))),
-        );
-        targets
-    }
-
-    fn target(&self, target: &HostTarget) -> Target {
-        match target {
+/// The closed list of ports that a guest may connect to. The configuration may put something else in
+/// the TEE's place; what the guest then gets does not verify.
+fn targets(ports: &BTreeMap<u32, HostTarget>, folder: &Path) -> BTreeMap<u32, Target> {
+    let mut targets = BTreeMap::from([(SIMULATED_TEE_PORT, Target::Tee)]);
+    targets.extend(ports.iter().map(|(port, target)| {
+        let target = match target {
             HostTarget::Tcp(address) => Target::Tcp(*address),
-            HostTarget::Unix(path) => Target::Unix(self.folder.join(path)),
-        }
-    }
+            HostTarget::Unix(path) => Target::Unix(folder.join(path)),
+        };
+        (*port, target)
+    }));
+    targets
 }
 
 fn start_device(
     supervisor: &mut Supervisor,
     kind: &DeviceKind,
-    wiring: &Wiring<'_>,
+    folder: &Path,
     teller: Teller,
 ) -> anyhow::Result<Device> {
     match kind {
@@ -186,7 +171,7 @@ fn start_device(
             Ok(Device::Blk(Channel::from_socket(spawned.control)))
         }
         DeviceKind::Vsock { ports, .. } => {
-            let ports = wiring.targets(ports);
+            let ports = targets(ports, folder);
             let spawned = spawn(supervisor, Spawn::Vsock { ports }, teller)?;
             let broker = spawned
                 .broker

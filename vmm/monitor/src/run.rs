@@ -20,7 +20,7 @@ use measured_boot_plan::machine::COM1_GSI;
 use policies_jail::Filter;
 use policies_profiles::Program;
 use vmm_kvm::{GuestRam, Host, Vm};
-use vmm_launch::{Keys, LaunchError, MeasuredLaunch, Simulated, TeeError, Threads, launch};
+use vmm_launch::{Keys, MeasuredLaunch, Simulated, Threads, launch};
 use vmm_sys_util::eventfd::{EFD_CLOEXEC, EFD_NONBLOCK, EventFd};
 
 use crate::arguments::{Output, RunArguments};
@@ -32,7 +32,7 @@ use crate::devices::place_all;
 use crate::events::{Event, Teller};
 use crate::inputs::Inputs;
 use crate::interrupt::{Interrupt, is_interruption};
-use crate::processes::{self, Household, Processes, Wiring};
+use crate::processes::{self, Household, Processes};
 use crate::runtime_dir::RuntimeDir;
 use crate::watch::{self, End};
 
@@ -105,14 +105,11 @@ fn run_to_its_end(arguments: &RunArguments, teller: Teller) -> anyhow::Result<En
         let runtime_dir = runtime_dir.path();
         teller.tell(&Event::TookOver { runtime_dir })?;
     }
-    let (tee_listener, tee_socket) = runtime_dir.tee_socket()?;
+    let tee_listener = runtime_dir.tee_socket()?;
     // From here on, whatever happens, the supervisor ends what it started.
     let mut household = Household::start(runtime_dir, interrupt)?;
-    let wiring = Wiring {
-        folder: &inputs.folder,
-        tee_socket,
-    };
-    let processes = processes::start_all(&mut household.supervisor, plan, &wiring, teller)?;
+    let folder = &inputs.folder;
+    let processes = processes::start_all(&mut household.supervisor, plan, folder, teller)?;
     let threads = confine(plan.vcpus.0.len())?;
     let opened = Opened {
         host,
@@ -176,15 +173,10 @@ fn launch_and_wait(
     } = opened;
     let Processes { tee, devices } = processes;
     let plan = &planned.plan;
-    let cancel = interrupt.descriptor();
     let vm = make_vm(&host, plan)?;
-    let launched = Simulated::configure(tee, vm.ram(), &keys, &tee_listener, cancel)
-        .map_err(LaunchError::from)
-        .and_then(|tee| launch(vm, tee, plan, &planned.inputs.sources(), planned.predicted));
-    let launch = match launched {
-        Err(LaunchError::Tee(TeeError::Cancelled)) => return Ok(End::Interrupted),
-        launched => launched?,
-    };
+    let patience = interrupt.patience(None);
+    let tee = Simulated::configure(tee, vm.ram(), &keys, &tee_listener, patience)?;
+    let launch = launch(vm, tee, plan, &planned.inputs.sources(), planned.predicted)?;
     teller.tell(&Event::Measured {
         tee: plan.tee.0.name(),
         launch_digest_reported: launch.launch_digest().to_string(),

@@ -1,11 +1,9 @@
 //! The directory of the VM's sockets.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind};
-use std::os::fd::{AsFd as _, BorrowedFd};
-use std::os::unix::fs::{
-    DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
-};
+use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -14,10 +12,8 @@ use anyhow::{Context as _, bail, ensure};
 use rustix::fs::{AtFlags, Dir, FileType, OFlags, statat, unlinkat};
 use rustix::io::Errno;
 use rustix::process::geteuid;
+use vmm_wire::TEE_SOCKET;
 
-const TEE_SOCKET: &str = "tee.sock";
-/// Of a socket's path, without its final NUL (unix(7)).
-const LONGEST_PATH: usize = 107;
 /// A VM that was just killed is still being cleaned up.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -26,6 +22,9 @@ const PATIENCE: Duration = Duration::from_secs(1);
 ///
 /// It is locked as long as anybody who looks after it lives. So what is not locked, and holds nothing
 /// that a VM would not leave, was left behind.
+///
+/// Another user may own a directory above it and let its path lead elsewhere at any time: what is done in
+/// it is done by its descriptor.
 pub struct RuntimeDir {
     path: PathBuf,
     directory: File,
@@ -44,11 +43,6 @@ impl RuntimeDir {
             Some(path) => std::path::absolute(path).context("the runtime directory has no path")?,
             None => PathBuf::from(format!("/run/cloister-vmm-{}", std::process::id())),
         };
-        check_length(&path.join(TEE_SOCKET))?;
-        if let Some(parent) = path.parent() {
-            fs::create_dir_all(parent)
-                .with_context(|| format!("cannot make the folder {}", parent.display()))?;
-        }
         let deadline = Instant::now() + PATIENCE;
         loop {
             if let Some(claimed) = claim(&path)? {
@@ -64,19 +58,16 @@ impl RuntimeDir {
         }
     }
 
-    /// The socket on which the simulated TEE will answer the guest, and its path.
+    /// The socket on which the simulated TEE will answer the guest. The directory keeps others out.
     ///
     /// # Errors
     /// It cannot be made.
-    pub fn tee_socket(&self) -> anyhow::Result<(UnixListener, PathBuf)> {
-        let path = self.path.join(TEE_SOCKET);
-        let listener = UnixListener::bind(&path)
-            .and_then(|listener| {
-                fs::set_permissions(&path, Permissions::from_mode(0o600))?;
-                Ok(listener)
-            })
-            .with_context(|| format!("cannot make the socket {}", path.display()))?;
-        Ok((listener, path))
+    pub fn tee_socket(&self) -> anyhow::Result<UnixListener> {
+        let directory = self.directory.as_raw_fd();
+        UnixListener::bind(format!("/proc/self/fd/{directory}/{TEE_SOCKET}")).with_context(|| {
+            let shown = self.path.display();
+            format!("cannot make the socket {TEE_SOCKET} in {shown}; is /proc mounted?")
+        })
     }
 
     /// Its path.
@@ -106,10 +97,18 @@ fn claim(path: &Path) -> anyhow::Result<Option<RuntimeDir>> {
         Ok(()) => true,
         Err(error) if error.kind() == ErrorKind::AlreadyExists => false,
         made => {
-            made.with_context(|| format!("cannot make the runtime directory {}", path.display()))?;
+            made.with_context(|| {
+                let shown = path.display();
+                format!("cannot make the runtime directory {shown}; the folder that it lies in must exist")
+            })?;
             true
         }
     };
+    take(path, is_new)
+}
+
+/// The same once it is there. One that is new is looked at too: something else may have its name by now.
+fn take(path: &Path, is_new: bool) -> anyhow::Result<Option<RuntimeDir>> {
     let directory = match open_directory(path) {
         // Whoever had it has removed it meanwhile.
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
@@ -126,9 +125,7 @@ fn claim(path: &Path) -> anyhow::Result<Option<RuntimeDir>> {
     if !is_at(path, &directory).with_context(looking)? {
         return Ok(None);
     }
-    if !is_new {
-        clear(path, &directory)?;
-    }
+    clear(path, &directory)?;
     Ok(Some(RuntimeDir {
         path: path.to_owned(),
         directory,
@@ -183,17 +180,6 @@ fn is_our_socket(directory: &File, name: &str) -> Result<bool, Errno> {
         && stat.st_uid == geteuid().as_raw())
 }
 
-fn check_length(socket: &Path) -> anyhow::Result<()> {
-    let length = socket.as_os_str().len();
-    ensure!(
-        length <= LONGEST_PATH,
-        "the socket {} would have a path of {length} bytes, and a socket's has at most {LONGEST_PATH}: \
-         name a shorter directory by --runtime-dir",
-        socket.display()
-    );
-    Ok(())
-}
-
 impl Drop for RuntimeDir {
     fn drop(&mut self) {
         if !self.is_handed_over {
@@ -206,7 +192,8 @@ impl Drop for RuntimeDir {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::symlink;
+    use std::fs::Permissions;
+    use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
 
     use super::*;
 
@@ -274,22 +261,57 @@ mod tests {
         drop(socket);
     }
 
+    /// Longer than a socket's path may be (unix(7)).
     #[test]
-    fn directory_too_deep_for_a_socket_is_refused_before_it_is_made() {
+    fn directory_with_a_long_path_has_its_socket_too() {
         let place = tempfile::tempdir().unwrap();
-        let used = place.path().as_os_str().len() + "//tee.sock".len();
-        let fitting = place.path().join("x".repeat(LONGEST_PATH - used));
-        RuntimeDir::make(Some(&fitting))
-            .unwrap()
-            .tee_socket()
-            .unwrap();
-        let deep = place.path().join("x".repeat(LONGEST_PATH - used + 1));
-        let refused = RuntimeDir::make(Some(&deep)).err().unwrap().to_string();
-        assert!(
-            refused.contains("107") && refused.contains("--runtime-dir"),
-            "{refused}"
-        );
-        assert!(!deep.exists());
+        let path = place.path().join("x".repeat(200));
+        let made = RuntimeDir::make(Some(&path)).unwrap();
+        made.tee_socket().unwrap();
+        assert!(path.join(TEE_SOCKET).exists());
+    }
+
+    #[test]
+    fn directory_swapped_by_the_owner_of_its_parent_keeps_its_socket_and_the_other_gets_none() {
+        let place = tempfile::tempdir().unwrap();
+        if geteuid().is_root() {
+            chown(place.path(), Some(65534), None).unwrap();
+        }
+        let path = place.path().join("run");
+        let made = RuntimeDir::make(Some(&path)).unwrap();
+        let moved = place.path().join("moved");
+        fs::rename(&path, &moved).unwrap();
+        fs::create_dir(&path).unwrap();
+        made.tee_socket().unwrap();
+        assert!(moved.join(TEE_SOCKET).exists());
+        assert_eq!(fs::read_dir(&path).unwrap().count(), 0);
+    }
+
+    /// Between its making and its opening.
+    #[test]
+    fn new_directory_that_something_else_took_the_place_of_is_refused_and_kept() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("run");
+        DirBuilder::new().mode(0o700).create(&path).unwrap();
+        fs::write(path.join("precious"), "").unwrap();
+        let refused = take(&path, true).err().unwrap().to_string();
+        assert!(refused.contains("precious"), "{refused}");
+        fs::remove_file(path.join("precious")).unwrap();
+        if geteuid().is_root() {
+            chown(&path, Some(65534), None).unwrap();
+            let refused = take(&path, true).err().unwrap().to_string();
+            assert!(refused.contains("not ours alone"), "{refused}");
+        }
+        assert!(path.exists());
+    }
+
+    #[test]
+    fn folder_of_the_directory_is_not_made() {
+        let place = tempfile::tempdir().unwrap();
+        let refused = RuntimeDir::make(Some(&place.path().join("no/run")));
+        let refused = refused.err().unwrap().to_string();
+        assert!(refused.contains("must exist"), "{refused}");
+        assert_eq!(fs::read_dir(place.path()).unwrap().count(), 0);
     }
 
     #[test]

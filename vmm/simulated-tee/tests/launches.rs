@@ -8,6 +8,7 @@
 #[path = "../../monitor/tests/payload/mod.rs"]
 mod payload;
 
+use std::error::Error as _;
 use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::os::fd::AsFd as _;
@@ -22,7 +23,7 @@ use measured_boot_snp_abi::simulated::{Request, Response, body_length};
 use policies_jail::observe::Observer;
 use policies_jail::{Child, Exit};
 use policies_profiles::{Program, Rule};
-use vmm_channel::Channel;
+use vmm_channel::{Channel, Patience, WaitError};
 use vmm_kvm::{GuestRam, Host, Vcpu, Vm};
 use vmm_launch::{
     EvidencePath, Keys, LaunchError, PageRun, Parameters, Simulated, Tee, TeeError, Visibility,
@@ -148,8 +149,8 @@ impl Bench {
         // Nobody ever writes to it: nothing is cancelled here.
         let quiet: &'static (UnixStream, UnixStream) =
             Box::leak(Box::new(UnixStream::pair().unwrap()));
-        let (keys, cancel) = (self.keys(), quiet.0.as_fd());
-        let tee = Simulated::configure(control, vm.ram(), &keys, &listener, cancel).unwrap();
+        let (keys, patience) = (self.keys(), endless_but_for(&quiet.0));
+        let tee = Simulated::configure(control, vm.ram(), &keys, &listener, patience).unwrap();
         (vm, tee)
     }
 
@@ -173,6 +174,18 @@ impl Bench {
         end(child);
         launched.map(|launch| launch.launch_digest())
     }
+}
+
+fn endless_but_for(cancel: &'static UnixStream) -> Patience {
+    Patience {
+        cancel: cancel.as_fd(),
+        within: None,
+    }
+}
+
+fn is_cancelled(error: &TeeError) -> bool {
+    let source = error.source().and_then(|source| source.downcast_ref());
+    matches!(source, Some(WaitError::Cancelled))
 }
 
 fn start_tee() -> (Child, Channel<TeeRequest, TeeReply>) {
@@ -365,8 +378,9 @@ fn launch_cancelled_from_outside_ends_without_a_digest() {
     let listener = UnixListener::bind(bench.socket(&child)).unwrap();
     // The other end is closed: readable at once.
     let cancel: &'static UnixStream = Box::leak(Box::new(UnixStream::pair().unwrap().0));
-    let tee = Simulated::configure(control, &ram, &bench.keys(), &listener, cancel.as_fd());
-    assert!(matches!(tee, Err(TeeError::Cancelled)), "{tee:?}");
+    let patience = endless_but_for(cancel);
+    let tee = Simulated::configure(control, &ram, &bench.keys(), &listener, patience);
+    assert!(is_cancelled(&tee.unwrap_err()));
     end(child);
 }
 
@@ -386,7 +400,8 @@ fn launch_cancelled_while_the_tee_takes_nothing_ends() {
     let (cancelled, cancel) = UnixStream::pair().unwrap();
     let cancelled: &'static UnixStream = Box::leak(Box::new(cancelled));
     theirs.send(&TeeReply::Started, &[]).unwrap();
-    let mut tee = Simulated::configure(ours, &ram, &keys, &listener, cancelled.as_fd()).unwrap();
+    let patience = endless_but_for(cancelled);
+    let mut tee = Simulated::configure(ours, &ram, &keys, &listener, patience).unwrap();
     std::thread::spawn(move || {
         std::thread::sleep(std::time::Duration::from_millis(500));
         drop(cancel);
@@ -398,7 +413,7 @@ fn launch_cancelled_while_the_tee_takes_nothing_ends() {
     };
     // Far more than a socket holds.
     let ended = tee.add_pages(&[run; 1 << 16]);
-    assert!(matches!(ended, Err(TeeError::Cancelled)), "{ended:?}");
+    assert!(is_cancelled(&ended.unwrap_err()));
 }
 
 #[test]

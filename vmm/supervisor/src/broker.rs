@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
@@ -25,6 +25,7 @@ const PENDING_LIMIT: usize = 64;
 pub(crate) struct Broker {
     channel: Channel<BrokerReply, BrokerRequest>,
     ports: BTreeMap<u32, Target>,
+    tee_socket: Option<PathBuf>,
     pending: BTreeMap<PendingId, Pending>,
     next_id: u64,
 }
@@ -41,14 +42,18 @@ struct Pending {
 }
 
 impl Broker {
-    /// A broker for these ports, and the device's end of its socket.
-    pub(crate) fn new(ports: BTreeMap<u32, Target>) -> Result<(Broker, OwnedFd), Errno> {
+    /// A broker for these ports, and the device's end of its socket. [`Target::Tee`] is `tee_socket`.
+    pub(crate) fn new(
+        ports: BTreeMap<u32, Target>,
+        tee_socket: Option<PathBuf>,
+    ) -> Result<(Broker, OwnedFd), Errno> {
         let (channel, theirs) = Channel::pair()?;
         // A device that does not read its answers must not stop the supervisor.
         ioctl_fionbio(&channel, true)?;
         let broker = Broker {
             channel,
             ports,
+            tee_socket,
             pending: BTreeMap::new(),
             next_id: 0,
         };
@@ -71,7 +76,7 @@ impl Broker {
         if self.pending.len() >= PENDING_LIMIT {
             return self.refuse(ticket);
         }
-        match begin(target) {
+        match begin(target, self.tee_socket.as_deref()) {
             Ok((socket, true)) => self.hand_over(ticket, &socket),
             Ok((socket, false)) => {
                 self.keep(Pending {
@@ -151,7 +156,7 @@ fn is_connected(socket: &OwnedFd) -> bool {
 }
 
 /// Begins to connect; true if that is already done.
-fn begin(target: &Target) -> Result<(OwnedFd, bool), Errno> {
+fn begin(target: &Target, tee_socket: Option<&Path>) -> Result<(OwnedFd, bool), Errno> {
     match target {
         Target::Tcp(address) => {
             let family = match address {
@@ -163,6 +168,7 @@ fn begin(target: &Target) -> Result<(OwnedFd, bool), Errno> {
             begun(connect(&socket, address), socket)
         }
         Target::Unix(path) => begin_unix(path),
+        Target::Tee => begin_unix(tee_socket.ok_or(Errno::NOENT)?),
     }
 }
 
@@ -201,7 +207,7 @@ mod tests {
         let address = SocketAddr::try_from(getsockname(&listener).unwrap()).unwrap();
         let mut kept = vec![listener];
         for _ in 0..4 {
-            kept.push(begin(&Target::Tcp(address)).unwrap().0);
+            kept.push(begin(&Target::Tcp(address), None).unwrap().0);
         }
         (address, kept)
     }
@@ -213,7 +219,7 @@ mod tests {
 
     fn broker(ports: &[(u32, SocketAddr)]) -> (Broker, Channel<BrokerRequest, BrokerReply>) {
         let ports = ports.iter().map(|&(port, to)| (port, Target::Tcp(to)));
-        let (broker, device) = Broker::new(ports.collect()).unwrap();
+        let (broker, device) = Broker::new(ports.collect(), None).unwrap();
         (broker, Channel::from_socket(device))
     }
 

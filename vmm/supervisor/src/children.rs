@@ -1,7 +1,7 @@
 //! The processes that the supervisor started.
 
 use std::os::fd::OwnedFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
@@ -41,12 +41,17 @@ pub(crate) struct Ready {
 }
 
 impl Managed {
-    /// Starts a process.
-    pub(crate) fn start(spawn: Spawn, programs: &Path, now: Instant) -> anyhow::Result<Managed> {
+    /// Starts a process. `tee_socket` is where [`vmm_wire::Target::Tee`] is.
+    pub(crate) fn start(
+        spawn: Spawn,
+        programs: &Path,
+        tee_socket: Option<PathBuf>,
+        now: Instant,
+    ) -> anyhow::Result<Managed> {
         let kind = spawn.kind();
         let (control, theirs) = Control::pair().context("cannot make a control socket")?;
         let (broker, their_broker) = match spawn {
-            Spawn::Vsock { ports } => Broker::new(ports)
+            Spawn::Vsock { ports } => Broker::new(ports, tee_socket)
                 .map(|(broker, theirs)| (Some(broker), Some(theirs)))
                 .context("cannot make a broker socket")?,
             Spawn::Blk | Spawn::SimulatedTee => (None, None),

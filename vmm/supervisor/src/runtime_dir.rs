@@ -1,7 +1,7 @@
 //! The directory of a VM's sockets, which must not outlive it.
 
 use std::ffi::{CStr, OsString};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow, ensure};
@@ -41,6 +41,12 @@ impl RuntimeDir {
             place,
             guardian: Some(guardian),
         })
+    }
+
+    /// A path to something in it, wherever its own path leads by now.
+    pub(crate) fn entry(&self, name: &str) -> PathBuf {
+        let directory = self.place.directory.as_raw_fd();
+        PathBuf::from(format!("/proc/self/fd/{directory}/{name}"))
     }
 }
 

@@ -10,7 +10,7 @@ use policies_jail::tell;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use vmm_channel::{Channel, ReceiveError, SendError};
-use vmm_wire::{ChildId, Spawn, SupervisorReply, SupervisorRequest};
+use vmm_wire::{ChildId, Spawn, SupervisorReply, SupervisorRequest, TEE_SOCKET};
 
 use crate::broker::{Broker, PendingId};
 use crate::children::{Managed, Ready};
@@ -117,7 +117,8 @@ impl Supervisor {
     }
 
     fn spawn(&mut self, spawn: Spawn) -> anyhow::Result<()> {
-        let child = Managed::start(spawn, &self.programs, Instant::now())?;
+        let tee_socket = self.runtime_dir.as_ref().map(|dir| dir.entry(TEE_SOCKET));
+        let child = Managed::start(spawn, &self.programs, tee_socket, Instant::now())?;
         let id = ChildId(self.next_child);
         self.next_child = self.next_child.checked_add(1).context("out of child ids")?;
         self.children.insert(id, child);

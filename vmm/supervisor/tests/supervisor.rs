@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::TcpListener;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
@@ -24,7 +24,7 @@ use tempfile::TempDir;
 use vmm_channel::{
     Beginning, Channel, Ended, Patience, SendError, Spawned, Supervisor, SupervisorError,
 };
-use vmm_wire::{BrokerReply, BrokerRequest, DeviceKind, ExitStatus, Spawn, Target};
+use vmm_wire::{BrokerReply, BrokerRequest, DeviceKind, ExitStatus, Spawn, TEE_SOCKET, Target};
 
 const SUPERVISOR: &str = env!("CARGO_BIN_EXE_cloister-supervisor");
 
@@ -89,7 +89,7 @@ fn begin(
     };
     let patience = Patience {
         cancel: never(),
-        within: PATIENCE,
+        within: Some(PATIENCE),
     };
     (
         Supervisor::begin(socket, &beginning, patience),
@@ -484,6 +484,25 @@ fn broker_connects_declared_ports_and_no_others() {
     for refused in [3, 4, 5] {
         assert!(connect(&broker, refused).is_none(), "{refused}");
     }
+}
+
+#[test]
+fn tee_is_found_in_the_runtime_dir_wherever_its_path_leads() {
+    if !can_run() {
+        return;
+    }
+    let mut bench = start();
+    let socket = UnixListener::bind(bench.runtime.join(TEE_SOCKET)).unwrap();
+    fs::rename(&bench.runtime, bench.runtime.with_extension("moved")).unwrap();
+    fs::create_dir(&bench.runtime).unwrap();
+    let another = UnixListener::bind(bench.runtime.join(TEE_SOCKET)).unwrap();
+    another.set_nonblocking(true).unwrap();
+    let ports = BTreeMap::from([(9000, Target::Tee)]);
+    let spawned = bench.vmm.spawn(vsock(ports)).unwrap();
+    let broker = Channel::from_socket(spawned.broker.unwrap());
+    assert!(connect(&broker, 9000).is_some());
+    socket.accept().unwrap();
+    assert_eq!(another.accept().unwrap_err().kind(), ErrorKind::WouldBlock);
 }
 
 /// False in a test that was called, which then runs itself in another process with this standard error;

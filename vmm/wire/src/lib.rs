@@ -31,7 +31,7 @@ pub use broker::{BrokerReply, BrokerRequest};
 pub use device::{BlkRequest, Confinement, DeviceReply, Landlock, VsockRequest};
 pub use message::{DecodeError, EncodeError, MESSAGE_LIMIT, Message};
 pub use supervisor::{
-    ChildId, DeviceKind, ExitStatus, Spawn, SupervisorReply, SupervisorRequest, Target,
+    ChildId, DeviceKind, ExitStatus, Spawn, SupervisorReply, SupervisorRequest, TEE_SOCKET, Target,
 };
 pub use tee::{
     ControlRegisters, CpuidEntry, DebugRegisters, Fpu, GeneralRegisters, IdFields, Pages,

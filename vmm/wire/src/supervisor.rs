@@ -90,13 +90,19 @@ pub enum Target {
     Tcp(SocketAddr),
     /// A Unix stream socket, as an absolute path.
     Unix(PathBuf),
+    /// The simulated TEE's: [`TEE_SOCKET`] in the runtime directory, wherever that lies by now.
+    Tee,
 }
+
+/// Name of the socket on which the simulated TEE answers the guest.
+pub const TEE_SOCKET: &str = "tee.sock";
 
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Target::Tcp(address) => write!(f, "tcp:{address}"),
             Target::Unix(path) => write!(f, "unix:{}", path.display()),
+            Target::Tee => f.write_str("the simulated TEE"),
         }
     }
 }

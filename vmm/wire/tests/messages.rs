@@ -20,7 +20,8 @@ fn message_every_kind_survives_its_packet() {
     });
     let ports = BTreeMap::from([
         (8443, Target::Tcp("127.0.0.1:8443".parse().unwrap())),
-        (9000, Target::Unix("/run/cloister/vm/tee.sock".into())),
+        (9000, Target::Tee),
+        (9001, Target::Unix("/run/service.sock".into())),
     ]);
     for spawn in [Spawn::Blk, Spawn::Vsock { ports }, Spawn::SimulatedTee] {
         survives(&SupervisorRequest::Spawn(spawn));
