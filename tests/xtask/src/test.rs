@@ -31,6 +31,7 @@ pub fn run(root: &Path) -> Result<()> {
     )?;
     heading("programs");
     install::build(root, &["build", "--release", "--workspace", "--quiet"])?;
+    fetch_kernel(root);
     heading("tests");
     let nextest = nextest(root)?;
     let mut report = Report::default();
@@ -44,6 +45,14 @@ pub fn run(root: &Path) -> Result<()> {
         );
     }
     Ok(())
+}
+
+/// Tests that come first need the stock kernel too. Without it they say so and are counted as skipped.
+fn fetch_kernel(root: &Path) {
+    match tests_lab::kernel_package(&root.join("target/demo/cache")) {
+        Ok(package) => println!("stock kernel: {}", package.display()),
+        Err(reason) => println!("no stock kernel: {reason:#}"),
+    }
 }
 
 fn heading(text: &str) {
