@@ -117,8 +117,10 @@ fn print(report: &AuditReport, arguments: &Verify) -> std::io::Result<()> {
 }
 
 fn complain(error: &anyhow::Error) {
-    eprintln!("error: {error}");
+    // Not `eprintln`, which panics where nobody reads.
+    let mut stderr = std::io::stderr().lock();
+    let _unread = writeln!(stderr, "error: {error}");
     for cause in error.chain().skip(1) {
-        eprintln!("  because: {cause}");
+        let _unread = writeln!(stderr, "  because: {cause}");
     }
 }

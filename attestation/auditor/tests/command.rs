@@ -345,6 +345,28 @@ fn each_simulated_root_that_is_given_is_listed() {
     assert_eq!(json["simulated_roots"].as_array().map(Vec::len), Some(2));
 }
 
+/// As by `| head -1`.
+#[test]
+fn statement_that_nobody_reads_is_an_error() {
+    let case = Case::new();
+    for output in ["text", "json"] {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cloister-auditor"));
+        command
+            .arg("verify")
+            .arg(case.bundle())
+            .args(["--log-key", &case.key(), "--output", output])
+            .arg("--simulated-root")
+            .arg(case.root())
+            .stdout(writer);
+        let run = Run::of(&command.output().expect("the program runs"));
+        assert_eq!(run.code, Some(1), "{output}");
+        let expected = "error: cannot write to standard output";
+        assert!(run.stderr.starts_with(expected), "{}", run.stderr);
+    }
+}
+
 #[test]
 fn usage_errors_and_help_have_their_exit_codes() {
     let run = |arguments: &[&str]| {

@@ -261,12 +261,18 @@ pub enum EntryError {
     /// Canonical JSON cannot say it.
     #[error("the audit record holds a number above 2^53, which canonical JSON (RFC 8785) rounds")]
     Rounded,
-    /// The bytes are no record that this version knows.
+    /// The bytes are no document.
     #[error("the log entry is not an audit record")]
     Read(#[source] serde_json::Error),
-    /// The same record has other bytes.
+    /// The same document has other bytes.
     #[error("the log entry is not in canonical form (RFC 8785)")]
     NotCanonical,
+    /// It is written as entries are, and yet is no record that this version writes.
+    #[error(
+        "the log entry is a document in canonical form, but no audit record of this version: what \
+         another version of Cloister wrote is read with that version"
+    )]
+    OtherVersion(#[source] Option<serde_json::Error>),
 }
 
 impl Entry {
@@ -291,12 +297,20 @@ impl Entry {
     /// # Errors
     /// The bytes are not exactly what [`Entry::new`] writes.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, EntryError> {
-        let record = serde_json::from_slice(bytes).map_err(EntryError::Read)?;
+        let record = match serde_json::from_slice(bytes) {
+            Ok(record) => record,
+            Err(error) if is_canonical(bytes) => return Err(EntryError::OtherVersion(Some(error))),
+            Err(error) => return Err(EntryError::Read(error)),
+        };
         let entry = Self::new(record)?;
-        if entry.bytes != bytes {
-            return Err(EntryError::NotCanonical);
+        if entry.bytes == bytes {
+            return Ok(entry);
         }
-        Ok(entry)
+        // A member that may be absent here, and was there.
+        Err(match is_canonical(bytes) {
+            true => EntryError::OtherVersion(None),
+            false => EntryError::NotCanonical,
+        })
     }
 
     /// The record.
@@ -308,4 +322,13 @@ impl Entry {
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes
     }
+}
+
+/// Whether the bytes are any JSON object, as RFC 8785 writes it.
+fn is_canonical(bytes: &[u8]) -> bool {
+    let object: Result<serde_json::Map<String, serde_json::Value>, _> =
+        serde_json::from_slice(bytes);
+    object
+        .and_then(|object| serde_json_canonicalizer::to_vec(&object))
+        .is_ok_and(|canonical| canonical == bytes)
 }

@@ -145,6 +145,40 @@ fn record_with_another_spelling_is_refused() {
     }
 }
 
+/// An upgrade is no intrusion: the reader is told which it is.
+#[test]
+fn record_of_another_version_is_told_from_a_damaged_one() {
+    let verdict = entry(verdict());
+    let text = std::str::from_utf8(verdict.as_bytes()).expect("JSON");
+    let manifest = format!("\"manifest\":\"{}\",", Digest::of(b"manifest"));
+    for (changed, why) in [
+        (text.replace(&manifest, ""), "before there was a manifest"),
+        (
+            text.replace("\"version\":1}", "\"version\":2}"),
+            "version 2",
+        ),
+        (
+            text.replace("\"kind\":\"verdict\"", "\"kind\":\"gift\""),
+            "a kind more",
+        ),
+    ] {
+        assert_ne!(changed, text, "{why}");
+        let refused = Entry::from_bytes(changed.as_bytes());
+        assert!(
+            matches!(refused, Err(EntryError::OtherVersion(_))),
+            "{why}: {refused:?}"
+        );
+    }
+    let damaged = |changed: String| {
+        let refused = Entry::from_bytes(changed.as_bytes()).expect_err("damaged");
+        assert!(!matches!(refused, EntryError::OtherVersion(_)), "{changed}");
+    };
+    damaged(text.replacen(':', ": ", 1));
+    damaged(text.replace("\"version\":1}", "\"version\":2} "));
+    damaged("[]".to_owned());
+    damaged(text[1..].to_owned());
+}
+
 #[test]
 fn record_too_long_for_an_entry_bundle_is_refused() {
     let AuditRecord::Registered(mut long) = registration() else {

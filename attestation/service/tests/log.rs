@@ -136,6 +136,20 @@ fn store_of_something_else_stops_the_start() {
     );
 }
 
+/// An upgrade is no intrusion.
+#[test]
+fn store_of_an_earlier_version_stops_the_start_and_says_what_serves_it() {
+    let place = used_place();
+    place.tamper("PRAGMA user_version = 1");
+
+    let error = place.serve_error();
+
+    assert!(
+        error.contains("serve it with the version that made it"),
+        "{error}"
+    );
+}
+
 #[test]
 fn file_that_is_no_database_stops_the_start() {
     let place = Place::new();

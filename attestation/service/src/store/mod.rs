@@ -20,7 +20,8 @@ pub use sessions::{NewSession, OpenedSession};
 
 /// SQLite's `application_id`: "CLVR".
 const APPLICATION: i32 = i32::from_be_bytes(*b"CLVR");
-const SCHEMA_VERSION: i32 = 1;
+/// Counts what the tables or the records in them ever meant; 2 since a verdict names its manifest.
+const SCHEMA_VERSION: i32 = 2;
 /// How long a transaction waits while another program writes to the file.
 const PATIENCE: Duration = Duration::from_secs(5);
 const SCHEMA: &str = include_str!("schema.sql");
@@ -43,7 +44,10 @@ pub enum StoreError {
         source: rusqlite::Error,
     },
     /// The file is a database of something else, or of another version.
-    #[error("{path} is not a store of this version of cloister-verifier")]
+    #[error(
+        "{path} is not a store of this version of cloister-verifier: serve it with the version that \
+         made it, or start anew with `cloister-verifier init`"
+    )]
     Foreign {
         /// The database file.
         path: PathBuf,
