@@ -26,8 +26,10 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     secret_out: PathBuf,
 
-    /// Replace existing files: the old disk and its secret are lost. If the run dies in between, the
-    /// new disk's secret is in SECRET.new, and the next run renames it
+    /// Replace existing files: the old disk and its secret are lost. A run that is killed in between
+    /// leaves SECRET.new. Where the new disk has its name already, that is its secret, and the next run
+    /// renames it; where the old disk is still there, it opens nothing, and the next run asks you to
+    /// remove it
     #[arg(long)]
     force: bool,
 
@@ -48,6 +50,10 @@ pub struct Args {
     /// UUID of the file system and of dm-verity, dashes or not. Default: random
     #[arg(long, value_name = "UUID", value_parser = hex_bytes::<16>, help_heading = FOR_TESTS)]
     uuid: Option<Bytes<16>>,
+
+    /// TEST ONLY: this process stops itself when so many steps of the naming are done
+    #[arg(long, value_name = "STEPS", hide = true)]
+    fault_stop_after: Option<usize>,
 }
 
 /// Erased when dropped, and never printed.
@@ -64,6 +70,9 @@ pub fn run(args: &Args) -> anyhow::Result<Report> {
     clear_drafts(&args.out);
     clear_drafts(&args.secret_out);
     finish(args)?;
+    if let Some(steps) = args.fault_stop_after {
+        eprintln!("test fault enabled: stops itself after step {steps} of the naming");
+    }
     let request = DiskRequest {
         payload: &args.file,
         image: &args.out,
@@ -76,6 +85,7 @@ pub fn run(args: &Args) -> anyhow::Result<Report> {
             Some(given) => *given.0,
             None => random_uuid()?,
         },
+        stop_after: args.fault_stop_after,
     };
     let disk = build_disk(&request)
         .with_context(|| format!("no disk built from {}", args.file.display()))?;

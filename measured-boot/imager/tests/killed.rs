@@ -16,7 +16,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use measured_boot_disk::{DiskSecret, SectorCipher};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 use tempfile::TempDir;
 
 use forge::{ET_EXEC, PT_LOAD, bzimage, deb, elf, listing};
@@ -143,30 +143,129 @@ fn opens(dir: &Path, secret: &str) -> bool {
     superblock.starts_with(b"verity\0\0")
 }
 
-/// Every moment: before, in the middle of, and after the replacement.
-#[test]
-fn disk_killed_at_any_moment_leaves_a_whole_pair_and_no_draft() {
+/// Starts a replacement of the disk and returns when so many steps of the naming are done and no more.
+fn stop_after(dir: &TempDir, steps: usize) -> Child {
+    let steps = format!("--fault-stop-after={steps}");
+    let child = start(dir, &[&DISK[..], &["--force", &steps]].concat());
+    let id = Pid::from_raw(i32::try_from(child.id()).unwrap());
+    let (_, status) = waitpid(id, WaitOptions::UNTRACED).unwrap().unwrap();
+    assert!(status.stopped(), "it ended too early: {status:?}");
+    child
+}
+
+/// A directory with a payload, and a disk of it with its secret; `None` without the tools.
+fn disk_place() -> Option<TempDir> {
     let dir = TempDir::new().unwrap();
-    fs::write(dir.path().join("payload"), vec![0xa7; 8 << 20]).unwrap();
+    fs::write(dir.path().join("payload"), vec![0xa7; 1 << 20]).unwrap();
     let first = start(&dir, &DISK).wait_with_output().unwrap();
     if stderr(&first).contains("is not installed") {
         println!("skipped: needs the packages e2fsprogs and cryptsetup-bin");
-        return;
+        return None;
     }
     assert!(first.status.success(), "{}", stderr(&first));
-    let forced = [&DISK[..], &["--force"]].concat();
-    for delay in (0..30).map(|step| Duration::from_millis(step * 8)) {
-        let mut child = start(&dir, &forced);
-        sleep(delay);
+    Some(dir)
+}
+
+/// Disk and secret as they are, to see later which of them are new.
+struct Pair([Vec<u8>; 2]);
+
+impl Pair {
+    fn of(dir: &TempDir) -> Self {
+        Self(["data.img", "secret.json"].map(|name| fs::read(dir.path().join(name)).unwrap()))
+    }
+
+    fn replaced(&self, dir: &TempDir) -> (bool, bool) {
+        let Self([disk, secret]) = Self::of(dir);
+        (disk != self.0[0], secret != self.0[1])
+    }
+}
+
+const NAMES: [&str; 3] = ["data.img", "payload", "secret.json"];
+const WITH_PARKED: [&str; 4] = ["data.img", "payload", "secret.json", "secret.json.new"];
+
+/// What a death leaves, by which a test sees where it fell.
+struct Left {
+    /// Whether disk and secret are the new ones.
+    new: (bool, bool),
+    /// Whether there is a `secret.json.new`.
+    parked: bool,
+    /// The file that opens the disk.
+    opened_by: &'static str,
+    next_run_says: &'static str,
+}
+
+/// After no step, one, two and all three.
+const LEFT: [Left; 4] = [
+    Left {
+        new: (false, false),
+        parked: false,
+        opened_by: "secret.json",
+        next_run_says: "exists: name another",
+    },
+    Left {
+        new: (false, false),
+        parked: true,
+        opened_by: "secret.json",
+        next_run_says: "secret.json.new was left by an earlier run and does not open",
+    },
+    Left {
+        new: (true, false),
+        parked: true,
+        opened_by: "secret.json.new",
+        next_run_says: "finished an earlier run: secret.json opens",
+    },
+    Left {
+        new: (true, true),
+        parked: false,
+        opened_by: "secret.json",
+        next_run_says: "exists: name another",
+    },
+];
+
+#[test]
+fn disk_killed_between_any_two_steps_leaves_a_whole_pair_and_no_draft() {
+    for (steps, left) in LEFT.iter().enumerate() {
+        let Some(dir) = disk_place() else { return };
+        let old = Pair::of(&dir);
+        let mut child = stop_after(&dir, steps);
         child.kill().unwrap();
         child.wait().unwrap();
-        let names = listing(dir.path());
-        assert!(names.iter().all(|name| !name.starts_with('.')), "{names:?}");
-        let whole = opens(dir.path(), "secret.json") || opens(dir.path(), "secret.json.new");
-        assert!(whole, "{names:?}");
-        if dir.path().join("secret.json.new").exists() {
-            println!("killed in the middle, after {delay:?}");
-            break;
+        assert_eq!(old.replaced(&dir), left.new, "after {steps} steps");
+        let names = if left.parked {
+            &WITH_PARKED[..]
+        } else {
+            &NAMES
+        };
+        assert_eq!(listing(dir.path()), names, "after {steps} steps");
+        assert!(opens(dir.path(), left.opened_by), "after {steps} steps");
+
+        let said = stderr(&start(&dir, &DISK).wait_with_output().unwrap());
+        assert!(
+            said.contains(left.next_run_says),
+            "after {steps} steps: {said}"
+        );
+        let whole = opens(dir.path(), "secret.json");
+        assert!(whole, "after {steps} steps and another run");
+    }
+}
+
+/// Before the first step it still counts; after that, the pair becomes whole first.
+#[test]
+fn disk_interrupted_between_any_two_steps_is_the_old_one_or_the_new_one() {
+    for signal in [Signal::INT, Signal::TERM] {
+        for steps in 0..=3 {
+            let Some(dir) = disk_place() else { return };
+            let old = Pair::of(&dir);
+            let child = stop_after(&dir, steps);
+            send(&child, signal);
+            send(&child, Signal::CONT);
+            let output = child.wait_with_output().unwrap();
+            let done = steps > 0;
+            assert_eq!(old.replaced(&dir), (done, done), "after {steps} steps");
+            assert_eq!(listing(dir.path()), NAMES, "after {steps} steps");
+            assert!(opens(dir.path(), "secret.json"), "after {steps} steps");
+            let died_of = (!done).then_some(signal.as_raw());
+            assert_eq!(output.status.signal(), died_of, "{}", stderr(&output));
         }
     }
 }

@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-use super::pair::{Pair, require_finished};
+use super::pair::{Pair, parked, require_finished};
 use super::plain::plain_file;
 use super::{file_system, verity};
 use crate::digest::sha256_of;
@@ -41,6 +41,9 @@ pub struct DiskRequest<'a> {
     pub verity_salt: Vec<u8>,
     /// Of the file system and of dm-verity.
     pub uuid: [u8; 16],
+    /// For tests only: how many steps of the naming are done when this process stops itself (SIGSTOP),
+    /// so that a test can end it exactly there.
+    pub stop_after: Option<usize>,
 }
 
 /// What was built. Nothing here is secret.
@@ -101,8 +104,12 @@ pub fn build_disk(request: &DiskRequest<'_>) -> Result<DiskReport, DiskBuildErro
 }
 
 fn require_free(request: &DiskRequest<'_>) -> Result<(), DiskBuildError> {
-    if resolved(request.image)? == resolved(request.secret)? {
+    let image = resolved(request.image)?;
+    if image == resolved(request.secret)? {
         return Err(DiskBuildError::SameFile(request.image.to_owned()));
+    }
+    if image == resolved(&parked(request.secret))? {
+        return Err(DiskBuildError::ParkedName(request.image.to_owned()));
     }
     for path in [request.image, request.secret] {
         if !request.replace && path.exists() {
@@ -116,7 +123,7 @@ fn require_free(request: &DiskRequest<'_>) -> Result<(), DiskBuildError> {
 }
 
 /// The path without symbolic links and dots on the way to the file, which need not exist.
-fn resolved(path: &Path) -> Result<PathBuf, DiskBuildError> {
+pub(super) fn resolved(path: &Path) -> Result<PathBuf, DiskBuildError> {
     let directory = directory_of(path)
         .canonicalize()
         .map_err(|error| write_error(path, error))?;
@@ -154,7 +161,7 @@ fn publish(
         .file()
         .write_all(&secret.to_json())
         .map_err(secret_error)?;
-    Pair::new((request.image, image), (request.secret, secret_file)).publish()?;
+    Pair::new((request.image, image), (request.secret, secret_file)).publish(request.stop_after)?;
     Ok(digest)
 }
 
@@ -220,6 +227,13 @@ pub enum DiskBuildError {
     /// One would replace the other.
     #[error("the disk and its secret cannot both be {}", .0.display())]
     SameFile(PathBuf),
+    /// It would be taken for the secret, which has that name in between.
+    #[error(
+        "the disk cannot be {}: there the new secret lies while the disk takes its name; name another \
+         file",
+        .0.display()
+    )]
+    ParkedName(PathBuf),
     /// Missing or unreadable.
     #[error("cannot read {}", path.display())]
     Read {

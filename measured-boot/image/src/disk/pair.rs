@@ -14,10 +14,13 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use measured_boot_disk::{BLOCK_BYTES, DiskSecret, SECTORS_PER_BLOCK, SectorCipher};
+use rustix::process::{Signal, getpid, kill_process};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use super::build::{DiskBuildError, read_error, write_error};
+use super::build::{DiskBuildError, read_error, resolved, write_error};
+use crate::draft::has_name;
+use crate::interrupt::Deferral;
 use crate::staged::{Staged, sync_directory_of};
 
 /// A finished disk and its finished secret, both under no name yet.
@@ -28,6 +31,8 @@ pub(super) struct Pair<'a> {
     new_secret: Option<Staged>,
     /// Locked while it has its parked name, so that no other run takes it for abandoned.
     parked: Option<File>,
+    /// Over all steps: a signal between two of them would leave the secret parked.
+    deferral: Deferral,
 }
 
 type Step<'a> = fn(&mut Pair<'a>) -> Result<(), DiskBuildError>;
@@ -46,18 +51,31 @@ impl<'a> Pair<'a> {
             new_image: Some(new_image),
             new_secret: Some(new_secret),
             parked: None,
+            deferral: Deferral::begin(),
         }
     }
 
-    pub(super) fn publish(mut self) -> Result<(), DiskBuildError> {
-        Self::STEPS.iter().try_for_each(|step| step(&mut self))
+    /// Stops the process when `stop_after` steps are done, as tests want it.
+    pub(super) fn publish(mut self, stop_after: Option<usize>) -> Result<(), DiskBuildError> {
+        let stop_here = |done| match stop_after {
+            Some(stop_after) if stop_after == done => stop(),
+            _ => Ok(()),
+        };
+        let not_named = |error| write_error(self.image, error);
+        stop_here(0).map_err(not_named)?;
+        self.deferral.check().map_err(not_named)?;
+        for (step, done) in Self::STEPS.iter().zip(1..) {
+            step(&mut self)?;
+            stop_here(done).map_err(not_named)?;
+        }
+        Ok(())
     }
 
     fn park_secret(&mut self) -> Result<(), DiskBuildError> {
         let staged = self.new_secret.take().expect("each step runs once");
         let named = staged.publish_new(&parked(self.secret));
         self.parked = Some(named.map_err(|source| match source.kind() {
-            ErrorKind::AlreadyExists => unfinished(self.image, self.secret),
+            ErrorKind::AlreadyExists => in_the_way(self.image, self.secret),
             _ => write_error(&parked(self.secret), source),
         })?);
         Ok(())
@@ -77,8 +95,12 @@ impl<'a> Pair<'a> {
     }
 }
 
+fn stop() -> io::Result<()> {
+    Ok(kill_process(getpid(), Signal::STOP)?)
+}
+
 /// Where the new secret is while the disk is replaced.
-fn parked(secret: &Path) -> PathBuf {
+pub(super) fn parked(secret: &Path) -> PathBuf {
     let mut name = OsString::from(secret);
     name.push(".new");
     name.into()
@@ -92,28 +114,50 @@ fn parked(secret: &Path) -> PathBuf {
 /// `SECRET.new` is there, but is not the secret of this disk: what it opens cannot be known here.
 pub fn finish_disk(image: &Path, secret: &Path) -> Result<bool, DiskBuildError> {
     let parked = parked(secret);
-    let mut left = match File::open(&parked) {
-        Ok(file) => file,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
-        Err(error) => return Err(read_error(&parked, error)),
-    };
+    while let Some(left) = open_left(&parked)? {
+        if resolved(image)? == resolved(&parked)? {
+            // The names are no pair's: `build_disk` says so.
+            return Ok(false);
+        }
+        if lock_left(&left, image, &parked)? {
+            return finish_left(left, image, secret).map(|()| true);
+        }
+    }
+    Ok(false)
+}
+
+fn open_left(parked: &Path) -> Result<Option<File>, DiskBuildError> {
+    match File::open(parked) {
+        Ok(left) => Ok(Some(left)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(read_error(parked, error)),
+    }
+}
+
+/// `false` where its run has ended well since it was opened: the secret has its name, and what is parked
+/// now, if anything, is another run's.
+fn lock_left(left: &File, image: &Path, parked: &Path) -> Result<bool, DiskBuildError> {
     if let Err(TryLockError::WouldBlock) = left.try_lock() {
         return Err(DiskBuildError::Busy(image.to_owned()));
     }
+    has_name(left, parked).map_err(|error| read_error(parked, error))
+}
+
+fn finish_left(mut left: File, image: &Path, secret: &Path) -> Result<(), DiskBuildError> {
     let mut json = Zeroizing::new(Vec::new());
     left.read_to_end(&mut json)
-        .map_err(|error| read_error(&parked, error))?;
+        .map_err(|error| read_error(&parked(secret), error))?;
     let opened = DiskSecret::from_json(&json).is_ok_and(|new| opens(&new, image).unwrap_or(false));
     if !opened {
         return Err(unfinished(image, secret));
     }
-    take_name(image, secret).map(|()| true)
+    take_name(image, secret)
 }
 
 /// Nobody else's name is taken while an earlier run is unfinished.
 pub(super) fn require_finished(image: &Path, secret: &Path) -> Result<(), DiskBuildError> {
     match parked(secret).symlink_metadata() {
-        Ok(_) => Err(unfinished(image, secret)),
+        Ok(_) => Err(in_the_way(image, secret)),
         Err(_) => Ok(()),
     }
 }
@@ -128,6 +172,14 @@ fn take_name(image: &Path, secret: &Path) -> Result<(), DiskBuildError> {
             secret: secret.to_owned(),
             source,
         })
+}
+
+/// What is parked is a living run's, or was left.
+fn in_the_way(image: &Path, secret: &Path) -> DiskBuildError {
+    match File::open(parked(secret)).map(|parked| parked.try_lock()) {
+        Ok(Err(TryLockError::WouldBlock)) => DiskBuildError::Busy(image.to_owned()),
+        _ => unfinished(image, secret),
+    }
 }
 
 fn unfinished(image: &Path, secret: &Path) -> DiskBuildError {

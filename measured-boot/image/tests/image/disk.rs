@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use measured_boot_disk::{DiskSecret, SectorCipher};
-use measured_boot_image::{DiskBuildError, DiskReport, DiskRequest, build_disk};
+use measured_boot_image::{DiskBuildError, DiskReport, DiskRequest, build_disk, finish_disk};
 use tempfile::TempDir;
 use zeroize::Zeroizing;
 
@@ -50,6 +50,7 @@ impl Place {
             crypt_key,
             verity_salt: vec![0x5a; 32],
             uuid: *b"cloister-testing",
+            stop_after: None,
         }
     }
 
@@ -259,6 +260,32 @@ fn disk_and_secret_under_one_name_refused() {
         build_disk(&request),
         Err(DiskBuildError::SameFile(_))
     ));
+}
+
+/// The new secret lies there while the disk takes its name, and a rename follows.
+#[test]
+fn disk_under_the_name_of_a_parked_secret_refused_before_anything_is_made() {
+    let place = Place::with(b"x");
+    let at = |name: &str| place.dir.path().join(".").join(name);
+    fs::write(&place.secret, "precious").unwrap();
+    for existing in [false, true] {
+        if existing {
+            fs::write(at("secret.json.new"), "a disk").unwrap();
+        }
+        assert!(!finish_disk(&at("secret.json.new"), &place.secret).unwrap());
+        let request = DiskRequest {
+            payload: Path::new("/nonexistent/file"),
+            image: &at("secret.json.new"),
+            replace: true,
+            ..place.request()
+        };
+        assert!(matches!(
+            build_disk(&request),
+            Err(DiskBuildError::ParkedName(_))
+        ));
+        assert_eq!(fs::read(&place.secret).unwrap(), b"precious");
+    }
+    assert_eq!(fs::read(at("secret.json.new")).unwrap(), b"a disk");
 }
 
 #[test]

@@ -106,13 +106,46 @@ fn pair_of_a_living_run_is_not_finished_by_another() {
     assert!(!place.finish().unwrap());
 }
 
+/// It must not be called abandoned: who then removed it would lose the disk.
+#[test]
+fn pair_of_a_living_run_makes_another_run_wait() {
+    let place = Place::new();
+    let mut pair = place.new_pair();
+    pair.park_secret().unwrap();
+    let free = require_finished(&place.image, &place.secret);
+    assert!(matches!(free, Err(DiskBuildError::Busy(_))));
+    let other = place.new_pair().publish(None);
+    assert!(matches!(other, Err(DiskBuildError::Busy(_))));
+}
+
+/// Between the opening and the locking of a parked secret, its run may end, and a third park its own.
+#[test]
+fn parked_secret_that_took_its_name_meanwhile_is_not_taken_for_a_left_one() {
+    let place = Place::new();
+    let parked = parked(&place.secret);
+    let mut pair = place.new_pair();
+    pair.park_secret().unwrap();
+    let opened = open_left(&parked).unwrap().unwrap();
+    pair.name_image().unwrap();
+    pair.name_secret().unwrap();
+    drop(pair);
+    assert!(!lock_left(&opened, &place.image, &parked).unwrap(), "named");
+    fs::write(&parked, "a third run's").unwrap();
+    assert!(!lock_left(&opened, &place.image, &parked).unwrap(), "taken");
+    let third = open_left(&parked).unwrap().unwrap();
+    assert!(lock_left(&third, &place.image, &parked).unwrap());
+}
+
 #[test]
 fn pair_whose_disk_cannot_be_named_leaves_the_old_one() {
     let place = Place::new();
     let pair = place.new_pair();
     fs::remove_file(&place.image).unwrap();
     fs::create_dir(&place.image).unwrap();
-    assert!(matches!(pair.publish(), Err(DiskBuildError::Write { .. })));
+    assert!(matches!(
+        pair.publish(None),
+        Err(DiskBuildError::Write { .. })
+    ));
     assert!(!parked(&place.secret).exists());
     assert_eq!(fs::read(&place.secret).unwrap(), *made(1).1.to_json());
 }
@@ -123,7 +156,7 @@ fn pair_whose_secret_cannot_be_named_says_where_it_is() {
     let pair = place.new_pair();
     fs::remove_file(&place.secret).unwrap();
     fs::create_dir(&place.secret).unwrap();
-    let error = pair.publish().unwrap_err();
+    let error = pair.publish(None).unwrap_err();
     assert!(matches!(error, DiskBuildError::SecretUnnamed { .. }));
     assert!(
         error.to_string().contains("secret.json.new its secret"),
@@ -146,7 +179,7 @@ fn parked_secret_of_another_disk_or_no_secret_is_refused_and_kept() {
             "{error}"
         );
         assert!(require_finished(&place.image, &place.secret).is_err());
-        assert!(place.new_pair().publish().is_err());
+        assert!(place.new_pair().publish(None).is_err());
         assert_eq!(fs::read(parked(&place.secret)).unwrap(), content);
         assert_eq!(place.whole_pair(), Some(1));
     }
