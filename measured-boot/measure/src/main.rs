@@ -8,9 +8,12 @@ use crate::prediction::Prediction;
 use crate::reference::ReferenceArguments;
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand, ValueEnum};
+use std::fs::Permissions;
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use tempfile::NamedTempFile;
 
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 usage.";
 
@@ -98,18 +101,29 @@ fn print(text: &str) -> Result<()> {
         .context("the result cannot be printed")
 }
 
-/// Writes the file that `option` names so that it is there as a whole or not at all.
+/// Writes the file that `option` names so that it is there as a whole or not at all: under a name of this
+/// run's own beside it first.
 fn write_whole(option: &str, path: &Path, bytes: &[u8]) -> Result<()> {
-    let mut unfinished = path.as_os_str().to_owned();
-    unfinished.push(".unfinished");
-    let written =
-        std::fs::write(&unfinished, bytes).and_then(|()| std::fs::rename(&unfinished, path));
-    written.with_context(|| {
-        // Best effort: the first error is the one to tell.
-        let _ = std::fs::remove_file(&unfinished);
+    let folder = match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    };
+    let written = unfinished_file(folder).and_then(|mut file| {
+        file.write_all(bytes)?;
+        file.persist(path).map_err(|error| error.error)
+    });
+    written.map(drop).with_context(|| {
         format!(
             "{option} {}: the file cannot be written; choose another place",
             path.display()
         )
     })
+}
+
+/// Removed on drop, and as readable as the umask allows, since nothing in it is secret.
+fn unfinished_file(folder: &Path) -> std::io::Result<NamedTempFile> {
+    tempfile::Builder::new()
+        .prefix(".cloister-measure.")
+        .permissions(Permissions::from_mode(0o666))
+        .tempfile_in(folder)
 }

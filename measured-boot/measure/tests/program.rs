@@ -7,6 +7,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use measured_boot_digest::{Manifest, launch_digest};
 use measured_boot_plan::{LaunchConfig, Sources, plan};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output};
 use tempfile::TempDir;
@@ -44,6 +45,17 @@ impl Folder {
 
     fn write(&self, name: &str, bytes: &[u8]) {
         std::fs::write(self.path().join(name), bytes).expect("the file can be written");
+    }
+
+    /// What lies in it, sorted.
+    fn names(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(self.path()).expect("it is there");
+        let name = |entry: std::io::Result<std::fs::DirEntry>| entry.expect("readable").file_name();
+        let mut names: Vec<String> = entries
+            .map(|entry| name(entry).into_string().expect("text"))
+            .collect();
+        names.sort();
+        names
     }
 
     /// Runs `plan FOLDER/vm.toml` with more arguments, from elsewhere.
@@ -150,11 +162,48 @@ fn manifest_written_recomputes_to_the_digest() {
 #[test]
 fn manifest_that_cannot_be_written_fails_and_leaves_nothing() {
     let folder = Folder::new();
-    let output = folder.run(&["--manifest", folder.path().to_str().expect("text")]);
+    let target = folder.path().join("target");
+    std::fs::create_dir(&target).expect("the name is free");
+    let output = folder.run(&["--manifest", target.to_str().expect("text")]);
     assert_eq!(output.status.code(), Some(1));
-    let unfinished = format!("{}.unfinished", folder.path().display());
-    assert!(!Path::new(&unfinished).exists());
+    assert_eq!(folder.names(), ["initrd", "target", "vm.toml", "vmlinux"]);
     assert!(String::from_utf8_lossy(&output.stderr).contains("--manifest"));
+}
+
+/// Whatever name the file has meanwhile, it is nobody else's: neither a file nor where a link leads.
+#[test]
+fn manifest_written_touches_no_other_file() {
+    let folder = Folder::new();
+    folder.write("manifest.unfinished", b"mine");
+    folder.write("victim", b"mine");
+    let link = folder.path().join("linked.unfinished");
+    std::os::unix::fs::symlink("victim", link).expect("the name is free");
+    for name in ["manifest", "linked"] {
+        let path = folder.path().join(name);
+        stdout(folder.run(&["--manifest", path.to_str().expect("text")]));
+        assert!(Manifest::from_bytes(&std::fs::read(path).expect("written")).is_ok());
+    }
+    for name in ["manifest.unfinished", "linked.unfinished", "victim"] {
+        let found = std::fs::read(folder.path().join(name)).expect("it stays");
+        assert_eq!(found, b"mine", "{name}");
+    }
+    assert_eq!(folder.names().len(), 8, "{:?}", folder.names());
+}
+
+#[test]
+fn manifest_written_to_a_bare_name_is_as_readable_as_the_umask_allows() {
+    let folder = Folder::new();
+    let program = env!("CARGO_BIN_EXE_cloister-measure");
+    for (umask, mode) in [("022", 0o644), ("027", 0o640)] {
+        let script = format!("umask {umask} && exec {program} plan vm.toml --manifest manifest");
+        let output = Command::new("/bin/sh")
+            .args(["-c", &script])
+            .current_dir(folder.path())
+            .output();
+        stdout(output.expect("the program runs"));
+        let written = std::fs::metadata(folder.path().join("manifest")).expect("it was written");
+        assert_eq!(written.permissions().mode() & 0o777, mode);
+    }
 }
 
 #[test]
