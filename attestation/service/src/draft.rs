@@ -1,11 +1,17 @@
 //! A directory that appears under its name whole or not at all.
 //!
-//! It is made beside its place as `NAME.making-PID`. Its maker holds a lock on it (flock(2)), which ends
-//! with the maker, however that dies: so the next run tells what was abandoned from what is being made.
+//! It is made beside its place, in a draft: `NAME.making-PID`, which nobody else may look into. A draft
+//! holds a mark, which says what it is a draft of, and `made`, which becomes the directory. Its maker
+//! holds a lock on it (flock(2)), which ends with the maker, however that dies: so the next run tells
+//! what was abandoned from what is being made.
+//!
+//! A name proves nothing, since others may be able to rename in that place. What is removed is what our
+//! user owns alone, what bears the mark, and nothing in it but the mark and `made`.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, DirBuilder, File, TryLockError};
-use std::io::{self, ErrorKind};
+use std::fs::{self, DirBuilder, File};
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
@@ -13,63 +19,114 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
 
-/// Removed when dropped, unless published.
+/// The mark's file; its text is the target's name.
+const MARK: &str = "cloister-draft-of";
+/// What becomes the target.
+const MADE: &str = "made";
+/// How many names are tried: others may have taken some.
+const NAMES: u32 = 100;
+
+/// Removed when dropped, with what is in it unless that was published.
 #[derive(Debug)]
 pub(crate) struct Draft {
+    around: PathBuf,
     path: PathBuf,
-    _lock: File,
+    lock: File,
 }
 
 impl Draft {
     /// An empty directory with these permissions (less the umask), to become `target`.
     pub fn begin(target: &Path, mode: u32) -> io::Result<Self> {
-        let mut name = draft_prefix(target)?;
-        name.push(std::process::id().to_string());
-        let path = target.with_file_name(name);
-        loop {
-            DirBuilder::new().mode(mode).create(&path)?;
-            if let Some(lock) = lock_new(&path)? {
-                return Ok(Self { path, _lock: lock });
-            }
-        }
+        let around = make_directory(target)?;
+        let path = around.join(MADE);
+        let lock = File::open(&around)?;
+        let draft = Self { around, path, lock };
+        // Where a file system knows no locks, others cannot lock the draft either, and leave it alone.
+        let _unknown = draft.lock.lock();
+        let mark = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+        let mark = rustix::fs::openat(&draft.lock, MARK, mark, Mode::RUSR | Mode::WUSR)?;
+        File::from(mark).write_all(target_name(target)?.as_bytes())?;
+        DirBuilder::new().mode(mode).create(&draft.path)?;
+        Ok(draft)
     }
 
+    /// The directory to fill.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Gives the directory its name. An empty directory may have it; anything else is an error.
+    /// Gives the directory its name, on the disk too. An empty directory may have the name; anything
+    /// else is an error.
     pub fn publish(self, target: &Path) -> io::Result<()> {
-        fs::rename(&self.path, target)
+        // All of it at once: an export has thousands of files.
+        rustix::fs::syncfs(&self.lock)?;
+        fs::rename(&self.path, target)?;
+        File::open(directory_of(target))?.sync_all()
     }
 }
 
 impl Drop for Draft {
     fn drop(&mut self) {
-        // Best effort: there is an error to report already, or it was published and is not here.
-        let _ = fs::remove_dir_all(&self.path);
+        if let Err(error) = remove(&self.around) {
+            let stays = self.around.display();
+            // Not `eprintln`, which panics where nobody reads: a terminal that was closed, say.
+            let _unread = writeln!(
+                io::stderr(),
+                "warning: {stays} stays, since it cannot be removed ({error}): remove it, it may hold keys"
+            );
+        }
     }
 }
 
 /// Removes the drafts of `target` whose makers are dead, and says which those were. Drafts of living
-/// makers, and of other users, stay.
+/// makers, and whatever else has such a name, stay.
 pub fn remove_abandoned_drafts(target: &Path) -> io::Result<Vec<PathBuf>> {
-    let prefix = draft_prefix(target)?;
+    let target_name = target_name(target)?;
     let mut removed = Vec::new();
     for entry in fs::read_dir(directory_of(target))? {
         let entry = entry?;
-        if is_draft(&entry.file_name(), &prefix) && remove_if_abandoned(&entry.path())? {
+        if is_draft_name(&entry.file_name(), target_name)
+            && remove_if_abandoned(&entry.path(), target_name)?
+        {
             removed.push(entry.path());
         }
     }
     Ok(removed)
 }
 
-fn draft_prefix(target: &Path) -> io::Result<OsString> {
+/// A new empty directory beside `target`, for its maker only.
+fn make_directory(target: &Path) -> io::Result<PathBuf> {
+    let mut name = draft_prefix(target_name(target)?);
+    name.push(std::process::id().to_string());
+    for attempt in 0..NAMES {
+        let mut name = name.clone();
+        if attempt > 0 {
+            // Of a maker in another container, or of one whose draft could not be removed.
+            name.push(format!("-{attempt}"));
+        }
+        let path = target.with_file_name(name);
+        match DirBuilder::new().mode(0o700).create(&path) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            Err(error) => {
+                let named = format!("cannot make {}: {error}", path.display());
+                return Err(io::Error::new(error.kind(), named));
+            }
+            Ok(()) => return Ok(path),
+        }
+    }
+    let taken = format!("{} and {NAMES} more are taken: remove them", name.display());
+    Err(io::Error::new(ErrorKind::AlreadyExists, taken))
+}
+
+fn target_name(target: &Path) -> io::Result<&OsStr> {
     let nameless = || io::Error::new(ErrorKind::InvalidInput, "the path ends in no name");
-    let mut prefix = target.file_name().ok_or_else(nameless)?.to_owned();
+    target.file_name().ok_or_else(nameless)
+}
+
+fn draft_prefix(target_name: &OsStr) -> OsString {
+    let mut prefix = target_name.to_owned();
     prefix.push(".making-");
-    Ok(prefix)
+    prefix
 }
 
 fn directory_of(path: &Path) -> &Path {
@@ -79,148 +136,66 @@ fn directory_of(path: &Path) -> &Path {
     }
 }
 
-fn is_draft(name: &OsStr, prefix: &OsStr) -> bool {
-    let maker = name.as_bytes().strip_prefix(prefix.as_bytes());
-    maker.is_some_and(|maker| !maker.is_empty() && maker.iter().all(u8::is_ascii_digit))
-}
-
-/// Locks a draft that was just made; `None` where another run took it for abandoned before it had its
-/// lock, and removed it.
-fn lock_new(path: &Path) -> io::Result<Option<File>> {
-    match open(path)? {
-        Some(draft) => lock_named(draft, path),
-        None => Ok(None),
-    }
-}
-
-/// The same once it is open: what has the name by now may be another one.
-fn lock_named(draft: File, path: &Path) -> io::Result<Option<File>> {
-    if let Err(TryLockError::WouldBlock) = draft.try_lock() {
-        return Ok(None);
-    }
-    let (locked, named) = (draft.metadata()?, fs::symlink_metadata(path));
-    let same = named.is_ok_and(|named| (named.dev(), named.ino()) == (locked.dev(), locked.ino()));
-    Ok(same.then_some(draft))
+/// `NAME.making-PID` or `NAME.making-PID-N`.
+fn is_draft_name(name: &OsStr, target_name: &OsStr) -> bool {
+    let prefix = draft_prefix(target_name);
+    let Some(numbers) = name.as_bytes().strip_prefix(prefix.as_bytes()) else {
+        return false;
+    };
+    let is_number = |digits: &[u8]| !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
+    let mut numbers = numbers.splitn(2, |byte| *byte == b'-');
+    numbers.all(is_number)
 }
 
 /// Holds the lock while it removes, so that two runs do not remove at once.
-fn remove_if_abandoned(path: &Path) -> io::Result<bool> {
-    let Some(draft) = open(path)? else {
+fn remove_if_abandoned(path: &Path, target_name: &OsStr) -> io::Result<bool> {
+    let Some(draft) = open(CWD, path, OFlags::DIRECTORY)? else {
         return Ok(false);
     };
-    let ours = draft.metadata()?.uid() == rustix::process::geteuid().as_raw();
-    if !ours || draft.try_lock().is_err() {
+    let draft = File::from(draft);
+    let found = draft.metadata()?;
+    let ours_alone =
+        found.uid() == rustix::process::geteuid().as_raw() && found.mode() & 0o777 == 0o700;
+    if !ours_alone || draft.try_lock().is_err() || !bears_mark(&draft, target_name)? {
         return Ok(false);
     }
-    match fs::remove_dir_all(path) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
-        _ => Ok(true),
-    }
+    remove(path)?;
+    Ok(true)
 }
 
-/// Opens a directory without following a link; `None` where no draft of ours can be there.
-fn open(path: &Path) -> io::Result<Option<File>> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    match rustix::fs::openat(CWD, path, flags, Mode::empty()) {
-        Ok(fd) => Ok(Some(fd.into())),
+fn bears_mark(draft: &File, target_name: &OsStr) -> io::Result<bool> {
+    let Some(mark) = open(draft, Path::new(MARK), OFlags::NONBLOCK)? else {
+        return Ok(false);
+    };
+    let mut text = Vec::new();
+    let most = u64::try_from(target_name.len()).unwrap_or(u64::MAX);
+    File::from(mark)
+        .take(most.saturating_add(1))
+        .read_to_end(&mut text)?;
+    Ok(text == target_name.as_bytes())
+}
+
+/// The mark goes after what it vouches for, so that a removal that was killed is taken up again; and
+/// the directory last, if nothing else is in it.
+fn remove(draft: &Path) -> io::Result<()> {
+    let gone = |result: io::Result<()>| match result {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    };
+    gone(fs::remove_dir_all(draft.join(MADE)))?;
+    gone(fs::remove_file(draft.join(MARK)))?;
+    gone(fs::remove_dir(draft))
+}
+
+/// Opens without following a link; `None` where nothing of ours can be there.
+fn open(place: impl AsFd, path: &Path, kind: OFlags) -> io::Result<Option<std::os::fd::OwnedFd>> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | kind;
+    match rustix::fs::openat(place, path, flags, Mode::empty()) {
+        Ok(opened) => Ok(Some(opened)),
         Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::ACCESS) => Ok(None),
         Err(error) => Err(error.into()),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn names(place: &Path) -> Vec<OsString> {
-        let entries = fs::read_dir(place).unwrap();
-        entries.map(|entry| entry.unwrap().file_name()).collect()
-    }
-
-    #[test]
-    fn draft_of_a_living_maker_stays_until_it_is_dropped() {
-        let place = tempfile::tempdir().unwrap();
-        let target = place.path().join("bundle");
-        let draft = Draft::begin(&target, 0o700).unwrap();
-        fs::write(draft.path().join("file"), "").unwrap();
-
-        assert_eq!(
-            remove_abandoned_drafts(&target).unwrap(),
-            [""; 0].map(PathBuf::from)
-        );
-
-        assert!(draft.path().join("file").exists());
-        drop(draft);
-        assert_eq!(names(place.path()), [""; 0]);
-    }
-
-    #[test]
-    fn draft_without_a_maker_is_removed_with_all_in_it_and_named() {
-        let place = tempfile::tempdir().unwrap();
-        let target = place.path().join("bundle");
-        let abandoned = place.path().join("bundle.making-1");
-        fs::create_dir_all(abandoned.join("blobs")).unwrap();
-
-        assert_eq!(remove_abandoned_drafts(&target).unwrap(), [abandoned]);
-
-        assert_eq!(names(place.path()), [""; 0]);
-    }
-
-    #[test]
-    fn what_is_no_draft_of_the_target_stays() {
-        let place = tempfile::tempdir().unwrap();
-        let target = place.path().join("bundle");
-        let others = [
-            "bundle",
-            "bundle.making-",
-            "bundle.making-1a",
-            "other.making-1",
-            "making-1",
-        ];
-        for name in others {
-            fs::create_dir(place.path().join(name)).unwrap();
-        }
-        fs::write(place.path().join("bundle.making-2"), "").unwrap();
-        std::os::unix::fs::symlink("/", place.path().join("bundle.making-3")).unwrap();
-
-        assert_eq!(
-            remove_abandoned_drafts(&target).unwrap(),
-            [""; 0].map(PathBuf::from)
-        );
-
-        assert_eq!(names(place.path()).len(), others.len() + 2);
-    }
-
-    /// Between the making and the locking of a draft, another run may take it for abandoned.
-    #[test]
-    fn draft_that_was_removed_or_taken_before_its_lock_is_not_used() {
-        let place = tempfile::tempdir().unwrap();
-        let path = place.path().join("bundle.making-1");
-        assert!(lock_new(&path).unwrap().is_none(), "removed");
-        fs::create_dir(&path).unwrap();
-        let held = lock_new(&path).unwrap().unwrap();
-        assert!(lock_new(&path).unwrap().is_none(), "another holds it");
-        drop(held);
-        let opened = open(&path).unwrap().unwrap();
-        fs::remove_dir(&path).unwrap();
-        fs::create_dir(&path).unwrap();
-        assert!(lock_named(opened, &path).unwrap().is_none(), "replaced");
-        assert!(lock_new(&path).unwrap().is_some());
-    }
-
-    #[test]
-    fn draft_of_another_user_stays() {
-        if !rustix::process::geteuid().is_root() {
-            println!("skipped: only root can give a directory to another user");
-            return;
-        }
-        let place = tempfile::tempdir().unwrap();
-        let others = place.path().join("bundle.making-1");
-        fs::create_dir(&others).unwrap();
-        std::os::unix::fs::chown(&others, Some(1), None).unwrap();
-
-        let removed = remove_abandoned_drafts(&place.path().join("bundle")).unwrap();
-
-        assert!(removed.is_empty() && others.exists());
-    }
-}
+mod tests;

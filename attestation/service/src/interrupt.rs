@@ -1,4 +1,5 @@
-//! Ctrl-C and SIGTERM while something is being made: the draft of it goes first, then the program.
+//! Ctrl-C, SIGTERM and a closed terminal while something is being made: the draft of it goes first, then
+//! the program.
 //!
 //! Process-wide, as signals are. Before [`catch_signals`] a signal ends the program at once.
 
@@ -8,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, OnceLock};
 use std::time::Duration;
 
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::{flag, low_level};
 
 /// The number of the signal that came, or [`NONE`].
@@ -21,16 +22,30 @@ const POLL: Duration = Duration::from_millis(5);
 
 /// Somebody asked to stop.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
-#[error("interrupted: nothing of it is left")]
+#[error("interrupted before it was done")]
 pub struct Interrupted;
 
-/// From now on SIGINT and SIGTERM make [`init`](crate::init()) and [`export`](crate::export()) fail and
-/// clean up; [`end_if_interrupted`] then ends the program. For `main`, once.
+/// From now on SIGINT, SIGQUIT, SIGTERM and SIGHUP make [`init`](crate::init()) and
+/// [`export`](crate::export()) fail and clean up; [`end_if_interrupted`] then ends the program. For
+/// `main`, once. A SIGHUP that the program was told to ignore (nohup) stays ignored.
 pub fn catch_signals() -> io::Result<()> {
-    for (signal, number) in [(SIGINT, 2), (SIGTERM, 15)] {
+    for (signal, number) in [(SIGINT, 2), (SIGQUIT, 3), (SIGTERM, 15)] {
         flag::register_usize(signal, Arc::clone(&CAUGHT), number)?;
     }
+    if !ignores_hangup()? {
+        flag::register_usize(SIGHUP, Arc::clone(&CAUGHT), 1)?;
+    }
     Ok(())
+}
+
+/// Of `SigIgn` in proc_pid_status(5), a mask in hexadecimal digits: its lowest bit is SIGHUP's.
+fn ignores_hangup() -> io::Result<bool> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let ignored = status
+        .lines()
+        .find_map(|line| line.strip_prefix("SigIgn:"))
+        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    Ok(ignored.is_some_and(|mask| mask & 1 != 0))
 }
 
 /// Ends the program as the signal would have, if one came; for `main`, when its work has failed.

@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::Context;
 use attestation_service::export;
 use serde::Serialize;
 
 use crate::making;
-use crate::output::Output;
+use crate::output::{Output, tell};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -39,7 +40,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let exported = export(&args.data_dir, &args.out)?;
     let warning = exported.warning();
     if let Some(warning) = &warning {
-        eprintln!("warning: {warning}");
+        tell(&format!("warning: {warning}"));
     }
     let text = format!(
         "wrote the bundle {}: log entries {}, files {}, bytes {}\n\n{}",
@@ -57,6 +58,8 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         checkpoint: &exported.checkpoint,
         warning: warning.as_deref(),
     };
-    args.output.print(&bundle, &text)?;
+    args.output
+        .print(&bundle, &text)
+        .with_context(|| format!("the bundle {} is written", args.out.display()))?;
     Ok(ExitCode::SUCCESS)
 }

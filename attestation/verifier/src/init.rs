@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::Context;
 use attestation_evidence::{ResourcePath, VerifierPins};
 use attestation_service::{NewVerifier, init, names};
 use serde::Serialize;
@@ -58,13 +59,13 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         pins.log_key,
         pins_file.display(),
     );
-    args.output.print(
-        &Made {
-            data_dir: &args.data_dir,
-            pins_file,
-            pins: &pins,
-        },
-        &text,
-    )?;
+    let made = Made {
+        data_dir: &args.data_dir,
+        pins_file,
+        pins: &pins,
+    };
+    args.output
+        .print(&made, &text)
+        .with_context(|| format!("the verifier {} is made", args.data_dir.display()))?;
     Ok(ExitCode::SUCCESS)
 }

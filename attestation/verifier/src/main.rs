@@ -41,10 +41,7 @@ enum Command {
 
 fn main() -> ExitCode {
     run(Cli::parse().command).unwrap_or_else(|error| {
-        eprintln!("error: {error}");
-        for cause in error.chain().skip(1) {
-            eprintln!("  because: {cause}");
-        }
+        output::complain(&error);
         attestation_service::end_if_interrupted();
         ExitCode::FAILURE
     })

@@ -3,6 +3,7 @@
 
 mod support;
 
+use std::io::Read;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -21,14 +22,21 @@ struct Halfway {
 
 impl Halfway {
     fn start(place: &Place, command: &[&str], target: &str) -> Self {
+        Self::start_after(&["env", "--default-signal=HUP"], place, command, target)
+    }
+
+    /// `before` starts the program in its own place: the process is the same.
+    fn start_after(before: &[&str], place: &Place, command: &[&str], target: &str) -> Self {
         let pause = PathBuf::from(place.path("pause"));
         std::fs::write(&pause, "").unwrap();
-        let child = Command::new(env!("CARGO_BIN_EXE_cloister-verifier"))
+        let child = Command::new(before[0])
+            .args(&before[1..])
+            .arg(env!("CARGO_BIN_EXE_cloister-verifier"))
             .args(command)
             .arg("--fault-pause")
             .arg(&pause)
             .stdout(Stdio::null())
-            .stderr(Stdio::null())
+            .stderr(Stdio::piped())
             .spawn()
             .unwrap();
         let draft = PathBuf::from(format!("{target}.making-{}", child.id()));
@@ -38,7 +46,7 @@ impl Halfway {
             draft,
         };
         let start = Instant::now();
-        while count(&halfway.draft) == 0 {
+        while count(&halfway.draft.join("made")) == 0 {
             assert!(start.elapsed() < PATIENCE, "it makes no draft");
             std::thread::sleep(Duration::from_millis(2));
         }
@@ -117,7 +125,7 @@ fn each(test: impl Fn(&Place, &[&str], &str)) {
 
 #[test]
 fn command_that_is_interrupted_leaves_nothing_and_ends_by_the_signal() {
-    for (name, number) in [("INT", 2), ("TERM", 15)] {
+    for (name, number) in [("HUP", 1), ("INT", 2), ("QUIT", 3), ("TERM", 15)] {
         each(|place, command, target| {
             let halfway = Halfway::start(place, command, target);
             halfway.signal(name);
@@ -128,6 +136,71 @@ fn command_that_is_interrupted_leaves_nothing_and_ends_by_the_signal() {
     }
 }
 
+/// As under nohup(1).
+#[test]
+fn command_that_was_told_to_ignore_hangups_goes_on() {
+    each(|place, command, target| {
+        let ignoring = ["env", "--ignore-signal=HUP"];
+        let halfway = Halfway::start_after(&ignoring, place, command, target);
+        halfway.signal("HUP");
+        std::fs::remove_file(&halfway.pause).unwrap();
+        assert!(halfway.end().success());
+        assert!(count(Path::new(target)) > 0);
+    });
+}
+
+/// The message must not deny what is still there.
+#[test]
+fn draft_that_cannot_be_removed_is_named() {
+    each(|place, command, target| {
+        let mut halfway = Halfway::start(place, command, target);
+        std::fs::write(halfway.draft.join("thesis"), "").unwrap();
+        halfway.signal("TERM");
+        let mut said = String::new();
+        let mut stderr = halfway.child.stderr.take().unwrap();
+        stderr.read_to_string(&mut said).unwrap();
+        let stays = format!("warning: {} stays", halfway.draft.display());
+        assert!(
+            said.contains(&stays) && said.contains("interrupted"),
+            "{said}"
+        );
+        assert_eq!(halfway.end().signal(), Some(15));
+    });
+}
+
+/// Its answer goes to a pipe that nobody reads any more: `| true`.
+#[test]
+fn command_whose_answer_nobody_reads_is_done_and_says_so() {
+    each(|_, command, target| {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = Command::new(env!("CARGO_BIN_EXE_cloister-verifier"))
+            .args(command)
+            .stdout(writer)
+            .stderr(Stdio::piped())
+            .output()
+            .unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.starts_with("error: the "), "{said}");
+        let because = "  because: cannot write to standard output";
+        assert!(said.contains(target) && said.contains(because), "{said}");
+        assert!(count(Path::new(target)) > 0);
+    });
+}
+
+/// A terminal that was closed: what is told there fails, and the signal's end must not.
+#[test]
+fn command_whose_complaints_nobody_reads_still_ends_by_the_signal() {
+    each(|place, command, target| {
+        let mut halfway = Halfway::start(place, command, target);
+        drop(halfway.child.stderr.take());
+        halfway.signal("HUP");
+        assert_eq!(halfway.end().signal(), Some(1));
+        assert_eq!(made(place), [""; 0], "{command:?}");
+    });
+}
+
 #[test]
 fn draft_of_a_killed_command_is_removed_by_the_next_run_which_says_so() {
     each(|place, command, target| {
@@ -135,7 +208,7 @@ fn draft_of_a_killed_command_is_removed_by_the_next_run_which_says_so() {
         let draft = halfway.draft.clone();
         halfway.signal("KILL");
         halfway.end();
-        assert!(count(&draft) > 0, "kill -9 leaves the draft");
+        assert!(count(&draft.join("made")) > 0, "kill -9 leaves the draft");
 
         let next = run(command);
 
