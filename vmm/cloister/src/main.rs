@@ -7,6 +7,7 @@
 
 use std::env;
 use std::ffi::OsString;
+use std::io::{self, Write};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
@@ -102,14 +103,8 @@ fn main() -> ExitCode {
         return ExitCode::from(2);
     };
     match word.to_str() {
-        Some("help" | "--help" | "-h") => {
-            print!("{}", help());
-            ExitCode::SUCCESS
-        }
-        Some("--version" | "-V") => {
-            println!("cloister {}", env!("CARGO_PKG_VERSION"));
-            ExitCode::SUCCESS
-        }
+        Some("help" | "--help" | "-h") => say(&help()),
+        Some("--version" | "-V") => say(&format!("cloister {}\n", env!("CARGO_PKG_VERSION"))),
         _ => match PARTS.iter().find(|part| word == part.word) {
             Some(part) => become_part(part, arguments.collect()),
             None => {
@@ -119,6 +114,18 @@ fn main() -> ExitCode {
             }
         },
     }
+}
+
+fn say(text: &str) -> ExitCode {
+    let mut stdout = io::stdout().lock();
+    if let Err(error) = stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush())
+    {
+        eprintln!("error: cannot write to standard output: {error}");
+        return ExitCode::FAILURE;
+    }
+    ExitCode::SUCCESS
 }
 
 /// Replaces this process; comes back only when that fails.

@@ -29,3 +29,20 @@ fn help_lists_exit_codes_and_succeeds() {
     assert_eq!(output.status.code(), Some(0));
     assert!(String::from_utf8_lossy(&output.stdout).contains("3 judged and refused"));
 }
+
+/// As by `| true`.
+#[test]
+fn help_and_version_that_nobody_reads_are_an_error() {
+    for word in ["--help", "--version"] {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cloister"));
+        let output = command.arg(word).stdout(writer).output().expect("it runs");
+        assert_eq!(output.status.code(), Some(1), "{word}");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            said.starts_with("error: cannot write to standard output"),
+            "{said}"
+        );
+    }
+}

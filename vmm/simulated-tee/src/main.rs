@@ -19,9 +19,11 @@ mod requests;
 mod serve;
 mod vmsa;
 
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::{Parser, Subcommand, ValueEnum};
 
 /// A software stand-in for AMD's secure processor. What it signs is worth nothing outside tests and
@@ -82,16 +84,17 @@ fn main() -> ExitCode {
 fn make_root(dir: &std::path::Path, output: Output) -> anyhow::Result<()> {
     init::init(dir)?;
     let root = dir.join("ark.pem");
-    match output {
-        Output::Text => println!(
+    let text = match output {
+        Output::Text => format!(
             "simulated root of trust made in {}; give {} to verifiers and auditors",
             dir.display(),
             root.display()
         ),
-        Output::Json => println!(
-            "{}",
-            serde_json::json!({"tee": "simulated", "dir": dir, "root": root})
-        ),
-    }
-    Ok(())
+        Output::Json => {
+            serde_json::json!({"tee": "simulated", "dir": dir, "root": root}).to_string()
+        }
+    };
+    writeln!(std::io::stdout(), "{text}")
+        .context("cannot write to standard output")
+        .with_context(|| format!("the simulated root of trust {} is made", dir.display()))
 }

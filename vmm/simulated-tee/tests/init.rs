@@ -72,3 +72,22 @@ fn left_in(place: &Path) -> Vec<String> {
         })
         .collect()
 }
+
+/// As by `| true`: the keys are made, and the error says so.
+#[test]
+fn root_whose_answer_nobody_reads_is_made_and_said_to_be() {
+    let place = tempfile::tempdir().unwrap();
+    let keys = place.path().join("keys");
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cloister-simulated-tee"));
+    command.arg("init").arg("--dir").arg(&keys).stdout(writer);
+    let output = command.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("is made") && said.contains("because: cannot write"),
+        "{said}"
+    );
+    assert!(keys.join("ark.pem").is_file());
+}
