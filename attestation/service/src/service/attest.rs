@@ -4,13 +4,13 @@ use std::sync::PoisonError;
 
 use attestation_audit::VERDICT_SECONDS;
 use attestation_evidence::Tee;
-use attestation_verify::{Outcome, Policy, ReferenceValue, VerdictRecord};
+use attestation_verify::{Outcome, VerdictRecord};
 use serde::Serialize;
 
 use super::judge::Judged;
-use super::{Accepted, Failure, Service, UNKNOWN_SESSION};
+use super::{Accepted, Service, UNKNOWN_SESSION};
 use crate::problem::Problem;
-use crate::store::{OpenedSession, Reading};
+use crate::store::OpenedSession;
 
 /// An accepted attestation.
 #[derive(Debug)]
@@ -109,29 +109,4 @@ impl Service {
         };
         self.journal.info("verdict", &line);
     }
-}
-
-/// The policy that this name means now.
-pub(super) fn policy_named(reading: &Reading<'_>, name: &str) -> Result<Option<Policy>, Failure> {
-    let Some(document) = reading.policy(name)? else {
-        return Ok(None);
-    };
-    let policy = Policy::from_json(&document);
-    Ok(Some(
-        policy.map_err(|_| reading.torn("a policy is damaged"))?,
-    ))
-}
-
-/// The reference value that this name means now.
-pub(super) fn reference_named(
-    reading: &Reading<'_>,
-    name: &str,
-) -> Result<Option<ReferenceValue>, Failure> {
-    let Some(document) = reading.reference(name)? else {
-        return Ok(None);
-    };
-    let reference = ReferenceValue::from_json(&document);
-    Ok(Some(reference.map_err(|_| {
-        reading.torn("a reference value is damaged")
-    })?))
 }

@@ -49,10 +49,10 @@ struct Appraised<'a> {
 }
 
 impl Service {
-    /// Appraises and logs. An appraisal may take long, so it holds nobody up: what it depends on is
-    /// looked up before it, and compared after it, when the verdict has its turn to be written. If that
-    /// was overtaken, evidence is appraised anew, and at last with the turn held, so that no flood of
-    /// registrations can put an answer off for ever.
+    /// Appraises and logs. An appraisal may take long, so it is made beside others' work: what it
+    /// depends on is looked up before it, and compared after it, when the verdict has its turn to be
+    /// written. If that was overtaken, evidence is appraised anew, and at last with the turn held, so
+    /// that no flood of registrations can put an answer off for ever.
     pub(super) fn judge(
         &self,
         session: &str,

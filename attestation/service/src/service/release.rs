@@ -9,11 +9,11 @@ use attestation_release::Release;
 use attestation_verify::AcceptedVerdict;
 use serde::Serialize;
 
-use super::attest::{policy_named, reference_named};
+use super::rules::Rules;
 use super::{Accepted, Failure, Service, UNKNOWN_SESSION};
 use crate::entropy;
 use crate::problem::Problem;
-use crate::store::{Reading, Terms, Writing};
+use crate::store::{Terms, Writing};
 
 const EXPIRED: Problem = Problem::Denied(
     "this session has no accepted verdict (any more): POST /kbs/v0/auth and attest",
@@ -94,8 +94,9 @@ impl Service {
             .secret(resource.as_str())?
             .ok_or_else(|| Problem::NotFound(format!("no secret `{resource}` is registered")))?;
         let terms = &sealed.terms;
-        refuse_other_policy(&writing.reading(), terms, accepted)?;
-        refuse_other_launch(&writing.reading(), terms, verdict, now)?;
+        let rules = self.rules(&writing.reading())?;
+        refuse_other_policy(&rules, terms, accepted)?;
+        refuse_other_launch(&rules, terms, verdict, now)?;
         let secret = self.keys.seal.unseal(resource, terms, &sealed.sealed)?;
         let entropy = Entropy::from_bytes(&entropy::random_secret()?);
         let release = Release::wrap(verdict, resource.clone(), &secret, entropy)?;
@@ -108,18 +109,13 @@ impl Service {
 /// An accepted guest is not entitled to every secret. The policy has to be the secret's, and still
 /// the very document that the verdict was given under: what an administrator withdraws is withdrawn
 /// at once, not when the last verdict over it expires.
-fn refuse_other_policy(
-    reading: &Reading<'_>,
-    terms: &Terms,
-    accepted: &Accepted,
-) -> Result<(), Failure> {
-    let name = accepted.verdict.policy();
-    if terms.policy != name {
-        return Err(Problem::Denied("the secret is bound to another policy").into());
+fn refuse_other_policy(rules: &Rules, terms: &Terms, accepted: &Accepted) -> Result<(), Problem> {
+    if terms.policy != accepted.verdict.policy() {
+        return Err(Problem::Denied("the secret is bound to another policy"));
     }
-    if policy_named(reading, name)?.as_ref() != Some(&accepted.policy) {
+    if rules.policy != accepted.policy {
         let why = "the policy was replaced since the verdict: attest again";
-        return Err(Problem::Denied(why).into());
+        return Err(Problem::Denied(why));
     }
     Ok(())
 }
@@ -127,22 +123,21 @@ fn refuse_other_policy(
 /// One of the reference values that the secret is bound to has to allow this launch, now. Which one
 /// the verdict happened to match does not matter: two names may share a digest.
 fn refuse_other_launch(
-    reading: &Reading<'_>,
+    rules: &Rules,
     terms: &Terms,
     verdict: &AcceptedVerdict,
     now: u64,
-) -> Result<(), Failure> {
-    for name in &terms.references {
-        let allowed = reference_named(reading, name)?.is_some_and(|reference| {
-            reference.tee == verdict.tee()
-                && reference.launch_digest == *verdict.launch_digest()
-                && reference.is_valid_at(now)
-        });
-        if allowed {
-            return Ok(());
-        }
+) -> Result<(), Problem> {
+    let allowed = rules.references.iter().any(|reference| {
+        terms.references.contains(&reference.name)
+            && reference.tee == verdict.tee()
+            && reference.launch_digest == *verdict.launch_digest()
+            && reference.is_valid_at(now)
+    });
+    if allowed {
+        return Ok(());
     }
     let why = "no reference value that the secret is bound to allows this launch now: each is \
                another launch's, was replaced, or is out of its time";
-    Err(Problem::Denied(why).into())
+    Err(Problem::Denied(why))
 }

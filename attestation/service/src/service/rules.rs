@@ -1,5 +1,5 @@
-//! What evidence is judged by: the policy and the reference values. They are large and change seldom,
-//! so they are read once for each time that one of them is put.
+//! What evidence is judged by, and secrets are bound to: the policy and the reference values. They are
+//! large and change seldom, so they are read once for each time that one of them is put.
 
 use std::sync::{Arc, PoisonError};
 
