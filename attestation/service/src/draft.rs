@@ -58,10 +58,12 @@ impl Draft {
     /// Gives the directory its name, on the disk too. An empty directory may have the name; anything
     /// else is an error.
     pub fn publish(self, target: &Path) -> io::Result<()> {
-        // All of it at once: an export has thousands of files.
+        // The whole file system at once, since an export has thousands of files: first what was made,
+        // so that the name never stands for less, then the name.
         rustix::fs::syncfs(&self.lock)?;
         fs::rename(&self.path, target)?;
-        File::open(directory_of(target))?.sync_all()
+        rustix::fs::syncfs(&self.lock)?;
+        Ok(())
     }
 }
 

@@ -240,6 +240,44 @@ fn draft_of_a_running_command_is_left_alone_and_gives_way_to_the_first_that_is_d
     });
 }
 
+/// A machine that loses its power keeps what it was said to have made, under its name only if whole.
+#[test]
+fn what_is_made_is_on_the_disk_before_it_has_its_name_and_that_before_it_is_said() {
+    if Command::new("strace").arg("-V").output().is_err() {
+        println!("skipped: there is no strace to see it with");
+        return;
+    }
+    each(|place, command, _| {
+        let trace = place.path("pause");
+        let traced = Command::new("strace")
+            .args([
+                "-f",
+                "-e",
+                "trace=syncfs,rename,renameat,renameat2",
+                "-o",
+                &trace,
+            ])
+            .arg(env!("CARGO_BIN_EXE_cloister-verifier"))
+            .args(command)
+            .output()
+            .unwrap();
+        if !traced.status.success() {
+            println!("skipped: strace cannot trace here");
+            return;
+        }
+        let trace = std::fs::read_to_string(trace).unwrap();
+        let calls: Vec<&str> = trace
+            .lines()
+            .filter_map(|line| {
+                ["syncfs", "rename"]
+                    .into_iter()
+                    .find(|call| line.contains(call))
+            })
+            .collect();
+        assert_eq!(calls, ["syncfs", "rename", "syncfs"], "{trace}");
+    });
+}
+
 #[test]
 fn test_fault_is_not_in_the_help() {
     for command in ["init", "export"] {
