@@ -58,8 +58,11 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         checkpoint: &exported.checkpoint,
         warning: warning.as_deref(),
     };
-    args.output
-        .print(&bundle, &text)
-        .with_context(|| format!("the bundle {} is written", args.out.display()))?;
+    args.output.print(&bundle, &text).with_context(|| {
+        format!(
+            "the bundle {} is whole, but not all of this answer could be written",
+            args.out.display()
+        )
+    })?;
     Ok(ExitCode::SUCCESS)
 }

@@ -64,8 +64,11 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         pins_file,
         pins: &pins,
     };
-    args.output
-        .print(&made, &text)
-        .with_context(|| format!("the verifier {} is made", args.data_dir.display()))?;
+    args.output.print(&made, &text).with_context(|| {
+        format!(
+            "the verifier {} is made, but not all of this answer could be written",
+            args.data_dir.display()
+        )
+    })?;
     Ok(ExitCode::SUCCESS)
 }

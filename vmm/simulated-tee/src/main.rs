@@ -96,5 +96,5 @@ fn make_root(dir: &std::path::Path, output: Output) -> anyhow::Result<()> {
     };
     writeln!(std::io::stdout(), "{text}")
         .context("cannot write to standard output")
-        .with_context(|| format!("the simulated root of trust {} is made", dir.display()))
+        .with_context(|| format!("the simulated root of trust {} is made, but not all of this answer could be written", dir.display()))
 }
