@@ -1,0 +1,19 @@
+//! Launches of firmware under SEV-SNP as other VMMs make them, page by page, and their launch digest.
+//!
+//! A launch plan of our own VMM says everything about its launch; of another VMM
+//! only image, command line and a few choices are known, and the rest is what that VMM does. This
+//! crate writes that down as data: [`VmmType`] for registers and page types, [`CpuType`] for
+//! signatures.
+
+#![forbid(unsafe_code)]
+
+mod cpu_type;
+mod kernel_hashes;
+mod launch;
+mod reset_state;
+mod vmm_type;
+
+pub use cpu_type::{CpuSignature, UnknownCpuType};
+pub use kernel_hashes::KernelHashes;
+pub use launch::{Contents, LaunchFault, Run, SnpInputs, SnpLaunch};
+pub use vmm_type::{UnknownVmmType, VmmType};
