@@ -12,6 +12,7 @@
 #![forbid(unsafe_code)]
 
 mod cpuid_page;
+mod id_block;
 mod page_info;
 mod policy;
 mod report;
@@ -19,6 +20,10 @@ pub mod simulated;
 mod vmsa;
 
 pub use cpuid_page::{CPUID_PAGE_CAPACITY, CpuidFunction, CpuidPage};
+pub use id_block::{
+    CURVE_P384, EcdsaPublicKey, EcdsaSignature, ID_BLOCK_VERSION, IdAuth, IdBlock,
+    KEY_ALGORITHM_ECDSA_P384_SHA384,
+};
 pub use page_info::{PAGE_INFO_LENGTH, PageInfo, PageType};
 pub use policy::GuestPolicy;
 pub use report::{
