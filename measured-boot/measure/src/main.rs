@@ -2,10 +2,12 @@
 
 mod prediction;
 mod reference;
+mod snp;
 mod text;
 
 use crate::prediction::Prediction;
 use crate::reference::ReferenceArguments;
+use crate::snp::SnpArguments;
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand, ValueEnum};
 use std::fs::Permissions;
@@ -34,7 +36,10 @@ enum Command {
     /// show the same digest.
     #[command(after_help = EXIT_CODES)]
     Plan(PlanArguments),
-    /// Predict it, and write the reference value by which a verifier accepts it.
+    /// Predict the launch digest of firmware that QEMU, EC2 or GCE launches.
+    #[command(after_help = EXIT_CODES)]
+    Snp(SnpArguments),
+    /// Predict the launch digest of a virtual machine, and write the reference value by which a verifier accepts it.
     #[command(after_help = EXIT_CODES)]
     Reference(ReferenceArguments),
 }
@@ -66,6 +71,7 @@ enum Output {
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Plan(arguments) => predict(&arguments),
+        Command::Snp(arguments) => snp::predict(&arguments),
         Command::Reference(arguments) => reference::write(&arguments),
     };
     match done {

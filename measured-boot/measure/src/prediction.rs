@@ -81,8 +81,9 @@ pub struct Document<'a> {
     coverage: &'a [CoverageRow],
 }
 
+/// A component as JSON.
 #[derive(Serialize)]
-struct Component {
+pub struct Component {
     name: String,
     gpa: String,
     pages: u64,
@@ -90,7 +91,8 @@ struct Component {
 }
 
 impl Component {
-    fn of(component: &ComponentDigest) -> Self {
+    /// From what was measured.
+    pub fn of(component: &ComponentDigest) -> Self {
         Self {
             name: component.name.clone(),
             gpa: format!("{:#x}", component.gpa),

@@ -1,7 +1,7 @@
 //! The result for people.
 
 use crate::prediction::Prediction;
-use measured_boot_digest::{Class, ComponentDigest, CoverageRow};
+use measured_boot_digest::{Class, ComponentDigest, CoverageRow, LaunchDigest};
 use measured_boot_plan::{LaunchPlan, TeeKind};
 use std::fmt::Write;
 
@@ -23,6 +23,12 @@ pub fn page(prediction: &Prediction, with_coverage: bool) -> String {
         );
     }
     page
+}
+
+/// The page of a launch by another VMM.
+pub fn foreign_page(headline: &str, parts: &[ComponentDigest], digest: LaunchDigest) -> String {
+    let parts = components(parts);
+    format!("{headline}\n\n{parts}\nlaunch digest (snp, SHA-384)\n{digest}\n")
 }
 
 fn headline(plan: &LaunchPlan) -> String {
