@@ -1,10 +1,12 @@
 //! Predicts launch digests, offline: what a report will say of a guest before it is launched.
 
+mod id_block;
 mod prediction;
 mod reference;
 mod snp;
 mod text;
 
+use crate::id_block::IdBlockArguments;
 use crate::prediction::Prediction;
 use crate::reference::ReferenceArguments;
 use crate::snp::SnpArguments;
@@ -39,6 +41,9 @@ enum Command {
     /// Predict the launch digest of firmware that QEMU, EC2 or GCE launches.
     #[command(after_help = EXIT_CODES)]
     Snp(SnpArguments),
+    /// Sign the ID block by which the owner of a guest names the launch that may bear its identity.
+    #[command(after_help = EXIT_CODES)]
+    IdBlock(IdBlockArguments),
     /// Predict the launch digest of a virtual machine, and write the reference value by which a verifier accepts it.
     #[command(after_help = EXIT_CODES)]
     Reference(ReferenceArguments),
@@ -72,6 +77,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Plan(arguments) => predict(&arguments),
         Command::Snp(arguments) => snp::predict(&arguments),
+        Command::IdBlock(arguments) => id_block::sign(&arguments),
         Command::Reference(arguments) => reference::write(&arguments),
     };
     match done {

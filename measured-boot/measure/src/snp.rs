@@ -192,7 +192,8 @@ fn signature(text: &str) -> Result<CpuSignature, String> {
         .map_err(|_| "a signature has 32 bits".to_owned())
 }
 
-fn hexadecimal(text: &str) -> Result<u64, String> {
+/// A number in hexadecimal, with or without `0x`.
+pub fn hexadecimal(text: &str) -> Result<u64, String> {
     let digits = text.strip_prefix("0x").unwrap_or(text);
     u64::from_str_radix(digits, 16).map_err(|_| "give hexadecimal digits, such as 0x21".to_owned())
 }
