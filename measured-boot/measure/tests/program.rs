@@ -298,3 +298,142 @@ fn configuration_missing_fails_and_wrong_usage_exits_with_two() {
     assert_eq!(run(&["plan"]).status.code(), Some(2));
     assert!(String::from_utf8_lossy(&run(&["--help"]).stdout).contains("Exit codes: 0 done"));
 }
+
+/// Runs `snp` with these arguments.
+fn snp(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_cloister-measure"))
+        .arg("snp")
+        .args(arguments)
+        .output()
+        .expect("the program runs")
+}
+
+/// Debian's firmware among the vectors beside the repository, if they are there.
+fn debians_firmware() -> Option<String> {
+    let vectors = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/vectors");
+    let image = vectors.join("measured-boot/debian-ovmf/OVMF.fd");
+    if !image.exists() {
+        println!("skipped: {} is not there", image.display());
+        return None;
+    }
+    Some(image.to_str().expect("text").to_owned())
+}
+
+#[test]
+fn snp_prints_the_published_digest_as_page_and_as_json() {
+    let Some(ovmf) = debians_firmware() else {
+        return;
+    };
+    let launch = ["--ovmf", &ovmf, "--vcpus", "2", "--vcpu-type", "EPYC-Milan"];
+    let published = "a175292a4a09fcfb760c5bd80c93ed667dbaafce6247d0f21fc06638658b3ebf2804d3019e2abed05cb6a9efe0a7464e";
+    let page = stdout(snp(&launch));
+    assert!(page.lines().any(|line| line == published), "{page}");
+
+    let json = stdout(snp(&[launch.as_slice(), &["-o", "json"]].concat()));
+    let document: serde_json::Value = serde_json::from_str(&json).expect("one JSON document");
+    assert_eq!(document["launch_digest"], published);
+    assert_eq!(document["components"][0]["name"], "firmware");
+    assert_eq!(document["cpu_signature"], "0x00a00f11");
+    assert_eq!(document["warnings"], serde_json::json!([]));
+}
+
+#[test]
+fn snp_of_a_cloud_needs_no_cpu_and_of_qemu_it_does() {
+    let Some(ovmf) = debians_firmware() else {
+        return;
+    };
+    let launch = ["--ovmf", &ovmf, "--vcpus", "1"];
+    let cloud = stdout(snp(&[launch.as_slice(), &["--vmm-type", "ec2"]].concat()));
+    assert!(cloud.contains("0aaa035d47b06741a745a62cb88eade395f648a7383d71cc322fab9df33859ca3c188a0578534c01526f1b4c0f0b0eb6"));
+    let qemu = snp(&launch);
+    assert_eq!(qemu.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&qemu.stderr).contains("--vcpu-type or --vcpu-sig is needed"));
+}
+
+#[test]
+fn snp_with_a_kernel_that_nobody_checks_is_refused_with_the_remedy() {
+    let Some(ovmf) = debians_firmware() else {
+        return;
+    };
+    let launch = ["--ovmf", &ovmf, "--vcpus", "1", "--vcpu-type", "EPYC"];
+    let output = snp(&[launch.as_slice(), &["--kernel", "/dev/null"]].concat());
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        said.contains("no SNP_KERNEL_HASHES section") && said.contains("AmdSev"),
+        "{said}"
+    );
+}
+
+#[test]
+fn snp_of_a_file_that_is_no_firmware_names_file_offset_and_rule() {
+    let folder = Folder::new();
+    folder.write("zeros", &[0; 8192]);
+    let zeros = folder.path().join("zeros");
+    let zeros = zeros.to_str().expect("text");
+    let output = snp(&["--ovmf", zeros, "--vcpus", "1", "--vcpu-type", "EPYC"]);
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        said.contains(zeros) && said.contains("at offset 0x1fce") && said.contains("OVMF_VARS"),
+        "{said}"
+    );
+}
+
+#[test]
+fn snp_features_that_no_guest_has_are_measured_with_a_warning() {
+    let Some(ovmf) = debians_firmware() else {
+        return;
+    };
+    for (features, warned) in [
+        ("0x1", false),
+        ("0x21", false),
+        ("0x20", true),
+        ("0x10000001", true),
+    ] {
+        let launch = ["--ovmf", &ovmf, "--vcpus", "1", "--vmm-type", "gce"];
+        let output = snp(&[launch.as_slice(), &["--guest-features", features]].concat());
+        assert_eq!(output.status.code(), Some(0));
+        assert_eq!(!output.stderr.is_empty(), warned, "{features}");
+    }
+}
+
+#[test]
+fn id_block_signed_is_written_and_its_digests_printed() {
+    let folder = Folder::new();
+    let key = Command::new("openssl")
+        .args(["ecparam", "-genkey", "-name", "secp384r1"])
+        .output();
+    let Some(key) = key.ok().filter(|key| key.status.success()) else {
+        return println!("skipped: there is no openssl");
+    };
+    folder.write("id.pem", &key.stdout);
+    let path = |name: &str| folder.path().join(name).to_str().expect("text").to_owned();
+    let digest = "ab".repeat(48);
+    let run = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cloister-measure"));
+        command
+            .arg("id-block")
+            .args(arguments)
+            .output()
+            .expect("the program runs")
+    };
+    let (id, block, auth) = (path("id.pem"), path("block"), path("auth"));
+    let files = ["--out-block", &block, "--out-auth", &auth, "-o", "json"];
+    let signed = ["--launch-digest", &digest, "--id-key", &id];
+    let printed = stdout(run(&[signed.as_slice(), &files].concat()));
+
+    let document: serde_json::Value = serde_json::from_str(&printed).expect("one JSON document");
+    assert_eq!(document["launch_digest"], digest);
+    assert_eq!(document["author_key_digest"], serde_json::Value::Null);
+    let block = std::fs::read(&block).expect("it was written");
+    assert_eq!(document["id_block"], BASE64_STANDARD.encode(&block));
+    assert_eq!((block.len(), &block[..48]), (96, [0xAB; 48].as_slice()));
+    assert_eq!(std::fs::read(&auth).expect("it was written").len(), 4096);
+
+    let short = run(&["--launch-digest", "abab", "--id-key", &id]);
+    assert_eq!(short.status.code(), Some(2));
+    let no_key = run(&["--launch-digest", &digest, "--id-key", &path("vm.toml")]);
+    assert_eq!(no_key.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&no_key.stderr).contains("BEGIN PRIVATE KEY"));
+}
