@@ -9,6 +9,7 @@
 mod coverage;
 mod launch_digest;
 mod manifest;
+mod page_hashes;
 mod vmsa;
 
 pub use coverage::{Class, CoverageRow, coverage};
@@ -16,4 +17,5 @@ pub use launch_digest::{
     ComponentDigest, DigestChain, LaunchDigest, components, expected_report, launch_digest, sha384,
 };
 pub use manifest::{Manifest, ManifestError};
+pub use page_hashes::{HashPages, OneByOne};
 pub use vmsa::vmsa;

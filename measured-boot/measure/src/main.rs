@@ -1,15 +1,26 @@
 //! Predicts launch digests, offline: what a report will say of a guest before it is launched.
 
+mod diff;
+mod event_log;
+mod explain;
+mod files;
 mod id_block;
 mod prediction;
 mod reference;
 mod snp;
+mod tdx;
 mod text;
+mod uki;
 
+use crate::diff::DiffArguments;
+use crate::event_log::EventLogArguments;
+use crate::explain::ExplainArguments;
 use crate::id_block::IdBlockArguments;
 use crate::prediction::Prediction;
 use crate::reference::ReferenceArguments;
 use crate::snp::SnpArguments;
+use crate::tdx::TdxArguments;
+use crate::uki::UkiArguments;
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand, ValueEnum};
 use std::fs::Permissions;
@@ -19,7 +30,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use tempfile::NamedTempFile;
 
-const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 usage.";
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 usage, 3 judged and refused.";
 
 /// Predicts launch digests, offline.
 #[derive(Parser)]
@@ -41,12 +52,27 @@ enum Command {
     /// Predict the launch digest of firmware that QEMU, EC2 or GCE launches.
     #[command(after_help = EXIT_CODES)]
     Snp(SnpArguments),
+    /// Predict MRTD and the RTMRs of a TDX launch.
+    #[command(after_help = EXIT_CODES)]
+    Tdx(TdxArguments),
+    /// Read a TPM or CC event log strictly and replay it into every bank.
+    #[command(after_help = EXIT_CODES)]
+    EventLog(EventLogArguments),
+    /// Predict PCR 11 of a unified kernel image, and its Authenticode digest.
+    #[command(after_help = EXIT_CODES)]
+    Uki(UkiArguments),
     /// Sign the ID block by which the owner of a guest names the launch that may bear its identity.
     #[command(after_help = EXIT_CODES)]
     IdBlock(IdBlockArguments),
     /// Predict the launch digest of a virtual machine, and write the reference value by which a verifier accepts it.
     #[command(after_help = EXIT_CODES)]
     Reference(ReferenceArguments),
+    /// Say in words what differs between two plans, images or logs.
+    #[command(after_help = EXIT_CODES)]
+    Diff(DiffArguments),
+    /// Say why a report shows the digest that it shows, against what was planned.
+    #[command(after_help = EXIT_CODES)]
+    Explain(ExplainArguments),
 }
 
 #[derive(clap::Args)]
@@ -79,9 +105,19 @@ fn main() -> ExitCode {
         Command::Snp(arguments) => snp::predict(&arguments),
         Command::IdBlock(arguments) => id_block::sign(&arguments),
         Command::Reference(arguments) => reference::write(&arguments),
+        Command::Tdx(arguments) => tdx::predict(&arguments),
+        Command::Uki(arguments) => uki::predict(&arguments),
+        Command::EventLog(arguments) => return ended(event_log::replay(&arguments)),
+        Command::Diff(arguments) => return ended(diff::compare(&arguments)),
+        Command::Explain(arguments) => return ended(explain::explain(&arguments)),
     };
+    ended(done.map(|()| ExitCode::SUCCESS))
+}
+
+/// The exit code, once what went wrong has been said.
+fn ended(done: Result<ExitCode>) -> ExitCode {
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error}");
             for cause in error.chain().skip(1) {

@@ -1,20 +1,17 @@
 //! Launches of firmware by other VMMs.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use clap::CommandFactory;
 use clap::error::ErrorKind;
 use measured_boot_firmware::Ovmf;
 use measured_boot_snp_launch::{CpuSignature, KernelHashes, SnpInputs, SnpLaunch, VmmType};
 use serde::Serialize;
-use std::fs::File;
-use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
+use crate::files::read;
 use crate::prediction::Component;
 use crate::{Cli, Output, print, print_json, text};
 
-/// Files are read up to this size, so that one that never ends is an error and not an empty machine.
-const MAX_FILE_BYTES: u64 = 2 << 30;
 /// The bits of SEV_FEATURES that have a name (APM volume 2 rev 3.42, table B-4; Linux, `asm/svm.h`): 0 to
 /// 10, 12, 14 and 15.
 const KNOWN_FEATURES: u64 = 0xD7FF;
@@ -170,19 +167,6 @@ fn warnings(features: u64) -> Vec<String> {
         ));
     }
     warnings
-}
-
-/// Reads a file to its end. Not only plain files: `/dev/null` stands for an empty kernel or initrd.
-fn read(option: &str, path: &Path) -> Result<Vec<u8>> {
-    let place = || format!("{option} {} cannot be read", path.display());
-    let mut bytes = Vec::new();
-    let file = File::open(path).with_context(place)?;
-    file.take(MAX_FILE_BYTES + 1)
-        .read_to_end(&mut bytes)
-        .with_context(place)?;
-    let within = u64::try_from(bytes.len()).is_ok_and(|length| length <= MAX_FILE_BYTES);
-    ensure!(within, "{option} {}: larger than 2 GiB", path.display());
-    Ok(bytes)
 }
 
 fn signature(text: &str) -> Result<CpuSignature, String> {
