@@ -79,6 +79,11 @@ impl DigestChain {
         Self([0; 48])
     }
 
+    /// After pages that gave this digest.
+    pub fn after(digest: [u8; 48]) -> Self {
+        Self(digest)
+    }
+
     /// Adds a page by the SHA-384 of its contents, which counts only for types that measure them.
     pub fn add(&mut self, page_type: PageType, gpa: u64, contents: [u8; 48]) {
         self.0 = sha384(PageInfo::new(self.0, page_type, gpa, contents).as_bytes());

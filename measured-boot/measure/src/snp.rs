@@ -3,6 +3,7 @@
 use anyhow::{Context, Result};
 use clap::CommandFactory;
 use clap::error::ErrorKind;
+use measured_boot_digest::OneByOne;
 use measured_boot_firmware::Ovmf;
 use measured_boot_snp_launch::{CpuSignature, KernelHashes, SnpInputs, SnpLaunch, VmmType};
 use serde::Serialize;
@@ -73,6 +74,7 @@ pub fn predict(arguments: &SnpArguments) -> Result<()> {
     let cpu = cpu(arguments);
     let launch = SnpLaunch::of(&SnpInputs {
         firmware,
+        firmware_digest: None,
         kernel: kernel(arguments)?,
         vcpus: arguments.vcpus,
         cpu: cpu.unwrap_or(CpuSignature(0)),
@@ -89,7 +91,8 @@ pub fn predict(arguments: &SnpArguments) -> Result<()> {
     for warning in &warnings {
         eprintln!("warning: {warning}");
     }
-    let (digest, components) = (launch.digest(), launch.components());
+    let measurement = launch.measure(&OneByOne);
+    let (digest, components) = (measurement.digest(), measurement.components());
     match arguments.output {
         Output::Text => print(&text::foreign_page(
             &headline(arguments, cpu),

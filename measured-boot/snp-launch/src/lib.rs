@@ -2,18 +2,27 @@
 //!
 //! A launch plan of our own VMM says everything about its launch; of another VMM
 //! only image, command line and a few choices are known, and the rest is what that VMM does. This
-//! crate writes that down as data: [`VmmType`] for registers and page types, [`CpuType`] for
+//! crate writes that down as data: [`VmmType`] for registers and page types, [`CpuSignature`] for
 //! signatures.
 
 #![forbid(unsafe_code)]
 
 mod cpu_type;
+mod fault;
 mod kernel_hashes;
 mod launch;
+mod measurement;
+mod ovmf;
 mod reset_state;
+mod run;
+mod vcpus;
 mod vmm_type;
 
 pub use cpu_type::{CpuSignature, UnknownCpuType};
+pub use fault::LaunchFault;
 pub use kernel_hashes::KernelHashes;
-pub use launch::{Contents, LaunchFault, Run, SnpInputs, SnpLaunch};
+pub use launch::SnpLaunch;
+pub use measurement::{MeasuredPage, MeasuredRun, Measurement, PageHashes};
+pub use ovmf::SnpInputs;
+pub use run::{Contents, Run};
 pub use vmm_type::{UnknownVmmType, VmmType};

@@ -1,5 +1,6 @@
 //! Launch digests that other implementations published, over other people's firmware.
 
+use measured_boot_digest::OneByOne;
 use measured_boot_firmware::Ovmf;
 use measured_boot_snp_launch::{
     CpuSignature, KernelHashes, LaunchFault, SnpInputs, SnpLaunch, VmmType,
@@ -49,13 +50,14 @@ fn every_digest_of_sev_snp_measure_comes_out() {
         let image = std::fs::read(folder.join(entry["ovmf"].as_str().unwrap())).unwrap();
         let launch = SnpLaunch::of(&SnpInputs {
             firmware: Ovmf::read(&image).unwrap(),
+            firmware_digest: None,
             kernel: kernel_of(entry),
             vcpus: u32::try_from(entry["vcpus"].as_u64().unwrap()).unwrap(),
             cpu: entry["vcpu_type"].as_str().unwrap().parse().unwrap(),
             features: hexadecimal(entry["guest_features"].as_str().unwrap()),
             vmm: entry["vmm_type"].as_str().unwrap().parse().unwrap(),
         });
-        let digest = launch.unwrap().digest().to_string();
+        let digest = launch.unwrap().measure(&OneByOne).digest().to_string();
         assert_eq!(digest, entry["launch_digest"].as_str().unwrap(), "{entry}");
     }
 }
@@ -73,6 +75,7 @@ fn every_digest_of_debians_firmware_comes_out() {
         let vmm: VmmType = words.next().unwrap().parse().unwrap();
         let mut inputs_of = SnpInputs {
             firmware: Ovmf::read(&image).unwrap(),
+            firmware_digest: None,
             kernel: None,
             vcpus: 0,
             cpu: CpuSignature(0),
@@ -88,7 +91,11 @@ fn every_digest_of_debians_firmware_comes_out() {
             }
         }
         let launch = SnpLaunch::of(&inputs_of).unwrap();
-        assert_eq!(&launch.digest().to_string(), digest, "{inputs}");
+        assert_eq!(
+            &launch.measure(&OneByOne).digest().to_string(),
+            digest,
+            "{inputs}"
+        );
     }
 }
 
@@ -102,6 +109,7 @@ fn kernel_that_the_firmware_would_not_check_is_refused() {
         let image = std::fs::read(folder.join(name)).unwrap();
         let inputs = SnpInputs {
             firmware: Ovmf::read(&image).unwrap(),
+            firmware_digest: None,
             kernel: Some(KernelHashes::of(b"kernel", b"", "")),
             vcpus: 1,
             cpu: "EPYC-v4".parse().unwrap(),
