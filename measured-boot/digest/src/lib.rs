@@ -16,6 +16,6 @@ pub use coverage::{Class, CoverageRow, coverage};
 pub use launch_digest::{
     ComponentDigest, DigestChain, LaunchDigest, components, expected_report, launch_digest, sha384,
 };
-pub use manifest::{Manifest, ManifestError};
+pub use manifest::{Manifest, ManifestError, ManifestPart};
 pub use page_hashes::{HashPages, OneByOne};
 pub use vmsa::vmsa;

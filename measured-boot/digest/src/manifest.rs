@@ -1,14 +1,16 @@
 //! The manifest: an untrusted explanation of a launch digest, by which a refusal can name the
-//! component that differs. It holds the digest of every page, so that the launch digest can be
-//! recomputed from it; only if that gives the reported digest is anything in it to be believed.
+//! component that differs. It holds the digest of every page, and the contents of the small ones, so
+//! that the launch digest can be recomputed from it; only if that gives the reported digest is
+//! anything in it to be believed.
 
 mod bytes;
+mod packed;
 
 pub use bytes::ManifestError;
 
 use crate::launch_digest::sha384;
-use crate::{ComponentDigest, DigestChain, LaunchDigest, vmsa};
-use measured_boot_plan::{LaunchPlan, Measured, Region, Sources};
+use crate::{ComponentDigest, DigestChain, HashPages, LaunchDigest, OneByOne, vmsa};
+use measured_boot_plan::{Component, LaunchPlan, Measured, Region, Sources, VcpuState};
 use measured_boot_snp_abi::{PAGE_SIZE, PageType, VMSA_GPA};
 use std::collections::BTreeSet;
 use zerocopy::IntoBytes;
@@ -22,46 +24,78 @@ pub struct Manifest {
     runs: Vec<PageRun>,
 }
 
-/// Pages of one type that follow one another in memory.
+/// Pages of one type that follow one another in memory, or vCPUs that start alike.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct PageRun {
+    /// Of vCPUs, the first one's.
     name: String,
     page_type: PageType,
     start: u64,
+    /// Number of pages; of vCPUs, how many start alike.
     count: u32,
-    /// SHA-384 of each page; empty for types whose contents are not measured.
+    /// SHA-384 of each page, of vCPUs that of the one page that all have; empty for types whose contents
+    /// are not measured.
     contents: Vec<[u8; 48]>,
+    /// The contents themselves, whole pages, where the manifest has them.
+    bytes: Option<Vec<u8>>,
+}
+
+/// One component of a manifest, with all that the manifest says of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ManifestPart<'a> {
+    /// Its name; of vCPUs that start alike, the first one's.
+    pub name: &'a str,
+    /// The type of its pages.
+    pub page_type: PageType,
+    /// Guest physical address of its first page.
+    pub gpa: u64,
+    /// Number of its pages; of vCPUs, how many start alike.
+    pub count: u32,
+    /// SHA-384 of each page, of vCPUs that of their one page; empty where contents are not measured.
+    pub digests: &'a [[u8; 48]],
+    /// The contents, in whole pages, of small components.
+    pub bytes: Option<&'a [u8]>,
 }
 
 impl Manifest {
     /// The manifest that explains a plan's launch digest.
     pub fn from_plan(plan: &LaunchPlan, sources: &Sources<'_>) -> Self {
+        Self::from_plan_hashed_by(plan, sources, &OneByOne)
+    }
+
+    /// The same, with pages hashed by `hasher`.
+    pub fn from_plan_hashed_by(
+        plan: &LaunchPlan,
+        sources: &Sources<'_>,
+        hasher: &dyn HashPages,
+    ) -> Self {
         let Measured(regions) = &plan.regions;
         let regions = regions
             .iter()
-            .map(|region| PageRun::of_region(region, sources));
-        let cpuid = PageRun {
+            .map(|region| PageRun::of_region(region, sources, hasher));
+        let mut runs: Vec<_> = regions.collect();
+        runs.push(PageRun {
             name: CPUID.to_owned(),
             page_type: PageType::Cpuid,
             start: plan.cpuid_page.0.get(),
             count: 1,
             contents: Vec::new(),
-        };
-        let vcpus = plan
-            .vcpus
-            .0
-            .iter()
-            .enumerate()
-            .map(|(index, state)| PageRun {
-                name: vcpu_name(index),
-                page_type: PageType::Vmsa,
-                start: VMSA_GPA,
-                count: 1,
-                contents: vec![sha384(vmsa(state, plan.sev_features.0).as_bytes())],
-            });
-        Self {
-            runs: regions.chain([cpuid]).chain(vcpus).collect(),
+            bytes: None,
+        });
+        for (index, state) in plan.vcpus.0.iter().enumerate() {
+            push(
+                &mut runs,
+                PageRun::of_vcpu(index, state, plan.sev_features.0),
+            );
         }
+        let mut told = 0;
+        for run in &mut runs {
+            told += run.told_pages();
+            if told > packed::MAX_PAGES_IN_ALL {
+                run.bytes = None;
+            }
+        }
+        Self { runs }
     }
 
     /// The launch digest that it explains: compare with the reported one before believing anything.
@@ -69,11 +103,8 @@ impl Manifest {
         let mut chain = DigestChain::new();
         for run in &self.runs {
             for index in 0..run.count {
-                let contents = usize::try_from(index)
-                    .ok()
-                    .and_then(|i| run.contents.get(i));
-                let gpa = run.start + u64::from(index) * PAGE_SIZE_64;
-                chain.add(run.page_type, gpa, contents.copied().unwrap_or([0; 48]));
+                let (contents, gpa) = run.page(index);
+                chain.add(run.page_type, gpa, contents);
             }
         }
         chain.digest()
@@ -82,7 +113,19 @@ impl Manifest {
     /// Its components, in measuring order; a component may appear several times, once for each piece
     /// of memory.
     pub fn components(&self) -> Vec<ComponentDigest> {
-        self.runs.iter().map(PageRun::component).collect()
+        self.runs.iter().flat_map(PageRun::components).collect()
+    }
+
+    /// All that it says, in measuring order.
+    pub fn parts(&self) -> impl Iterator<Item = ManifestPart<'_>> {
+        self.runs.iter().map(|run| ManifestPart {
+            name: &run.name,
+            page_type: run.page_type,
+            gpa: run.start,
+            count: run.count,
+            digests: &run.contents,
+            bytes: run.bytes.as_deref(),
+        })
     }
 
     /// Names of the components that differ from `other`'s, in measuring order: `gdt`, `boot-params`,
@@ -90,40 +133,46 @@ impl Manifest {
     ///
     /// Empty exactly if the two are equal, but for the order of their components.
     pub fn differing_components(&self, other: &Self) -> Vec<String> {
-        let mut seen = BTreeSet::new();
-        let mut differing = Vec::new();
-        let counts_differ = self.vcpu_count() != other.vcpu_count();
-        let names = self
-            .runs
-            .iter()
-            .chain(&other.runs)
-            .map(|run| run.name.as_str());
-        for name in names.filter(|name| seen.insert(*name)) {
-            let (mine, others) = (self.named(name), other.named(name));
-            // A vCPU that only one has: their numbers differ, which is told once.
-            if is_vcpu(name) && (mine.is_empty() || others.is_empty()) {
-                continue;
-            }
-            if mine != others {
-                differing.push(name.to_owned());
-            }
+        let (mine, others) = (self.vcpus(), other.vcpus());
+        let mut differing = self.differing_regions(other);
+        if mine.len() != others.len() {
+            differing.push("vcpu-count".to_owned());
         }
-        if counts_differ {
-            let place = differing
-                .iter()
-                .position(|name| is_vcpu(name))
-                .unwrap_or(differing.len());
-            differing.insert(place, "vcpu-count".to_owned());
-        }
+        // A vCPU that only one has: their numbers differ, which is told once.
+        let pairs = mine.iter().zip(&others).enumerate();
+        differing.extend(
+            pairs
+                .filter(|(_, (mine, others))| mine != others)
+                .map(|(index, _)| vcpu_name(index)),
+        );
         differing
     }
 
-    fn named(&self, name: &str) -> Vec<&PageRun> {
-        self.runs.iter().filter(|run| run.name == name).collect()
+    fn differing_regions(&self, other: &Self) -> Vec<String> {
+        let mut seen = BTreeSet::new();
+        let names = self.runs.iter().chain(&other.runs);
+        let names = names
+            .map(|run| run.name.as_str())
+            .filter(|name| !is_vcpu(name));
+        names
+            .filter(|name| seen.insert(*name) && self.named(name) != other.named(name))
+            .map(str::to_owned)
+            .collect()
     }
 
-    fn vcpu_count(&self) -> usize {
-        self.runs.iter().filter(|run| is_vcpu(&run.name)).count()
+    /// Whether a manifest has contents or only their digests is no difference.
+    fn named(&self, name: &str) -> Vec<(PageType, u64, u32, &[[u8; 48]])> {
+        let named = self.runs.iter().filter(|run| run.name == name);
+        named
+            .map(|run| (run.page_type, run.start, run.count, &run.contents[..]))
+            .collect()
+    }
+
+    /// The digest of each vCPU's page, in order.
+    fn vcpus(&self) -> Vec<[u8; 48]> {
+        let runs = self.runs.iter().filter(|run| is_vcpu(&run.name));
+        runs.flat_map(|run| (0..run.count).map(|index| run.page(index).0))
+            .collect()
     }
 }
 
@@ -131,43 +180,109 @@ const PAGE_SIZE_64: u64 = 4096;
 const _: () = assert!(PAGE_SIZE == 4096);
 
 impl PageRun {
-    fn of_region(region: &Region, sources: &Sources<'_>) -> Self {
+    fn of_region(region: &Region, sources: &Sources<'_>, hasher: &dyn HashPages) -> Self {
         let bytes = region.content.bytes(sources);
-        let contents: Vec<_> = bytes.chunks(PAGE_SIZE).map(page_digest).collect();
+        let contents = hasher.hash_pages(bytes);
         Self {
             name: region.component.name().to_owned(),
             page_type: PageType::Normal,
             start: region.start.get(),
             count: u32::try_from(contents.len()).expect("planning places all below 4 GiB"),
             contents,
+            bytes: is_told(region.component, bytes).then(|| {
+                let mut pages = bytes.to_vec();
+                pages.resize(bytes.len().next_multiple_of(PAGE_SIZE), 0);
+                pages
+            }),
         }
     }
 
-    fn component(&self) -> ComponentDigest {
+    fn of_vcpu(index: usize, state: &VcpuState, features: u64) -> Self {
+        let page = vmsa(state, features).as_bytes().to_vec();
+        Self {
+            name: vcpu_name(index),
+            page_type: PageType::Vmsa,
+            start: VMSA_GPA,
+            count: 1,
+            contents: vec![sha384(&page)],
+            bytes: Some(page),
+        }
+    }
+
+    /// Of how many pages it has the contents.
+    fn told_pages(&self) -> usize {
+        self.bytes
+            .as_ref()
+            .map_or(0, |bytes| bytes.len() / PAGE_SIZE)
+    }
+
+    /// Digest (zero where it is not measured) and address of one page.
+    fn page(&self, index: u32) -> ([u8; 48], u64) {
+        let (place, gpa) = match self.page_type {
+            PageType::Vmsa => (0, self.start),
+            _ => (index, self.start + u64::from(index) * PAGE_SIZE_64),
+        };
+        let contents = usize::try_from(place)
+            .ok()
+            .and_then(|place| self.contents.get(place));
+        (contents.copied().unwrap_or([0; 48]), gpa)
+    }
+
+    /// One, but of vCPUs one each.
+    fn components(&self) -> Vec<ComponentDigest> {
         let measured = self.page_type.measures_contents();
-        ComponentDigest {
+        let component = ComponentDigest {
             name: self.name.clone(),
             gpa: self.start,
             pages: self.count.into(),
             sha384: measured.then(|| sha384(self.contents.as_flattened())),
+        };
+        match vcpu_index(&self.name) {
+            None => vec![component],
+            Some(first) => (first..)
+                .zip(0..self.count)
+                .map(|(index, _)| ComponentDigest {
+                    name: vcpu_name(index),
+                    pages: 1,
+                    ..component.clone()
+                })
+                .collect(),
         }
     }
+}
+
+/// Adds a run, or counts it to the vCPUs before it that start alike.
+fn push(runs: &mut Vec<PageRun>, run: PageRun) {
+    match runs.last_mut() {
+        Some(last) if is_vcpu(&run.name) && is_vcpu(&last.name) && alike(last, &run) => {
+            last.count += run.count;
+        }
+        _ => runs.push(run),
+    }
+}
+
+fn alike(one: &PageRun, other: &PageRun) -> bool {
+    (&one.contents, &one.bytes) == (&other.contents, &other.bytes)
+}
+
+/// Whether a manifest holds the contents, so that a difference can be named to the field: what the VMM
+/// makes is small, and differs without anybody having changed a file.
+fn is_told(component: Component, bytes: &[u8]) -> bool {
+    let is_made = match component {
+        Component::Gdt | Component::BootParams | Component::Cmdline | Component::Acpi => true,
+        Component::PageTables | Component::Kernel | Component::Initrd => false,
+    };
+    is_made && bytes.len().div_ceil(PAGE_SIZE) <= packed::MAX_PAGES
 }
 
 fn vcpu_name(index: usize) -> String {
     format!("{VCPU}{index}")
 }
 
-fn is_vcpu(name: &str) -> bool {
-    name.starts_with(VCPU)
+fn vcpu_index(name: &str) -> Option<usize> {
+    name.strip_prefix(VCPU)?.parse().ok()
 }
 
-/// SHA-384 of a page; a short last page is filled with zeros.
-fn page_digest(bytes: &[u8]) -> [u8; 48] {
-    if bytes.len() == PAGE_SIZE {
-        return sha384(bytes);
-    }
-    let mut page = [0; PAGE_SIZE];
-    page[..bytes.len()].copy_from_slice(bytes);
-    sha384(&page)
+fn is_vcpu(name: &str) -> bool {
+    name.starts_with(VCPU)
 }

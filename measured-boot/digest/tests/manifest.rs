@@ -3,9 +3,11 @@
 #[path = "../../plan/tests/support/mod.rs"]
 mod support;
 
-use measured_boot_digest::{Manifest, ManifestError, components, launch_digest};
+use measured_boot_digest::{DigestChain, Manifest, ManifestError, components, launch_digest, vmsa};
 use measured_boot_plan::{LaunchConfig, Sources, plan};
+use measured_boot_snp_abi::{PageType, VMSA_GPA};
 use proptest::prelude::*;
+use zerocopy::IntoBytes;
 
 struct Inputs {
     config: LaunchConfig,
@@ -73,7 +75,78 @@ fn manifest_round_trips_in_about_fifty_bytes_a_page() {
         .iter()
         .map(|component| component.pages)
         .sum();
-    assert!(bytes.len() as u64 <= 48 * pages + 32 * 11);
+    assert!(bytes.len() as u64 <= 48 * pages + 32 * 11 + 1024);
+}
+
+/// What the VMM makes is there in full, so that a difference in it can be named to the field.
+#[test]
+fn manifest_holds_the_contents_of_what_the_vmm_makes_and_not_of_files() {
+    let manifest = Manifest::from_bytes(&usual().to_bytes()).expect("it was just written");
+    let told: Vec<_> = manifest
+        .parts()
+        .filter(|part| part.bytes.is_some())
+        .map(|part| part.name.to_owned())
+        .collect();
+    assert_eq!(
+        told,
+        ["gdt", "boot-params", "cmdline", "acpi", "vcpu0", "vcpu1"]
+    );
+    let part = |name: &str| manifest.parts().find(|part| part.name == name);
+    let cmdline = part("cmdline").and_then(|part| part.bytes).expect("told");
+    assert_eq!(&cmdline[..14], b"console=ttyS0\0");
+    assert!(part("kernel").is_some_and(|part| part.bytes.is_none()));
+    let plan = support::planned(&support::config());
+    let expected = vmsa(&plan.vcpus.0[0], 1);
+    let found = part("vcpu0").and_then(|part| part.bytes);
+    assert_eq!(found, Some(expected.as_bytes()));
+}
+
+/// The same manifest as version 1 has it, with digests alone.
+fn without_contents(manifest: &Manifest) -> Vec<u8> {
+    let parts: Vec<_> = manifest
+        .parts()
+        .flat_map(|part| {
+            let (pages, copies) = match part.page_type {
+                PageType::Vmsa => (1, part.count),
+                _ => (part.count, 1),
+            };
+            let number = |index| match part.name.strip_prefix("vcpu") {
+                Some(first) => format!("vcpu{}", first.parse::<u32>().expect("a number") + index),
+                None => part.name.to_owned(),
+            };
+            let digests = part.digests.as_flattened();
+            let one = |index: u32| {
+                let (name, kind) = (number(index), part.page_type.number());
+                crafted(name.as_bytes(), kind, part.gpa, pages, digests)
+            };
+            (0..copies).map(one).collect::<Vec<_>>()
+        })
+        .collect();
+    joined(&parts)
+}
+
+#[test]
+fn manifest_of_version_1_is_read_and_explains_the_same_digest() {
+    let usual = manifest_of(|inputs| inputs.config.cpu.count = 4);
+    let bytes = without_contents(&usual);
+    assert_eq!(bytes[4], 1);
+    let old = Manifest::from_bytes(&bytes).expect("version 1");
+    assert_eq!(old.recompute(), usual.recompute());
+    assert_eq!(old.components(), usual.components());
+    assert_eq!(old.differing_components(&usual), Vec::<String>::new());
+    assert_eq!(old.to_bytes(), bytes);
+}
+
+#[test]
+fn manifest_of_vcpus_that_start_alike_has_their_page_once() {
+    let many = manifest_of(|inputs| inputs.config.cpu.count = 64);
+    let bytes = many.to_bytes();
+    assert!(bytes.len() < usual().to_bytes().len() + 1024);
+    let read = Manifest::from_bytes(&bytes).expect("it was just written");
+    assert_eq!(read.recompute(), many.recompute());
+    let components = read.components();
+    assert_eq!(components.last().map(|c| &c.name[..]), Some("vcpu63"));
+    assert_eq!(components.len(), 9 + 64);
 }
 
 #[test]
@@ -143,7 +216,7 @@ fn manifest_that_is_none_is_refused() {
         Err(ManifestError::NotAManifest)
     );
     assert_eq!(
-        Manifest::from_bytes(b"CLMF\x02\0\0\0"),
+        Manifest::from_bytes(b"CLMF\x03\0\0\0"),
         Err(ManifestError::NotAManifest)
     );
 }
@@ -189,6 +262,103 @@ fn component_with_impossible_pages_is_refused() {
         Err(ManifestError::Truncated),
         "nothing is allocated by a claim"
     );
+}
+
+/// A manifest of version 2 with one component, whose contents come last.
+fn crafted_two(name: &[u8], page_type: u8, start: u64, count: u32, contents: &[u8]) -> Vec<u8> {
+    let mut bytes = crafted(name, page_type, start, count, contents);
+    bytes[4] = 2;
+    bytes
+}
+
+/// 240 vCPUs of one cloud, 4096 of KVM: version 1 had place for some 240.
+#[test]
+fn manifest_of_4096_vcpus_is_read_and_one_more_is_refused() {
+    let of = |count| crafted_two(b"vcpu0", 2, VMSA_GPA, count, &[&[0][..], &[7; 48]].concat());
+    let read = Manifest::from_bytes(&of(4096)).expect("as many as KVM allows");
+    assert_eq!(read.components().len(), 4096);
+    assert_eq!(read.to_bytes(), of(4096));
+    let mut chain = DigestChain::new();
+    (0..4096).for_each(|_| chain.add(PageType::Vmsa, VMSA_GPA, [7; 48]));
+    assert_eq!(read.recompute(), chain.digest());
+    for count in [0, 4097, u32::MAX] {
+        let refused = Manifest::from_bytes(&of(count));
+        assert!(matches!(refused, Err(ManifestError::BadPages { .. })));
+    }
+    let halves = [of(4096), {
+        let other = [&[0][..], &[8; 48]].concat();
+        crafted_two(b"vcpu4096", 2, VMSA_GPA, 1, &other)
+    }];
+    let mut both = joined(&halves);
+    both[4] = 2;
+    assert!(matches!(
+        Manifest::from_bytes(&both),
+        Err(ManifestError::BadVcpu { expected: 4096, .. })
+    ));
+}
+
+#[test]
+fn packed_contents_beyond_their_pages_or_of_too_many_are_refused() {
+    let packed = |offset: u16, bytes: &[u8]| {
+        let length = u16::try_from(bytes.len()).expect("short");
+        let mut packed = vec![1, 1, 0];
+        packed.extend(offset.to_le_bytes());
+        packed.extend(length.to_le_bytes());
+        packed.extend(bytes);
+        packed
+    };
+    let read = |count, contents: &[u8]| {
+        Manifest::from_bytes(&crafted_two(b"acpi", 1, 0x1000, count, contents))
+    };
+    assert!(read(1, &packed(4095, &[1])).is_ok());
+    assert_eq!(
+        read(1, &packed(4096, &[1])),
+        Err(ManifestError::BadContents)
+    );
+    assert_eq!(
+        read(1, &packed(4095, &[1, 1])),
+        Err(ManifestError::BadContents)
+    );
+    assert!(read(8, &packed(32767, &[1])).is_ok());
+    assert_eq!(read(9, &packed(0, &[1])), Err(ManifestError::BadContents));
+    assert_eq!(read(1 << 20, &[1, 0, 0]), Err(ManifestError::BadContents));
+    assert_eq!(
+        read(1, &[2, 0, 0]),
+        Err(ManifestError::BadContents),
+        "no such form"
+    );
+    let many = |count: usize| {
+        let one = crafted_two(b"acpi", 1, 0x1000, 8, &packed(0, &[1]));
+        let mut bytes = joined(&vec![one; count]);
+        bytes[4] = 2;
+        Manifest::from_bytes(&bytes)
+    };
+    assert!(many(8).is_ok());
+    assert_eq!(many(9), Err(ManifestError::BadContents), "much from little");
+}
+
+/// Else two different manifests would explain the same launch, and one of them would be nobody's.
+#[test]
+fn manifest_in_another_form_than_its_own_is_refused() {
+    let same = Err(ManifestError::NotCanonical);
+    let read = |name, kind, start, contents: &[u8]| {
+        Manifest::from_bytes(&crafted_two(name, kind, start, 1, contents))
+    };
+    let digests = [&[0][..], &[7; 48]].concat();
+    assert_eq!(
+        read(b"kernel", 1, 0x1000, &digests),
+        same,
+        "version 1 can say it"
+    );
+    let zeros_at_the_end = [1, 1, 0, 0, 0, 2, 0, 7, 0];
+    assert_eq!(read(b"acpi", 1, 0x1000, &zeros_at_the_end), same);
+    let two_for_one = [1, 2, 0, 0, 0, 1, 0, 7, 1, 0, 1, 0, 7];
+    assert_eq!(read(b"acpi", 1, 0x1000, &two_for_one), same);
+    let vcpu = [1, 1, 0, 0, 0, 1, 0, 7];
+    let twice = [b"vcpu0", b"vcpu1"].map(|name| crafted_two(name, 2, VMSA_GPA, 1, &vcpu));
+    let mut bytes = joined(&twice);
+    bytes[4] = 2;
+    assert_eq!(Manifest::from_bytes(&bytes), same, "equal vCPUs apart");
 }
 
 /// A manifest of these manifests' components.
@@ -261,6 +431,7 @@ proptest! {
     #[test]
     fn manifest_of_any_bytes_does_not_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
         let _ = Manifest::from_bytes(&[b"CLMF\x01\0", &bytes[..]].concat());
+        let _ = Manifest::from_bytes(&[b"CLMF\x02\0", &bytes[..]].concat());
         let _ = Manifest::from_bytes(&bytes);
     }
 }

@@ -2,22 +2,39 @@
 //!
 //! Numbers are little-endian. A component is a name (one byte of length, then 1 to 32 of `a-z0-9-`),
 //! a page type (one byte), the address of its first page (8 bytes), its number of pages (4 bytes) and,
-//! for types whose contents are measured, 48 bytes for each page.
+//! for types whose contents are measured, in version 1 48 bytes for each page. In version 2 a byte goes
+//! before these: 0 and the digests follow, 1 and the contents follow, packed. And there vCPUs that start
+//! alike are one component with the name of the first, their number in place of that of pages, and one
+//! page.
+//!
+//! Every manifest has one form: version 1 where it holds no contents and at most 256 components.
 
-use super::{CPUID, Manifest, PAGE_SIZE_64, PageRun, is_vcpu, vcpu_name};
+use super::{CPUID, Manifest, PAGE_SIZE_64, PageRun, is_vcpu, packed, push, vcpu_index, vcpu_name};
+use crate::{HashPages, OneByOne};
 use measured_boot_snp_abi::{PageType, VMSA_GPA};
 
 const MAGIC: [u8; 4] = *b"CLMF";
-const VERSION: u16 = 1;
 const MAX_NAME: usize = 32;
 /// More than any plan has, and soon compared by name.
 const MAX_COMPONENTS: u16 = 256;
+/// As many as KVM allows.
+const MAX_VCPUS: u32 = 4096;
+
+/// A version of the format.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Version {
+    One,
+    Two,
+}
+
+const DIGESTS: u8 = 0;
+const CONTENTS: u8 = 1;
 
 /// Why bytes are no manifest.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ManifestError {
-    /// The bytes do not begin like a manifest of this version.
-    #[error("the bytes are no launch manifest of version {VERSION}")]
+    /// The bytes do not begin like a manifest of a known version.
+    #[error("the bytes are no launch manifest of version 1 or 2")]
     NotAManifest,
     /// The bytes end too early.
     #[error("the manifest ends before its contents do")]
@@ -53,24 +70,56 @@ pub enum ManifestError {
         /// How many vCPUs stand before it.
         expected: usize,
     },
+    /// Contents lie outside of their pages, or are of more pages than a manifest holds contents of.
+    #[error("contents in the manifest do not lie in the pages that they are said to be of")]
+    BadContents,
+    /// The same could be written in another way, so that two manifests would say the same.
+    #[error("the manifest is not written in the one form that its contents have")]
+    NotCanonical,
+}
+
+impl Version {
+    const fn number(self) -> u16 {
+        match self {
+            Self::One => 1,
+            Self::Two => 2,
+        }
+    }
+
+    fn from_number(number: u16) -> Option<Self> {
+        [Self::One, Self::Two]
+            .into_iter()
+            .find(|version| version.number() == number)
+    }
 }
 
 impl Manifest {
     /// Its bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let count = u16::try_from(self.runs.len()).expect("a launch has fewer components");
+        let version = self.version();
+        let runs = match version {
+            Version::One => self.runs.iter().flat_map(PageRun::single).collect(),
+            Version::Two => self.runs.clone(),
+        };
+        let count = u16::try_from(runs.len()).expect("a launch has fewer components");
         let mut bytes = MAGIC.to_vec();
-        bytes.extend(VERSION.to_le_bytes());
+        bytes.extend(version.number().to_le_bytes());
         bytes.extend(count.to_le_bytes());
-        for run in &self.runs {
-            bytes.push(u8::try_from(run.name.len()).expect("names have at most 32 bytes"));
-            bytes.extend(run.name.as_bytes());
-            bytes.push(run.page_type.number());
-            bytes.extend(run.start.to_le_bytes());
-            bytes.extend(run.count.to_le_bytes());
-            bytes.extend(run.contents.as_flattened());
+        for run in &runs {
+            run.write(version, &mut bytes);
         }
         bytes
+    }
+
+    /// The lowest version that can say it.
+    fn version(&self) -> Version {
+        let components: u32 = self.runs.iter().map(|run| run.components_in_one()).sum();
+        let has_contents = self.runs.iter().any(|run| run.bytes.is_some());
+        if has_contents || components > u32::from(MAX_COMPONENTS) {
+            Version::Two
+        } else {
+            Version::One
+        }
     }
 
     /// Reads a manifest from untrusted bytes.
@@ -80,36 +129,102 @@ impl Manifest {
     /// [`ManifestError`] for anything but exactly what [`Manifest::to_bytes`] can write.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, ManifestError> {
         let mut reader = Reader(bytes);
-        if reader.array() != Ok(MAGIC) || reader.array() != Ok(VERSION.to_le_bytes()) {
+        if reader.array() != Ok(MAGIC) {
             return Err(ManifestError::NotAManifest);
         }
+        let version = reader.array().map(u16::from_le_bytes);
+        let version = version.ok().and_then(Version::from_number);
+        let version = version.ok_or(ManifestError::NotAManifest)?;
         let count = u16::from_le_bytes(reader.array()?);
         if count > MAX_COMPONENTS {
             return Err(ManifestError::TooManyComponents { found: count });
         }
-        let runs = (0..count.into()).map(|position| run(&mut reader, position));
-        let runs = runs.collect::<Result<Vec<_>, _>>()?;
+        let mut manifest = Self { runs: Vec::new() };
+        let (mut vcpus, mut told) = (0, 0);
+        for position in 0..count.into() {
+            let run = run(&mut reader, version, position)?;
+            told += run.told_pages();
+            if told > packed::MAX_PAGES_IN_ALL {
+                return Err(ManifestError::BadContents);
+            }
+            refuse_misnamed_vcpu(&run, &mut vcpus)?;
+            push(&mut manifest.runs, run);
+        }
         if !reader.0.is_empty() {
             return Err(ManifestError::TrailingBytes);
         }
-        refuse_misnamed_vcpus(&runs)?;
-        Ok(Self { runs })
+        // Of version 1 there is no second form to be in.
+        if version == Version::Two && manifest.to_bytes() != bytes {
+            return Err(ManifestError::NotCanonical);
+        }
+        Ok(manifest)
     }
 }
 
-fn run(reader: &mut Reader<'_>, position: usize) -> Result<PageRun, ManifestError> {
+impl PageRun {
+    /// How many components version 1 makes of it.
+    fn components_in_one(&self) -> u32 {
+        if is_vcpu(&self.name) { self.count } else { 1 }
+    }
+
+    /// As version 1 has it: each vCPU by itself.
+    fn single(&self) -> Vec<Self> {
+        let Some(first) = vcpu_index(&self.name) else {
+            return vec![self.clone()];
+        };
+        (first..)
+            .zip(0..self.count)
+            .map(|(index, _)| Self {
+                name: vcpu_name(index),
+                count: 1,
+                ..self.clone()
+            })
+            .collect()
+    }
+
+    fn write(&self, version: Version, to: &mut Vec<u8>) {
+        to.push(u8::try_from(self.name.len()).expect("names have at most 32 bytes"));
+        to.extend(self.name.as_bytes());
+        to.push(self.page_type.number());
+        to.extend(self.start.to_le_bytes());
+        to.extend(self.count.to_le_bytes());
+        let measured = self.page_type.measures_contents();
+        match (version, &self.bytes) {
+            (Version::Two, Some(bytes)) if measured => {
+                to.push(CONTENTS);
+                packed::pack(bytes, to);
+            }
+            (Version::Two, None) if measured => {
+                to.push(DIGESTS);
+                to.extend(self.contents.as_flattened());
+            }
+            _ => to.extend(self.contents.as_flattened()),
+        }
+    }
+}
+
+fn run(
+    reader: &mut Reader<'_>,
+    version: Version,
+    position: usize,
+) -> Result<PageRun, ManifestError> {
     let [name_length] = reader.array()?;
     let name = name(reader.take(name_length.into())?).ok_or(ManifestError::BadName { position })?;
     let [page_type] = reader.array()?;
     let start = u64::from_le_bytes(reader.array()?);
     let count = u32::from_le_bytes(reader.array()?);
     let page_type = PageType::from_number(page_type)
-        .filter(|page_type| possible(&name, *page_type, start, count))
+        .filter(|page_type| possible(version, &name, *page_type, start, count))
         .ok_or_else(|| ManifestError::BadPages { name: name.clone() })?;
-    let contents = if page_type.measures_contents() {
-        reader.digests(count)?
+    let pages = if page_type == PageType::Vmsa {
+        1
     } else {
-        Vec::new()
+        count
+    };
+    let (contents, bytes) = if page_type.measures_contents() {
+        contents(reader, version, pages)?
+    } else {
+        (Vec::new(), None)
     };
     Ok(PageRun {
         name,
@@ -117,7 +232,33 @@ fn run(reader: &mut Reader<'_>, position: usize) -> Result<PageRun, ManifestErro
         start,
         count,
         contents,
+        bytes,
     })
+}
+
+/// The digests of so many pages, and the pages where they are there.
+type Contents = (Vec<[u8; 48]>, Option<Vec<u8>>);
+
+fn contents(
+    reader: &mut Reader<'_>,
+    version: Version,
+    pages: u32,
+) -> Result<Contents, ManifestError> {
+    let form = match version {
+        Version::One => DIGESTS,
+        Version::Two => {
+            let [form] = reader.array()?;
+            form
+        }
+    };
+    match form {
+        DIGESTS => Ok((reader.digests(pages)?, None)),
+        CONTENTS => {
+            let bytes = packed::unpack(reader, pages)?;
+            Ok((OneByOne.hash_pages(&bytes), Some(bytes)))
+        }
+        _ => Err(ManifestError::BadContents),
+    }
 }
 
 /// Names go into verdicts and logs: nothing but plain ones is let in.
@@ -128,15 +269,19 @@ fn name(bytes: &[u8]) -> Option<String> {
 }
 
 /// No component claims more pages than its bytes pay for: those whose contents are not measured have
-/// one page, and 48 bytes follow for each page of the others.
-fn possible(name: &str, page_type: PageType, start: u64, count: u32) -> bool {
+/// one page, and 48 bytes or packed contents follow for each page of the others.
+fn possible(version: Version, name: &str, page_type: PageType, start: u64, count: u32) -> bool {
     let expected_type = match name {
         CPUID => PageType::Cpuid,
         name if is_vcpu(name) => PageType::Vmsa,
         _ => PageType::Normal,
     };
+    let most_vcpus = match version {
+        Version::One => 1,
+        Version::Two => MAX_VCPUS,
+    };
     let place_fits = match page_type {
-        PageType::Vmsa => (start, count) == (VMSA_GPA, 1),
+        PageType::Vmsa => start == VMSA_GPA && (1..=most_vcpus).contains(&count),
         _ if !page_type.measures_contents() && count != 1 => false,
         _ => u64::from(count)
             .checked_mul(PAGE_SIZE_64)
@@ -146,24 +291,27 @@ fn possible(name: &str, page_type: PageType, start: u64, count: u32) -> bool {
     page_type == expected_type && place_fits
 }
 
-/// Two manifests are compared by vCPU number, so each has exactly the first ones.
-fn refuse_misnamed_vcpus(runs: &[PageRun]) -> Result<(), ManifestError> {
-    let vcpus = runs.iter().filter(|run| is_vcpu(&run.name));
-    for (expected, run) in vcpus.enumerate() {
-        if run.name != vcpu_name(expected) {
-            return Err(ManifestError::BadVcpu {
-                name: run.name.clone(),
-                expected,
-            });
-        }
+/// Two manifests are compared by vCPU number, so each has exactly the first ones, of which `before` have
+/// been read.
+fn refuse_misnamed_vcpu(run: &PageRun, before: &mut u32) -> Result<(), ManifestError> {
+    if !is_vcpu(&run.name) {
+        return Ok(());
+    }
+    let expected = usize::try_from(*before).unwrap_or(usize::MAX);
+    *before += run.count;
+    if run.name != vcpu_name(expected) || *before > MAX_VCPUS {
+        return Err(ManifestError::BadVcpu {
+            name: run.name.clone(),
+            expected,
+        });
     }
     Ok(())
 }
 
-struct Reader<'a>(&'a [u8]);
+pub(super) struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
-    fn take(&mut self, length: usize) -> Result<&'a [u8], ManifestError> {
+    pub(super) fn take(&mut self, length: usize) -> Result<&'a [u8], ManifestError> {
         let (taken, rest) = self
             .0
             .split_at_checked(length)
@@ -172,7 +320,7 @@ impl<'a> Reader<'a> {
         Ok(taken)
     }
 
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], ManifestError> {
+    pub(super) fn array<const N: usize>(&mut self) -> Result<[u8; N], ManifestError> {
         let taken = self.take(N)?;
         Ok(*taken.first_chunk().expect("as many bytes were taken"))
     }
