@@ -1,0 +1,75 @@
+//! Pages shared out among threads.
+
+use crate::Lanes;
+use measured_boot_digest::HashPages;
+use std::sync::Mutex;
+use std::thread;
+
+/// More cores than these gain nothing: the launch digest's own chain, which nobody can share out, is then
+/// what takes the time.
+const MAX_THREADS: usize = 8;
+/// What a thread takes at a time. Half a megabyte is hashed in 0.2 to 0.4 ms with four lanes; to start a
+/// thread costs a tenth of that, so that smaller inputs are better off without.
+const SHARE_PAGES: usize = 128;
+
+/// Hashes on every core that this process may use, up to eight, by the fastest [`Lanes`] of this CPU.
+#[derive(Clone, Copy, Debug)]
+pub struct AllCores {
+    threads: usize,
+    lanes: Lanes,
+}
+
+impl AllCores {
+    /// As many threads as this process has cores.
+    pub fn new() -> Self {
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        Self::with(cores, Lanes::best())
+    }
+
+    /// So many threads, 1 to 8, each with these lanes.
+    pub fn with(threads: usize, lanes: Lanes) -> Self {
+        let threads = threads.clamp(1, MAX_THREADS);
+        Self { threads, lanes }
+    }
+
+    /// How many threads a large input is shared out among.
+    pub fn threads(&self) -> usize {
+        self.threads
+    }
+
+    /// How each of them hashes.
+    pub fn lanes(&self) -> Lanes {
+        self.lanes
+    }
+}
+
+impl Default for AllCores {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl HashPages for AllCores {
+    fn hash_each(&self, pages: &[&[u8]]) -> Vec<[u8; 48]> {
+        let mut digests = vec![[0; 48]; pages.len()];
+        let shares = pages
+            .chunks(SHARE_PAGES)
+            .zip(digests.chunks_mut(SHARE_PAGES));
+        let helpers = self.threads.min(shares.len()).saturating_sub(1);
+        let queue = Mutex::new(shares);
+        let work = || {
+            let next = || queue.lock().expect("no share panics").next();
+            while let Some((pages, digests)) = next() {
+                self.lanes.hash(pages, digests);
+            }
+        };
+        thread::scope(|scope| {
+            for _ in 0..helpers {
+                // Where no thread is to be had, this one does it all.
+                let _ = thread::Builder::new().spawn_scoped(scope, work);
+            }
+            work();
+        });
+        digests
+    }
+}
