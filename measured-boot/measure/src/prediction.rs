@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result, bail};
 use measured_boot_digest::{ComponentDigest, CoverageRow, LaunchDigest, Manifest, coverage};
+use measured_boot_page_hash::AllCores;
 use measured_boot_plan::{LaunchConfig, LaunchPlan, Sources, TeeKind, plan};
 use serde::Serialize;
 use std::path::Path;
@@ -34,7 +35,7 @@ impl Prediction {
         };
         let plan = plan(&config, &sources)
             .with_context(|| format!("{}: the launch cannot be planned", path.display()))?;
-        let manifest = Manifest::from_plan(&plan, &sources);
+        let manifest = Manifest::from_plan_hashed_by(&plan, &sources, &AllCores::new());
         Ok(Self {
             launch_digest: manifest.recompute(),
             coverage: coverage(&plan),

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use clap::CommandFactory;
 use clap::error::ErrorKind;
-use measured_boot_digest::OneByOne;
+use measured_boot_page_hash::AllCores;
 use measured_boot_firmware::Ovmf;
 use measured_boot_snp_launch::{CpuSignature, KernelHashes, SnpInputs, SnpLaunch, VmmType};
 use serde::Serialize;
@@ -91,7 +91,7 @@ pub fn predict(arguments: &SnpArguments) -> Result<()> {
     for warning in &warnings {
         eprintln!("warning: {warning}");
     }
-    let measurement = launch.measure(&OneByOne);
+    let measurement = launch.measure(&AllCores::new());
     let (digest, components) = (measurement.digest(), measurement.components());
     match arguments.output {
         Output::Text => print(&text::foreign_page(
