@@ -3,8 +3,8 @@
 use anyhow::{Context, Result};
 use clap::CommandFactory;
 use clap::error::ErrorKind;
-use measured_boot_page_hash::AllCores;
 use measured_boot_firmware::Ovmf;
+use measured_boot_page_hash::AllCores;
 use measured_boot_snp_launch::{CpuSignature, KernelHashes, SnpInputs, SnpLaunch, VmmType};
 use serde::Serialize;
 use std::path::PathBuf;
