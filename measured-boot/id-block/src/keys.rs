@@ -25,7 +25,7 @@ pub enum KeyError {
     #[error("more than one private key is in the file: leave the one that is meant")]
     SeveralKeys,
     /// A key, but of another curve or algorithm.
-    #[error("the key is none of ECDSA on P-384 (secp384r1), the one kind that SEV-SNP knows")]
+    #[error("the key is none of ECDSA on P-384 (secp384r1), the one kind that is signed with")]
     NotP384,
 }
 
@@ -80,6 +80,25 @@ impl IdKey {
             auth.author_key = author.public();
         }
         auth
+    }
+
+    /// Its public half as a point, uncompressed: 4, x, y.
+    pub fn public_point(&self) -> [u8; 97] {
+        let point = self.0.verifying_key().to_sec1_point(false);
+        *point
+            .as_bytes()
+            .first_chunk()
+            .expect("a point of P-384 has 97 bytes")
+    }
+
+    /// Signs another document of the owner's: r and s, big-endian, by RFC 6979. Not for what could be taken for
+    /// an ID block (96 bytes) or for a key as the firmware reads it (1028 bytes, beginning with its curve).
+    pub fn sign_message(&self, message: &[u8]) -> [u8; 96] {
+        let signature: Signature = self.0.sign(message);
+        let bytes = signature.to_bytes();
+        *bytes
+            .first_chunk()
+            .expect("a signature by P-384 has 96 bytes")
     }
 
     fn signature(&self, message: &[u8]) -> EcdsaSignature {
