@@ -92,15 +92,16 @@ fn coverage(rows: &[CoverageRow]) -> String {
     table(&[Left; 4], &lines)
 }
 
+/// On which side of its column a cell stands.
 #[derive(Clone, Copy)]
-enum Side {
+pub enum Side {
     Left,
     Right,
 }
 use Side::{Left, Right};
 
 /// Columns as wide as their widest cell, two blanks apart, without blanks at line ends.
-fn table<const N: usize>(sides: &[Side; N], rows: &[[String; N]]) -> String {
+pub fn table<const N: usize>(sides: &[Side; N], rows: &[[String; N]]) -> String {
     let width = |column: usize| {
         rows.iter()
             .map(|row| row[column].chars().count())
