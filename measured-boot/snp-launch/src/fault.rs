@@ -1,6 +1,7 @@
 //! Why there is no such launch.
 
 use crate::{KernelHashes, SnpInputs};
+use measured_boot_igvm::IgvmFault;
 
 /// No launch has these inputs.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -16,4 +17,7 @@ pub enum LaunchFault {
     /// The table of hashes does not fit.
     #[error("the firmware's hash table area has {0} bytes; the table has {needed}", needed = KernelHashes::PADDED_BYTES)]
     HashAreaSmall(u32),
+    /// The IGVM file is not what is launched.
+    #[error(transparent)]
+    Igvm(#[from] IgvmFault),
 }

@@ -9,6 +9,8 @@
 
 mod cpu_type;
 mod fault;
+mod igvm;
+mod igvm_notes;
 mod kernel_hashes;
 mod launch;
 mod measurement;
@@ -20,6 +22,8 @@ mod vmm_type;
 
 pub use cpu_type::{CpuSignature, UnknownCpuType};
 pub use fault::LaunchFault;
+pub use igvm::ZeroPages;
+pub use igvm_notes::{IgvmNote, igvm_notes};
 pub use kernel_hashes::KernelHashes;
 pub use launch::SnpLaunch;
 pub use measurement::{MeasuredPage, MeasuredRun, Measurement, PageHashes};

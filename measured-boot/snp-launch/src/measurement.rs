@@ -160,6 +160,11 @@ impl<'p> Distinct<'p> {
                 self.pages.extend(bytes.chunks(PAGE_SIZE));
                 Place::Each(start..self.pages.len())
             }
+            Contents::Pages(pages) => {
+                let start = self.pages.len();
+                self.pages.extend(pages.iter().map(|(_, page)| *page));
+                Place::Each(start..self.pages.len())
+            }
             Contents::Made(page) => Place::Same(self.made(page)),
             Contents::Zeros(_) => Place::Same(self.zeros()),
             Contents::Unmeasured(_) => Place::Unmeasured,

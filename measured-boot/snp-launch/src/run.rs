@@ -26,6 +26,8 @@ pub enum Contents<'a> {
         /// Where in the file they begin.
         offset: usize,
     },
+    /// Pages of 4096 bytes that lie apart in a file: where each is, and its bytes.
+    Pages(Vec<(usize, &'a [u8])>),
     /// One page of bytes that the VMM makes. Runs whose pages are equal share it.
     Made(Arc<[u8; PAGE_SIZE]>),
     /// So many pages of zeros that are measured as such.
@@ -34,13 +36,29 @@ pub enum Contents<'a> {
     Unmeasured(u64),
 }
 
-impl Run<'_> {
+impl<'a> Run<'a> {
+    /// Goes on with another run, if its pages are of the same kind and follow at once.
+    pub(crate) fn takes_up(&mut self, next: &Run<'a>) -> bool {
+        let end = self.gpa + self.pages() * 4096;
+        if (&self.name, self.page_type, end) != (&next.name, next.page_type, next.gpa) {
+            return false;
+        }
+        match (&mut self.contents, &next.contents) {
+            (Contents::Pages(pages), Contents::Pages(more)) => pages.extend_from_slice(more),
+            (Contents::Zeros(count), Contents::Zeros(more))
+            | (Contents::Unmeasured(count), Contents::Unmeasured(more)) => *count += more,
+            _ => return false,
+        }
+        true
+    }
+
     /// How many pages they are.
     pub fn pages(&self) -> u64 {
         match &self.contents {
             Contents::File { bytes, .. } => {
                 u64::try_from(bytes.len().div_ceil(PAGE_SIZE)).unwrap_or(u64::MAX)
             }
+            Contents::Pages(pages) => u64::try_from(pages.len()).unwrap_or(u64::MAX),
             Contents::Made(_) => 1,
             Contents::Zeros(count) | Contents::Unmeasured(count) => *count,
         }

@@ -1,0 +1,5 @@
+//! IGVM files, right ones and wrong ones.
+
+mod read;
+mod refusals;
+mod support;
