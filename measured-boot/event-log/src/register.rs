@@ -62,6 +62,11 @@ impl Register {
         matches!(self, Self::Pcr(_) | Self::Rtmr(_))
     }
 
+    /// In short, for machines: `pcr4`, `rtmr0`, `mrtd`, `index7`, `none`.
+    pub fn name(self) -> String {
+        self.to_string().replace(' ', "").to_lowercase()
+    }
+
     /// Its number among those of its kind, for a PCR or RTMR.
     pub const fn number(self) -> Option<u8> {
         match self {
