@@ -15,6 +15,10 @@ use thiserror::Error;
 /// Five times today's stock kernel. More is a decompression bomb.
 const MAX_VMLINUX: u32 = 256 << 20;
 
+/// The best that `zstd -22` makes of a kernel is about a sixth of it. What claims to unpack to far more
+/// is made to take memory, and gets none.
+const MAX_RATIO: usize = 64;
+
 /// What `zstd -22` asks for; the kernel's build uses it.
 const MAX_WINDOW: u64 = 128 << 20;
 
@@ -103,11 +107,14 @@ fn decompress_zstd(compressed: &[u8], size: u32) -> Result<Vec<u8>, KernelError>
     if size > MAX_VMLINUX {
         return Err(KernelError::TooLarge(size));
     }
-    let size = usize::try_from(size).map_err(|_| KernelError::TooLarge(size))?;
+    let claimed = usize::try_from(size).map_err(|_| KernelError::TooLarge(size))?;
+    if claimed / MAX_RATIO > compressed.len() {
+        return Err(KernelError::Ratio(size));
+    }
     let mut rest = compressed;
     let mut decoder = StreamingDecoder::new_with_max_window_size(&mut rest, MAX_WINDOW)
         .map_err(|error| KernelError::Zstd(io::Error::other(error)))?;
-    let mut vmlinux = vec![0; size];
+    let mut vmlinux = vec![0; claimed];
     decoder
         .read_exact(&mut vmlinux)
         .map_err(KernelError::Zstd)?;
@@ -148,6 +155,9 @@ pub enum KernelError {
     /// Larger than any kernel.
     #[error("the kernel claims to unpack to {0} bytes, more than 256 MiB")]
     TooLarge(u32),
+    /// Nothing that is a kernel can be packed so tightly.
+    #[error("the kernel claims to unpack to {0} bytes, more than {MAX_RATIO} times what is there")]
+    Ratio(u32),
     /// The payload is damaged.
     #[error("the kernel's zstd payload is damaged: fetch it again")]
     Zstd(#[source] io::Error),

@@ -100,6 +100,10 @@ fn bzimage_that_unpacks_to_another_size_refused() {
         with_size(u32::MAX),
         Err(KernelError::TooLarge(u32::MAX))
     ));
+    assert!(matches!(
+        with_size(200 << 20),
+        Err(KernelError::Ratio(0xC80_0000))
+    ));
 }
 
 #[test]
