@@ -1,10 +1,11 @@
-//! cargo xtask: demo, test.
+//! cargo xtask: demo, test, fuzz.
 //!
 //! `cargo xtask demo` walks the whole road once and writes `target/demo/summary.json`;
 //! `cargo xtask test` runs every test. Each first installs what it needs and says so.
 
 #![forbid(unsafe_code)]
 
+mod fuzz;
 mod install;
 mod test;
 
@@ -41,6 +42,8 @@ enum Command {
     },
     /// Run every test.
     Test,
+    /// Look for files that break a parser's promises.
+    Fuzz(fuzz::Arguments),
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -55,6 +58,7 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Demo { backend, no_build } => run_demo(backend, no_build),
         Command::Test => test::run(&root()),
+        Command::Fuzz(arguments) => fuzz::run(&root(), &arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,0 +1,30 @@
+//! Configurations of virtual machines.
+
+use crate::{Bound, Target};
+use measured_boot_plan::LaunchConfig;
+
+/// An error names a line of the text.
+pub const VM_CONFIG: Target = Target {
+    name: "vm_config",
+    // The TOML parser keeps a token, a span and a value for each key: an empty table of two bytes costs most.
+    bound: Bound {
+        factor: 512,
+        constant: 64 << 10,
+    },
+    longest: 4 << 10,
+    vectors: &[],
+    check,
+};
+
+fn check(bytes: &[u8], bound: &Bound) {
+    let Ok(text) = str::from_utf8(bytes) else {
+        return;
+    };
+    match bound.holds(bytes, || LaunchConfig::from_toml(text)) {
+        Ok(config) => assert_eq!(LaunchConfig::from_toml(text), Ok(config)),
+        Err(error) => assert!(
+            (1..=text.lines().count().max(1) + 1).contains(&error.line),
+            "{error}"
+        ),
+    }
+}
