@@ -1,3 +1,39 @@
-//! Says in words what differs between two launches, images or logs, and what a report's digest was made of.
+//! Says in words what differs between two launches, images or reports, and what a report's digest was
+//! made of.
+//!
+//! Everything measured is compared as a [`Launch`]: a list of pieces, with their contents where these are
+//! known. Whatever it is known from (a plan, a manifest, an image with the habits of a VMM), one comparison
+//! serves: [`launches`]. What it finds is a closed list, [`Difference`].
 
 #![forbid(unsafe_code)]
+
+mod acpi;
+mod advice;
+mod boot_params;
+mod bytes;
+mod cmdline;
+mod compare;
+mod difference;
+mod firmware;
+mod hash_table;
+mod initrd;
+mod launch;
+mod pages;
+mod plan;
+mod policy;
+mod report;
+mod sentence;
+mod shown;
+mod vmsa;
+
+pub use acpi::acpi_tables;
+pub use bytes::plain;
+pub use cmdline::cmdline;
+pub use compare::launches;
+pub use difference::{Difference, DifferingBytes, PageRange, Side};
+pub use firmware::firmware;
+pub use launch::{Launch, Origin, Piece};
+pub use plan::plan_fields;
+pub use report::{planned_fields, reports};
+pub use sentence::Names;
+pub use shown::Shown;
