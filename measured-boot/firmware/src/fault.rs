@@ -107,6 +107,17 @@ pub enum Rule {
         /// Its size.
         size: u32,
     },
+    /// Nothing says where vCPUs start.
+    #[error("the footer table has no SVSM info: this is no SVSM image, or one that comes as IGVM")]
+    SvsmInfoMissing,
+    /// vCPUs would start outside of the image.
+    #[error("vCPUs are said to start {0:#x} bytes into the image, which is shorter")]
+    SvsmEntry(u32),
+    /// The image has no place below firmware and variable store.
+    #[error(
+        "below a variable store of {0} bytes there is no place for the image, or it is no multiple of 4096"
+    )]
+    VarsSize(u32),
 }
 
 impl Rule {

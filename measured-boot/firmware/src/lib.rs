@@ -14,6 +14,7 @@ mod footer;
 mod guid;
 mod ovmf;
 mod sev_metadata;
+mod svsm;
 mod tdvf;
 
 pub use fault::{FirmwareFault, Rule};
@@ -21,6 +22,7 @@ pub use footer::{FooterEntry, FooterTable};
 pub use guid::Guid;
 pub use ovmf::{MAX_IMAGE_BYTES, Ovmf};
 pub use sev_metadata::{HashArea, Section, SectionKind, SevMetadata};
+pub use svsm::Svsm;
 pub use tdvf::{
     MAX_TDVF_BYTES, Tdvf, TdvfFault, TdvfMeasure, TdvfPlace, TdvfRule, TdvfSection, TdvfSectionKind,
 };

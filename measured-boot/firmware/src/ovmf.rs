@@ -22,13 +22,7 @@ impl<'a> Ovmf<'a> {
     /// # Errors
     /// The first rule that the image breaks, and where.
     pub fn read(image: &'a [u8]) -> Result<Self, FirmwareFault> {
-        if image.is_empty() || !image.len().is_multiple_of(PAGE_SIZE) {
-            return Err(Rule::ImageSize(image.len()).at(image.len()));
-        }
-        let length = u32::try_from(image.len())
-            .ok()
-            .filter(|_| image.len() <= MAX_IMAGE_BYTES)
-            .ok_or(Rule::ImageTooLarge(image.len()).at(MAX_IMAGE_BYTES))?;
+        let length = length_of(image)?;
         let base = length.wrapping_neg();
         let table = FooterTable::read(image)?;
         Ok(Self {
@@ -59,4 +53,15 @@ impl<'a> Ovmf<'a> {
     pub fn metadata(&self) -> &SevMetadata {
         &self.metadata
     }
+}
+
+/// The length of an image that consists of pages and is not too large.
+pub(crate) fn length_of(image: &[u8]) -> Result<u32, FirmwareFault> {
+    if image.is_empty() || !image.len().is_multiple_of(PAGE_SIZE) {
+        return Err(Rule::ImageSize(image.len()).at(image.len()));
+    }
+    u32::try_from(image.len())
+        .ok()
+        .filter(|_| image.len() <= MAX_IMAGE_BYTES)
+        .ok_or(Rule::ImageTooLarge(image.len()).at(MAX_IMAGE_BYTES))
 }

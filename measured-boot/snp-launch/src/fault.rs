@@ -1,6 +1,6 @@
 //! Why there is no such launch.
 
-use crate::{KernelHashes, SnpInputs};
+use crate::{KernelHashes, SnpInputs, VmmType};
 use measured_boot_igvm::IgvmFault;
 
 /// No launch has these inputs.
@@ -17,6 +17,9 @@ pub enum LaunchFault {
     /// The table of hashes does not fit.
     #[error("the firmware's hash table area has {0} bytes; the table has {needed}", needed = KernelHashes::PADDED_BYTES)]
     HashAreaSmall(u32),
+    /// The clouds launch no image of an SVSM.
+    #[error("{vmm} launches no SVSM: qemu and cloister do", vmm = .0.name())]
+    SvsmVmm(VmmType),
     /// The IGVM file is not what is launched.
     #[error(transparent)]
     Igvm(#[from] IgvmFault),

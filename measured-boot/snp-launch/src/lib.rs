@@ -17,6 +17,7 @@ mod measurement;
 mod ovmf;
 mod reset_state;
 mod run;
+mod svsm;
 mod vcpus;
 mod vmm_type;
 
@@ -29,4 +30,5 @@ pub use launch::SnpLaunch;
 pub use measurement::{MeasuredPage, MeasuredRun, Measurement, PageHashes};
 pub use ovmf::SnpInputs;
 pub use run::{Contents, Run};
+pub use svsm::{SvsmInputs, SvsmNote};
 pub use vmm_type::{UnknownVmmType, VmmType};

@@ -41,7 +41,11 @@ impl<'a> SnpLaunch<'a> {
         let metadata = inputs.firmware.metadata();
         let mut runs = Vec::new();
         if inputs.firmware_digest.is_none() {
-            runs.push(Run::image("firmware", &inputs.firmware));
+            runs.push(Run::image(
+                "firmware",
+                inputs.firmware.base(),
+                inputs.firmware.image(),
+            ));
         }
         runs.extend(sections(inputs)?);
         let vmsas = vmsas(
@@ -60,15 +64,12 @@ impl<'a> SnpLaunch<'a> {
 
 impl<'a> Run<'a> {
     /// A whole image.
-    pub(crate) fn image(name: &str, image: &Ovmf<'a>) -> Self {
+    pub(crate) fn image(name: &str, gpa: u64, bytes: &'a [u8]) -> Self {
         Self {
             name: name.to_owned(),
-            gpa: image.base(),
+            gpa,
             page_type: PageType::Normal,
-            contents: Contents::File {
-                bytes: image.image(),
-                offset: 0,
-            },
+            contents: Contents::File { bytes, offset: 0 },
         }
     }
 

@@ -9,7 +9,7 @@ use zerocopy::little_endian::{U16, U32, U64};
 const RESET_VECTOR: u32 = 0xFFFF_FFF0;
 
 /// The registers in which VMMs differ.
-struct Habits {
+pub(crate) struct Start {
     cs_attributes: u16,
     ss_attributes: u16,
     tr_attributes: u16,
@@ -26,19 +26,19 @@ pub(crate) fn vmsas(
     features: u64,
     reset_address: u32,
 ) -> [Vmsa; 2] {
-    let boot = Habits::of(vmm, cpu, true);
-    let other = Habits::of(vmm, cpu, false);
+    let boot = Start::of(vmm, cpu, true);
+    let other = Start::of(vmm, cpu, false);
     [
         boot.vmsa(RESET_VECTOR, features),
         other.vmsa(reset_address, features),
     ]
 }
 
-impl Habits {
+impl Start {
     /// KVM's registers out of reset, as Linux measures them since 6.10 (`sev_es_sync_vmsa` fills in MXCSR
-    /// and FCW); the clouds' as their launch digests show.
-    fn of(vmm: VmmType, cpu: CpuSignature, is_boot: bool) -> Self {
-        let kvm = Self {
+    /// and FCW).
+    pub fn kvm(cpu: CpuSignature) -> Self {
+        Self {
             cs_attributes: 0x9B,
             ss_attributes: 0x93,
             tr_attributes: 0x8B,
@@ -46,7 +46,12 @@ impl Habits {
             g_pat: 0x0007_0406_0007_0406,
             mxcsr: 0x1F80,
             fcw: 0x37F,
-        };
+        }
+    }
+
+    /// KVM's registers, or the clouds' as their launch digests show.
+    fn of(vmm: VmmType, cpu: CpuSignature, is_boot: bool) -> Self {
+        let kvm = Self::kvm(cpu);
         let cloud = Self {
             rdx: 0x600,
             mxcsr: 0,
@@ -68,19 +73,20 @@ impl Habits {
         }
     }
 
-    fn vmsa(&self, start: u32, features: u64) -> Vmsa {
-        let data = segment(0, 0x93, 0);
+    /// The VMSA of a vCPU that starts at this address in real mode.
+    pub fn vmsa(&self, start: u32, features: u64) -> Vmsa {
+        let data = segment(0, 0x93, 0, 0xFFFF);
         Vmsa {
             es: data,
-            cs: segment(0xF000, self.cs_attributes, start & 0xFFFF_0000),
-            ss: segment(0, self.ss_attributes, 0),
+            cs: segment(0xF000, self.cs_attributes, start & 0xFFFF_0000, 0xFFFF),
+            ss: segment(0, self.ss_attributes, 0, 0xFFFF),
             ds: data,
             fs: data,
             gs: data,
-            gdtr: segment(0, 0, 0),
-            ldtr: segment(0, 0x82, 0),
-            idtr: segment(0, 0, 0),
-            tr: segment(0, self.tr_attributes, 0),
+            gdtr: segment(0, 0, 0, 0xFFFF),
+            ldtr: segment(0, 0x82, 0, 0xFFFF),
+            idtr: segment(0, 0, 0, 0xFFFF),
+            tr: segment(0, self.tr_attributes, 0, 0xFFFF),
             efer: U64::new(0x1000),
             cr4: U64::new(0x40),
             cr0: U64::new(0x10),
@@ -99,11 +105,11 @@ impl Habits {
     }
 }
 
-fn segment(selector: u16, attributes: u16, base: u32) -> VmcbSegment {
+pub(crate) fn segment(selector: u16, attributes: u16, base: u32, limit: u32) -> VmcbSegment {
     VmcbSegment {
         selector: U16::new(selector),
         attributes: U16::new(attributes),
-        limit: U32::new(0xFFFF),
+        limit: U32::new(limit),
         base: U64::new(u64::from(base)),
     }
 }
