@@ -114,7 +114,9 @@ impl<'a> TdxLaunch<'a> {
     /// MRTD of the launch, if the VMM adds pages in this order.
     pub fn mrtd(&self, order: PageOrder) -> LaunchDigest {
         let mut stream = MrtdStream::new();
-        for run in &self.runs {
+        // Memory that the guest accepts itself may be as large as it likes: its pages are not gone through.
+        let added = |run: &&TdxRun<'_>| run.measure != TdvfMeasure::Nothing;
+        for run in self.runs.iter().filter(added) {
             match order {
                 PageOrder::SinglePass => run.pages().for_each(|page| {
                     stream.add(&page);

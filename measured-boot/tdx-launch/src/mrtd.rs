@@ -30,11 +30,9 @@ impl MrtdStream {
         Self(Context::new(&SHA384))
     }
 
-    /// TDH.MEM.PAGE.ADD; nothing for a page that the guest accepts by itself.
+    /// TDH.MEM.PAGE.ADD.
     pub(crate) fn add(&mut self, page: &TdxPage<'_>) {
-        if page.measure != TdvfMeasure::Nothing {
-            self.0.update(&record(*b"MEM.PAGE.ADD\0\0\0\0", page.gpa));
-        }
+        self.0.update(&record(*b"MEM.PAGE.ADD\0\0\0\0", page.gpa));
     }
 
     /// TDH.MR.EXTEND for each chunk of the page; nothing if its contents are not measured.
