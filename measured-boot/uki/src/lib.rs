@@ -12,6 +12,7 @@
 mod algorithm;
 mod certificates;
 mod content;
+mod coverage;
 mod fault;
 mod header;
 mod layout;
@@ -27,6 +28,7 @@ mod unified;
 pub use algorithm::{Algorithm, Digest};
 pub use certificates::CertificateTable;
 pub use content::Content;
+pub use coverage::{Coverage, coverage};
 pub use fault::{PeFault, PeRule, UkiFault, UkiRule};
 pub use measured::{Measured, MeasuredSection, Pcr11, Phase};
 pub use pe::Pe;

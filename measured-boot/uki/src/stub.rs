@@ -139,6 +139,25 @@ impl StubRules {
     }
 }
 
+/// Why these sections are taken to be measured.
+impl fmt::Display for StubRules {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let version = self.version;
+        match self.basis {
+            Basis::Given => write!(f, "measured as by {version}, as asked"),
+            Basis::Magic => write!(f, "measured as by {version}, which .sdmagic says"),
+            Basis::MagicAndNames => write!(
+                f,
+                "measured as by {version}, which .sdmagic says and the stub's own names bear out"
+            ),
+            Basis::Names => write!(
+                f,
+                "measured by the stub's own names, which are not those of {version}, as .sdmagic has it"
+            ),
+        }
+    }
+}
+
 /// How it is known which sections a stub measures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Basis {
