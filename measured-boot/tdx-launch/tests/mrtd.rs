@@ -11,7 +11,7 @@ use support::tdvf::{Row, image, row, rows};
 fn by_hand(rows: &[Row], image: &[u8], two_pass: bool) -> String {
     let mut stream = Vec::new();
     for row in rows.iter().filter(|row| row.attributes != 2) {
-        let page_of = |gpa: u64| usize::try_from(gpa - row.gpa).unwrap();
+        let page_of = |gpa: u64| usize::try_from(gpa - row.gpa).expect("small");
         let pages = (row.gpa..row.gpa + row.memory).step_by(4096);
         let add = |stream: &mut Vec<u8>, gpa: u64| {
             stream.extend(b"MEM.PAGE.ADD\0\0\0\0");
@@ -19,12 +19,12 @@ fn by_hand(rows: &[Row], image: &[u8], two_pass: bool) -> String {
             stream.extend([0; 104]);
         };
         let extend = |stream: &mut Vec<u8>, gpa: u64| {
-            let end = usize::try_from(row.offset + row.bytes).unwrap();
+            let end = usize::try_from(row.offset + row.bytes).expect("small");
             for chunk in (gpa..gpa + 4096).step_by(256) {
                 stream.extend(b"MR.EXTEND\0\0\0\0\0\0\0");
                 stream.extend(chunk.to_le_bytes());
                 stream.extend([0; 104]);
-                let start = usize::try_from(row.offset).unwrap() + page_of(chunk);
+                let start = usize::try_from(row.offset).expect("small") + page_of(chunk);
                 stream.extend((start..start + 256).map(|at| if at < end { image[at] } else { 0 }));
             }
         };
@@ -43,8 +43,8 @@ fn by_hand(rows: &[Row], image: &[u8], two_pass: bool) -> String {
 
 fn mrtd(rows: &[Row], order: PageOrder) -> String {
     let image = image(rows);
-    let tdvf = Tdvf::read(&image).unwrap();
-    let launch = TdxLaunch::of_tdvf(&tdvf, None).unwrap();
+    let tdvf = Tdvf::read(&image).expect("it is whole");
+    let launch = TdxLaunch::of_tdvf(&tdvf, None).expect("no payload");
     launch.mrtd(order).to_string()
 }
 
