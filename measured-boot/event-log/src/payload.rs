@@ -16,7 +16,7 @@ pub use variable::Variable;
 
 use crate::EventType;
 use crate::spec_id::SIGNATURE;
-use text::{hex, quoted, text_or_hex};
+use text::{hex, text_or_hex};
 
 pub(crate) const STARTUP_LOCALITY: [u8; 16] = *b"StartupLocality\0";
 
@@ -78,9 +78,9 @@ fn no_action(data: &[u8]) -> String {
         return "Spec ID Event03: how the records that follow are to be read".to_owned();
     }
     match data.split_first_chunk::<16>() {
-        Some((signature, rest)) if signature.contains(&0) && signature[0].is_ascii_graphic() => {
-            let signature = quoted(signature).unwrap_or_else(|| hex(signature));
-            format!("{signature}, {} bytes", rest.len())
+        Some((signature, rest)) if !rest.is_empty() => {
+            let signature = text_or_hex(signature);
+            format!("{signature} and {} bytes", rest.len())
         }
         _ => text_or_hex(data),
     }

@@ -50,10 +50,12 @@ pub(super) fn shown(text: &str) -> String {
     }
 }
 
-/// The code units of UTF-16 without the NULs that end it.
+/// The code units of UTF-16 without the NULs that end it. A last one that lacks its second byte, as an
+/// older systemd-boot writes it, has a zero there.
 pub(crate) fn units(data: &[u8]) -> Vec<u16> {
-    let (units, _) = data.as_chunks::<2>();
+    let (units, rest) = data.as_chunks::<2>();
     let mut units: Vec<u16> = units.iter().map(|unit| u16::from_le_bytes(*unit)).collect();
+    units.extend(rest.first().copied().map(u16::from));
     while units.last() == Some(&0) {
         units.pop();
     }
@@ -65,8 +67,7 @@ fn text(data: &[u8]) -> Option<String> {
     let bytes = std::str::from_utf8(&data[..end]).ok();
     let utf8 = bytes.filter(|text| looks_like_text(text));
     utf8.map(str::to_owned).or_else(|| {
-        let wide = data.len().is_multiple_of(2);
-        let text = wide.then(|| String::from_utf16(&units(data)).ok())??;
+        let text = String::from_utf16(&units(data)).ok()?;
         // Numbers are UTF-16 all too often: only what is ASCII in it is taken for text.
         (text.is_ascii() && looks_like_text(&text)).then_some(text)
     })
@@ -88,6 +89,7 @@ mod tests {
     fn text_is_shown_in_quotes_and_anything_else_in_hexadecimal() {
         assert_eq!(text_or_hex(b"ACPI DATA\0"), "\"ACPI DATA\"");
         assert_eq!(text_or_hex(b".\0l\0i\0\0\0"), "\".li\"");
+        assert_eq!(text_or_hex(b".\0l\0i"), "\".li\"");
         assert_eq!(text_or_hex(&[0, 0, 0, 0]), "00000000");
         assert_eq!(text_or_hex(&[]), "no data");
         assert_eq!(text_or_hex("a\u{202e}b".as_bytes()), "\"a\\u{202e}b\"");
