@@ -11,6 +11,7 @@
 mod acpi;
 mod boot;
 mod coverage;
+mod igvm;
 mod launch;
 mod linux_setup;
 mod mrtd;
