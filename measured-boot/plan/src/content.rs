@@ -46,8 +46,6 @@ pub enum Content {
         offset: u64,
         /// Number of bytes.
         length: u64,
-        /// SHA-256 of exactly these bytes.
-        sha256: [u8; 32],
     },
 }
 

@@ -7,7 +7,6 @@ use elf::ElfBytes;
 use elf::abi::{EM_X86_64, ET_EXEC, PT_LOAD};
 use elf::endian::LittleEndian;
 use elf::segment::ProgramHeader;
-use sha2::{Digest, Sha256};
 
 /// Below it are the real-mode area, the ACPI tables and what planning puts there.
 const LOWEST_KERNEL_ADDRESS: u64 = 1 << 20;
@@ -132,15 +131,14 @@ impl LoadSegment {
     }
 
     fn region(&self, file: &[u8]) -> Option<Region> {
-        let bytes = range(file, self.offset, self.file_size).filter(|bytes| !bytes.is_empty())?;
-        Some(Region {
+        let bytes = range(file, self.offset, self.file_size)?;
+        (!bytes.is_empty()).then(|| Region {
             component: Component::Kernel,
             start: self.start,
             content: Content::File {
                 source: Source::Kernel,
                 offset: self.offset,
                 length: self.file_size,
-                sha256: Sha256::digest(bytes).into(),
             },
         })
     }

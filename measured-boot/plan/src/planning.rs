@@ -10,7 +10,6 @@ use crate::{
     Region, Reported, Source, Sources, TeeConfig, TeeKind, Unmeasured, VcpuState, acpi,
 };
 use measured_boot_snp_abi::GuestPolicy;
-use sha2::{Digest, Sha256};
 
 // Low memory. The kernel copies what it needs of it before it hands these pages out.
 const GDT: Gpa = Gpa::new(0x6000);
@@ -182,12 +181,10 @@ fn initrd(file: &[u8], kernel_end: Gpa, memory_end: Gpa) -> Result<Region, PlanE
             kernel_end,
             ceiling,
         })?;
-    let sha256 = Sha256::digest(file).into();
     let content = Content::File {
         source: Source::Initrd,
         offset: 0,
         length,
-        sha256,
     };
     Ok(Region {
         component: Component::Initrd,
