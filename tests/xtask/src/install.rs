@@ -14,7 +14,7 @@ struct Package {
     only: Option<Backend>,
 }
 
-const PACKAGES: [Package; 7] = [
+const PACKAGES: [Package; 8] = [
     Package {
         name: "gcc",
         shows: "/usr/bin/cc",
@@ -43,6 +43,12 @@ const PACKAGES: [Package; 7] = [
         name: "strace",
         shows: "/usr/bin/strace",
         needed_for: "the test that finds unused seccomp rules",
+        only: None,
+    },
+    Package {
+        name: "tpm2-tools",
+        shows: "/usr/bin/tpm2_eventlog",
+        needed_for: "the test that replays event logs with it, too",
         only: None,
     },
     Package {
