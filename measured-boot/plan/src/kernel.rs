@@ -132,7 +132,7 @@ impl LoadSegment {
 
     fn region(&self, file: &[u8]) -> Option<Region> {
         let bytes = range(file, self.offset, self.file_size)?;
-        (!bytes.is_empty()).then(|| Region {
+        (!bytes.is_empty()).then_some(Region {
             component: Component::Kernel,
             start: self.start,
             content: Content::File {
