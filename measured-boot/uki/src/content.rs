@@ -2,9 +2,10 @@
 
 use crate::{Algorithm, Digest};
 use std::borrow::Cow;
+use std::fmt;
 
 /// A section's content: bytes of the file, then zeros.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Content<'a> {
     bytes: &'a [u8],
     zeros: usize,
@@ -57,5 +58,13 @@ impl<'a> Content<'a> {
         let mut bytes = self.bytes.to_vec();
         bytes.resize(self.len(), 0);
         Cow::Owned(bytes)
+    }
+}
+
+/// How much it is, without its bytes.
+impl fmt::Debug for Content<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (bytes, zeros) = (self.bytes.len(), self.zeros);
+        write!(f, "Content({bytes} bytes and {zeros} zeros)")
     }
 }

@@ -30,14 +30,7 @@ impl Coverage {
 /// Everything that PCR 11 does not show when it is extended by these sections, in the order of the file.
 pub fn coverage(pe: &Pe, measured: &Measured) -> Vec<Coverage> {
     let mut rows = headers(pe);
-    rows.extend(pe.gaps().into_iter().map(|gap| {
-        Coverage::of(
-            "between sections",
-            gap,
-            false,
-            "anybody can change it unseen",
-        )
-    }));
+    rows.extend(pe.gaps().into_iter().flat_map(|gap| gap_rows(pe, gap)));
     for section in pe.sections() {
         rows.extend(section_row(section, measured));
     }
@@ -74,6 +67,16 @@ fn headers(pe: &Pe) -> Vec<Coverage> {
     ];
     rows.extend(entry.map(|range| Coverage::of("certificate entry", range, false, note)));
     rows
+}
+
+/// A gap lies where the digest does not reach, or where it hashes everything once more.
+fn gap_rows(pe: &Pe, gap: Range<usize>) -> impl Iterator<Item = Coverage> {
+    let middle = pe.rest_start().clamp(gap.start, gap.end);
+    let rows = [(gap.start..middle, false), (middle..gap.end, true)];
+    let rows = rows.into_iter().filter(|(range, _)| !range.is_empty());
+    rows.map(|(range, authenticode)| {
+        Coverage::of("between sections", range, authenticode, "nothing loads it")
+    })
 }
 
 /// What PCR 11 leaves out of a section.

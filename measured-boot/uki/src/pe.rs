@@ -6,10 +6,11 @@ use crate::header::Header;
 use crate::layout;
 use crate::{Algorithm, Content, Digest, Section};
 use measured_boot_reader::Reader;
+use std::fmt;
 use std::ops::Range;
 
 /// A PE image. Its sections lie in the file and in memory, none over another.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Pe<'a> {
     file: &'a [u8],
     header: Header,
@@ -93,8 +94,9 @@ impl<'a> Pe<'a> {
 
     /// The parts of the file that the Authenticode digest covers, in its order.
     ///
-    /// The last begins as many bytes into the file as were hashed before it. Where there are gaps between the
-    /// sections that is before the last section's end: then some bytes are hashed twice, and the gaps never.
+    /// The last begins as many bytes into the file as headers and sections have. Where there are gaps between
+    /// the sections that is before the last section's end: then some bytes are hashed twice, and gaps that
+    /// lie before it never.
     fn hashed(&self) -> Vec<Range<usize>> {
         let checksum = &self.header.checksum;
         let headers_end = self.header.headers_size;
@@ -108,9 +110,15 @@ impl<'a> Pe<'a> {
         };
         let raw = layout::in_file_order(&self.sections);
         ranges.extend(raw.iter().map(|section| section.raw()));
-        let sections: usize = raw.iter().map(|section| section.raw_size).sum();
-        ranges.push(headers_end + sections..self.content_end());
+        ranges.push(self.rest_start()..self.content_end());
         ranges
+    }
+
+    /// Where the last part begins that the Authenticode digest covers.
+    pub(crate) fn rest_start(&self) -> usize {
+        let sections = self.sections.iter();
+        let raw: usize = sections.map(|section| section.raw_size).sum();
+        self.header.headers_size + raw
     }
 
     /// Where the certificate table begins, or the file ends.
@@ -162,5 +170,17 @@ impl<'a> Pe<'a> {
     /// Address and size of the base relocations.
     pub(crate) fn relocations(&self) -> (usize, usize) {
         self.header.relocations()
+    }
+}
+
+/// Without the file's bytes.
+impl fmt::Debug for Pe<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pe")
+            .field("bytes", &self.file.len())
+            .field("header", &self.header)
+            .field("sections", &self.sections)
+            .field("certificates", &self.certificates)
+            .finish()
     }
 }
