@@ -8,7 +8,7 @@ use super::Kernel;
 pub fn of_file(pe: &Pe) -> Vec<String> {
     let gaps: usize = pe.gaps().iter().map(ExactSizeIterator::len).sum();
     let gaps = (gaps > 0).then(|| {
-        format!("{gaps} bytes lie between sections, where no digest covers them; tools other than firmware may hash them")
+        format!("{gaps} bytes lie between sections: firmware leaves out such bytes, and other tools may hash them")
     });
     gaps.into_iter().collect()
 }
