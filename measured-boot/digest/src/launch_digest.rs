@@ -70,7 +70,7 @@ pub struct ComponentDigest {
 }
 
 /// The launch digest in the making: pages go in, in order.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DigestChain([u8; 48]);
 
 impl DigestChain {

@@ -1,7 +1,10 @@
 //! The pages of a launch in measuring order.
 
-use crate::{Measurement, Run};
+use crate::{Contents, Measurement, Run};
 use measured_boot_digest::{DigestChain, HashPages};
+use measured_boot_snp_abi::{PageType, Vmsa};
+use std::collections::BTreeSet;
+use zerocopy::FromBytes;
 
 /// A launch as the firmware of the secure processor sees it: runs of pages, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +30,25 @@ impl<'a> SnpLaunch<'a> {
     /// The runs, in measuring order.
     pub fn runs(&self) -> &[Run<'a>] {
         &self.runs
+    }
+
+    /// How many vCPUs' states are measured.
+    pub fn vcpus(&self) -> usize {
+        self.vmsas().count()
+    }
+
+    /// SEV_FEATURES of the vCPUs, each value once, in order.
+    pub fn sev_features(&self) -> BTreeSet<u64> {
+        self.vmsas().map(|vmsa| vmsa.sev_features.get()).collect()
+    }
+
+    fn vmsas(&self) -> impl Iterator<Item = &Vmsa> {
+        self.runs.iter().filter_map(|run| match &run.contents {
+            Contents::Made(page) if run.page_type == PageType::Vmsa => {
+                Vmsa::ref_from_bytes(page.as_slice()).ok()
+            }
+            _ => None,
+        })
     }
 
     /// Measures the launch: hashes every page once, equal pages of vCPUs and of zeros once for all.

@@ -7,6 +7,7 @@
 
 #![forbid(unsafe_code)]
 
+mod coverage;
 mod cpu_type;
 mod fault;
 mod igvm;
@@ -21,6 +22,7 @@ mod svsm;
 mod vcpus;
 mod vmm_type;
 
+pub use coverage::{igvm_coverage, ovmf_coverage, svsm_coverage};
 pub use cpu_type::{CpuSignature, UnknownCpuType};
 pub use fault::LaunchFault;
 pub use igvm::ZeroPages;

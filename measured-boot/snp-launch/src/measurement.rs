@@ -9,6 +9,7 @@ use std::ops::Range;
 /// The launch digest and what it is computed from: the SHA-384 of every page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Measurement {
+    before: DigestChain,
     runs: Vec<MeasuredRun>,
     digest: LaunchDigest,
 }
@@ -52,7 +53,7 @@ pub struct MeasuredPage {
 
 impl Measurement {
     /// Hashes every page once and chains them onto `chain`.
-    pub(crate) fn of(runs: &[Run<'_>], mut chain: DigestChain, hasher: &impl HashPages) -> Self {
+    pub(crate) fn of(runs: &[Run<'_>], before: DigestChain, hasher: &impl HashPages) -> Self {
         let mut distinct = Distinct::default();
         let places: Vec<_> = runs.iter().map(|run| distinct.place(run)).collect();
         let hashes = hasher.hash_each(&distinct.pages);
@@ -61,18 +62,23 @@ impl Measurement {
             .zip(places)
             .map(|(run, place)| MeasuredRun::of(run, place, &hashes))
             .collect();
-        for page in runs.iter().flat_map(MeasuredRun::each) {
-            chain.add(page.page_type, page.gpa, page.contents);
-        }
+        let digest = chained(before.clone(), &runs);
         Self {
-            digest: chain.digest(),
+            before,
             runs,
+            digest,
         }
     }
 
     /// The launch digest.
     pub fn digest(&self) -> LaunchDigest {
         self.digest
+    }
+
+    /// The launch digest when the first `count` runs are added; of all, where there are fewer.
+    pub fn digest_after(&self, count: usize) -> LaunchDigest {
+        let first = self.runs.get(..count).unwrap_or(&self.runs);
+        chained(self.before.clone(), first)
     }
 
     /// The runs, in measuring order.
@@ -84,6 +90,13 @@ impl Measurement {
     pub fn components(&self) -> Vec<ComponentDigest> {
         self.runs.iter().map(MeasuredRun::component).collect()
     }
+}
+
+fn chained(mut chain: DigestChain, runs: &[MeasuredRun]) -> LaunchDigest {
+    for page in runs.iter().flat_map(MeasuredRun::each) {
+        chain.add(page.page_type, page.gpa, page.contents);
+    }
+    chain.digest()
 }
 
 impl MeasuredRun {
