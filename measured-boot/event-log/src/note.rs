@@ -18,7 +18,9 @@ pub struct Note {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum NoteKind {
     /// Its values are not those of a TPM.
-    #[error("{0}: {1} measured events have no digest of it: its values are not what a TPM holds")]
+    #[error(
+        "{0}: measured events without a digest of it: {1}; its values are not what a TPM holds"
+    )]
     MissingDigests(Algorithm, usize),
     /// SHA-3, or an algorithm that is not known.
     #[error("{0}: declared, and not replayed here")]

@@ -6,13 +6,10 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use measured_boot_event_log::{Algorithm, Log, Register, Registers, Replay};
 use serde_json::Value;
-use std::collections::BTreeMap;
 use std::path::Path;
-use support::{COS, GO, TPM2, TRUSTEE, json, log_bytes, read, vectors};
-
-/// Registers of a bank by number.
-type Numbered = BTreeMap<u8, String>;
-type Banks = BTreeMap<String, Numbered>;
+use support::{
+    Banks, COS, GO, Numbered, TPM2, TRUSTEE, json, log_bytes, read, vectors, yaml_registers,
+};
 
 fn banks(replay: &Replay) -> Banks {
     let bank = |bank: &measured_boot_event_log::Bank| {
@@ -275,25 +272,4 @@ fn check_yaml(folder: &Path, log: &str, path: &Path) {
         .map(|event| event.kind.to_string())
         .collect();
     assert_eq!(ours, types, "{}", path.display());
-}
-
-/// The block `pcrs:` at the end: banks by two blanks, registers by four.
-fn yaml_registers(text: &str) -> Banks {
-    let mut banks = Banks::new();
-    let mut bank = String::new();
-    for line in text.lines().skip_while(|line| *line != "pcrs:").skip(1) {
-        match line
-            .split_once(':')
-            .map(|(key, value)| (key.trim(), value.trim()))
-        {
-            Some((name, "")) => bank = name.to_owned(),
-            Some((number, value)) => {
-                let value = value.trim_start_matches("0x").to_owned();
-                let number = number.parse().expect("a number");
-                banks.entry(bank.clone()).or_default().insert(number, value);
-            }
-            None => {}
-        }
-    }
-    banks
 }

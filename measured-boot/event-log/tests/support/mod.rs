@@ -6,6 +6,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use measured_boot_event_log::{Algorithm, Log, LogError, LogRule, ReadOptions};
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Where others' files lie, beside the repository.
@@ -228,4 +229,30 @@ pub fn hash(algorithm: u16, bytes: &[u8]) -> Vec<u8> {
 
 fn length(data: &[u8]) -> [u8; 4] {
     u32::try_from(data.len()).expect("small").to_le_bytes()
+}
+
+/// Registers of a bank by number.
+pub type Numbered = BTreeMap<u8, String>;
+/// Banks by the names of their algorithms.
+pub type Banks = BTreeMap<String, Numbered>;
+
+/// What `tpm2_eventlog` prints at its end, under `pcrs:`: banks by two blanks, registers by four.
+pub fn yaml_registers(text: &str) -> Banks {
+    let mut banks = Banks::new();
+    let mut bank = String::new();
+    for line in text.lines().skip_while(|line| *line != "pcrs:").skip(1) {
+        match line
+            .split_once(':')
+            .map(|(key, value)| (key.trim(), value.trim()))
+        {
+            Some((name, "")) => bank = name.to_owned(),
+            Some((number, value)) => {
+                let value = value.trim_start_matches("0x").to_owned();
+                let number = number.parse().expect("a number");
+                banks.entry(bank.clone()).or_default().insert(number, value);
+            }
+            None => {}
+        }
+    }
+    banks
 }

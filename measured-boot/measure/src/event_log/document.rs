@@ -128,9 +128,11 @@ fn padding(padding: Padding) -> Value {
 }
 
 fn values(replay: &Replay, registers: Registers) -> Values {
+    // A bank that no event has a digest of says nothing; the notes tell of it.
     let mut banks: BTreeMap<String, Numbered> = replay
         .banks
         .iter()
+        .filter(|bank| !bank.registers.is_empty())
         .map(|bank| (bank.algorithm.to_string(), numbered(&bank.registers)))
         .collect();
     if registers == Registers::Pcr {

@@ -16,6 +16,7 @@ pub fn print(log: &Log<'_>, document: &LogDocument<'_>) -> Result<()> {
     for uncovered in UNCOVERED {
         page.push_str(&format!("  {}\n", uncovered.says));
     }
+    page.push_str(&left_out(log));
     page.push_str(&notes(document));
     crate::print(&page)
 }
@@ -89,6 +90,16 @@ fn registers(document: &LogDocument<'_>) -> String {
         }
     }
     table(&[Left; 3], &rows)
+}
+
+/// How many measured events say more than their digests cover.
+fn left_out(log: &Log<'_>) -> String {
+    let measured = log.events.iter().filter(|event| event.is_measured());
+    let left_out = |event: &&Event<'_>| event.coverage().covered.leaves_out(event.kind).is_some();
+    match measured.filter(left_out).count() {
+        0 => String::new(),
+        events => format!("  what {events} of the events say, or a part of it: see COVERED\n"),
+    }
 }
 
 fn notes(document: &LogDocument<'_>) -> String {
