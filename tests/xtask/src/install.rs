@@ -14,7 +14,7 @@ struct Package {
     only: Option<Backend>,
 }
 
-const PACKAGES: [Package; 8] = [
+const PACKAGES: [Package; 11] = [
     Package {
         name: "gcc",
         shows: "/usr/bin/cc",
@@ -49,6 +49,24 @@ const PACKAGES: [Package; 8] = [
         name: "tpm2-tools",
         shows: "/usr/bin/tpm2_eventlog",
         needed_for: "the test that replays event logs with it, too",
+        only: None,
+    },
+    Package {
+        name: "systemd",
+        shows: "/usr/lib/systemd/systemd-measure",
+        needed_for: "the test that compares PCR 11 with systemd-measure",
+        only: None,
+    },
+    Package {
+        name: "osslsigncode",
+        shows: "/usr/bin/osslsigncode",
+        needed_for: "the test that compares Authenticode digests with a signing tool",
+        only: None,
+    },
+    Package {
+        name: "openssl",
+        shows: "/usr/bin/openssl",
+        needed_for: "the key of that test",
         only: None,
     },
     Package {
