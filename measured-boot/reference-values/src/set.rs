@@ -1,5 +1,6 @@
 //! What reference values say.
 
+use ring::digest::{SHA384, digest};
 use thiserror::Error;
 
 /// What reports of a workload may show.
@@ -77,6 +78,17 @@ pub struct Sbom {
     pub file: String,
     /// SHA-384 of the file.
     pub sha384: [u8; 48],
+}
+
+impl Sbom {
+    /// Of a file with this name and these contents.
+    pub fn of(file: &str, contents: &[u8]) -> Self {
+        let digest = digest(&SHA384, contents);
+        Self {
+            file: file.to_owned(),
+            sha384: *digest.as_ref().first_chunk().expect("SHA-384 has 48 bytes"),
+        }
+    }
 }
 
 /// Reference values that nobody could mean.
