@@ -49,7 +49,7 @@ pub struct IdBlockArguments {
 }
 
 #[derive(Clone, Copy)]
-struct Bytes<const N: usize>([u8; N]);
+pub struct Bytes<const N: usize>(pub [u8; N]);
 
 /// What is printed.
 #[derive(Serialize)]
@@ -120,7 +120,7 @@ fn key(option: &str, path: &Path) -> Result<IdKey> {
     IdKey::from_pem(&pem).with_context(place)
 }
 
-fn bytes<const N: usize>(text: &str) -> Result<Bytes<N>, String> {
+pub fn bytes<const N: usize>(text: &str) -> Result<Bytes<N>, String> {
     let bytes = hex::decode(text.strip_prefix("0x").unwrap_or(text)).ok();
     bytes
         .and_then(|bytes| bytes.try_into().ok())

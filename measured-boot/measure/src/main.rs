@@ -49,7 +49,7 @@ enum Command {
     /// show the same digest.
     #[command(after_help = EXIT_CODES)]
     Plan(PlanArguments),
-    /// Predict the launch digest of firmware that QEMU, EC2 or GCE launches.
+    /// Predict the launch digest of firmware or an IGVM file that QEMU, EC2 or GCE launches under SEV-SNP.
     #[command(after_help = EXIT_CODES)]
     Snp(SnpArguments),
     /// Predict MRTD and the RTMRs of a TDX launch.
@@ -102,11 +102,11 @@ enum Output {
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Plan(arguments) => predict(&arguments),
-        Command::Snp(arguments) => snp::predict(&arguments),
         Command::IdBlock(arguments) => id_block::sign(&arguments),
         Command::Reference(arguments) => reference::write(&arguments),
         Command::Tdx(arguments) => tdx::predict(&arguments),
         Command::Uki(arguments) => uki::predict(&arguments),
+        Command::Snp(arguments) => return ended(snp::predict(&arguments)),
         Command::EventLog(arguments) => return ended(event_log::replay(&arguments)),
         Command::Diff(arguments) => return ended(diff::compare(&arguments)),
         Command::Explain(arguments) => return ended(explain::explain(&arguments)),

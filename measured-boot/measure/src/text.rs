@@ -26,9 +26,15 @@ pub fn page(prediction: &Prediction, with_coverage: bool) -> String {
 }
 
 /// The page of a launch by another VMM.
-pub fn foreign_page(headline: &str, parts: &[ComponentDigest], digest: LaunchDigest) -> String {
+pub fn foreign_page(
+    headline: &str,
+    parts: &[ComponentDigest],
+    rows: Option<&[CoverageRow]>,
+    digest: LaunchDigest,
+) -> String {
     let parts = components(parts);
-    format!("{headline}\n\n{parts}\nlaunch digest (snp, SHA-384)\n{digest}\n")
+    let rows = rows.map_or(String::new(), |rows| format!("\n{}", coverage(rows)));
+    format!("{headline}\n\n{parts}{rows}\nlaunch digest (snp, SHA-384)\n{digest}\n")
 }
 
 fn headline(plan: &LaunchPlan) -> String {
@@ -70,7 +76,8 @@ fn components(components: &[ComponentDigest]) -> String {
     )
 }
 
-fn coverage(rows: &[CoverageRow]) -> String {
+/// What a report shows, class by class.
+pub fn coverage(rows: &[CoverageRow]) -> String {
     let header = ["CLASS", "FIELD", "VALUE", "WHAT THE REPORT SHOWS"].map(str::to_owned);
     let mut lines = vec![header];
     let mut last: Option<Class> = None;
