@@ -64,7 +64,10 @@ enum Command {
     /// Sign the ID block by which the owner of a guest names the launch that may bear its identity.
     #[command(after_help = EXIT_CODES)]
     IdBlock(IdBlockArguments),
-    /// Predict the launch digest of a virtual machine, and write the reference value by which a verifier accepts it.
+    /// Write the reference values by which a verifier accepts a launch, or check signed ones.
+    ///
+    /// From a VM.TOML alone, the document that a verifier of ours registers. With --sign a CoRIM, signed, which
+    /// may allow several numbers of vCPUs; --check reads one back.
     #[command(after_help = EXIT_CODES)]
     Reference(ReferenceArguments),
     /// Say in words what differs between two plans, images or logs.
@@ -103,10 +106,10 @@ fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Plan(arguments) => predict(&arguments),
         Command::IdBlock(arguments) => id_block::sign(&arguments),
-        Command::Reference(arguments) => reference::write(&arguments),
         Command::Tdx(arguments) => tdx::predict(&arguments),
         Command::Uki(arguments) => uki::predict(&arguments),
         Command::Snp(arguments) => return ended(snp::predict(&arguments)),
+        Command::Reference(arguments) => return ended(reference::run(&arguments)),
         Command::EventLog(arguments) => return ended(event_log::replay(&arguments)),
         Command::Diff(arguments) => return ended(diff::compare(&arguments)),
         Command::Explain(arguments) => return ended(explain::explain(&arguments)),

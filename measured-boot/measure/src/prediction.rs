@@ -18,29 +18,14 @@ pub struct Prediction {
 impl Prediction {
     /// Reads a configuration and the files that it names, relative to it, and predicts.
     pub fn of(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path).with_context(|| {
-            format!(
-                "{}: the configuration cannot be read; name a vm.toml",
-                path.display()
-            )
-        })?;
-        let config = LaunchConfig::from_toml(&text)
-            .with_context(|| format!("{}: the configuration is not understood", path.display()))?;
-        let folder = path.parent().unwrap_or(Path::new(""));
-        let kernel = read("boot.kernel", path, &folder.join(&config.boot.kernel))?;
-        let initrd = read("boot.initrd", path, &folder.join(&config.boot.initrd))?;
-        let sources = Sources {
-            kernel: &kernel,
-            initrd: &initrd,
-        };
-        let plan = plan(&config, &sources)
-            .with_context(|| format!("{}: the launch cannot be planned", path.display()))?;
-        let manifest = Manifest::from_plan_hashed_by(&plan, &sources, &AllCores::new());
+        let planned = Planned::of(path)?;
+        let manifest =
+            Manifest::from_plan_hashed_by(&planned.plan, &planned.sources(), &AllCores::new());
         Ok(Self {
             launch_digest: manifest.recompute(),
-            coverage: coverage(&plan),
+            coverage: coverage(&planned.plan),
             manifest,
-            plan,
+            plan: planned.plan,
         })
     }
 
@@ -63,6 +48,51 @@ impl Prediction {
                 .map(Component::of)
                 .collect(),
             coverage: &self.coverage,
+        }
+    }
+}
+
+/// A plan and the files that it was made from.
+pub struct Planned {
+    pub config: LaunchConfig,
+    pub kernel: Vec<u8>,
+    pub initrd: Vec<u8>,
+    pub plan: LaunchPlan,
+}
+
+impl Planned {
+    /// Reads a configuration and the files that it names, relative to it, and plans.
+    pub fn of(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path).with_context(|| {
+            format!(
+                "{}: the configuration cannot be read; name a vm.toml",
+                path.display()
+            )
+        })?;
+        let config = LaunchConfig::from_toml(&text)
+            .with_context(|| format!("{}: the configuration is not understood", path.display()))?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let kernel = read("boot.kernel", path, &folder.join(&config.boot.kernel))?;
+        let initrd = read("boot.initrd", path, &folder.join(&config.boot.initrd))?;
+        let sources = Sources {
+            kernel: &kernel,
+            initrd: &initrd,
+        };
+        let plan = plan(&config, &sources)
+            .with_context(|| format!("{}: the launch cannot be planned", path.display()))?;
+        Ok(Self {
+            config,
+            kernel,
+            initrd,
+            plan,
+        })
+    }
+
+    /// The files.
+    pub fn sources(&self) -> Sources<'_> {
+        Sources {
+            kernel: &self.kernel,
+            initrd: &self.initrd,
         }
     }
 }
