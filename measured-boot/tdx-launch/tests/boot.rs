@@ -110,7 +110,7 @@ fn boot_of_a_real_uki_from_disk_is_predicted_whole() {
     let names = [".linux", ".osrel", ".cmdline", ".initrd", ".uname", ".sbat"];
     let image = |name: &str, digest| Pe {
         name: name.to_owned(),
-        digest,
+        digest: Some(digest),
     };
     let inputs = BootInputs {
         td_hob: Some(configuration[0].digest),
@@ -176,7 +176,10 @@ fn inputs_that_are_missing_are_named_for_the_registers_that_need_them() {
     let disk = BootInputs {
         boot: Some(Boot::Disk(DiskBoot {
             partitions: None,
-            images: Vec::new(),
+            images: vec![Pe {
+                name: ".linux".to_owned(),
+                digest: None,
+            }],
             sections: Vec::new(),
         })),
         ..BootInputs::default()
@@ -186,7 +189,31 @@ fn inputs_that_are_missing_are_named_for_the_registers_that_need_them() {
         plan.value(Register::Rtmr0),
         Err([configuration, vec![M::BootVariables]].concat())
     );
-    assert_eq!(plan.value(Register::Rtmr1), Err(vec![M::Partitions]));
+    assert_eq!(
+        plan.value(Register::Rtmr1),
+        Err(vec![M::Partitions, M::Image])
+    );
+}
+
+#[test]
+fn values_that_nobody_gave_are_told_from_those_that_were() {
+    let sources = |inputs: &BootInputs| {
+        let plan = BootPlan::of(inputs);
+        let of = |name: &str| {
+            let event = plan.events().iter().find(|event| event.name == name);
+            event.expect("it is there").source
+        };
+        [of("SecureBoot"), of("db"), of("BootOrder"), of("separator")]
+    };
+    use EventSource::{Assumed, Fixed, Input};
+    let mut inputs = direct(None, b"", None);
+    assert_eq!(sources(&inputs), [Assumed, Assumed, Assumed, Fixed]);
+    inputs.secure_boot.set(VariableName::SecureBoot, vec![0]);
+    inputs.variables = Some(BootVariables {
+        order: vec![0, 0],
+        entries: Vec::new(),
+    });
+    assert_eq!(sources(&inputs), [Input, Assumed, Input, Fixed]);
 }
 
 #[test]

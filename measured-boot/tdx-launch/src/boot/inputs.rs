@@ -50,22 +50,22 @@ pub enum VariableName {
     Dbx,
 }
 
-/// Contents of the Secure Boot variables; empty for a variable that is not there, which is how the
-/// firmware measures it too.
+/// Contents of the Secure Boot variables. One that was not set is taken not to be there, and is measured as
+/// if it were empty.
 #[derive(Clone, Debug, Default)]
 pub struct SecureBootVariables {
-    contents: [Vec<u8>; 5],
+    contents: [Option<Vec<u8>>; 5],
 }
 
 impl SecureBootVariables {
     /// Sets a variable's contents, without attributes.
     pub fn set(&mut self, name: VariableName, contents: Vec<u8>) {
-        self.contents[name.index()] = contents;
+        self.contents[name.index()] = Some(contents);
     }
 
-    /// A variable's contents.
-    pub fn contents(&self, name: VariableName) -> &[u8] {
-        &self.contents[name.index()]
+    /// A variable's contents, if they were set.
+    pub fn contents(&self, name: VariableName) -> Option<&[u8]> {
+        self.contents[name.index()].as_deref()
     }
 }
 
@@ -151,6 +151,6 @@ pub struct DiskBoot {
 pub struct Pe {
     /// For people.
     pub name: String,
-    /// Its PE Authenticode hash, SHA-384.
-    pub digest: [u8; 48],
+    /// Its PE Authenticode hash, SHA-384; `None` if it is no PE image, and nothing would start it.
+    pub digest: Option<[u8; 48]>,
 }

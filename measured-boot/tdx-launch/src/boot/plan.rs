@@ -38,6 +38,8 @@ pub enum EventSource {
     Input,
     /// The same in every boot of this profile.
     Fixed,
+    /// From what is usual, since nothing else was given: no Secure Boot, no boot option but the firmware's.
+    Assumed,
 }
 
 /// An input without which a register cannot be known.
@@ -61,6 +63,8 @@ pub enum MissingInput {
     Kernel,
     /// The disk's partition table.
     Partitions,
+    /// A PE image where another file was given.
+    Image,
 }
 
 /// All events, register by register.
@@ -118,8 +122,10 @@ impl BootPlan {
         let volume = inputs.configuration_volume;
         self.add_input(Register::Rtmr0, "CFV", volume, M::ConfigurationVolume);
         for name in VariableName::ALL {
-            let digest = variable(name, inputs.secure_boot.contents(name));
-            self.add(Register::Rtmr0, name.name(), Ok(digest), EventSource::Input);
+            let contents = inputs.secure_boot.contents(name);
+            let source = contents.map_or(EventSource::Assumed, |_| EventSource::Input);
+            let digest = variable(name, contents.unwrap_or_default());
+            self.add(Register::Rtmr0, name.name(), Ok(digest), source);
         }
         self.add_separator(Register::Rtmr0);
         let acpi = inputs.acpi;
@@ -151,8 +157,18 @@ impl BootPlan {
             }
             (None, _) => {
                 let (order, option) = (sha384(&OWN_ORDER), sha384(&own_option()));
-                self.add(Register::Rtmr0, "BootOrder", Ok(order), EventSource::Fixed);
-                self.add(Register::Rtmr0, "Boot0000", Ok(option), EventSource::Fixed);
+                self.add(
+                    Register::Rtmr0,
+                    "BootOrder",
+                    Ok(order),
+                    EventSource::Assumed,
+                );
+                self.add(
+                    Register::Rtmr0,
+                    "Boot0000",
+                    Ok(option),
+                    EventSource::Assumed,
+                );
             }
         }
     }
@@ -177,8 +193,8 @@ impl BootPlan {
                 let missing = MissingInput::Partitions;
                 self.add_input(Register::Rtmr1, "partition table", partitions, missing);
                 for image in &disk.images {
-                    let digest = Ok(image.digest);
-                    self.add(Register::Rtmr1, &image.name, digest, EventSource::Input);
+                    let missing = MissingInput::Image;
+                    self.add_input(Register::Rtmr1, &image.name, image.digest, missing);
                 }
             }
         }
@@ -284,11 +300,12 @@ impl Register {
 }
 
 impl EventSource {
-    /// `input` or `fixed`.
+    /// `input`, `fixed` or `assumed`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Input => "input",
             Self::Fixed => "fixed",
+            Self::Assumed => "assumed",
         }
     }
 }
@@ -305,6 +322,7 @@ impl fmt::Display for MissingInput {
             Self::Boot => "kernel or UKI",
             Self::Kernel => "kernel as QEMU hands it over",
             Self::Partitions => "partition table",
+            Self::Image => "kernel in the UKI that is a PE image",
         })
     }
 }
