@@ -7,16 +7,30 @@
 
 #![forbid(unsafe_code)]
 
+mod acpi_blobs;
 mod appraisal;
 mod bound;
 mod bzimage;
+mod cbor;
+mod ccel_table;
+mod corim;
+mod differences;
+mod event_log;
 mod id_auth;
 mod id_key;
+mod igvm;
 mod json;
 mod kernel;
+mod linux_setup;
 mod manifest;
 mod ovmf;
+mod pe;
+mod svsm;
+mod td_hob;
+mod tdvf;
 mod tee_frame;
+mod uefi_payload;
+mod uki;
 mod vm_config;
 
 pub use bound::Bound;
@@ -45,19 +59,55 @@ impl Target {
     }
 }
 
+pub use acpi_blobs::ACPI_BLOBS;
 pub use appraisal::APPRAISAL;
 pub use bzimage::BZIMAGE;
+pub use cbor::CBOR;
+pub use ccel_table::CCEL_TABLE;
+pub use corim::CORIM;
+pub use differences::DIFFERENCES;
+pub use event_log::EVENT_LOG;
 pub use id_auth::ID_AUTH;
 pub use id_key::ID_KEY;
+pub use igvm::IGVM;
 pub use json::JSON;
 pub use kernel::KERNEL;
+pub use linux_setup::LINUX_SETUP;
 pub use manifest::MANIFEST;
 pub use ovmf::OVMF;
+pub use pe::PE;
+pub use svsm::SVSM;
+pub use td_hob::TD_HOB;
+pub use tdvf::TDVF;
 pub use tee_frame::TEE_FRAME;
+pub use uefi_payload::UEFI_PAYLOAD;
+pub use uki::UKI;
 pub use vm_config::VM_CONFIG;
 
 /// Every target, by name.
-pub const TARGETS: [&Target; 10] = [
-    &APPRAISAL, &BZIMAGE, &ID_AUTH, &ID_KEY, &JSON, &KERNEL, &MANIFEST, &OVMF, &TEE_FRAME,
+pub const TARGETS: [&Target; 24] = [
+    &ACPI_BLOBS,
+    &APPRAISAL,
+    &BZIMAGE,
+    &CBOR,
+    &CCEL_TABLE,
+    &CORIM,
+    &DIFFERENCES,
+    &EVENT_LOG,
+    &ID_AUTH,
+    &ID_KEY,
+    &IGVM,
+    &JSON,
+    &KERNEL,
+    &LINUX_SETUP,
+    &MANIFEST,
+    &OVMF,
+    &PE,
+    &SVSM,
+    &TD_HOB,
+    &TDVF,
+    &TEE_FRAME,
+    &UEFI_PAYLOAD,
+    &UKI,
     &VM_CONFIG,
 ];

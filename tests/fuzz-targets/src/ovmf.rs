@@ -17,7 +17,7 @@ pub const OVMF: Target = Target {
         constant: 4096,
     },
     longest: 16 << 10,
-    vectors: &["sev-snp-measure/fixtures"],
+    vectors: &["sev-snp-measure/fixtures", "measured-boot/debian-ovmf"],
     check,
 };
 

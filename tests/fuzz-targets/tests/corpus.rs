@@ -12,10 +12,17 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
+/// All files in a folder and in the folders within.
 fn files(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    let mut files: Vec<_> = entries.map(|entry| entry.path()).collect();
-    files.retain(|path| path.is_file());
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            files.extend(self::files(&path));
+        } else {
+            files.push(path);
+        }
+    }
     files.sort();
     files
 }
@@ -62,7 +69,7 @@ macro_rules! corpora {
 }
 
 corpora! {
-    appraisal bzimage id_auth id_key json kernel manifest ovmf tee_frame vm_config
+    acpi_blobs appraisal bzimage cbor ccel_table corim differences event_log id_auth id_key igvm json kernel linux_setup manifest ovmf pe svsm td_hob tdvf tee_frame uefi_payload uki vm_config
 }
 
 fn replay_named(name: &str) {

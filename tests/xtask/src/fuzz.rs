@@ -12,6 +12,8 @@ use crate::install;
 
 /// How long a first build of all fuzzers may take on two cores before somebody should look.
 const BUILD_BUDGET: Duration = Duration::from_secs(360);
+/// How many inputs a run adds to a target's corpus: the repository keeps a sample, not all.
+const MOST_KEPT: usize = 32;
 /// libFuzzer is part of nightly compilers only.
 const TOOLCHAIN: &str = "nightly";
 const TRIPLE: &str = "x86_64-unknown-linux-gnu";
@@ -216,20 +218,34 @@ impl<'a> Fuzzer<'a> {
         folders.filter(|folder| folder.is_dir()).collect()
     }
 
-    /// Adds as few inputs as reach all the code that the run reached.
+    /// Adds some of the inputs that reach what the kept ones do not: short and long ones alike.
     fn keep_found(&self) -> Result<()> {
-        let merged = self
+        let merged = self.root.join("target/fuzz/merged").join(self.target.name);
+        // What an earlier run left there is of another program.
+        drop(fs::remove_dir_all(&merged));
+        fs::create_dir_all(&merged).context("make the merge's folder")?;
+        let output = self
             .program()
-            .args(["-set_cover_merge=1", "-use_counters=0"])
+            .args(["-merge=1", "-use_counters=0"])
             .arg(format!("-max_len={}", self.target.longest))
-            .args([&self.kept, &self.found])
+            .args([&merged, &self.kept, &self.found])
             .output()
             .context("merge the corpus")?;
-        if !merged.status.success() {
+        if !output.status.success() {
             bail!(
                 "the corpus was not merged\n{}",
-                String::from_utf8_lossy(&merged.stderr)
+                String::from_utf8_lossy(&output.stderr)
             );
+        }
+        let mut inputs = Vec::new();
+        for entry in fs::read_dir(&merged)? {
+            let entry = entry?;
+            inputs.push((entry.metadata()?.len(), entry.file_name()));
+        }
+        inputs.sort();
+        let step = inputs.len().div_ceil(MOST_KEPT).max(1);
+        for (_, name) in inputs.iter().step_by(step) {
+            fs::copy(merged.join(name), self.kept.join(name))?;
         }
         Ok(())
     }

@@ -14,7 +14,7 @@ struct Package {
     only: Option<Backend>,
 }
 
-const PACKAGES: [Package; 11] = [
+const PACKAGES: [Package; 12] = [
     Package {
         name: "gcc",
         shows: "/usr/bin/cc",
@@ -67,6 +67,12 @@ const PACKAGES: [Package; 11] = [
         name: "openssl",
         shows: "/usr/bin/openssl",
         needed_for: "the key of that test",
+        only: None,
+    },
+    Package {
+        name: "python3-venv",
+        shows: "/usr/share/doc/python3-venv",
+        needed_for: "sev-snp-measure, with which launch digests are compared",
         only: None,
     },
     Package {

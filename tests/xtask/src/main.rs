@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+mod bench;
 mod fuzz;
 mod install;
 mod test;
@@ -44,6 +45,22 @@ enum Command {
     Test,
     /// Look for files that break a parser's promises.
     Fuzz(fuzz::Arguments),
+    /// Time it.
+    #[command(subcommand)]
+    Bench(Bench),
+}
+
+#[derive(Debug, Subcommand)]
+enum Bench {
+    /// How fast launches are measured; ends in target/bench/measure.json, and in exit 1 where a claim fails.
+    Measure {
+        /// How often each is timed; medians are over these.
+        #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..))]
+        rounds: u16,
+        /// Use the programs as they were built last.
+        #[arg(long)]
+        no_build: bool,
+    },
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -59,6 +76,9 @@ fn main() -> ExitCode {
         Command::Demo { backend, no_build } => run_demo(backend, no_build),
         Command::Test => test::run(&root()),
         Command::Fuzz(arguments) => fuzz::run(&root(), &arguments),
+        Command::Bench(Bench::Measure { rounds, no_build }) => {
+            bench::measure(&root(), rounds.into(), !no_build)
+        }
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

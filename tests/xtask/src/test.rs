@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
+use crate::bench::peer;
 use crate::install;
 
 /// Formatting, lints, then every test under one runner.
@@ -32,6 +33,7 @@ pub fn run(root: &Path) -> Result<()> {
     heading("programs");
     install::build(root, &["build", "--release", "--workspace", "--quiet"])?;
     fetch_kernel(root);
+    install_peer(root);
     heading("tests");
     let nextest = nextest(root)?;
     let mut report = Report::default();
@@ -52,6 +54,13 @@ fn fetch_kernel(root: &Path) {
     match tests_lab::kernel_package(&root.join("target/demo/cache")) {
         Ok(package) => println!("stock kernel: {}", package.display()),
         Err(reason) => println!("no stock kernel: {reason:#}"),
+    }
+}
+
+/// What launch digests are compared with. Without it the tests say so and are counted as skipped.
+fn install_peer(root: &Path) {
+    if let Err(reason) = peer::installed(root) {
+        println!("no sev-snp-measure: {reason:#}");
     }
 }
 

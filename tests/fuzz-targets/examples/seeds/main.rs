@@ -4,8 +4,13 @@
 //! A seed that is there already stays as it is: some have keys in them, which are new each time.
 
 mod attestation;
+mod igvm;
 mod kernels;
+mod logs;
 mod ovmf;
+mod pe;
+mod reference;
+mod tdx;
 
 use std::path::Path;
 use std::{fs, io};
@@ -15,16 +20,30 @@ type Seed = (&'static str, Vec<u8>);
 
 fn main() -> io::Result<()> {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus");
-    let all: [(&str, Vec<Seed>); 10] = [
+    let all: [(&str, Vec<Seed>); 24] = [
+        ("acpi_blobs", tdx::acpi_blobs()),
         ("appraisal", attestation::appraisal()),
         ("bzimage", kernels::bzimage()),
+        ("cbor", reference::cbor()),
+        ("ccel_table", logs::ccel_table()),
+        ("corim", reference::corim()),
+        ("differences", reference::differences()),
+        ("event_log", logs::event_log()),
         ("id_auth", attestation::id_auth()),
         ("id_key", attestation::id_key()),
+        ("igvm", igvm::seeds()),
         ("json", attestation::json()),
         ("kernel", kernels::elf()),
+        ("linux_setup", tdx::linux_setup()),
         ("manifest", kernels::manifest()),
         ("ovmf", ovmf::seeds()),
+        ("pe", pe::pe()),
+        ("svsm", ovmf::svsm()),
+        ("td_hob", tdx::td_hob()),
+        ("tdvf", tdx::tdvf()),
         ("tee_frame", attestation::tee_frame()),
+        ("uefi_payload", logs::uefi_payload()),
+        ("uki", pe::uki()),
         ("vm_config", kernels::vm_config()),
     ];
     for (target, seeds) in all {

@@ -40,6 +40,28 @@ pub(crate) fn seeds() -> Vec<Seed> {
     ]
 }
 
+/// Size of the variable store in pages and length of the firmware, then firmware and SVSM.
+pub(crate) fn svsm() -> Vec<Seed> {
+    let reset = (RESET_BLOCK, 0x80_B004_u32.to_le_bytes().to_vec());
+    let info = (SVSM, 4_u32.to_le_bytes().to_vec());
+    let firmware = end(&ROWS[..3], std::slice::from_ref(&reset));
+    let svsm = end(&[[0, 0x9_E000, 1]], &[reset.clone(), info]);
+    let pair = |pages: u16, svsm: &[u8]| {
+        [
+            &pages.to_le_bytes(),
+            &length(firmware.len()),
+            firmware.as_slice(),
+            svsm,
+        ]
+        .concat()
+    };
+    vec![
+        ("whole", pair(0x84, &svsm)),
+        ("no-store", pair(0, &svsm)),
+        ("no-entry", pair(0x84, &end(&ROWS[..1], &[reset]))),
+    ]
+}
+
 /// Metadata, then the table with its own entry, then the reset vector.
 fn end(rows: &[[u32; 3]], entries: &[([u8; 16], Vec<u8>)]) -> Vec<u8> {
     let count = u32::try_from(rows.len()).expect("few");

@@ -36,12 +36,12 @@ const RULES: [Rule; 7] = [
     Rule {
         name: "slowest over fastest page, 4 + 16 to 4 + 128 MiB",
         bound: Bound::AtMost(1.25),
-        value: Found::unevenness,
+        value: |found| found.unevenness(),
     },
     Rule {
         name: "lanes in use over the fastest others",
         bound: Bound::AtLeast(1.0),
-        value: Found::choice_of_lanes,
+        value: |found| found.choice_of_lanes(),
     },
     Rule {
         name: "measure snp over sev-snp-measure, Debian's OVMF",

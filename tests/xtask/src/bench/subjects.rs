@@ -47,7 +47,7 @@ pub const PEER_FIRMWARE: &str = "sev-snp-measure, OVMF of 4 MiB";
 pub fn all<'a>(root: &Path, inputs: &'a Inputs, peer: &Peer) -> Result<Vec<Subject<'a>>> {
     let mut subjects = in_process(inputs);
     let cloister = Cloister::built(root);
-    let igvm = cloister.snp("--igvm", &inputs.igvm);
+    let igvm = cloister.command(&["snp", "--igvm"], &inputs.igvm);
     let plan = cloister.command(&["plan"], &inputs.config);
     let launched = FIRMWARE_BYTES + 64 * MIB;
     subjects.push(command(COMMAND_IGVM, launched, igvm));
@@ -59,7 +59,7 @@ pub fn all<'a>(root: &Path, inputs: &'a Inputs, peer: &Peer) -> Result<Vec<Subje
     for (own, others, firmware) in firmwares {
         let Some(firmware) = firmware else { continue };
         let bytes = usize::try_from(std::fs::metadata(firmware)?.len())?;
-        let own = command(own, bytes, cloister.snp("--ovmf", firmware));
+        let own = command(own, bytes, cloister.snp(firmware));
         let others = command(others, bytes, peer.command(firmware));
         agree(firmware, &cloister, peer)?;
         subjects.extend([own, others]);
@@ -74,16 +74,25 @@ fn in_process(inputs: &Inputs) -> Vec<Subject<'_>> {
     })];
     for lanes in Lanes::available() {
         let one = AllCores::with(1, lanes);
-        subjects.push(subject(&format!("{PAGES}{lanes}"), sixteen.len(), move || {
-            std::hint::black_box(one.hash_pages(sixteen));
-        }));
+        subjects.push(subject(
+            &format!("{PAGES}{lanes}"),
+            sixteen.len(),
+            move || {
+                std::hint::black_box(one.hash_pages(sixteen));
+            },
+        ));
     }
     let all = AllCores::new();
     for (name, mib) in LINEAR.into_iter().zip(LINEAR_MIB) {
         subjects.push(launch(name, inputs, mib, all));
     }
     let plain = AllCores::with(all.threads(), Lanes::available()[0]);
-    subjects.push(launch("launch of 4 + 64 MiB, one lane a core", inputs, 64, plain));
+    subjects.push(launch(
+        "launch of 4 + 64 MiB, one lane a core",
+        inputs,
+        64,
+        plain,
+    ));
     subjects
 }
 
@@ -138,7 +147,7 @@ fn output(command: &mut Command) -> Result<String> {
 
 /// A comparison of times is worth nothing where the results differ.
 fn agree(firmware: &Path, cloister: &Cloister, peer: &Peer) -> Result<()> {
-    let document = output(&mut cloister.snp("--ovmf", firmware))?;
+    let document = output(&mut cloister.snp(firmware))?;
     let document: serde_json::Value = serde_json::from_str(&document)?;
     let theirs = output(&mut peer.command(firmware))?;
     let (own, theirs) = (document["launch_digest"].as_str(), theirs.trim());
@@ -158,9 +167,9 @@ impl Cloister {
         Self(root.join("target/x86_64-unknown-linux-gnu/release/cloister"))
     }
 
-    fn snp(&self, option: &str, file: &Path) -> Command {
-        let vcpus = ["snp", "--vcpus", "1", "--vcpu-type", "EPYC-v4", option];
-        self.command(&vcpus, file)
+    fn snp(&self, ovmf: &Path) -> Command {
+        let one = ["snp", "--vcpus", "1", "--vcpu-type", "EPYC-v4", "--ovmf"];
+        self.command(&one, ovmf)
     }
 
     fn command(&self, arguments: &[&str], file: &Path) -> Command {
