@@ -7,7 +7,7 @@ use measured_boot_uki::Algorithm;
 use serde_json::Value;
 use std::path::Path;
 use std::process::{Command, Output};
-use support::{Parts, VIRTUAL_SIZE, put32, sign};
+use support::{PE, Parts, VIRTUAL_SIZE, put32, sign};
 use tempfile::TempDir;
 
 /// Runs `uki FILE` with more arguments.
@@ -271,5 +271,14 @@ fn what_may_not_be_meant_is_warned_of() {
         warned(&|file| put32(file, size, 4)).contains(".cmdline has bytes other than zero beyond")
     );
     assert!(warned(&|file| put32(file, size, 0)).contains(".cmdline has virtual size 0"));
+    let end = parts.file().len();
+    let symbols = |count: usize| {
+        warned(&|file| {
+            file.extend_from_slice(&[0; 18]);
+            put32(file, PE + 12, end);
+            put32(file, PE + 16, count);
+        })
+    };
+    assert!(symbols(2).contains("it may be cut off") && !symbols(1).contains("cut off"));
     assert!(!warned(&|_| ()).contains(".cmdline"));
 }

@@ -10,6 +10,7 @@ use std::ops::Range;
 
 const DOS_HEADER_BYTES: usize = 64;
 const SECTION_HEADER_BYTES: usize = 40;
+const SYMBOL_BYTES: usize = 18;
 /// From the optional header's beginning, in PE32 and PE32+ alike.
 const CHECKSUM: usize = 64;
 const MAX_DIRECTORIES: u32 = 16;
@@ -26,6 +27,8 @@ pub struct Header {
     pub section_table: usize,
     pub section_count: usize,
     pub file_alignment: usize,
+    /// Where the symbol table is said to lie, which no image needs.
+    pub symbols: Option<Range<usize>>,
     /// In memory.
     pub image_size: usize,
     /// Where the headers end.
@@ -63,8 +66,9 @@ impl Header {
     fn coff(reader: &mut Reader) -> Result<Self, PeFault> {
         let machine = reader.u16()?;
         let section_count = usize::from(reader.u16()?);
-        // Time, symbol table and its length.
-        reader.take(12)?;
+        // The time.
+        reader.take(4)?;
+        let symbols = (size(reader.u32()?), size(reader.u32()?));
         let optional_size = usize::from(reader.u16()?);
         // Characteristics.
         reader.take(2)?;
@@ -79,6 +83,7 @@ impl Header {
             machine,
             section_table: reader.offset(),
             section_count,
+            symbols: (symbols.0 != 0).then(|| symbols.0..symbols.0 + symbols.1 * SYMBOL_BYTES),
             ..optional
         })
     }
@@ -112,6 +117,7 @@ impl Header {
             machine: 0,
             section_table: 0,
             section_count: 0,
+            symbols: None,
             file_alignment,
             image_size,
             headers_size,

@@ -78,9 +78,9 @@ impl<'a> Pe<'a> {
     /// The digest that the image will have once it is signed, if that is another: tools fill the file up
     /// with zeros to a multiple of 8 bytes first.
     pub fn authenticode_when_signed(&self, algorithm: Algorithm) -> Option<Digest> {
+        // The certificates of a signed one end at a multiple of 8.
         let padding = self.file.len().next_multiple_of(8) - self.file.len();
-        let other = padding != 0 && self.certificates.is_none();
-        other.then(|| self.authenticode_with(algorithm, padding))
+        (padding != 0).then(|| self.authenticode_with(algorithm, padding))
     }
 
     fn authenticode_with(&self, algorithm: Algorithm, padding: usize) -> Digest {
@@ -150,6 +150,12 @@ impl<'a> Pe<'a> {
     /// Where the section table begins.
     pub(crate) fn section_table(&self) -> usize {
         self.header.section_table
+    }
+
+    /// Where the headers say that the symbol table lies, which is often what follows the last section.
+    /// Nothing loads it, and it may lie anywhere: beyond the file's end if that is cut off.
+    pub fn symbols(&self) -> Option<Range<usize>> {
+        self.header.symbols.clone()
     }
 
     /// Where the headers end.

@@ -10,7 +10,12 @@ pub fn of_file(pe: &Pe) -> Vec<String> {
     let gaps = (gaps > 0).then(|| {
         format!("{gaps} bytes lie between sections: firmware leaves out such bytes, and other tools may hash them")
     });
-    gaps.into_iter().collect()
+    let end = pe.trailing().end;
+    let symbols = pe.symbols().filter(|symbols| symbols.end > end);
+    let symbols = symbols.map(|symbols| {
+        format!("the symbol table is said to end at {:#x} and the image ends at {end:#x}: it may be cut off", symbols.end)
+    });
+    gaps.into_iter().chain(symbols).collect()
 }
 
 /// About a kernel and its stub.

@@ -1,6 +1,9 @@
 //! Every byte of an image shows where the coverage says, and nowhere else.
 
-use crate::support::{CERTIFICATE_ENTRY, Parts, RAW_OFFSET, get32, put32, sign};
+use crate::support::{
+    CERTIFICATE_ENTRY, DIRECTORY_COUNT, HEADERS_SIZE, OPTIONAL, Parts, RAW_OFFSET, get32, put16,
+    put32, sign,
+};
 use std::ops::Range;
 
 use measured_boot_uki::{Algorithm, Boot, Coverage, Digest, Measured, Pe, Phase, Uki, coverage};
@@ -158,11 +161,38 @@ fn an_image_without_room_for_a_certificate_entry_is_hashed_whole() {
         .splice(CERTIFICATE_ENTRY..CERTIFICATE_ENTRY + 12 * 8, [])
         .collect();
     assert_eq!(table, [0; 96]);
-    let end = get32(&file, crate::support::HEADERS_SIZE) - 96;
+    let end = get32(&file, HEADERS_SIZE) - 96;
     file.splice(end..end, [0; 96]);
-    put32(&mut file, crate::support::DIRECTORY_COUNT, 4);
-    crate::support::put16(&mut file, crate::support::OPTIONAL - 4, 240 - 96);
+    put32(&mut file, DIRECTORY_COUNT, 4);
+    put16(&mut file, OPTIONAL - 4, 240 - 96);
     let pe = Pe::read(&file).expect("whole");
     assert_eq!(pe.certificate_entry(), None);
+    assert!(check(&file) > file.len() * 9 / 10);
+}
+
+/// The same image for a processor of 32 bits: sizes of stack and heap are half as wide.
+fn narrow(mut file: Vec<u8>) -> Vec<u8> {
+    let headers = get32(&file, HEADERS_SIZE);
+    file.splice(headers..headers, [0; 16]);
+    file.splice(OPTIONAL + 72..OPTIONAL + 88, []);
+    put16(&mut file, OPTIONAL, 0x10b);
+    put16(&mut file, OPTIONAL - 4, 224);
+    file
+}
+
+#[test]
+fn every_byte_of_an_image_for_32_bits_shows_as_said() {
+    let mut file = narrow(image().file());
+    let wide = image().file();
+    let (wide, narrow) = (Pe::read(&wide), Pe::read(&file));
+    let (wide, narrow) = (wide.expect("whole"), narrow.expect("whole"));
+    assert_eq!(wide.sections().len(), narrow.sections().len());
+    let entry = narrow.certificate_entry().expect("it has 16 directories");
+    assert_eq!(entry.start, CERTIFICATE_ENTRY - 16);
+    let end = file.len().next_multiple_of(8);
+    file.resize(end, 0);
+    file.extend_from_slice(&[16, 0, 0, 0, 0, 2, 2, 0, 1, 2, 3, 4, 5, 6, 7, 8]);
+    put32(&mut file, entry.start, end);
+    put32(&mut file, entry.start + 4, 16);
     assert!(check(&file) > file.len() * 9 / 10);
 }

@@ -221,6 +221,11 @@ fn certificates_must_end_the_file() {
     assert_eq!(found, rule(place, 32));
     let found = broken_signature(|file, _| put32(file, CERTIFICATE_ENTRY + 4, 0));
     assert_eq!(found, rule(place, 0));
+    let found = broken_signature(|file, _| {
+        put32(file, CERTIFICATE_ENTRY, place + 40);
+        put32(file, CERTIFICATE_ENTRY + 4, 0);
+    });
+    assert_eq!(found, rule(place + 40, 0));
     let found = broken_signature(|file, _| put32(file, CERTIFICATE_ENTRY, 0));
     assert_eq!(found, rule(0, 40));
     let found = broken_signature(|file, _| {
