@@ -4,6 +4,10 @@ use crate::{Difference, Shown, Side};
 
 impl Difference {
     /// What follows, where something does.
+    #[allow(
+        clippy::too_many_lines,
+        reason = "a table: one piece of advice a difference"
+    )]
     pub fn advice(&self) -> Option<String> {
         let text = |text: &str| Some(text.to_owned());
         match self {
@@ -80,6 +84,11 @@ impl Difference {
             Self::CpuidLeaf { .. } => {
                 text("no digest covers CPUID: the guest must not rest its safety on it")
             }
+            Self::Event { event, .. } | Self::EventOnlyIn { event, .. } => event_advice(event),
+            Self::EventUncovered { .. } => text("no digest covers it: rest nothing on it"),
+            Self::EventOrder { .. } => {
+                text("what runs first changed: compare the boot order and the boot loader")
+            }
             Self::Digest { .. } => None,
             Self::Named { advice, .. } => advice.clone(),
         }
@@ -90,6 +99,7 @@ impl Difference {
         match self {
             Self::OnlyIn { side, .. }
             | Self::AcpiTableOnlyIn { side, .. }
+            | Self::EventOnlyIn { side, .. }
             | Self::KernelHashesOnlyIn { side } => Some(*side),
             _ => None,
         }
@@ -128,6 +138,33 @@ fn acpi(table: &str) -> Option<String> {
         "SRAT" | "HMAT" | "SLIT" => "another NUMA layout",
         "MCFG" => "another place of PCI's configuration space",
         _ => return None,
+    };
+    Some(what.to_owned())
+}
+
+fn event_advice(event: &str) -> Option<String> {
+    let what = if event.contains("Exit Boot Services") {
+        "a log that was taken before the kernel started, or whose kernel never did, lacks it"
+    } else if event.contains("VARIABLE_AUTHORITY") {
+        "signed by another key: compare what signed shim, boot loader and kernel"
+    } else if event.contains("VARIABLE_DRIVER_CONFIG") {
+        "a Secure Boot variable: compare the keys that the machine was given, and the dbx update that it has"
+    } else if event.contains("VARIABLE_BOOT") {
+        "another boot order or boot entry: what the firmware found, or what was chosen"
+    } else if event.contains("ACPI DATA") {
+        "another machine: devices, vCPUs, or the VMM's version"
+    } else if event.contains("BOOT_SERVICES_APPLICATION") {
+        "another boot loader, UKI or kernel: compare the PE images with `diff`"
+    } else if event.contains("cmdline") {
+        "every byte of the command line is measured: write the same"
+    } else if event.contains("SEPARATOR") {
+        "other firmware: where separators go differs by its version"
+    } else if event.contains("PLATFORM_FIRMWARE_BLOB") || event.contains("S_CRTM") {
+        "other firmware"
+    } else if event.contains("GPT") {
+        "another disk, or another partition table on it"
+    } else {
+        return None;
     };
     Some(what.to_owned())
 }

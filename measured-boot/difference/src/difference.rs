@@ -268,6 +268,58 @@ pub enum Difference {
         /// In hexadecimal.
         b: String,
     },
+    /// An event of a log that stands in the same place and measures something else.
+    Event {
+        /// The register.
+        register: String,
+        /// Number of the event in its log, from 0.
+        number_a: u32,
+        /// The same.
+        number_b: u32,
+        /// What it is, such as `EV_EFI_VARIABLE_DRIVER_CONFIG dbx`.
+        event: String,
+        /// What it says.
+        a: String,
+        /// What it says.
+        b: String,
+    },
+    /// An event that only one log has.
+    EventOnlyIn {
+        /// Which of the two.
+        side: Side,
+        /// The register.
+        register: String,
+        /// Number of the event in its log, from 0.
+        number: u32,
+        /// What it is.
+        event: String,
+        /// What it says.
+        says: String,
+    },
+    /// The same digest by another type of event, or beside other data: no digest covers that.
+    EventUncovered {
+        /// The register.
+        register: String,
+        /// Number of the event in its log, from 0.
+        number_a: u32,
+        /// The same.
+        number_b: u32,
+        /// `type` or `data`.
+        what: &'static str,
+        /// Its value.
+        a: String,
+        /// Its value.
+        b: String,
+    },
+    /// The same events in another order.
+    EventOrder {
+        /// The register.
+        register: String,
+        /// Number of the first that differs, from 0.
+        number_a: u32,
+        /// The same.
+        number_b: u32,
+    },
     /// Something that the readers of this kind of file name in their own words.
     Named {
         /// What it is of: `RTMR0`, `.cmdline`, `directive`.

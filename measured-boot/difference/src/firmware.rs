@@ -259,7 +259,11 @@ fn regions(image: &[u8]) -> Vec<(usize, String)> {
         at = volume.end;
     }
     if at < image.len() {
-        regions.push((at, format!("behind the last firmware volume ({at:#x})")));
+        let name = match at {
+            0 => "what is no firmware volume".to_owned(),
+            at => format!("behind the last firmware volume ({at:#x})"),
+        };
+        regions.push((at, name));
     }
     if let Ok(table) = FooterTable::read(image)
         && let Some(start) = table.entries().iter().map(|entry| entry.offset).min()

@@ -47,12 +47,48 @@ pub struct Origin {
     pub offset: u64,
 }
 
+/// The digests of bytes that were hashed before.
+type Known<'f> = dyn Fn(&[u8]) -> Option<Arc<[[u8; 48]]>> + 'f;
+
 const VCPU: &str = "vcpu";
 
 impl<'a> Launch<'a> {
     /// The launch that a plan describes.
     pub fn of_plan(plan: &'a LaunchPlan, sources: &Sources<'a>, hasher: &impl HashPages) -> Self {
-        let region = |region| Piece::of_region(region, sources, hasher);
+        Self::of_plan_knowing(plan, sources, hasher, &|_| None)
+    }
+
+    /// The same, with the digests of another launch wherever it has the same part of the same file.
+    pub fn of_plan_like(
+        plan: &'a LaunchPlan,
+        sources: &Sources<'a>,
+        hasher: &impl HashPages,
+        other: &Launch<'a>,
+    ) -> Self {
+        let known = |bytes: &[u8]| {
+            let is_it = |piece: &&Piece<'_>| {
+                piece.origin.is_some()
+                    && piece
+                        .bytes
+                        .as_deref()
+                        .is_some_and(|known| std::ptr::eq(known, bytes))
+            };
+            other
+                .pieces
+                .iter()
+                .find(is_it)
+                .map(|piece| piece.digests.clone())
+        };
+        Self::of_plan_knowing(plan, sources, hasher, &known)
+    }
+
+    fn of_plan_knowing(
+        plan: &'a LaunchPlan,
+        sources: &Sources<'a>,
+        hasher: &impl HashPages,
+        known: &Known<'_>,
+    ) -> Self {
+        let region = |region| Piece::of_region(region, sources, hasher, known);
         let mut pieces: Vec<_> = plan.regions.0.iter().map(region).collect();
         pieces.push(Piece {
             name: "cpuid".to_owned(),
@@ -180,14 +216,19 @@ impl<'a> Piece<'a> {
         }
     }
 
-    fn of_region(region: &'a Region, sources: &Sources<'a>, hasher: &impl HashPages) -> Self {
+    fn of_region(
+        region: &'a Region,
+        sources: &Sources<'a>,
+        hasher: &impl HashPages,
+        known: &Known<'_>,
+    ) -> Self {
         let bytes = region.content.bytes(sources);
         Self {
             name: region.component.name().to_owned(),
             page_type: PageType::Normal,
             gpa: region.start.get(),
             count: region.pages(),
-            digests: hasher.hash_pages(bytes).into(),
+            digests: known(bytes).unwrap_or_else(|| hasher.hash_pages(bytes).into()),
             bytes: Some(Cow::Borrowed(bytes)),
             origin: match &region.content {
                 Content::Bytes(_) => None,

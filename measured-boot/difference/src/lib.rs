@@ -14,10 +14,13 @@ mod bytes;
 mod cmdline;
 mod compare;
 mod difference;
+mod explain;
 mod firmware;
 mod hash_table;
 mod initrd;
 mod launch;
+mod log_alignment;
+mod logs;
 mod pages;
 mod plan;
 mod policy;
@@ -31,9 +34,14 @@ pub use bytes::plain;
 pub use cmdline::cmdline;
 pub use compare::launches;
 pub use difference::{Difference, DifferingBytes, PageRange, Side};
+pub use explain::{
+    Dimension, Explanation, Fit, KernelFiles, OwnPlans, Tried, Variant, igvm_variants,
+    ovmf_variants, own_variants, search, svsm_variants, vmsa_variants,
+};
 pub use firmware::firmware;
 pub use launch::{Launch, Origin, Piece};
+pub use logs::event_logs;
 pub use plan::plan_fields;
-pub use report::{planned_fields, reports};
+pub use report::{ReportedField, planned_fields, reported_fields, reports};
 pub use sentence::Names;
 pub use shown::Shown;

@@ -122,3 +122,58 @@ pub fn planned_fields(plan: &LaunchPlan, report: &AttestationReport) -> Vec<Diff
         })
         .collect()
 }
+
+impl Difference {
+    /// The same field, seen from the other side.
+    #[must_use]
+    pub fn turned(self) -> Self {
+        match self {
+            Self::Field {
+                field,
+                shown,
+                a,
+                b,
+                advice,
+            } => Self::Field {
+                field,
+                shown,
+                a: b,
+                b: a,
+                advice,
+            },
+            other => other,
+        }
+    }
+}
+
+/// A field of a report that says whose guest it is and what its host may do.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct ReportedField {
+    /// The field as its specification names it.
+    pub field: &'static str,
+    /// Its value.
+    pub value: String,
+}
+
+/// The fields that launch and ID block determine, and that no launch digest covers.
+pub fn reported_fields(report: &AttestationReport) -> Vec<ReportedField> {
+    const TOLD: [&str; 8] = [
+        "POLICY",
+        "HOST_DATA",
+        "GUEST_SVN",
+        "FAMILY_ID",
+        "IMAGE_ID",
+        "ID_KEY_DIGEST",
+        "AUTHOR_KEY_DIGEST",
+        "VMPL",
+    ];
+    let fields = fields(report);
+    let told = TOLD.into_iter().filter_map(|told| {
+        let (field, value, _) = fields.iter().find(|(field, ..)| *field == told)?;
+        Some(ReportedField {
+            field,
+            value: value.clone(),
+        })
+    });
+    told.collect()
+}

@@ -138,9 +138,51 @@ impl Difference {
             Self::SectionOrder { a, b } => is("the order of the SEV metadata's rows", a, b),
             Self::FooterEntry { entry, a, b } => is(&format!("footer table: {entry}"), a, b),
             Self::FileRange { .. } => self.file_range(names),
-            Self::Field { field, a, b, .. } => is(field, a, b),
+            Self::Field { field, a, b, .. } => {
+                let (a, b) = shorter(a, b);
+                is(field, &a, &b)
+            }
             Self::CpuidLeaf { .. } => self.cpuid_leaf(names),
             Self::Digest { register, a, b } => is(&format!("the {register}"), a, b),
+            Self::Event {
+                register,
+                event,
+                a,
+                b,
+                ..
+            } => is(
+                &format!("{register}, {}: {event}", self.numbers(names)),
+                a,
+                b,
+            ),
+            Self::EventOnlyIn {
+                side,
+                register,
+                number,
+                event,
+                says,
+            } => format!(
+                "{register}: {event} is only in {} (event {number}): {says}",
+                names.of(*side)
+            ),
+            Self::EventUncovered {
+                register,
+                what,
+                a,
+                b,
+                ..
+            } => is(
+                &format!(
+                    "{register}, {}: the same digest, and the {what}",
+                    self.numbers(names)
+                ),
+                a,
+                b,
+            ),
+            Self::EventOrder { register, .. } => format!(
+                "{register}: the same events in another order, from {} on",
+                self.numbers(names)
+            ),
             Self::Named { place, says, .. } => format!("{place}: {}", named(says, names)),
         }
     }
@@ -196,11 +238,32 @@ impl Difference {
         )
     }
 
+    /// `event 9`, or with the number in each log where they differ.
+    fn numbers(&self, names: &Names<'_>) -> String {
+        match self {
+            Self::Event {
+                number_a, number_b, ..
+            }
+            | Self::EventUncovered {
+                number_a, number_b, ..
+            }
+            | Self::EventOrder {
+                number_a, number_b, ..
+            } if number_a != number_b => {
+                format!("event {number_a} of {}, {number_b} of {}", names.a, names.b)
+            }
+            Self::Event { number_a, .. }
+            | Self::EventUncovered { number_a, .. }
+            | Self::EventOrder { number_a, .. } => format!("event {number_a}"),
+            _ => String::new(),
+        }
+    }
+
     /// Whether a digest shows it, the report beside the digest, or nothing.
     pub fn shown(&self) -> Shown {
         match self {
             Self::Field { shown, .. } | Self::Named { shown, .. } => *shown,
-            Self::CpuidLeaf { .. } => Shown::Unmeasured,
+            Self::CpuidLeaf { .. } | Self::EventUncovered { .. } => Shown::Unmeasured,
             _ => Shown::Measured,
         }
     }
@@ -279,6 +342,20 @@ fn named(says: &str, names: &Names<'_>) -> String {
 pub(crate) fn count(number: u64, noun: &str) -> String {
     let s = if number == 1 { "" } else { "s" };
     format!("{number} {noun}{s}")
+}
+
+/// Long hexadecimal values by their first bytes, where these tell them apart; zeros by their name.
+fn shorter(a: &str, b: &str) -> (String, String) {
+    let is_long =
+        |text: &str| text.len() >= 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if !(is_long(a) && is_long(b)) || a.get(..16) == b.get(..16) {
+        return (a.to_owned(), b.to_owned());
+    }
+    let shorter = |text: &str| match text.bytes().all(|byte| byte == b'0') {
+        true => "zero".to_owned(),
+        false => short(text),
+    };
+    (shorter(a), shorter(b))
 }
 
 /// A long digest by its first bytes.

@@ -1,0 +1,179 @@
+//! Which comparison two files get.
+
+use anyhow::{Context, Result, bail, ensure};
+use measured_boot_difference::{
+    Difference, Launch, firmware, launches, plan_fields, planned_fields, reports,
+};
+use measured_boot_digest::{LaunchDigest, Manifest};
+use measured_boot_page_hash::AllCores;
+use measured_boot_snp_abi::AttestationReport;
+
+use super::logs;
+use super::{Kind, Subject};
+
+/// What a comparison found.
+#[derive(Default)]
+pub struct Comparison {
+    /// Launch digests, where the two have them.
+    pub digests: [Option<LaunchDigest>; 2],
+    pub differences: Vec<Difference>,
+    /// What the reader should know of how it was compared.
+    pub notes: Vec<String>,
+}
+
+/// What differs between two files.
+///
+/// # Errors
+/// They are of kinds that do not go together, or cannot be read as what they were taken for.
+pub fn compared(a: &Subject, b: &Subject, manifest: Option<&Manifest>) -> Result<Comparison> {
+    let has_report = [a, b].iter().any(|one| one.kind() == Kind::Report);
+    ensure!(
+        manifest.is_none() || has_report,
+        "--manifest explains a report's digest, and neither of the two is a report"
+    );
+    if let Some(comparison) = between_launches(a, b, manifest)? {
+        return Ok(comparison);
+    }
+    let (Subject::Bytes(path_a, kind_a, bytes_a), Subject::Bytes(path_b, kind_b, bytes_b)) = (a, b)
+    else {
+        return unlike(a, b);
+    };
+    let found = match (kind_a, kind_b) {
+        (Kind::Report, Kind::Report) => {
+            return Ok(between_reports(a, b).unwrap_or_default());
+        }
+        (Kind::Firmware, Kind::Firmware) => {
+            let differences = firmware(bytes_a, bytes_b);
+            let place = || format!("{} or {}", path_a.display(), path_b.display());
+            Comparison {
+                differences: differences.with_context(place)?,
+                ..Comparison::default()
+            }
+        }
+        (Kind::EventLog, Kind::EventLog) => logs::between(bytes_a, bytes_b)?,
+        _ => return unlike(a, b),
+    };
+    Ok(found)
+}
+
+fn unlike(a: &Subject, b: &Subject) -> Result<Comparison> {
+    let (one, other) = (a.kind(), b.kind());
+    bail!(
+        "{} is taken for a {}, {} for a {}: these cannot be compared; a {} is compared with {}",
+        a.path().display(),
+        one.words(),
+        b.path().display(),
+        other.words(),
+        one.words(),
+        one.peers()
+    )
+}
+
+fn between_reports(a: &Subject, b: &Subject) -> Option<Comparison> {
+    let (a, b) = (a.report()?, b.report()?);
+    Some(Comparison {
+        digests: [a, b].map(|report| Some(LaunchDigest(report.measurement))),
+        differences: reports(a, b),
+        notes: vec![UNSIGNED.to_owned()],
+    })
+}
+
+/// What is said of every report that is read here.
+pub const UNSIGNED: &str = "the signature was not checked here: anybody can write such a report; `cloister verify` checks it";
+
+/// Plans, manifests and reports go together.
+fn between_launches(
+    a: &Subject,
+    b: &Subject,
+    manifest: Option<&Manifest>,
+) -> Result<Option<Comparison>> {
+    let is_launch = |kind| matches!(kind, Kind::Plan | Kind::Manifest | Kind::Report);
+    let kinds = [a.kind(), b.kind()];
+    if !kinds.into_iter().all(is_launch) || kinds == [Kind::Report; 2] {
+        return Ok(None);
+    }
+    let mut comparison = Comparison {
+        digests: [digest(a), digest(b)],
+        ..Comparison::default()
+    };
+    let launch_a = launch(a, manifest, &mut comparison)?;
+    let launch_b = launch(b, manifest, &mut comparison)?;
+    comparison.digests = [
+        comparison.digests[0].or(launch_a.as_ref().map(Launch::digest)),
+        comparison.digests[1].or(launch_b.as_ref().map(Launch::digest)),
+    ];
+    match (launch_a, launch_b, comparison.digests) {
+        (Some(a), Some(b), _) => comparison.differences.extend(launches(&a, &b)),
+        (_, _, [Some(a), Some(b)]) if a != b => {
+            comparison.differences.push(Difference::Digest {
+                register: "launch digest".to_owned(),
+                a: a.to_string(),
+                b: b.to_string(),
+            });
+            comparison.notes.push("a digest cannot be taken apart: give the report's --manifest, or ask `explain`, which tries what is often different".to_owned());
+        }
+        _ => {}
+    }
+    comparison.differences.extend(beside(a, b));
+    Ok(Some(comparison))
+}
+
+fn digest(subject: &Subject) -> Option<LaunchDigest> {
+    subject
+        .report()
+        .map(|report| LaunchDigest(report.measurement))
+}
+
+/// The launch that a file describes; of a report, the one that its manifest does.
+fn launch<'a>(
+    subject: &'a Subject,
+    manifest: Option<&'a Manifest>,
+    comparison: &mut Comparison,
+) -> Result<Option<Launch<'a>>> {
+    match subject {
+        Subject::Plan(_, planned) => Ok(Some(Launch::of_plan(
+            &planned.plan,
+            &planned.sources(),
+            &AllCores::new(),
+        ))),
+        Subject::Manifest(_, manifest) => Ok(Some(Launch::of_manifest(manifest))),
+        Subject::Bytes(..) => {
+            comparison.notes.push(UNSIGNED.to_owned());
+            let (Some(report), Some(manifest)) = (subject.report(), manifest) else {
+                return Ok(None);
+            };
+            explains(report, manifest)?;
+            Ok(Some(Launch::of_manifest(manifest)))
+        }
+    }
+}
+
+/// A manifest is the host's word: only one that recomputes to the digest is heard.
+pub fn explains(report: &AttestationReport, manifest: &Manifest) -> Result<()> {
+    let recomputed = manifest.recompute();
+    ensure!(
+        recomputed.0 == report.measurement,
+        "--manifest: it explains the launch digest {recomputed}, and the report shows {}: it is another launch's",
+        hex::encode(report.measurement)
+    );
+    Ok(())
+}
+
+/// What is in no digest.
+fn beside(a: &Subject, b: &Subject) -> Vec<Difference> {
+    match (a, b) {
+        (Subject::Plan(_, a), Subject::Plan(_, b)) => plan_fields(&a.plan, &b.plan),
+        (Subject::Plan(_, a), b) => b
+            .report()
+            .map(|report| planned_fields(&a.plan, report))
+            .unwrap_or_default(),
+        (a, Subject::Plan(_, b)) => a
+            .report()
+            .map(|report| planned_fields(&b.plan, report))
+            .unwrap_or_default()
+            .into_iter()
+            .map(Difference::turned)
+            .collect(),
+        _ => Vec::new(),
+    }
+}

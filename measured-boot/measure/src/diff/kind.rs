@@ -1,0 +1,221 @@
+//! What a file is, by its contents.
+
+use anyhow::{Context, Result, bail};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use measured_boot_digest::Manifest;
+use measured_boot_event_log::{Log, ReadOptions};
+use measured_boot_firmware::{FirmwareFault, FooterTable};
+use measured_boot_snp_abi::{AttestationReport, REPORT_SIZE};
+use std::path::{Path, PathBuf};
+
+use crate::files::read;
+use crate::prediction::Planned;
+
+/// A kind of file that can be compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A `vm.toml` and the files that it names.
+    Plan,
+    /// A manifest of a launch.
+    Manifest,
+    /// An SNP attestation report.
+    Report,
+    /// A TDX quote.
+    Quote,
+    /// OVMF or other firmware with its footer table.
+    Firmware,
+    /// An IGVM file.
+    Igvm,
+    /// A PE image: a UKI, a boot loader, a kernel with an EFI stub.
+    Pe,
+    /// A TPM or CC event log.
+    EventLog,
+}
+
+impl Kind {
+    /// What it is called.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Plan => "launch configuration",
+            Self::Manifest => "launch manifest",
+            Self::Report => "SNP attestation report",
+            Self::Quote => "TDX quote",
+            Self::Firmware => "firmware image",
+            Self::Igvm => "IGVM file",
+            Self::Pe => "PE image",
+            Self::EventLog => "event log",
+        }
+    }
+
+    /// What it can be compared with.
+    pub fn peers(self) -> &'static str {
+        match self {
+            Self::Plan | Self::Manifest => {
+                "a launch configuration, a manifest, or an SNP report (with --manifest)"
+            }
+            Self::Report => {
+                "another SNP report, a launch configuration or a manifest; with an image by `explain`"
+            }
+            Self::Quote => "another TDX quote, or an event log; with firmware by `explain`",
+            Self::Firmware => "another firmware image; with a report by `explain`",
+            Self::Igvm => "another IGVM file; with a report by `explain`",
+            Self::Pe => "another PE image",
+            Self::EventLog => "another event log, or a TDX quote",
+        }
+    }
+}
+
+/// A file and what it was taken for.
+pub enum Subject {
+    /// A plan with its files.
+    Plan(PathBuf, Box<Planned>),
+    /// A manifest.
+    Manifest(PathBuf, Manifest),
+    /// Anything that is compared as bytes, of the kind that they have.
+    Bytes(PathBuf, Kind, Vec<u8>),
+}
+
+impl Subject {
+    /// Reads a file and says what it is; a launch configuration with the files that it names.
+    ///
+    /// # Errors
+    /// The file cannot be read, or is of no kind that is known here.
+    pub fn read(path: &Path) -> Result<Self> {
+        let bytes = read("FILE", path)?;
+        if let Some(kind) = binary(&bytes) {
+            return Self::of(path, kind, bytes);
+        }
+        let Some(text) = std::str::from_utf8(&bytes).ok() else {
+            bail!(
+                "{}: of no kind that is known here; {KNOWN}{}",
+                path.display(),
+                closest(&bytes)
+            );
+        };
+        if let Some((kind, decoded)) = decoded(text) {
+            return Self::of(path, kind, decoded);
+        }
+        // What is text, and no number in disguise, can only be a configuration.
+        let planned = Planned::of(path).context(format!(
+            "{}: taken for a launch configuration, since it is text",
+            path.display()
+        ))?;
+        Ok(Self::Plan(path.to_owned(), Box::new(planned)))
+    }
+
+    fn of(path: &Path, kind: Kind, bytes: Vec<u8>) -> Result<Self> {
+        Ok(match kind {
+            Kind::Manifest => {
+                let manifest = Manifest::from_bytes(&bytes)
+                    .with_context(|| format!("{}: no whole manifest", path.display()))?;
+                Self::Manifest(path.to_owned(), manifest)
+            }
+            kind => Self::Bytes(path.to_owned(), kind, bytes),
+        })
+    }
+
+    /// What it was taken for.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Plan(..) => Kind::Plan,
+            Self::Manifest(..) => Kind::Manifest,
+            Self::Bytes(_, kind, _) => *kind,
+        }
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Plan(path, _) | Self::Manifest(path, _) | Self::Bytes(path, ..) => path,
+        }
+    }
+
+    /// The report, if it is one.
+    pub fn report(&self) -> Option<&AttestationReport> {
+        match self {
+            Self::Bytes(_, Kind::Report, bytes) => AttestationReport::from_untrusted(bytes),
+            _ => None,
+        }
+    }
+}
+
+const KNOWN: &str = "known are launch configurations, manifests, SNP reports, TDX quotes, firmware and IGVM images, PE images and event logs";
+
+/// By what the bytes begin or end with, strictest first.
+fn binary(bytes: &[u8]) -> Option<Kind> {
+    if bytes.starts_with(b"CLMF") {
+        return Some(Kind::Manifest);
+    }
+    if bytes.starts_with(b"IGVM") {
+        return Some(Kind::Igvm);
+    }
+    if bytes.starts_with(b"MZ") {
+        return Some(Kind::Pe);
+    }
+    if is_quote(bytes) {
+        return Some(Kind::Quote);
+    }
+    if is_report(bytes) {
+        return Some(Kind::Report);
+    }
+    if is_firmware(bytes) {
+        return Some(Kind::Firmware);
+    }
+    let log = Log::read(bytes, &ReadOptions::default());
+    log.is_ok().then_some(Kind::EventLog)
+}
+
+/// Version 2 to 5 and one of the two signature algorithms: an image may have any length.
+fn is_report(bytes: &[u8]) -> bool {
+    bytes.len() == REPORT_SIZE
+        && AttestationReport::from_untrusted(bytes).is_some_and(|report| {
+            (2..=5).contains(&report.version.get()) && report.signature_algorithm.get() <= 1
+        })
+}
+
+/// Version 4 or 5, TEE type 0x81 (Intel *TDX DCAP Quoting Library API*, A.3, quote header).
+fn is_quote(bytes: &[u8]) -> bool {
+    let is_version = |version: u8| bytes.starts_with(&[version, 0]);
+    (is_version(4) || is_version(5)) && bytes.get(4..8) == Some(&[0x81, 0, 0, 0])
+}
+
+/// A table that contradicts itself is one all the same: comparing says what is wrong with it.
+fn is_firmware(bytes: &[u8]) -> bool {
+    match FooterTable::read(bytes) {
+        Ok(_) => true,
+        Err(FirmwareFault { rule, .. }) => rule != measured_boot_firmware::Rule::FooterMissing,
+    }
+}
+
+/// A report or quote in hexadecimal or base64, blanks and line ends aside.
+fn decoded(text: &str) -> Option<(Kind, Vec<u8>)> {
+    let digits: String = text.chars().filter(|c| !c.is_whitespace()).collect();
+    let hexadecimal = digits.strip_prefix("0x").unwrap_or(&digits);
+    let read = [
+        hex::decode(hexadecimal).ok(),
+        BASE64_STANDARD.decode(&digits).ok(),
+    ];
+    let of_kind = |bytes: Vec<u8>| {
+        let kind = binary(&bytes).filter(|kind| matches!(kind, Kind::Report | Kind::Quote))?;
+        Some((kind, bytes))
+    };
+    read.into_iter().flatten().find_map(of_kind)
+}
+
+/// What it may have been meant as, with what is wrong.
+fn closest(bytes: &[u8]) -> String {
+    if bytes.starts_with(b"\x7FELF") {
+        return "; this is an ELF file: a kernel is compared within a launch configuration"
+            .to_owned();
+    }
+    match Log::read(bytes, &ReadOptions::default()) {
+        Err(error) => format!("; read as an event log: {error}"),
+        Ok(_) => String::new(),
+    }
+}
+
+/// A path as a terminal may show it.
+pub fn shown(path: &Path) -> String {
+    measured_boot_event_log::printable(&path.display().to_string())
+}
