@@ -138,7 +138,7 @@ fn signed_plan_allows_each_number_of_vcpus_and_reads_back_as_it_was_written() {
     let launches =
         [1, 2, 4].map(|vcpus| json!({"vcpus": vcpus, "launch_digest": folder.planned(vcpus)}));
     assert_eq!(written["alternatives"], json!(launches));
-    assert_eq!(written["reference"], "demo@1.4.2/1790000000");
+    assert_eq!(written["reference"], "demo@1.4.2/simulated/1790000000");
     assert_eq!(
         (&written["tee"], &written["simulated"]),
         (&json!("simulated"), &json!(true))

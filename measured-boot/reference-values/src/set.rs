@@ -139,12 +139,13 @@ impl ReferenceSet {
     /// A launch has so many vCPUs at most.
     pub const MAX_VCPUS: u32 = 4096;
 
-    /// The document's id: of no other workload, version and beginning.
+    /// The document's id: of no other workload, version, TEE and beginning.
     pub fn id(&self) -> String {
         let Workload { name, version } = &self.workload;
         let version = version.as_ref().map(|version| format!("@{version}"));
         let version = version.unwrap_or_default();
-        format!("{name}{version}/{}", self.validity.not_before)
+        let (tee, from) = (self.tee.name(), self.validity.not_before);
+        format!("{name}{version}/{tee}/{from}")
     }
 
     /// Whether somebody could mean this.

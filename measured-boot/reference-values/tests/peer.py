@@ -53,7 +53,7 @@ def endorsed(document):
 
 def corim(document):
     version = "" if document["version"] is None else "@" + document["version"]
-    name = f'{document["name"]}{version}/{document["not_before"]}'
+    name = f'{document["name"]}{version}/{document["tee"]}/{document["not_before"]}'
     environment = {0: CLASSES[document["tee"]]}
     comids = []
     for launch in document["alternatives"]:

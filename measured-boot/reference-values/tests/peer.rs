@@ -1,7 +1,8 @@
 //! Other people's libraries write the same bytes, and read ours.
 //!
 //! `peer.py` says by cbor2 and cryptography, from PyPI, what our writer says by serde_cbor and p384. What it
-//! wrote is kept in `vectors`; where the libraries are installed it is asked again.
+//! wrote is kept in `vectors`; where the libraries are installed it is asked again. `cargo xtask test` installs them; another
+//! folder of Python's programs can be named by `CLOISTER_PEERS`.
 
 mod support;
 
@@ -52,8 +53,9 @@ fn vector(name: &str) -> PathBuf {
 
 /// Runs the peer, if its libraries are there.
 fn peer(command: &str, key: &str, input: &[u8]) -> Option<Vec<u8>> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let python = root.join("target/tools/peers/bin/python3");
+    let installed = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/tools/peers/bin");
+    let folder = std::env::var_os("CLOISTER_PEERS").map_or(installed, PathBuf::from);
+    let python = folder.join("python3");
     let ready = Command::new(&python)
         .args(["-c", "import cbor2, cryptography"])
         .stderr(Stdio::null())
