@@ -45,14 +45,41 @@ fn block_that_virtees_tools_signed_is_authentic_and_its_keys_have_their_digests(
     };
     let auth = IdAuth::read_from_bytes(&auth).unwrap();
     let identity = authenticate(&block, &auth).unwrap();
-    // base64 "WfssaG36T+9J84M5..." and "7tgRafsMteDsNHlP..." in virtee's tests.
+    let hexadecimal = |bytes: &[u8]| {
+        bytes
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect::<String>()
+    };
     assert_eq!(
-        identity.id_key_digest[..6],
-        [0x59, 0xFB, 0x2C, 0x68, 0x6D, 0xFA]
+        hexadecimal(&identity.id_key_digest),
+        "59fb2c686dfa4fef49f38339aa775c90051c28d57383ddc3baf3b5eb4b1496df3b0dbbdcbae5fe27677a644820773fe2"
     );
     assert_eq!(
-        identity.author_key_digest.unwrap()[..6],
-        [0xEE, 0xD8, 0x11, 0x69, 0xFB, 0x0C]
+        hexadecimal(&identity.author_key_digest.unwrap()),
+        "eed81169fb0cb5e0ec34794f128fd4e0c4a46f67c65a1adfa81fcb24bcc088c272369b7ffc3eb2b6af6a4284a1b36c5f"
+    );
+    assert_eq!(auth.id_block_signature.as_bytes(), part("test_id_sig.bin"));
+    assert_eq!(auth.id_key_signature.as_bytes(), part("test_auth_sig.bin"));
+}
+
+/// A file of virtee's that holds a part of the authentication.
+fn part(name: &str) -> Vec<u8> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../../shared/vectors/virtee-sev/tests/measurement");
+    std::fs::read(folder.join(name)).expect("it lies beside the authentication")
+}
+
+/// The 96 bytes that virtee's tests expect, of which these are not zero.
+#[test]
+fn block_has_the_bytes_of_virtees() {
+    let Some((block, _)) = virtees() else { return };
+    let bytes = block.as_bytes();
+    assert_eq!(bytes[..48], block.launch_digest);
+    assert_eq!(bytes[48..80], [0; 32]);
+    assert_eq!(
+        bytes[80..],
+        [1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0, 0]
     );
 }
 
