@@ -5,11 +5,13 @@
 //! Linux `drivers/firmware/efi/libstub` (those of the kernel); systemd `src/boot` (those of a UKI).
 
 mod digests;
+mod event;
 mod inputs;
 mod plan;
 
+pub use event::{EventSource, MissingInput, PlannedEvent, Register};
 pub use inputs::{
     AcpiDigests, Boot, BootInputs, BootProfile, BootVariables, DirectBoot, DiskBoot, Pe,
     SecureBootVariables, VariableName,
 };
-pub use plan::{BootPlan, EventSource, MissingInput, PlannedEvent, Register};
+pub use plan::BootPlan;

@@ -34,7 +34,7 @@ pub(super) fn loader(tables: &[AcpiTable<'_>]) -> Result<Vec<u8>, AcpiFault> {
     refuse_unknown(tables)?;
     refuse_patched(tables)?;
     let [dsdt, fadt, rsdt] = [*b"DSDT", *b"FACP", *b"RSDT"].map(|signature| one(tables, signature));
-    let mut commands = Commands::default();
+    let mut commands = Commands::for_tables(tables.len());
     commands.allocate(RSDP, 16, ZONE_FSEG);
     commands.allocate(TABLES, 64, ZONE_HIGH);
     commands.checksum_of(dsdt);
@@ -91,10 +91,15 @@ fn refuse_patched(tables: &[AcpiTable<'_>]) -> Result<(), AcpiFault> {
     }
 }
 
-#[derive(Default)]
 struct Commands(Vec<u8>);
 
 impl Commands {
+    /// Ten commands, and two a table, are never exceeded.
+    fn for_tables(count: usize) -> Self {
+        let most = COMMAND_BYTES * (10 + 2 * count);
+        Self(Vec::with_capacity(most.next_multiple_of(FILE_STEP)))
+    }
+
     fn allocate(&mut self, file: &[u8], align: usize, zone: u8) {
         self.push(1, &[&name(file), &word(align), &[zone]]);
     }
