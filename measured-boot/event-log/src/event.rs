@@ -37,7 +37,7 @@ impl<'a> Event<'a> {
         self.kind != EventType::NO_ACTION
     }
 
-    /// What its data says, for people: at most a few hundred characters, none that could drive a terminal.
+    /// What its data says, for people: at most 601 characters, none that could drive a terminal.
     /// Only what [`crate::Coverage`] says is covered by the digest.
     pub fn description(&self) -> String {
         payload::describe(self.kind, self.data).says

@@ -1,7 +1,7 @@
 //! What is worth knowing of a log and no reason to refuse it.
 
 use crate::payload::describe;
-use crate::{Algorithm, Capped, Event, EventType, Log, Register, Registers};
+use crate::{Algorithm, Capped, Coverage, Event, EventType, Log, Register, Registers};
 use std::collections::BTreeSet;
 use thiserror::Error;
 
@@ -56,15 +56,17 @@ pub enum NoteKind {
 impl Log<'_> {
     /// What is worth knowing of the log. Hashes as [`Log::coverage`] does.
     pub fn notes(&self) -> Capped<Note> {
+        self.notes_beside(&self.coverage())
+    }
+
+    /// The same where the log's coverage is at hand.
+    pub fn notes_beside(&self, coverage: &[Coverage]) -> Capped<Note> {
         let mut notes = Capped::default();
-        notes.extend(
-            self.notes_of_the_whole()
-                .into_iter()
-                .map(|kind| Note { event: None, kind }),
-        );
-        for event in &self.events {
+        let whole = self.notes_of_the_whole().into_iter();
+        notes.extend(whole.map(|kind| Note { event: None, kind }));
+        for (event, coverage) in self.events.iter().zip(coverage) {
             let event_at = Some((event.number, event.offset));
-            notes.extend(notes_of(event).map(|kind| Note {
+            notes.extend(notes_of(event, coverage).map(|kind| Note {
                 event: event_at,
                 kind,
             }));
@@ -137,11 +139,11 @@ impl Log<'_> {
     }
 }
 
-fn notes_of(event: &Event<'_>) -> impl Iterator<Item = NoteKind> + use<> {
+fn notes_of(event: &Event<'_>, coverage: &Coverage) -> impl Iterator<Item = NoteKind> + use<> {
     let digest = || event.digests.bytes_of_digests().any(|byte| byte != 0);
     let without_action = !event.is_measured() && digest();
     let other_form = !describe(event.kind, event.data).has_its_form;
-    let banks_differ = !event.coverage().differs_in.is_empty();
+    let banks_differ = !coverage.differs_in.is_empty();
     [
         without_action.then_some(NoteKind::DigestWithoutAction),
         other_form.then_some(NoteKind::OtherForm),

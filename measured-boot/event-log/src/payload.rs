@@ -27,12 +27,18 @@ pub(crate) struct Description {
     pub has_its_form: bool,
 }
 
+/// More of an event nobody reads: a hostile path or partition table could fill a page.
+const MOST_SAID: usize = 600;
+
 pub(crate) fn describe(kind: EventType, data: &[u8]) -> Description {
     let described = by_kind(kind, data);
-    Description {
-        has_its_form: described.is_some(),
-        says: described.unwrap_or_else(|| text_or_hex(data)),
+    let has_its_form = described.is_some();
+    let mut says = described.unwrap_or_else(|| text_or_hex(data));
+    if let Some((end, _)) = says.char_indices().nth(MOST_SAID) {
+        says.truncate(end);
+        says.push('…');
     }
+    Description { says, has_its_form }
 }
 
 /// `None` if the data has another form than the type's.

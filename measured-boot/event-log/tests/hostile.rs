@@ -39,7 +39,7 @@ fn ask_everything(log: &Log<'_>, bytes: &[u8]) {
     for event in &log.events {
         drop(event.coverage());
         let says = event.description();
-        assert!(says.len() < 8 << 10, "{} bytes", says.len());
+        assert!(says.chars().count() <= 601, "{says}");
         assert!(!says.chars().any(char::is_control), "{says:?}");
     }
 }
@@ -146,6 +146,24 @@ fn log_of_empty_events_takes_memory_by_its_length() {
         made.event(1, IPL, b"");
     }
     assert!(withstands(&made.bytes));
+}
+
+/// A partition table of 128 names, each character of which is escaped.
+#[test]
+fn description_of_an_event_that_says_much_is_cut_off() {
+    let mut gpt = vec![0; 92];
+    gpt.extend(128u64.to_le_bytes());
+    gpt.extend([0x0E, 0x20].repeat(64 * 128));
+    let mut made = Made::agile();
+    made.event(5, 0x8000_0006, &gpt);
+    assert!(withstands(&made.bytes));
+    let log = read(&made.bytes).expect("well formed");
+    let says = log.events[1].description();
+    assert!(
+        says.contains("128 partitions: \\u{200e}") && says.ends_with('…'),
+        "{says}"
+    );
+    assert_eq!(says.chars().count(), 601);
 }
 
 /// Numbers that readers trust too soon.

@@ -191,6 +191,13 @@ fn spec_id_with_algorithms_that_cannot_be_is_refused() {
             (COUNT, LogRule::SpecIdAlgorithmCount(count))
         );
     }
+    let many: Vec<(u16, u16)> = (0x100..0x111).map(|number| (number, 32)).collect();
+    assert_eq!(
+        refused(&spec(&many, 0, &[])),
+        (COUNT, LogRule::SpecIdAlgorithmCount(17))
+    );
+    let sixteen = Made::with_spec_id(0, &spec_id(&many[..16], 0, &[]), &[]);
+    assert!(read(&sixteen.bytes).is_ok());
     let size = |number, size| LogRule::SpecIdDigestSize {
         algorithm: Algorithm(number),
         size,
@@ -339,6 +346,12 @@ fn variable_that_overruns_its_event_is_refused() {
             "{rule}"
         );
     }
+    // The first event of a log is held to it, too.
+    let mut first = Made::legacy();
+    first.event(7, VARIABLE, &variable("db", b"data"));
+    let data = 8 + 20 + 4;
+    let spoilt = with(&first, data + 24, &[5]);
+    assert_eq!(refused(&spoilt).0, data + 16);
     let mut short = Made::agile();
     short.event(7, VARIABLE, &[0; 31]);
     assert!(matches!(refused(&short.bytes).1, LogRule::Truncated { .. }));

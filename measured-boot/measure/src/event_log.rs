@@ -66,7 +66,8 @@ pub fn replay(arguments: &EventLogArguments) -> Result<ExitCode> {
     };
     let log = Log::read(&bytes, &options)
         .with_context(|| format!("{} is no event log, or a malformed one", file.display()))?;
-    let document = LogDocument::of(&log, table);
+    let coverage = log.coverage();
+    let document = LogDocument::of(&log, &coverage, table);
     match arguments.output {
         Output::Text => page::print(&log, &document)?,
         Output::Json => print_lazily(&document)?,

@@ -1,8 +1,8 @@
 //! An event log as a JSON document.
 
 use measured_boot_event_log::{
-    Algorithm, Capped, CcKind, CcelTable, Event, Finding, Format, Log, Note, Padding, Register,
-    Registers, Replay, SpecId, UNCOVERED,
+    Algorithm, Capped, CcKind, CcelTable, Coverage, Event, Finding, Format, Log, Note, Padding,
+    Register, Registers, Replay, SpecId, UNCOVERED,
 };
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
@@ -28,6 +28,8 @@ pub struct LogDocument<'a> {
     notes: Vec<Value>,
     #[serde(skip_serializing_if = "is_none")]
     notes_not_shown: usize,
+    #[serde(skip)]
+    pub coverage: &'a [Coverage],
     #[serde(skip)]
     judgement: Capped<Finding>,
     #[serde(skip)]
@@ -55,8 +57,10 @@ enum Values {
 }
 
 impl<'a> LogDocument<'a> {
-    pub fn of(log: &'a Log<'a>, table: Option<CcelTable>) -> Self {
-        let (replay, judgement, remarks) = (log.replay(), log.findings(), log.notes());
+    /// Of a log, its coverage and the table that was given with it.
+    pub fn of(log: &'a Log<'a>, coverage: &'a [Coverage], table: Option<CcelTable>) -> Self {
+        let (replay, judgement) = (log.replay(), log.findings());
+        let remarks = log.notes_beside(coverage);
         Self {
             format: format_name(log.format),
             registers: registers_name(log.registers),
@@ -65,12 +69,13 @@ impl<'a> LogDocument<'a> {
             padding: log.padding.map(padding),
             ccel_table: table.as_ref().map(table_value),
             values: values(&replay, log.registers),
-            events: Events(&log.events),
+            events: Events(&log.events, coverage),
             uncovered: UNCOVERED.map(|uncovered| uncovered.name),
             findings: judgement.list().iter().map(finding).collect(),
             findings_not_shown: judgement.more(),
             notes: remarks.list().iter().map(note).collect(),
             notes_not_shown: remarks.more(),
+            coverage,
             judgement,
             remarks,
             replay,
@@ -177,11 +182,12 @@ fn note(note: &Note) -> Value {
 }
 
 /// Made one by one while they are printed.
-struct Events<'a>(&'a [Event<'a>]);
+struct Events<'a>(&'a [Event<'a>], &'a [Coverage]);
 
 impl Serialize for Events<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.iter().map(event))
+        let events = self.0.iter().zip(self.1);
+        serializer.collect_seq(events.map(|(event, coverage)| document(event, coverage)))
     }
 }
 
@@ -202,8 +208,7 @@ struct EventDocument {
     says: String,
 }
 
-fn event(event: &Event<'_>) -> EventDocument {
-    let coverage = event.coverage();
+fn document(event: &Event<'_>, coverage: &Coverage) -> EventDocument {
     let differs = coverage.differs_in.iter();
     EventDocument {
         number: event.number,

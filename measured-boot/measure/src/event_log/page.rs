@@ -4,19 +4,19 @@ use super::document::{LogDocument, TableDocument, kind_name};
 use crate::text::Side::{Left, Right};
 use crate::text::table;
 use anyhow::Result;
-use measured_boot_event_log::{Event, Format, Log, Registers, UNCOVERED};
+use measured_boot_event_log::{Coverage, Event, Format, Log, Registers, UNCOVERED};
 
 /// Prints the whole page.
 pub fn print(log: &Log<'_>, document: &LogDocument<'_>) -> Result<()> {
     let mut page = format!("{}\n\n", headline(log, document));
-    page.push_str(&events(log));
+    page.push_str(&events(log, document.coverage));
     page.push('\n');
     page.push_str(&registers(document));
     page.push_str("\nNo digest covers:\n");
     for uncovered in UNCOVERED {
         page.push_str(&format!("  {}\n", uncovered.says));
     }
-    page.push_str(&left_out(log));
+    page.push_str(&left_out(log, document.coverage));
     page.push_str(&notes(document));
     crate::print(&page)
 }
@@ -60,22 +60,20 @@ fn headline(log: &Log<'_>, document: &LogDocument<'_>) -> String {
     line
 }
 
-fn events(log: &Log<'_>) -> String {
+fn events(log: &Log<'_>, coverage: &[Coverage]) -> String {
     let header = ["EVENT", "OFFSET", "REGISTER", "TYPE", "COVERED", "SAYS"].map(str::to_owned);
-    let rows: Vec<_> = [header]
-        .into_iter()
-        .chain(log.events.iter().map(row))
-        .collect();
+    let events = log.events.iter().zip(coverage).map(row);
+    let rows: Vec<_> = [header].into_iter().chain(events).collect();
     table(&[Right, Right, Left, Left, Left, Left], &rows)
 }
 
-fn row(event: &Event<'_>) -> [String; 6] {
+fn row((event, coverage): (&Event<'_>, &Coverage)) -> [String; 6] {
     [
         event.number.to_string(),
         format!("{:#x}", event.offset),
         event.register.to_string(),
         event.kind.to_string(),
-        event.coverage().covered.name().to_owned(),
+        coverage.covered.name().to_owned(),
         event.description(),
     ]
 }
@@ -93,10 +91,11 @@ fn registers(document: &LogDocument<'_>) -> String {
 }
 
 /// How many measured events say more than their digests cover.
-fn left_out(log: &Log<'_>) -> String {
-    let measured = log.events.iter().filter(|event| event.is_measured());
-    let left_out = |event: &&Event<'_>| event.coverage().covered.leaves_out(event.kind).is_some();
-    match measured.filter(left_out).count() {
+fn left_out(log: &Log<'_>, coverage: &[Coverage]) -> String {
+    let left_out = |(event, coverage): &(&Event<'_>, &Coverage)| {
+        event.is_measured() && coverage.covered.leaves_out(event.kind).is_some()
+    };
+    match log.events.iter().zip(coverage).filter(left_out).count() {
         0 => String::new(),
         events => format!("  what {events} of the events say, or a part of it: see COVERED\n"),
     }
