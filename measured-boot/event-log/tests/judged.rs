@@ -2,7 +2,7 @@
 
 mod support;
 
-use measured_boot_event_log::{Algorithm, EventType, FindingRule, NoteKind, Register};
+use measured_boot_event_log::{Algorithm, Covered, EventType, FindingRule, NoteKind, Register};
 use support::{
     BOOT_VARIABLE, EFI_ACTION, IPL, Made, NO_ACTION, SEPARATOR, VARIABLE, ZEROS, findings, hash,
     read, variable,
@@ -216,14 +216,20 @@ fn no_action_extends_nothing() {
 
 #[test]
 fn banks_that_contradict_each_other_are_noted() {
-    let mut made = Made::agile();
-    let at = made.event(7, VARIABLE, &variable("db", b"data"));
-    made.bytes[at + 14] ^= 1;
-    let log = read(&made.bytes).expect("well formed");
-    assert_eq!(log.events[1].coverage().differs_in, [Algorithm::SHA1]);
-    let notes = log.notes();
-    let mut kinds = notes.list().iter().map(|note| note.kind);
-    assert!(kinds.any(|kind| kind == NoteKind::BanksDiffer));
+    let sha1_at = 12 + 2;
+    let sha256_at = sha1_at + 20 + 2;
+    for (place, differs) in [(sha1_at, Algorithm::SHA1), (sha256_at, Algorithm::SHA256)] {
+        let mut made = Made::agile();
+        let at = made.event(7, VARIABLE, &variable("db", b"data"));
+        made.bytes[at + place] ^= 1;
+        let log = read(&made.bytes).expect("well formed");
+        let coverage = log.events[1].coverage();
+        assert_eq!(coverage.covered, Covered::All);
+        assert_eq!(coverage.differs_in, [differs]);
+        let notes = log.notes();
+        let mut kinds = notes.list().iter().map(|note| note.kind);
+        assert!(kinds.any(|kind| kind == NoteKind::BanksDiffer));
+    }
 }
 
 /// A hostile log could have a finding with every event.

@@ -4,9 +4,6 @@ use super::text::{hex, quoted, shown, text_or_hex};
 use measured_boot_firmware::Guid;
 use measured_boot_reader::Reader;
 
-/// More tables than any real event lists.
-const MOST_TABLES: u64 = 64;
-
 /// UEFI_PLATFORM_FIRMWARE_BLOB: where it lies.
 pub(super) fn blob(data: &[u8]) -> Option<String> {
     let mut event = Reader::new(data);
@@ -86,7 +83,8 @@ fn name(event: &mut Reader<'_>) -> Option<String> {
 }
 
 fn pointers(event: &mut Reader<'_>) -> Option<String> {
-    let count = event.u64().ok().filter(|count| *count <= MOST_TABLES)?;
+    // What the event has ends the loop, whatever it says here.
+    let count = event.u64().ok()?;
     let mut tables = Vec::new();
     for _ in 0..count {
         let guid = Guid::from_bytes(event.array().ok()?);

@@ -48,6 +48,7 @@ mod tests {
     #[test]
     fn lists_with_sizes_that_cannot_be_are_none() {
         assert_eq!(entries(&list(28 + 48, 0, 48)), None);
+        assert_eq!(entries(&list(28, 0, 0)), None);
         assert_eq!(entries(&list(28 + 48, 47, 48)), None);
         assert_eq!(entries(&list(27, 48, 48)), None);
         assert_eq!(entries(&list(28 + 49, 48, 48)), None);
