@@ -20,7 +20,6 @@ use rustix::fs::FlockOperation;
 use zeroize::Zeroizing;
 
 use crate::draft::Draft;
-use crate::interrupt::{self, Interrupted};
 
 /// Names of the files; [`DataDir::file`] makes paths of them.
 pub mod names {
@@ -111,7 +110,7 @@ pub enum DataDirError {
     },
     /// Somebody asked to stop.
     #[error(transparent)]
-    Interrupted(#[from] Interrupted),
+    Interrupted(#[from] measured_boot_draft::Interrupted),
     /// The operating system refused.
     #[error("cannot {action} {path}")]
     Io {
@@ -277,7 +276,7 @@ fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), DataDirError> {
         path: path.to_owned(),
         source,
     })?;
-    Ok(interrupt::check()?)
+    Ok(measured_boot_draft::check()?)
 }
 
 fn refuse_exposed(path: &Path, remedy: &'static str) -> Result<(), DataDirError> {

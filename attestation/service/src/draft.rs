@@ -11,13 +11,12 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, ErrorKind, Read, Write};
-use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
+use measured_boot_draft::{Deferral, directory_of, gone_is_fine, name_of, open_own};
 use rustix::fs::{CWD, Mode, OFlags};
-use rustix::io::Errno;
 
 /// The mark's file; its text is the target's name.
 const MARK: &str = "cloister-draft-of";
@@ -32,20 +31,28 @@ pub(crate) struct Draft {
     around: PathBuf,
     path: PathBuf,
     lock: File,
+    // Last: what was made goes first, then signals are served again.
+    _deferral: Deferral,
 }
 
 impl Draft {
     /// An empty directory with these permissions (less the umask), to become `target`.
     pub fn begin(target: &Path, mode: u32) -> io::Result<Self> {
+        let deferral = Deferral::begin();
         let around = make_directory(target)?;
         let path = around.join(MADE);
         let lock = File::open(&around)?;
-        let draft = Self { around, path, lock };
+        let draft = Self {
+            around,
+            path,
+            lock,
+            _deferral: deferral,
+        };
         // Where a file system knows no locks, others cannot lock the draft either, and leave it alone.
         let _unknown = draft.lock.lock();
         let mark = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
         let mark = rustix::fs::openat(&draft.lock, MARK, mark, Mode::RUSR | Mode::WUSR)?;
-        File::from(mark).write_all(target_name(target)?.as_bytes())?;
+        File::from(mark).write_all(name_of(target)?.as_bytes())?;
         DirBuilder::new().mode(mode).create(&draft.path)?;
         Ok(draft)
     }
@@ -83,7 +90,7 @@ impl Drop for Draft {
 /// Removes the drafts of `target` whose makers are dead, and says which those were. Drafts of living
 /// makers, and whatever else has such a name, stay.
 pub fn remove_abandoned_drafts(target: &Path) -> io::Result<Vec<PathBuf>> {
-    let target_name = target_name(target)?;
+    let target_name = name_of(target)?;
     let mut removed = Vec::new();
     for entry in fs::read_dir(directory_of(target))? {
         let entry = entry?;
@@ -98,7 +105,7 @@ pub fn remove_abandoned_drafts(target: &Path) -> io::Result<Vec<PathBuf>> {
 
 /// A new empty directory beside `target`, for its maker only.
 fn make_directory(target: &Path) -> io::Result<PathBuf> {
-    let mut name = draft_prefix(target_name(target)?);
+    let mut name = draft_prefix(name_of(target)?);
     name.push(std::process::id().to_string());
     for attempt in 0..NAMES {
         let mut name = name.clone();
@@ -120,22 +127,10 @@ fn make_directory(target: &Path) -> io::Result<PathBuf> {
     Err(io::Error::new(ErrorKind::AlreadyExists, taken))
 }
 
-fn target_name(target: &Path) -> io::Result<&OsStr> {
-    let nameless = || io::Error::new(ErrorKind::InvalidInput, "the path ends in no name");
-    target.file_name().ok_or_else(nameless)
-}
-
 fn draft_prefix(target_name: &OsStr) -> OsString {
     let mut prefix = target_name.to_owned();
     prefix.push(".making-");
     prefix
-}
-
-fn directory_of(path: &Path) -> &Path {
-    match path.parent() {
-        Some(parent) if parent != Path::new("") => parent,
-        _ => Path::new("."),
-    }
 }
 
 /// `NAME.making-PID` or `NAME.making-PID-N`.
@@ -151,10 +146,9 @@ fn is_draft_name(name: &OsStr, target_name: &OsStr) -> bool {
 
 /// Holds the lock while it removes, so that two runs do not remove at once.
 fn remove_if_abandoned(path: &Path, target_name: &OsStr) -> io::Result<bool> {
-    let Some(draft) = open(CWD, path, OFlags::DIRECTORY)? else {
+    let Some(draft) = open_own(CWD, path)? else {
         return Ok(false);
     };
-    let draft = File::from(draft);
     let found = draft.metadata()?;
     let ours_alone =
         found.uid() == rustix::process::geteuid().as_raw() && found.mode() & 0o777 == 0o700;
@@ -166,37 +160,21 @@ fn remove_if_abandoned(path: &Path, target_name: &OsStr) -> io::Result<bool> {
 }
 
 fn bears_mark(draft: &File, target_name: &OsStr) -> io::Result<bool> {
-    let Some(mark) = open(draft, Path::new(MARK), OFlags::NONBLOCK)? else {
+    let Some(mark) = open_own(draft, Path::new(MARK))? else {
         return Ok(false);
     };
     let mut text = Vec::new();
     let most = u64::try_from(target_name.len()).unwrap_or(u64::MAX);
-    File::from(mark)
-        .take(most.saturating_add(1))
-        .read_to_end(&mut text)?;
+    mark.take(most.saturating_add(1)).read_to_end(&mut text)?;
     Ok(text == target_name.as_bytes())
 }
 
 /// The mark goes after what it vouches for, so that a removal that was killed is taken up again; and
 /// the directory last, if nothing else is in it.
 fn remove(draft: &Path) -> io::Result<()> {
-    let gone = |result: io::Result<()>| match result {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    };
-    gone(fs::remove_dir_all(draft.join(MADE)))?;
-    gone(fs::remove_file(draft.join(MARK)))?;
-    gone(fs::remove_dir(draft))
-}
-
-/// Opens without following a link; `None` where nothing of ours can be there.
-fn open(place: impl AsFd, path: &Path, kind: OFlags) -> io::Result<Option<std::os::fd::OwnedFd>> {
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | kind;
-    match rustix::fs::openat(place, path, flags, Mode::empty()) {
-        Ok(opened) => Ok(Some(opened)),
-        Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::ACCESS) => Ok(None),
-        Err(error) => Err(error.into()),
-    }
+    gone_is_fine(fs::remove_dir_all(draft.join(MADE)))?;
+    gone_is_fine(fs::remove_file(draft.join(MARK)))?;
+    gone_is_fine(fs::remove_dir(draft))
 }
 
 #[cfg(test)]

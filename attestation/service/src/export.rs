@@ -11,7 +11,6 @@ use attestation_ledger::{BundleError, BundleWriter, Digest, Entry, EntryError, V
 
 use crate::data_dir::{DataDir, DataDirError, names, without_trailing_slash};
 use crate::draft::Draft;
-use crate::interrupt::{self, Interrupted};
 use crate::keys::load_log_key;
 use crate::store::{Reading, Store, StoreError};
 
@@ -71,7 +70,7 @@ pub enum ExportError {
     Exists(PathBuf),
     /// Somebody asked to stop.
     #[error(transparent)]
-    Interrupted(#[from] Interrupted),
+    Interrupted(#[from] measured_boot_draft::Interrupted),
     /// A file cannot be written.
     #[error("cannot write {path}")]
     Write {
@@ -204,7 +203,7 @@ impl Writer<'_> {
             })?;
             self.files += 1;
             self.bytes += u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-            interrupt::check()?;
+            measured_boot_draft::check()?;
         }
         Ok(())
     }

@@ -6,16 +6,14 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
-use std::io::{self, ErrorKind};
+use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{CWD, Mode, OFlags};
-use rustix::io::Errno;
+use measured_boot_draft::{Deferral, directory_of, gone_is_fine, name_of, open_own};
+use rustix::fs::CWD;
 use tempfile::{Builder, TempDir};
-
-use crate::interrupt::Deferral;
 
 const PREFIX: &str = ".cloister-image.";
 
@@ -67,7 +65,7 @@ pub(crate) struct DirectoryDraft {
     dir: TempDir,
     // In this order on drop: first the directory goes, then its lock, then signals are served again.
     _lock: File,
-    deferral: Deferral,
+    _deferral: Deferral,
 }
 
 impl DirectoryDraft {
@@ -80,7 +78,7 @@ impl DirectoryDraft {
                 return Ok(Self {
                     dir,
                     _lock: lock,
-                    deferral,
+                    _deferral: deferral,
                 });
             }
         }
@@ -88,11 +86,6 @@ impl DirectoryDraft {
 
     pub(crate) fn path(&self) -> &Path {
         self.dir.path()
-    }
-
-    /// As [`Deferral::check`].
-    pub(crate) fn check_signals(&self) -> io::Result<()> {
-        self.deferral.check()
     }
 
     /// Puts the directory where `target` is, in one step.
@@ -114,11 +107,8 @@ impl DirectoryDraft {
 
 /// For a draft's name beside `target`.
 pub(crate) fn draft_prefix(target: &Path) -> io::Result<OsString> {
-    let name = target
-        .file_name()
-        .ok_or_else(|| io::Error::new(ErrorKind::InvalidInput, "the path ends in no name"))?;
     let mut prefix = OsString::from(PREFIX);
-    prefix.push(name);
+    prefix.push(name_of(target)?);
     prefix.push(".");
     Ok(prefix)
 }
@@ -129,16 +119,9 @@ pub(crate) fn builder(prefix: &OsStr) -> Builder<'_, 'static> {
     builder
 }
 
-pub(crate) fn directory_of(path: &Path) -> &Path {
-    match path.parent() {
-        Some(parent) if parent != Path::new("") => parent,
-        _ => Path::new("."),
-    }
-}
-
 /// Locks a draft that was just made; `None` where another run removed it before it had its lock.
 pub(crate) fn lock_new(path: &Path) -> io::Result<Option<File>> {
-    match open(path)? {
+    match open_own(CWD, path)? {
         Some(draft) => lock_while_named(draft, path),
         None => Ok(None),
     }
@@ -166,7 +149,7 @@ fn is_draft(name: &OsStr, prefix: &OsStr) -> bool {
 
 /// Holds the lock while it removes, so that two runs do not remove at once.
 fn remove_if_abandoned(path: &Path) -> io::Result<bool> {
-    let Some(draft) = open(path)? else {
+    let Some(draft) = open_own(CWD, path)? else {
         return Ok(false);
     };
     let metadata = draft.metadata()?;
@@ -182,27 +165,10 @@ fn remove_if_abandoned(path: &Path) -> io::Result<bool> {
     gone_is_fine(removed).map(|()| true)
 }
 
-/// Opens without following a link; `None` where nothing of ours can be there: it is gone, or a link, or
-/// a socket, or not for us.
-fn open(path: &Path) -> io::Result<Option<File>> {
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    match rustix::fs::openat(CWD, path, flags, Mode::empty()) {
-        Ok(fd) => Ok(Some(fd.into())),
-        Err(Errno::NOENT | Errno::LOOP | Errno::NXIO | Errno::ACCESS) => Ok(None),
-        Err(error) => Err(error.into()),
-    }
-}
-
-fn gone_is_fine(removed: io::Result<()>) -> io::Result<()> {
-    match removed {
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-        other => other,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::ErrorKind;
     use std::os::unix::net::UnixListener;
 
     /// What was removed for `target`, sorted, where nothing was stuck.
@@ -297,7 +263,7 @@ mod tests {
         let first = lock_new(&path).unwrap().unwrap();
         assert!(lock_new(&path).unwrap().is_none(), "locked by another");
         drop(first);
-        let opened = open(&path).unwrap().unwrap();
+        let opened = open_own(CWD, &path).unwrap().unwrap();
         fs::remove_dir(&path).unwrap();
         let late = lock_while_named(opened, &path).unwrap();
         assert!(late.is_none(), "removed after it was opened");

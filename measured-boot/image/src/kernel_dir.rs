@@ -202,7 +202,7 @@ fn write(draft: &DirectoryDraft, inside: &str, content: &[u8]) -> Result<(), Ker
     let path = draft.path().join(inside);
     let parent = path.parent().map_or(Ok(()), fs::create_dir_all);
     parent
-        .and_then(|()| draft.check_signals())
+        .and_then(|()| Ok(measured_boot_draft::check()?))
         .and_then(|()| fs::write(&path, content))
         .map_err(|error| write_error(&path, error))
 }

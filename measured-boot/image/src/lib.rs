@@ -9,7 +9,6 @@ mod digest;
 mod disk;
 mod draft;
 mod initramfs;
-mod interrupt;
 mod kernel;
 mod kernel_dir;
 mod module_tree;
@@ -27,9 +26,9 @@ pub use initramfs::{
     Initramfs, InitramfsError, InitramfsRequest, MODULE_LIST_PATH, VERIFIER_PINS_PATH,
     build_initramfs,
 };
-pub use interrupt::{defer_signals, end_if_interrupted};
 pub use kernel::{KernelError, vmlinux_from_bzimage};
 pub use kernel_dir::{KernelDir, KernelDirError, KernelInfo, unpack_kernel};
+pub use measured_boot_draft::{catch_signals, end_if_interrupted};
 pub use module_tree::ModuleTree;
 pub use modules::{Module, ModuleError, module_closure};
 pub use staged::write_file;

@@ -6,12 +6,12 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use measured_boot_draft::{Deferral, directory_of};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags};
 use rustix::io::Errno;
 use tempfile::NamedTempFile;
 
-use crate::draft::{builder, directory_of, draft_prefix, lock_new};
-use crate::interrupt::Deferral;
+use crate::draft::{builder, draft_prefix, lock_new};
 
 /// A file being written. It has no name until it is published, so that even a killed program leaves
 /// nothing behind (where the file system cannot do that, it has a draft's name).
@@ -19,7 +19,7 @@ use crate::interrupt::Deferral;
 pub(crate) struct Staged {
     target: PathBuf,
     content: Content,
-    deferral: Deferral,
+    _deferral: Deferral,
 }
 
 #[derive(Debug)]
@@ -46,7 +46,7 @@ impl Staged {
         let staged = Self {
             target: target.to_owned(),
             content,
-            deferral,
+            _deferral: deferral,
         };
         staged
             .file()
@@ -69,11 +69,6 @@ impl Staged {
             Content::Nameless(file) => file,
             Content::Named { draft, .. } => draft.as_file(),
         }
-    }
-
-    /// As [`Deferral::check`].
-    pub(crate) fn check_signals(&self) -> io::Result<()> {
-        self.deferral.check()
     }
 
     /// Gives the file its name, in place of whatever file had it.
@@ -125,7 +120,7 @@ impl Staged {
 pub fn write_file(target: &Path, mode: u32, content: &[u8]) -> io::Result<()> {
     let staged = Staged::new(target, mode)?;
     staged.file().write_all(content)?;
-    staged.check_signals()?;
+    measured_boot_draft::check()?;
     staged.publish()
 }
 
@@ -165,7 +160,7 @@ mod tests {
         let named = Staged {
             target: target.to_owned(),
             content: Staged::named(target).unwrap(),
-            deferral: Deferral::begin(),
+            _deferral: Deferral::begin(),
         };
         [Staged::new(target, 0o600).unwrap(), named]
     }

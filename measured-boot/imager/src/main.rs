@@ -11,7 +11,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
-use measured_boot_image::{defer_signals, end_if_interrupted, remove_abandoned_drafts};
+use measured_boot_image::{catch_signals, end_if_interrupted, remove_abandoned_drafts};
 
 use report::{Output, Report};
 
@@ -62,7 +62,7 @@ fn main() -> ExitCode {
 }
 
 fn run(command: &Command) -> anyhow::Result<Report> {
-    defer_signals().context("cannot handle signals")?;
+    catch_signals().context("cannot handle signals")?;
     match command {
         Command::Kernel(args) => kernel::run(args),
         Command::Initramfs(args) => initramfs::run(args),

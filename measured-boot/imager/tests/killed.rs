@@ -88,7 +88,7 @@ fn stderr(output: &Output) -> String {
 #[test]
 fn kernel_interrupted_removes_its_draft_and_dies_of_the_signal() {
     let dir = kernel_place();
-    for signal in [Signal::INT, Signal::TERM] {
+    for signal in [Signal::INT, Signal::TERM, Signal::QUIT, Signal::HUP] {
         let (child, _) = start_writing(&dir);
         send(&child, signal);
         let output = child.wait_with_output().unwrap();
@@ -252,7 +252,7 @@ fn disk_killed_between_any_two_steps_leaves_a_whole_pair_and_no_draft() {
 /// Before the first step it still counts; after that, the pair becomes whole first.
 #[test]
 fn disk_interrupted_between_any_two_steps_is_the_old_one_or_the_new_one() {
-    for signal in [Signal::INT, Signal::TERM] {
+    for signal in [Signal::INT, Signal::TERM, Signal::QUIT, Signal::HUP] {
         for steps in 0..=3 {
             let Some(dir) = disk_place() else { return };
             let old = Pair::of(&dir);

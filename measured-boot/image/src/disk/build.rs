@@ -9,6 +9,7 @@ use measured_boot_disk::{
     BLOCK_BYTES, CRYPT_KEY_BYTES, DiskLayout, DiskSecret, DiskSecretError, LayoutError,
     SECTOR_BYTES, SectorCipher,
 };
+use measured_boot_draft::directory_of;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
@@ -18,7 +19,6 @@ use super::pair::{Pair, parked, require_finished};
 use super::plain::plain_file;
 use super::{file_system, verity};
 use crate::digest::sha256_of;
-use crate::draft::directory_of;
 use crate::staged::Staged;
 use crate::tool::ToolError;
 
@@ -179,7 +179,7 @@ fn encrypt(mut plain: &File, image: &Staged, secret: &DiskSecret) -> io::Result<
     }
     let mut chunk = vec![0; CHUNK_SECTORS * SECTOR_BYTES];
     while rest > 0 {
-        image.check_signals()?;
+        measured_boot_draft::check()?;
         let length = usize::try_from(rest).map_or(chunk.len(), |rest| rest.min(chunk.len()));
         let chunk = &mut chunk[..length];
         plain.read_exact_at(chunk, sector * SECTOR_BYTES as u64)?;

@@ -14,13 +14,13 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use measured_boot_disk::{BLOCK_BYTES, DiskSecret, SECTORS_PER_BLOCK, SectorCipher};
+use measured_boot_draft::Deferral;
 use rustix::process::{Signal, getpid, kill_process};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::build::{DiskBuildError, read_error, resolved, write_error};
 use crate::draft::has_name;
-use crate::interrupt::Deferral;
 use crate::staged::{Staged, sync_directory_of};
 
 /// A finished disk and its finished secret, both under no name yet.
@@ -32,7 +32,7 @@ pub(super) struct Pair<'a> {
     /// Locked while it has its parked name, so that no other run takes it for abandoned.
     parked: Option<File>,
     /// Over all steps: a signal between two of them would leave the secret parked.
-    deferral: Deferral,
+    _deferral: Deferral,
 }
 
 type Step<'a> = fn(&mut Pair<'a>) -> Result<(), DiskBuildError>;
@@ -51,7 +51,7 @@ impl<'a> Pair<'a> {
             new_image: Some(new_image),
             new_secret: Some(new_secret),
             parked: None,
-            deferral: Deferral::begin(),
+            _deferral: Deferral::begin(),
         }
     }
 
@@ -63,7 +63,7 @@ impl<'a> Pair<'a> {
         };
         let not_named = |error| write_error(self.image, error);
         stop_here(0).map_err(not_named)?;
-        self.deferral.check().map_err(not_named)?;
+        measured_boot_draft::check().map_err(|stop| not_named(stop.into()))?;
         for (step, done) in Self::STEPS.iter().zip(1..) {
             step(&mut self)?;
             stop_here(done).map_err(not_named)?;
