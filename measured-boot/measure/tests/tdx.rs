@@ -424,6 +424,21 @@ fn kernel_that_qemu_hands_over_is_measured_with_what_it_is_told() {
     let document = json(&[&plain[..], &patched].concat());
     let wanted = "kernel as QEMU hands it over (--memory)";
     assert_eq!(document["missing"]["rtmr1"], serde_json::json!([wanted]));
+    let video = [
+        "--firmware",
+        &firmware,
+        "--kernel",
+        &kernel,
+        "--append",
+        "vga=ask",
+    ];
+    assert_eq!(
+        run(&video).status.code(),
+        Some(0),
+        "the file as it is has none of it"
+    );
+    let said = error(&[&video[..], &["--kernel-header", "patched"]].concat());
+    assert!(said.contains("vga="), "{said}");
     assert!(usage(&["--firmware", &firmware, "--append", "quiet"]).contains("--kernel"));
     let said = error(&["--firmware", &firmware, "--kernel", &initrd]);
     assert!(said.contains("no PE image"), "{said}");

@@ -1,6 +1,6 @@
 //! What the firmware starts: a kernel that QEMU hands it, or a UKI on a disk.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use measured_boot_digest::sha384;
 use measured_boot_tdx_launch::{Boot, DirectBoot, DiskBoot, Pe as Started, qemu_patched};
 use measured_boot_uki::{Algorithm, Boot as UkiBoot, Digest, Pe, Uki};
@@ -52,6 +52,11 @@ fn patched(
     file: &[u8],
     initrd_bytes: usize,
 ) -> Result<Option<[u8; 48]>> {
+    let cmdline = arguments.append.as_deref().unwrap_or_default();
+    ensure!(
+        !cmdline.contains("vga="),
+        "--append: QEMU writes the video mode (vga=) into the kernel's header, which is not predicted; leave it out"
+    );
     let memory = match (arguments.memory, initrd_bytes) {
         (Some(memory), _) => memory,
         (None, 0) => 1 << 30,
