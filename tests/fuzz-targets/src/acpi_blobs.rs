@@ -20,12 +20,12 @@ pub const ACPI_BLOBS: Target = Target {
 
 const COMMAND_BYTES: usize = 128;
 
-fn check(bytes: &[u8], bound: &Bound) {
+fn check(bytes: &[u8], bound: &Bound) -> bool {
     let tables = match bound.holds(bytes, || AcpiTables::read(bytes)) {
         Ok(tables) => tables,
         Err(fault) => {
             assert!(fault.offset <= bytes.len(), "{fault}");
-            return;
+            return false;
         }
     };
     let mut end = 0;
@@ -38,15 +38,19 @@ fn check(bytes: &[u8], bound: &Bound) {
     assert!(tables.rsdp().starts_with(b"RSD PTR "));
     assert!(acpi_tables(bytes, bytes).is_none());
     match bound.holds(bytes, || tables.loader()) {
-        Ok(loader) => loader
-            .chunks(COMMAND_BYTES)
-            .for_each(|command| stays_within(command, bytes)),
-        Err(fault) => assert!(fault.offset <= bytes.len(), "{fault}"),
+        Ok(loader) => {
+            let mut commands = loader.chunks(COMMAND_BYTES);
+            commands.all(|command| stays_within(command, bytes))
+        }
+        Err(fault) => {
+            assert!(fault.offset <= bytes.len(), "{fault}");
+            false
+        }
     }
 }
 
 /// ADD_POINTER (2) has an offset and a size, ADD_CHECKSUM (3) a result, a start and a length.
-fn stays_within(command: &[u8], tables: &[u8]) {
+fn stays_within(command: &[u8], tables: &[u8]) -> bool {
     let number = |at: usize| {
         let bytes = command[at..at + 4].try_into().expect("four bytes");
         usize::try_from(u32::from_le_bytes(bytes)).expect("usize is 64 bits")
@@ -58,4 +62,5 @@ fn stays_within(command: &[u8], tables: &[u8]) {
         3 => assert!(number(60) < end && number(64) + number(68) <= end),
         _ => {}
     }
+    true
 }

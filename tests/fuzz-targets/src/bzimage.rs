@@ -17,10 +17,11 @@ pub const BZIMAGE: Target = Target {
     check,
 };
 
-fn check(bytes: &[u8], bound: &Bound) {
+fn check(bytes: &[u8], bound: &Bound) -> bool {
     let Ok(vmlinux) = bound.holds(bytes, || vmlinux_from_bzimage(bytes)) else {
-        return;
+        return false;
     };
     assert!(vmlinux.starts_with(b"\x7FELF"));
     assert_eq!(vmlinux_from_bzimage(bytes).ok(), Some(vmlinux));
+    true
 }

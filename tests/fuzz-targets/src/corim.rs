@@ -35,7 +35,7 @@ const VALIDITY: Validity = Validity {
 static KEY: LazyLock<SigningKey> =
     LazyLock::new(|| SigningKey::from_slice(&[7; 48]).expect("it is below the order"));
 
-fn check(bytes: &[u8], bound: &Bound) {
+fn check(bytes: &[u8], bound: &Bound) -> bool {
     let key = verifying_key();
     match bound.holds(bytes, || Signed::open(bytes, &key, 1500)) {
         Ok(signed) => {
@@ -50,7 +50,7 @@ fn check(bytes: &[u8], bound: &Bound) {
     }
     // What is no CBOR is refused before anything else is looked at.
     if scan(bytes, 0).is_err() {
-        return;
+        return false;
     }
     let file = around(bytes);
     match bound.holds(&file, || Signed::open(&file, &key, 1500)) {
@@ -60,8 +60,12 @@ fn check(bytes: &[u8], bound: &Bound) {
                 .unsigned(&signed.signer, &key)
                 .expect("it was checked");
             assert_eq!(again.payload(), bytes);
+            true
         }
-        Err(rejection) => check_rejection(&rejection, &file),
+        Err(rejection) => {
+            check_rejection(&rejection, &file);
+            false
+        }
     }
 }
 

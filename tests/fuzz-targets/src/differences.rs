@@ -24,7 +24,7 @@ pub const DIFFERENCES: Target = Target {
     check,
 };
 
-fn check(bytes: &[u8], bound: &Bound) {
+fn check(bytes: &[u8], bound: &Bound) -> bool {
     if let Some((a, b)) = bytes.split_at_checked(REPORT_SIZE)
         && let (Some(a), Some(b)) = (
             AttestationReport::from_untrusted(a),
@@ -34,7 +34,7 @@ fn check(bytes: &[u8], bound: &Bound) {
         say(&bound.holds(bytes, || reports(a, b)));
     }
     let Some((length, rest)) = bytes.split_first_chunk() else {
-        return;
+        return false;
     };
     let split = usize::from(u16::from_le_bytes(*length)).min(rest.len());
     let (a, b) = rest.split_at(split);
@@ -46,7 +46,9 @@ fn check(bytes: &[u8], bound: &Bound) {
             assert_eq!(found.is_empty(), a.digest() == b.digest(), "{found:?}");
         }
         say(&found);
+        return true;
     }
+    false
 }
 
 fn names<'l>(launch: &'l Launch<'_>) -> Vec<&'l str> {

@@ -27,7 +27,7 @@ pub const EVENT_LOG: Target = Target {
     check,
 };
 
-fn check(bytes: &[u8], bound: &Bound) {
+fn check(bytes: &[u8], bound: &Bound) -> bool {
     let options = ReadOptions::default();
     let log = match bound.holds(bytes, || Log::read(bytes, &options)) {
         Ok(log) => log,
@@ -52,11 +52,14 @@ fn check(bytes: &[u8], bound: &Bound) {
     for event in &log.events {
         is_plain(&event.description());
     }
+    true
 }
 
-pub(crate) fn check_error(error: &LogError, bytes: &[u8]) {
+/// Never accepted.
+pub(crate) fn check_error(error: &LogError, bytes: &[u8]) -> bool {
     assert!(error.offset <= bytes.len(), "{error}");
     is_plain(&error.to_string());
+    false
 }
 
 /// Nothing in it moves a cursor or turns the direction of writing.

@@ -18,18 +18,19 @@ pub const ID_AUTH: Target = Target {
     check,
 };
 
-fn check(bytes: &[u8], bound: &Bound) {
+fn check(bytes: &[u8], bound: &Bound) -> bool {
     let Ok((block, rest)) = IdBlock::read_from_prefix(bytes) else {
-        return;
+        return false;
     };
     let Ok(auth) = IdAuth::read_from_bytes(rest) else {
-        return;
+        return false;
     };
     assert_eq!([block.as_bytes(), auth.as_bytes()].concat(), bytes);
     let Ok(identity) = bound.holds(bytes, || authenticate(&block, &auth)) else {
-        return;
+        return false;
     };
     assert_eq!(identity.id_key_digest, key_digest(&auth.id_key));
     let has_author = auth.author_key.as_bytes().iter().any(|byte| *byte != 0);
     assert_eq!(identity.author_key_digest.is_some(), has_author);
+    true
 }

@@ -17,13 +17,14 @@ pub const ID_KEY: Target = Target {
     check,
 };
 
-fn check(bytes: &[u8], bound: &Bound) {
+fn check(bytes: &[u8], bound: &Bound) -> bool {
     let Ok(text) = str::from_utf8(bytes) else {
-        return;
+        return false;
     };
     let Ok(key) = bound.holds(bytes, || IdKey::from_pem(text)) else {
-        return;
+        return false;
     };
     let block = IdBlock::new([7; 48], GuestPolicy::from_bits(0x3_0000));
     authenticate(&block, &key.sign(&block, None)).expect("we signed it");
+    true
 }

@@ -28,19 +28,17 @@ pub const IGVM: Target = Target {
 /// Measuring more pages would be what the fuzzer spends its time with.
 const MOST_PAGES: u64 = 256;
 
-fn check(bytes: &[u8], bound: &Bound) {
-    judge(bytes, bound);
-    if let Some(mended) = mend::mended(bytes) {
-        judge(&mended, bound);
-    }
+fn check(bytes: &[u8], bound: &Bound) -> bool {
+    let mended = mend::mended(bytes);
+    judge(bytes, bound) | mended.is_some_and(|mended| judge(&mended, bound))
 }
 
-fn judge(file: &[u8], bound: &Bound) {
+fn judge(file: &[u8], bound: &Bound) -> bool {
     let igvm = match bound.holds(file, || Igvm::read(file)) {
         Ok(igvm) => igvm,
         Err(fault) => {
             assert!(fault.offset <= file.len(), "{fault}");
-            return;
+            return false;
         }
     };
     for directive in igvm.directives() {
@@ -57,16 +55,21 @@ fn judge(file: &[u8], bound: &Bound) {
             );
         }
     }
+    let mut loaded = false;
     for kind in [
         PlatformKind::SevSnp,
         PlatformKind::Tdx,
         PlatformKind::Native,
     ] {
         match bound.holds(file, || igvm.loading(kind)) {
-            Ok(loading) => launch(&loading, kind),
+            Ok(loading) => {
+                launch(&loading, kind);
+                loaded = true;
+            }
             Err(fault) => assert!(fault.offset <= file.len(), "{fault}"),
         }
     }
+    loaded
 }
 
 fn launch(loading: &Loading<'_, '_>, kind: PlatformKind) {

@@ -24,25 +24,27 @@ pub const JSON: Target = Target {
     check,
 };
 
-fn check(bytes: &[u8], bound: &Bound) {
+fn check(bytes: &[u8], bound: &Bound) -> bool {
     let Some((kind, json)) = bytes.split_first() else {
-        return;
+        return false;
     };
     match kind {
-        b'r' => drop(read::<Request>(json, bound)),
-        b'c' => drop(read::<Challenge>(json, bound)),
-        b'a' => drop(read::<Attestation>(json, bound)),
-        b'e' => drop(read::<ErrorBody>(json, bound)),
-        b'p' => drop(read::<VerifierPins>(json, bound)),
-        b's' => drop(read::<SimulatedEvidence>(json, bound)),
-        b'P' => drop(read::<Policy>(json, bound)),
-        b'R' => drop(read::<ReferenceValue>(json, bound)),
+        b'r' => read::<Request>(json, bound).is_some(),
+        b'c' => read::<Challenge>(json, bound).is_some(),
+        b'a' => read::<Attestation>(json, bound).is_some(),
+        b'e' => read::<ErrorBody>(json, bound).is_some(),
+        b'p' => read::<VerifierPins>(json, bound).is_some(),
+        b's' => read::<SimulatedEvidence>(json, bound).is_some(),
+        b'P' => read::<Policy>(json, bound).is_some(),
+        b'R' => read::<ReferenceValue>(json, bound).is_some(),
         b'A' => {
-            if let Some(input) = read::<AppraisalInput>(json, bound) {
+            let input = read::<AppraisalInput>(json, bound);
+            input.is_some_and(|input| {
                 assert_eq!(appraise(&input), appraise(&input));
-            }
+                true
+            })
         }
-        _ => {}
+        _ => false,
     }
 }
 

@@ -21,14 +21,14 @@ pub const KERNEL: Target = Target {
     check,
 };
 
-fn check(bytes: &[u8], bound: &Bound) {
+fn check(bytes: &[u8], bound: &Bound) -> bool {
     let sources = Sources {
         kernel: bytes,
         initrd: b"initrd",
     };
     let config = config();
     let Ok(plan) = bound.holds(bytes, || plan(&config, &sources)) else {
-        return;
+        return false;
     };
     let mut places: Vec<(u64, u64)> = Vec::new();
     for region in &plan.regions.0 {
@@ -48,6 +48,7 @@ fn check(bytes: &[u8], bound: &Bound) {
     );
     let manifest = Manifest::from_plan(&plan, &sources);
     assert_eq!(Manifest::from_bytes(&manifest.to_bytes()), Ok(manifest));
+    true
 }
 
 fn config() -> LaunchConfig {

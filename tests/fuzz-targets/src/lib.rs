@@ -46,16 +46,16 @@ pub struct Target {
     pub longest: usize,
     /// Folders of published vectors that are tried too, where they are there.
     pub vectors: &'static [&'static str],
-    check: fn(&[u8], &Bound),
+    check: fn(&[u8], &Bound) -> bool,
 }
 
 impl Target {
-    /// Gives it some bytes.
+    /// Gives it some bytes, and says whether they were accepted in full.
     ///
     /// # Panics
     /// When a promise is broken; the message says which.
-    pub fn run(&self, bytes: &[u8]) {
-        (self.check)(bytes, &self.bound);
+    pub fn run(&self, bytes: &[u8]) -> bool {
+        (self.check)(bytes, &self.bound)
     }
 }
 

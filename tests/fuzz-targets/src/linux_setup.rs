@@ -18,9 +18,9 @@ pub const LINUX_SETUP: Target = Target {
     check,
 };
 
-fn check(bytes: &[u8], bound: &Bound) {
+fn check(bytes: &[u8], bound: &Bound) -> bool {
     let Some((kernel, sizes)) = bytes.split_last_chunk::<16>() else {
-        return;
+        return false;
     };
     let (initrd, memory) = sizes.split_at(8);
     let number = |bytes: &[u8]| u64::from_le_bytes(bytes.try_into().expect("eight bytes"));
@@ -29,9 +29,11 @@ fn check(bytes: &[u8], bound: &Bound) {
     let patched = bound.holds(bytes, || {
         qemu_patched(&kernel, number(initrd), number(memory))
     });
-    if let Some(patched) = patched {
-        assert_eq!(patched.len(), kernel.len());
-        assert_eq!(patched[..0x210], kernel[..0x210]);
-        assert_eq!(patched[0x230..], kernel[0x230..]);
-    }
+    let Some(patched) = patched else {
+        return false;
+    };
+    assert_eq!(patched.len(), kernel.len());
+    assert_eq!(patched[..0x210], kernel[..0x210]);
+    assert_eq!(patched[0x230..], kernel[0x230..]);
+    true
 }

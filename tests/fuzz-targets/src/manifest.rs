@@ -19,9 +19,9 @@ pub const MANIFEST: Target = Target {
 /// What no byte pays for: packed pages and equal vCPUs.
 const MOST_PAGES: u64 = 64 + 4096;
 
-fn check(bytes: &[u8], bound: &Bound) {
+fn check(bytes: &[u8], bound: &Bound) -> bool {
     let Ok(manifest) = bound.holds(bytes, || Manifest::from_bytes(bytes)) else {
-        return;
+        return false;
     };
     assert_eq!(manifest.to_bytes(), bytes);
     let pages: u64 = manifest.components().iter().map(|one| one.pages).sum();
@@ -29,4 +29,5 @@ fn check(bytes: &[u8], bound: &Bound) {
     assert!(pages <= length + MOST_PAGES, "pages that no byte pays for");
     assert_eq!(manifest.recompute(), manifest.recompute());
     assert!(manifest.differing_components(&manifest).is_empty());
+    true
 }

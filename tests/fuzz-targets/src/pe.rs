@@ -18,12 +18,12 @@ pub const PE: Target = Target {
     check,
 };
 
-fn check(bytes: &[u8], bound: &Bound) {
+fn check(bytes: &[u8], bound: &Bound) -> bool {
     let pe = match bound.holds(bytes, || Pe::read(bytes)) {
         Ok(pe) => pe,
         Err(fault) => {
             assert!(fault.offset <= bytes.len(), "{fault}");
-            return;
+            return false;
         }
     };
     for section in pe.sections() {
@@ -52,6 +52,7 @@ fn check(bytes: &[u8], bound: &Bound) {
         when_signed.is_some_and(|other| other != digest),
         is_filled_up
     );
+    true
 }
 
 /// The bytes that Authenticode covers, by the steps of Microsoft's text and the file's own numbers.

@@ -19,16 +19,16 @@ pub const SVSM: Target = Target {
     check,
 };
 
-fn check(bytes: &[u8], bound: &Bound) {
+fn check(bytes: &[u8], bound: &Bound) -> bool {
     let Some(([a, b, c, d], rest)) = bytes.split_first_chunk() else {
-        return;
+        return false;
     };
     let vars_bytes = u32::from(u16::from_le_bytes([*a, *b])) * 4096;
     let split = usize::from(u16::from_le_bytes([*c, *d])).min(rest.len());
     let (firmware, svsm) = rest.split_at(split);
     let (firmware, svsm) = (image(firmware), image(svsm));
     let Ok(ovmf) = Ovmf::read(&firmware) else {
-        return;
+        return false;
     };
     match bound.holds(&svsm, || Svsm::below(&svsm, &ovmf, vars_bytes)) {
         Ok(svsm) => {
@@ -38,8 +38,12 @@ fn check(bytes: &[u8], bound: &Bound) {
             for section in &svsm.metadata().sections {
                 assert!(u64::from(section.gpa) + u64::from(section.size) <= svsm.base());
             }
+            true
         }
-        Err(fault) => assert!(fault.offset <= svsm.len(), "{fault}"),
+        Err(fault) => {
+            assert!(fault.offset <= svsm.len(), "{fault}");
+            false
+        }
     }
 }
 

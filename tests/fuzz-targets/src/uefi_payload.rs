@@ -23,9 +23,9 @@ pub const UEFI_PAYLOAD: Target = Target {
 /// Characters of a description.
 const MOST_CHARACTERS: usize = 2000;
 
-fn check(bytes: &[u8], bound: &Bound) {
+fn check(bytes: &[u8], bound: &Bound) -> bool {
     let Some((kind, data)) = bytes.split_first_chunk::<4>() else {
-        return;
+        return false;
     };
     let file = log(*kind, data);
     let options = ReadOptions::default();
@@ -39,6 +39,7 @@ fn check(bytes: &[u8], bound: &Bound) {
     assert!(description.chars().count() <= MOST_CHARACTERS);
     bound.holds(&file, || drop(event.coverage()));
     drop(log.findings());
+    true
 }
 
 /// A log of one event of PCR 1 with a SHA-256 digest.

@@ -21,9 +21,9 @@ pub const UKI: Target = Target {
 /// Zeros that a file only claims are hashed at some cost.
 const MOST_ZEROS: usize = 1 << 20;
 
-fn check(bytes: &[u8], bound: &Bound) {
+fn check(bytes: &[u8], bound: &Bound) -> bool {
     let Ok(pe) = Pe::read(bytes) else {
-        return;
+        return false;
     };
     let zeros: usize = pe
         .sections()
@@ -34,10 +34,11 @@ fn check(bytes: &[u8], bound: &Bound) {
         Ok(uki) => uki,
         Err(fault) => {
             assert!(fault.offset <= bytes.len(), "{fault}");
-            return;
+            return false;
         }
     };
     let versions = [None, Some(252), Some(254), Some(257), Some(999)];
+    let mut is_measured = false;
     for rules in versions.map(|version| uki.stub().rules(version.map(StubVersion))) {
         let Ok(rules) = rules else {
             continue;
@@ -52,11 +53,13 @@ fn check(bytes: &[u8], bound: &Bound) {
             };
             bound.holds(bytes, || drop(measured.kernel()));
             drop(coverage(&pe, &measured));
+            is_measured = true;
             if zeros <= MOST_ZEROS {
                 compare(&measured);
             }
         }
     }
+    is_measured
 }
 
 fn boots() -> [Boot; 3] {

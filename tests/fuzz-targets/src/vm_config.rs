@@ -16,15 +16,19 @@ pub const VM_CONFIG: Target = Target {
     check,
 };
 
-fn check(bytes: &[u8], bound: &Bound) {
+fn check(bytes: &[u8], bound: &Bound) -> bool {
     let Ok(text) = str::from_utf8(bytes) else {
-        return;
+        return false;
     };
     match bound.holds(bytes, || LaunchConfig::from_toml(text)) {
-        Ok(config) => assert_eq!(LaunchConfig::from_toml(text), Ok(config)),
-        Err(error) => assert!(
-            (1..=text.lines().count().max(1) + 1).contains(&error.line),
-            "{error}"
-        ),
+        Ok(config) => {
+            assert_eq!(LaunchConfig::from_toml(text), Ok(config));
+            true
+        }
+        Err(error) => {
+            let last = text.lines().count() + 1;
+            assert!((1..=last).contains(&error.line), "{error}");
+            false
+        }
     }
 }
