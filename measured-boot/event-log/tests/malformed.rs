@@ -2,16 +2,11 @@
 
 mod support;
 
-use measured_boot_event_log::{
-    Algorithm, CcKind, CcelTable, Covered, EventType, Log, LogRule, ReadOptions, Registers,
-};
+use measured_boot_event_log::{Algorithm, Covered, EventType, LogRule, Registers};
 use support::{
-    EFI_ACTION, GO, IPL, Made, NO_ACTION, SEPARATOR, VARIABLE, ZEROS, log_bytes, read, refused,
-    spec_id, variable, vectors,
+    EFI_ACTION, IPL, Made, NO_ACTION, SEPARATOR, VARIABLE, ZEROS, log_bytes, read, refused,
+    variable, vectors, with,
 };
-
-const SHA1: (u16, u16) = (0x04, 20);
-const SHA256: (u16, u16) = (0x0B, 32);
 
 /// A log of three events, and where the second and third begin.
 fn three() -> (Made, usize, usize) {
@@ -19,12 +14,6 @@ fn three() -> (Made, usize, usize) {
     let second = log.event(7, SEPARATOR, &ZEROS);
     let third = log.event(4, EFI_ACTION, b"Calling EFI Application from Boot Option");
     (log, second, third)
-}
-
-fn with(log: &Made, offset: usize, bytes: &[u8]) -> Vec<u8> {
-    let mut spoilt = log.bytes.clone();
-    spoilt[offset..offset + bytes.len()].copy_from_slice(bytes);
-    spoilt
 }
 
 #[test]
@@ -159,122 +148,6 @@ fn event_for_a_register_that_is_not_there_is_refused() {
     );
 }
 
-fn spec(pairs: &[(u16, u16)], vendor_length: u8, vendor: &[u8]) -> Vec<u8> {
-    let data = spec_id(pairs, vendor_length, vendor);
-    let mut log = Made::with_spec_id(0, &data, &[0x04]);
-    log.event(7, SEPARATOR, &ZEROS);
-    log.bytes
-}
-
-const DATA: usize = 32;
-const COUNT: usize = DATA + 24;
-const PAIRS: usize = DATA + 28;
-
-#[test]
-fn spec_id_of_another_version_index_or_digest_is_refused() {
-    let (made, ..) = three();
-    let version = |major, minor| LogRule::SpecIdVersion { major, minor };
-    let at = DATA + 20;
-    assert_eq!(refused(&with(&made, at, &[1])), (at, version(2, 1)));
-    assert_eq!(refused(&with(&made, at + 1, &[1])), (at, version(1, 0)));
-    assert_eq!(refused(&with(&made, 0, &[2])), (0, LogRule::SpecIdIndex(2)));
-    assert_eq!(refused(&with(&made, 27, &[1])), (8, LogRule::SpecIdDigest));
-}
-
-#[test]
-fn spec_id_with_algorithms_that_cannot_be_is_refused() {
-    let (made, ..) = three();
-    for count in [0, 3, 17, u32::MAX] {
-        let spoilt = with(&made, COUNT, &count.to_le_bytes());
-        assert_eq!(
-            refused(&spoilt),
-            (COUNT, LogRule::SpecIdAlgorithmCount(count))
-        );
-    }
-    let many: Vec<(u16, u16)> = (0x100..0x111).map(|number| (number, 32)).collect();
-    assert_eq!(
-        refused(&spec(&many, 0, &[])),
-        (COUNT, LogRule::SpecIdAlgorithmCount(17))
-    );
-    let sixteen = Made::with_spec_id(0, &spec_id(&many[..16], 0, &[]), &[]);
-    assert!(read(&sixteen.bytes).is_ok());
-    let size = |number, size| LogRule::SpecIdDigestSize {
-        algorithm: Algorithm(number),
-        size,
-    };
-    assert_eq!(refused(&spec(&[(4, 19)], 0, &[])), (PAIRS + 2, size(4, 19)));
-    for unknown in [0, 15, 129] {
-        let bytes = spec(&[SHA1, (0x99, unknown)], 0, &[]);
-        assert_eq!(refused(&bytes), (PAIRS + 6, size(0x99, unknown)));
-    }
-    let twice = LogRule::AlgorithmTwice(Algorithm::SHA1);
-    assert_eq!(
-        refused(&spec(&[SHA1, SHA256, SHA1], 0, &[])),
-        (PAIRS + 8, twice)
-    );
-    assert!(read(&spec(&[SHA1, (0x99, 16)], 0, &[])).is_ok());
-}
-
-/// An unknown algorithm keeps its declared size and is not replayed.
-#[test]
-fn algorithm_that_is_not_known_is_read_and_named() {
-    let mut log = Made::with_spec_id(0, &spec_id(&[SHA1, (0x99, 16)], 0, &[]), &[]);
-    log.bytes
-        .extend([7u32, SEPARATOR, 2].map(u32::to_le_bytes).concat());
-    log.bytes.extend([0x99, 0].iter().chain(&[0xAB; 16]));
-    log.bytes
-        .extend([0x04, 0].iter().chain(&support::hash(0x04, &ZEROS)));
-    log.bytes.extend([4, 0, 0, 0, 0, 0, 0, 0]);
-    let log = read(&log.bytes).expect("well formed");
-    assert_eq!(log.events[1].digest(Algorithm(0x99)), Some(&[0xAB; 16][..]));
-    let replay = log.replay();
-    assert_eq!(replay.not_replayed, [Algorithm(0x99)]);
-    assert_eq!(replay.banks.len(), 1);
-}
-
-#[test]
-fn spec_id_whose_vendor_bytes_end_neither_with_it_nor_behind_it_is_refused() {
-    let said_at = PAIRS + 4;
-    let rule = |said, left| LogRule::SpecIdVendorInfo { said, left };
-    assert_eq!(refused(&spec(&[SHA1], 1, b"ab")), (said_at, rule(1, 2)));
-    assert_eq!(refused(&spec(&[SHA1], 0, b"a")), (said_at, rule(0, 1)));
-    assert_eq!(refused(&spec(&[SHA1], 3, b"ab")), (said_at, rule(3, 2)));
-    let inside = spec(&[SHA1], 2, b"ab");
-    let id = read(&inside).expect("well formed").spec_id.expect("agile");
-    assert_eq!(
-        (id.vendor_info, id.vendor_info_outside),
-        (&b"ab"[..], false)
-    );
-    // Behind the event there must be all of them.
-    let data = spec_id(&[SHA1], 4, &[]);
-    let short = Made::with_spec_id(0, &data, &[]).bytes;
-    let whole = [short.clone(), b"abcd".to_vec()].concat();
-    let id = read(&whole).expect("well formed").spec_id.expect("agile");
-    assert_eq!(
-        (id.vendor_info, id.vendor_info_outside),
-        (&b"abcd"[..], true)
-    );
-    assert!(matches!(
-        refused(&short).1,
-        LogRule::Truncated {
-            wanted: 4,
-            left: 0,
-            ..
-        }
-    ));
-}
-
-#[test]
-fn second_spec_id_is_refused() {
-    let (mut made, ..) = three();
-    let at = made.event(0, NO_ACTION, &spec_id(&[SHA1], 0, &[]));
-    assert_eq!(refused(&made.bytes), (at, LogRule::SpecIdAgain));
-    let mut legacy = Made::legacy();
-    legacy.event(0, 8, b"version");
-    let at = legacy.event(0, NO_ACTION, &spec_id(&[SHA1], 0, &[]));
-    assert_eq!(refused(&legacy.bytes), (at, LogRule::SpecIdAgain));
-}
-
 #[test]
 fn fill_of_eight_bytes_or_more_ends_a_log_and_less_does_not() {
     let mut legacy = Made::legacy();
@@ -355,103 +228,4 @@ fn variable_that_overruns_its_event_is_refused() {
     let mut short = Made::agile();
     short.event(7, VARIABLE, &[0; 31]);
     assert!(matches!(refused(&short.bytes).1, LogRule::Truncated { .. }));
-}
-
-fn table() -> Vec<u8> {
-    let mut table = b"CCEL\x38\0\0\0\x01\0INTEL ".to_vec();
-    table.resize(36, b'x');
-    table.extend([2, 0, 0, 0]);
-    table.extend(0x1_0000u64.to_le_bytes());
-    table.extend(0x7BE0_0000u64.to_le_bytes());
-    summed(table)
-}
-
-/// With the checksum put right.
-fn summed(mut table: Vec<u8>) -> Vec<u8> {
-    table[9] = 0;
-    let sum = table.iter().fold(0u8, |sum, byte| sum.wrapping_add(*byte));
-    table[9] = sum.wrapping_neg();
-    table
-}
-
-fn spoilt_table(at: usize, byte: u8) -> (usize, LogRule) {
-    let mut table = table();
-    table[at] = byte;
-    let error = CcelTable::read(&summed(table)).expect_err("malformed");
-    (error.offset, error.rule)
-}
-
-#[test]
-fn ccel_table_is_read_and_each_of_its_rules_kept() {
-    let read = CcelTable::read(&table()).expect("well formed");
-    assert_eq!(read.kind, CcKind::Tdx);
-    assert_eq!(
-        (read.area_bytes, read.area_address),
-        (0x1_0000, 0x7BE0_0000)
-    );
-    assert_eq!(spoilt_table(0, b'D'), (0, LogRule::TableSignature));
-    let length = LogRule::TableLength {
-        said: 57,
-        found: 56,
-    };
-    assert_eq!(spoilt_table(4, 57), (4, length));
-    assert_eq!(spoilt_table(8, 2), (8, LogRule::TableRevision(2)));
-    assert_eq!(spoilt_table(36, 3), (36, LogRule::TableKind(3)));
-    assert_eq!(spoilt_table(38, 1), (38, LogRule::TableReserved(1)));
-    let mut wrong_sum = table();
-    wrong_sum[20] ^= 1;
-    let error = CcelTable::read(&wrong_sum).expect_err("malformed");
-    assert!(matches!(error.rule, LogRule::TableChecksum(_)));
-    let longer = [table(), vec![0]].concat();
-    assert!(CcelTable::read(&longer).is_err());
-    assert!(CcelTable::read(&table()[..55]).is_err());
-}
-
-#[test]
-fn log_is_as_long_as_its_table_says_at_most() {
-    let options = ReadOptions {
-        registers: None,
-        table: Some(CcelTable::read(&table()).expect("well formed")),
-    };
-    // td-shim's index is a TPM's; the table says that it is none.
-    let mut bytes = Made::with(0, &[0x0C]).bytes;
-    bytes.resize(0x1_0000, 0xFF);
-    let log = Log::read(&bytes, &options).expect("as long as the area");
-    assert_eq!(log.registers, Registers::Rtmr);
-    bytes.push(0xFF);
-    let error = Log::read(&bytes, &options).expect_err("longer");
-    let rule = LogRule::LogBeyondArea {
-        log: 0x1_0001,
-        area: 0x1_0000,
-    };
-    assert_eq!((error.offset, error.rule), (0x1_0000, rule));
-}
-
-#[test]
-fn published_tables_fit_their_logs() {
-    let Some(folder) = vectors() else { return };
-    let ccel = "go-tdx-guest/testdata/ccel";
-    let go = format!("{GO}/eventlogs/ccel");
-    for (table, log) in [
-        (
-            format!("{ccel}/ccel_table.dat"),
-            format!("{ccel}/ccel_data.dat"),
-        ),
-        (
-            format!("{go}/cos-113-intel-tdx.table.bin"),
-            format!("{go}/cos-113-intel-tdx.bin"),
-        ),
-        (format!("{go}/CCEL.bin"), format!("{go}/event_log.bin")),
-    ] {
-        let file = log_bytes(&folder, &table);
-        assert!(CcelTable::is_one(&file));
-        let table = CcelTable::read(&file).expect("well formed");
-        let bytes = log_bytes(&folder, &log);
-        assert_eq!(u64::try_from(bytes.len()), Ok(table.area_bytes));
-        let options = ReadOptions {
-            registers: None,
-            table: Some(table),
-        };
-        assert!(Log::read(&bytes, &options).is_ok());
-    }
 }

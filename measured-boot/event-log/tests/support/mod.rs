@@ -112,6 +112,13 @@ pub fn findings(bytes: &[u8]) -> Vec<(&'static str, usize)> {
         .collect()
 }
 
+/// The log with these bytes at this place.
+pub fn with(log: &Made, offset: usize, bytes: &[u8]) -> Vec<u8> {
+    let mut spoilt = log.bytes.clone();
+    spoilt[offset..offset + bytes.len()].copy_from_slice(bytes);
+    spoilt
+}
+
 pub const NO_ACTION: u32 = 3;
 pub const SEPARATOR: u32 = 4;
 pub const IPL: u32 = 0x0D;
