@@ -17,6 +17,7 @@ const TAIL_BYTES: usize = 18;
 /// The table's entries, the footer left out; no GUID is there twice.
 #[derive(Clone, Debug)]
 pub struct FooterTable<'a> {
+    offset: usize,
     entries: Vec<FooterEntry<'a>>,
 }
 
@@ -47,6 +48,7 @@ impl<'a> FooterTable<'a> {
             .filter(|_| usize::from(footer.length) >= TAIL_BYTES)
             .ok_or(Rule::TableLength(footer.length).at(footer.offset))?;
         let mut table = Self {
+            offset: footer.offset,
             entries: Vec::new(),
         };
         table.read_entries(image, start..end - TAIL_BYTES)?;
@@ -88,6 +90,11 @@ impl<'a> FooterTable<'a> {
             Some(pair) => Err(Rule::EntryTwice(pair[0].0).at(pair[0].1)),
             None => Ok(()),
         }
+    }
+
+    /// Where in the image the footer is, which is where an entry would be missed.
+    pub(crate) fn offset(&self) -> usize {
+        self.offset
     }
 
     /// The entries, from the image's end backwards.

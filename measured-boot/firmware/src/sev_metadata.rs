@@ -164,7 +164,7 @@ fn rows<'a>(
 ) -> Result<impl Iterator<Item = (usize, [u32; 3])> + use<'a>, FirmwareFault> {
     let (entry, distance) = table
         .sized::<4>(METADATA)?
-        .ok_or(Rule::MetadataMissing.at(image.len()))?;
+        .ok_or(Rule::MetadataMissing.at(table.offset()))?;
     let distance = u32::from_le_bytes(distance);
     let start = usize::try_from(distance)
         .ok()
@@ -234,7 +234,7 @@ fn refuse_twice(sections: &[Section]) -> Result<(), FirmwareFault> {
 fn reset_address(table: &FooterTable<'_>) -> Result<u32, FirmwareFault> {
     let (offset, address) = table
         .sized::<4>(RESET_BLOCK)?
-        .ok_or(Rule::ResetBlockMissing.at(0))?;
+        .ok_or(Rule::ResetBlockMissing.at(table.offset()))?;
     match u32::from_le_bytes(address) {
         0 => Err(Rule::ResetAddress.at(offset)),
         address => Ok(address),

@@ -82,7 +82,7 @@ impl<'a> Svsm<'a> {
 fn entry(table: &FooterTable<'_>, length: u32) -> Result<u32, FirmwareFault> {
     let (offset, entry) = table
         .sized::<4>(SVSM_INFO)?
-        .ok_or(Rule::SvsmInfoMissing.at(0))?;
+        .ok_or(Rule::SvsmInfoMissing.at(table.offset()))?;
     let entry = u32::from_le_bytes(entry);
     if entry >= length {
         return Err(Rule::SvsmEntry(entry).at(offset));

@@ -141,7 +141,9 @@ fn entry_of_another_size_is_refused() {
 #[test]
 fn image_without_what_snp_needs_says_what_is_missing() {
     let metadata = image_end(2) - 18 - 1;
-    assert_eq!(spoilt(metadata, &[0]).rule, Rule::MetadataMissing);
+    let missing = spoilt(metadata, &[0]);
+    assert_eq!(missing.rule, Rule::MetadataMissing);
+    assert_eq!(missing.offset, image_end(2) - 18, "the footer");
     let rule = broken(|parts| drop(parts.entries.pop()));
     assert_eq!(rule, Rule::ResetBlockMissing);
     let rule = broken(|parts| parts.entries[1].1 = vec![0; 4]);

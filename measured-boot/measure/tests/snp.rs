@@ -275,6 +275,27 @@ fn coverage_shows_every_class_in_lines_that_fit_a_terminal() {
 }
 
 #[test]
+fn page_has_equal_vcpus_in_one_row_and_json_each_by_itself() {
+    let Some(ovmf) = vector("sev-snp-measure/fixtures/ovmf_AmdSev_suffix.bin") else {
+        return;
+    };
+    let launch = ["--ovmf", &ovmf, "--vcpus", "240", "--vmm-type", "gce"];
+    let page = text(&snp(&launch), 0);
+    let rows: Vec<_> = page
+        .lines()
+        .filter(|line| line.starts_with("vcpu"))
+        .collect();
+    assert_eq!(rows.len(), 2, "{page}");
+    assert!(
+        rows[1].starts_with("vcpu1..239 ") && rows[1].contains(" 239 "),
+        "{page}"
+    );
+    let document = json(&launch, 0);
+    let components = document["components"].as_array().expect("components");
+    assert_eq!(components.last().expect("a vCPU")["name"], "vcpu239");
+}
+
+#[test]
 fn coverage_of_an_igvm_file_counts_what_the_host_writes() {
     let folder = Folder::new();
     let builder = Builder::snp()

@@ -68,6 +68,7 @@ pub fn igvm_coverage(loading: &Loading<'_, '_>, launch: &SnpLaunch<'_>) -> Vec<C
     rows.push(row("parameters", U, counted(parameters), "the host writes what it likes; addresses count"));
     rows.push(row("unmeasured", U, counted(unmeasured), "contents are anybody's; addresses count"));
     rows.push(row("shared", U, counted(shared), "the host's: neither contents nor addresses count"));
+    rows.retain(|row| row.what != counted(0));
     sorted(rows)
 }
 

@@ -1,7 +1,7 @@
 //! What is printed of a launch.
 
 use super::{Predicted, SnpArguments};
-use measured_boot_digest::CoverageRow;
+use measured_boot_digest::{ComponentDigest, CoverageRow};
 use measured_boot_id_block::authenticate;
 use measured_boot_igvm::FirmwareIdBlock;
 use measured_boot_snp_launch::Measurement;
@@ -77,7 +77,7 @@ impl Document {
     /// The page for people.
     pub fn page(&self, with_coverage: bool, measurement: &Measurement) -> String {
         let coverage = with_coverage.then_some(self.coverage.as_slice());
-        let parts = measurement.components();
+        let parts = with_vcpus_together(measurement.components());
         let page = text::foreign_page(&self.headline(), &parts, coverage, measurement.digest());
         match &self.id_block {
             Some(block) => format!("{page}\n{}", block.page()),
@@ -96,6 +96,23 @@ impl Document {
             self.vmm_type, self.vcpus, self.guest_features
         )
     }
+}
+
+/// Equal vCPUs in one row: there may be thousands.
+fn with_vcpus_together(parts: Vec<ComponentDigest>) -> Vec<ComponentDigest> {
+    let is_vcpu = |part: &ComponentDigest| part.name.starts_with("vcpu");
+    let mut together: Vec<ComponentDigest> = Vec::new();
+    for part in parts {
+        match together.last_mut() {
+            Some(last) if is_vcpu(last) && is_vcpu(&part) && last.sha384 == part.sha384 => {
+                let (first, _) = last.name.split_once("..").unwrap_or((&last.name, ""));
+                last.name = format!("{first}..{}", part.name.trim_start_matches("vcpu"));
+                last.pages += part.pages;
+            }
+            _ => together.push(part),
+        }
+    }
+    together
 }
 
 fn firmware_digest(measurement: &Measurement) -> Option<String> {
