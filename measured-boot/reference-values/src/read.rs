@@ -30,8 +30,7 @@ fn read(mut at: Cursor<'_>) -> Walk<ReferenceSet> {
     at.key(&mut corim, 4, "the CoRIM's validity (4)")?;
     let validity = validity(&mut at)?;
     at.end_of_map(&corim, "the end of the CoRIM's map")?;
-    let comids = comids.into_iter().map(Comid::read);
-    let set = joined(comids.collect::<Walk<_>>()?, validity)?;
+    let set = joined(&comids, validity)?;
     if set.id() != id {
         return Err(contradiction(id_offset, "the CoRIM's id"));
     }
@@ -87,36 +86,42 @@ fn time(at: &mut Cursor<'_>) -> Walk<u64> {
     at.number("a time in seconds")
 }
 
-/// The set that all of them are of.
-fn joined(comids: Vec<Comid<'_>>, validity: Validity) -> Walk<ReferenceSet> {
-    let first = comids.first().ok_or(SetFault::NoAlternative)?;
+/// The set that all of them are of. They are read one by one, so that only their launches are kept.
+fn joined(comids: &[Cursor<'_>], validity: Validity) -> Walk<ReferenceSet> {
+    let first = Comid::read(*comids.first().ok_or(SetFault::NoAlternative)?)?;
     let mut set = ReferenceSet {
-        workload: first.workload.clone(),
+        workload: first.workload,
         tee: first.tee,
-        alternatives: Vec::new(),
+        alternatives: Vec::with_capacity(comids.len()),
         validity,
         min_svn: first.min_svn,
-        sbom: first.sbom.clone(),
+        sbom: first.sbom,
     };
     let id = set.id();
     for comid in comids {
-        let differs = [
-            (comid.tee != set.tee, "a CoMID's environment"),
-            (comid.min_svn != set.min_svn, "a CoMID's minimum guest SVN"),
-            (comid.workload != set.workload, "a CoMID's workload"),
-            (comid.sbom != set.sbom, "a CoMID's bill of materials"),
-        ];
-        if let Some((_, what)) = differs.into_iter().find(|(differs, _)| *differs) {
-            return Err(contradiction(comid.offset, what));
-        }
-        let vcpus = vcpus(&id, comid.id);
-        set.alternatives.push(Alternative {
-            vcpus: vcpus.ok_or(contradiction(comid.offset, "a CoMID's id"))?,
-            digest: comid.digest,
-            rtmrs: comid.rtmrs,
-        });
+        let launch = launch(Comid::read(*comid)?, &set, &id)?;
+        set.alternatives.push(launch);
     }
     Ok(set)
+}
+
+/// The launch of a CoMID that says of the rest what the set does.
+fn launch(comid: Comid<'_>, set: &ReferenceSet, id: &str) -> Walk<Alternative> {
+    let differs = [
+        (comid.tee != set.tee, "a CoMID's environment"),
+        (comid.min_svn != set.min_svn, "a CoMID's minimum guest SVN"),
+        (comid.workload != set.workload, "a CoMID's workload"),
+        (comid.sbom != set.sbom, "a CoMID's bill of materials"),
+    ];
+    if let Some((_, what)) = differs.into_iter().find(|(differs, _)| *differs) {
+        return Err(contradiction(comid.offset, what));
+    }
+    let vcpus = vcpus(id, comid.id);
+    Ok(Alternative {
+        vcpus: vcpus.ok_or_else(|| contradiction(comid.offset, "a CoMID's id"))?,
+        digest: comid.digest,
+        rtmrs: comid.rtmrs,
+    })
 }
 
 /// The count in a CoMID's id, if it is one of this CoRIM's.

@@ -2,7 +2,7 @@
 
 mod support;
 
-use measured_boot_reference_values::{CorimRejection, ReferenceSet, Signed, VerifyingKey};
+use measured_boot_reference_values::{CorimRejection, ReferenceSet, Signed, VerifyingKey, scan};
 use proptest::prelude::*;
 use serde_cbor::Value;
 use std::sync::LazyLock;
@@ -177,9 +177,30 @@ fn file_of_many_small_items_allocates_little() {
     many.resize(many.len() + 0xF_FF00, 0x80);
     assert!(open(&many).is_err());
     let comid = b"\xD9\x01\xFA\x41\x80".as_slice();
-    let mut list = b"\xD9\x01\xF5\xA1\x01\x99\x01\x00".to_vec();
-    list.extend(comid.repeat(256));
-    assert_eq!(read(&list), None);
+    for count in [256_u32, 100_000] {
+        let mut list = b"\xD9\x01\xF5\xA2\x00\x60\x01".to_vec();
+        match u16::try_from(count) {
+            Ok(count) => list.extend([&[0x99], count.to_be_bytes().as_slice()].concat()),
+            Err(_) => list.extend([&[0x9A], count.to_be_bytes().as_slice()].concat()),
+        }
+        list.extend(comid.repeat(count.try_into().expect("64 bits")));
+        assert_eq!(scan(&list, 0), Ok(()));
+        assert_eq!(read(&list), None);
+    }
+}
+
+/// The largest set: what is read of a file is kept until all of it is.
+#[test]
+fn document_of_as_many_launches_as_can_be_allocates_no_more() {
+    let launches = |count| (1..=count).map(|vcpus| support::launch(vcpus, 7)).collect();
+    for set in sets() {
+        let set = ReferenceSet {
+            alternatives: launches(256),
+            ..set
+        };
+        let signed = open(&Key::of(1).document(&set)).expect("it opens");
+        assert_eq!(signed.set, set);
+    }
 }
 
 proptest! {

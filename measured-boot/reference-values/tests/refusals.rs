@@ -12,7 +12,20 @@ use support::{Key, NOT_AFTER, NOT_BEFORE, NOW, SIGNER, launch};
 /// A document taken apart: what changes in it is signed again.
 struct Parts {
     header: Value,
+    unprotected: Value,
     corim: Value,
+}
+
+impl Parts {
+    /// Changes one of the CoMIDs.
+    fn comid(&mut self, place: usize, change: impl FnOnce(&mut Value)) {
+        let Value::Array(comids) = entry(&mut self.corim, 1) else {
+            panic!("a list")
+        };
+        let mut comid = decoded(&untagged(comids[place].clone()));
+        change(&mut comid);
+        comids[place] = Value::Tag(506, Box::new(encoded(&comid)));
+    }
 }
 
 fn altered(set: &ReferenceSet, change: impl FnOnce(&mut Parts)) -> Vec<u8> {
@@ -21,10 +34,12 @@ fn altered(set: &ReferenceSet, change: impl FnOnce(&mut Parts)) -> Vec<u8> {
     let mut items = list(untagged(document));
     let mut parts = Parts {
         header: decoded(&items[0]),
+        unprotected: items[1].clone(),
         corim: untagged(decoded(&items[2])),
     };
     change(&mut parts);
     items[0] = encoded(&parts.header);
+    items[1] = parts.unprotected;
     items[2] = encoded(&Value::Tag(501, Box::new(parts.corim)));
     let message = Value::Array(vec![
         Value::Text("Signature1".to_owned()),
@@ -138,6 +153,66 @@ fn algorithm_other_than_es384_is_refused() {
             matches!(rejection(&document), CorimRejection::Algorithm { found: f, .. } if f == found)
         );
     }
+}
+
+/// No signature covers it.
+#[test]
+fn header_that_is_not_signed_has_to_be_empty() {
+    let document = altered(&support::snp(), |parts| {
+        entries(&mut parts.unprotected).insert(Value::Integer(4), Value::Bytes(vec![1]));
+    });
+    let said = rejection(&document).to_string();
+    assert!(
+        said.ends_with("an empty unprotected header is expected here"),
+        "{said}"
+    );
+}
+
+#[test]
+fn number_of_vcpus_that_is_written_otherwise_is_refused() {
+    for count in ["02", "+2", "2 ", "2/vcpus/2", ""] {
+        let document = altered(&support::snp(), |parts| {
+            let id = format!("{}/vcpus/{count}", support::snp().id());
+            parts.comid(1, |comid| *entry(entry(comid, 1), 0) = Value::Text(id));
+        });
+        let what = "a CoMID's id";
+        let rejection = rejection(&document);
+        assert!(
+            matches!(rejection, CorimRejection::Contradiction { what: w, .. } if w == what),
+            "{rejection}"
+        );
+    }
+}
+
+#[test]
+fn claims_about_another_environment_than_the_launchs_are_refused() {
+    let document = altered(&support::snp(), |parts| {
+        let mut foreign = None;
+        altered(&support::simulated(), |other| {
+            other.comid(0, |comid| foreign = Some(environment(comid, 0).clone()))
+        });
+        for place in 0..3 {
+            let foreign = foreign.clone().expect("an environment");
+            parts.comid(place, |comid| *environment(comid, 1) = foreign);
+        }
+    });
+    let what = "an environment";
+    let rejection = rejection(&document);
+    assert!(
+        matches!(rejection, CorimRejection::Contradiction { what: w, .. } if w == what),
+        "{rejection}"
+    );
+}
+
+/// Of a CoMID's reference (0) or endorsed (1) triple.
+fn environment(comid: &mut Value, triples: i128) -> &mut Value {
+    let Value::Array(triples) = entry(entry(comid, 4), triples) else {
+        panic!("a list")
+    };
+    let Value::Array(triple) = &mut triples[0] else {
+        panic!("a triple")
+    };
+    &mut triple[0]
 }
 
 #[test]
