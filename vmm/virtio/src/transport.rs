@@ -3,47 +3,14 @@
 //! Everything written here comes from the guest and is hostile: a write that the specification does
 //! not allow in the present state changes nothing.
 
+mod queue;
+pub mod register;
+pub mod status;
+
+pub use queue::QueueSettings;
+
 use crate::DeviceKind;
-
-/// Register offsets (virtio 1.2, table 4.1).
-pub mod register {
-    pub const MAGIC_VALUE: u64 = 0x000;
-    pub const VERSION: u64 = 0x004;
-    pub const DEVICE_ID: u64 = 0x008;
-    pub const VENDOR_ID: u64 = 0x00c;
-    pub const DEVICE_FEATURES: u64 = 0x010;
-    pub const DEVICE_FEATURES_SEL: u64 = 0x014;
-    pub const DRIVER_FEATURES: u64 = 0x020;
-    pub const DRIVER_FEATURES_SEL: u64 = 0x024;
-    pub const QUEUE_SEL: u64 = 0x030;
-    pub const QUEUE_SIZE_MAX: u64 = 0x034;
-    pub const QUEUE_SIZE: u64 = 0x038;
-    pub const QUEUE_READY: u64 = 0x044;
-    pub const QUEUE_NOTIFY: u64 = 0x050;
-    pub const INTERRUPT_STATUS: u64 = 0x060;
-    pub const INTERRUPT_ACK: u64 = 0x064;
-    pub const STATUS: u64 = 0x070;
-    pub const QUEUE_DESC_LOW: u64 = 0x080;
-    pub const QUEUE_DESC_HIGH: u64 = 0x084;
-    pub const QUEUE_DRIVER_LOW: u64 = 0x090;
-    pub const QUEUE_DRIVER_HIGH: u64 = 0x094;
-    pub const QUEUE_DEVICE_LOW: u64 = 0x0a0;
-    pub const QUEUE_DEVICE_HIGH: u64 = 0x0a4;
-    pub const SHM_LEN_LOW: u64 = 0x0b0;
-    pub const SHM_BASE_HIGH: u64 = 0x0bc;
-    pub const CONFIG_GENERATION: u64 = 0x0fc;
-    pub const CONFIG: u64 = 0x100;
-}
-
-/// Device status bits (virtio 1.2, section 2.1).
-pub mod status {
-    pub const ACKNOWLEDGE: u32 = 1;
-    pub const DRIVER: u32 = 2;
-    pub const DRIVER_OK: u32 = 4;
-    pub const FEATURES_OK: u32 = 8;
-    pub const NEEDS_RESET: u32 = 64;
-    pub const FAILED: u32 = 128;
-}
+use queue::MAX_QUEUE_SIZE;
 
 /// VIRTIO_F_VERSION_1: this transport serves no other kind of driver.
 pub(crate) const VERSION_1: u64 = 1 << 32;
@@ -52,28 +19,11 @@ pub(crate) const VERSION_1: u64 = 1 << 32;
 const MAGIC: u32 = 0x7472_6976;
 /// "CLST": this VMM.
 const VENDOR: u32 = 0x5453_4c43;
-/// Enough for every device here; a driver may ask for less.
-const MAX_QUEUE_SIZE: u16 = 256;
 /// A queue has used buffers. Interrupts reach the guest by irqfd without passing here, so the bit
 /// always reads set: a driver then looks at its queues, which is all that the bit can tell it.
 const USED_BUFFER: u32 = 1;
 /// The device needs a reset: set as long as it does (section 2.1.2).
 const CONFIGURATION_CHANGE: u32 = 2;
-
-/// Where a driver put one queue.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct QueueSettings {
-    /// Entries, a power of two.
-    pub size: u16,
-    /// Guest-physical address of the descriptor table.
-    pub descriptors: u64,
-    /// Guest-physical address of the available ring.
-    pub available: u64,
-    /// Guest-physical address of the used ring.
-    pub used: u64,
-    /// The driver declared it complete.
-    pub ready: bool,
-}
 
 /// What a register write asks of the device behind the transport.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -119,7 +69,7 @@ impl Transport {
             accepted: 0,
             accepted_select: 0,
             queue_select: 0,
-            queues: vec![fresh_queue(); kind.queues()],
+            queues: vec![QueueSettings::fresh(); kind.queues()],
             status: 0,
         }
     }
@@ -230,7 +180,7 @@ impl Transport {
         self.offered_select = 0;
         self.accepted_select = 0;
         self.queue_select = 0;
-        self.queues.fill(fresh_queue());
+        self.queues.fill(QueueSettings::fresh());
     }
 
     /// A driver may take any part of what is offered, but must know the modern interface
@@ -281,25 +231,8 @@ impl Transport {
         if self.status & (status::FEATURES_OK | status::DRIVER_OK) != status::FEATURES_OK {
             return;
         }
-        let Some(queue) = self.queue_mut() else {
-            return;
-        };
-        if offset == register::QUEUE_READY {
-            queue.ready = value == 1 && queue.is_well_placed();
-            return;
-        }
-        if queue.ready {
-            return;
-        }
-        match offset {
-            register::QUEUE_SIZE => queue.set_size(value),
-            register::QUEUE_DESC_LOW => set_low(&mut queue.descriptors, value),
-            register::QUEUE_DESC_HIGH => set_high(&mut queue.descriptors, value),
-            register::QUEUE_DRIVER_LOW => set_low(&mut queue.available, value),
-            register::QUEUE_DRIVER_HIGH => set_high(&mut queue.available, value),
-            register::QUEUE_DEVICE_LOW => set_low(&mut queue.used, value),
-            register::QUEUE_DEVICE_HIGH => set_high(&mut queue.used, value),
-            _ => {}
+        if let Some(queue) = self.queue_mut() {
+            queue.write(offset, value);
         }
     }
 
@@ -313,49 +246,6 @@ impl Transport {
     }
 }
 
-impl QueueSettings {
-    /// Bytes of the descriptor table.
-    #[must_use]
-    pub fn descriptors_len(&self) -> u64 {
-        16 * u64::from(self.size)
-    }
-
-    /// Bytes of the available ring, with its event index (section 2.7.6).
-    #[must_use]
-    pub fn available_len(&self) -> u64 {
-        6 + 2 * u64::from(self.size)
-    }
-
-    /// Bytes of the used ring, with its event index (section 2.7.8).
-    #[must_use]
-    pub fn used_len(&self) -> u64 {
-        6 + 8 * u64::from(self.size)
-    }
-
-    /// An impossible size leaves the queue without one, so that it can never become ready.
-    fn set_size(&mut self, value: u32) {
-        self.size = match u16::try_from(value) {
-            Ok(size) if size.is_power_of_two() && size <= MAX_QUEUE_SIZE => size,
-            _ => 0,
-        };
-    }
-
-    /// Section 2.7: the alignment of the three parts.
-    fn is_well_placed(&self) -> bool {
-        self.size != 0
-            && self.descriptors.is_multiple_of(16)
-            && self.available.is_multiple_of(2)
-            && self.used.is_multiple_of(4)
-    }
-}
-
-fn fresh_queue() -> QueueSettings {
-    QueueSettings {
-        size: MAX_QUEUE_SIZE,
-        ..QueueSettings::default()
-    }
-}
-
 fn half(value: u64, select: u32) -> u32 {
     let bytes = value.to_le_bytes();
     let [a, b, c, d, e, f, g, h] = bytes;
@@ -364,14 +254,6 @@ fn half(value: u64, select: u32) -> u32 {
         1 => u32::from_le_bytes([e, f, g, h]),
         _ => 0,
     }
-}
-
-fn set_low(address: &mut u64, value: u32) {
-    *address = (*address & !u64::from(u32::MAX)) | u64::from(value);
-}
-
-fn set_high(address: &mut u64, value: u32) {
-    *address = (*address & u64::from(u32::MAX)) | (u64::from(value) << 32);
 }
 
 #[cfg(test)]
