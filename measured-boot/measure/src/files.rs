@@ -1,6 +1,7 @@
 //! Files that options name.
 
 use anyhow::{Context, Result, bail, ensure};
+use measured_boot_page_hash::threads;
 use std::fs::{File, FileType, Metadata};
 use std::io::{self, Read};
 use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt};
@@ -12,7 +13,6 @@ use std::thread;
 const MAX_FILE_BYTES: u64 = 2 << 30;
 /// What a thread reads at a time.
 const SHARE_BYTES: usize = 512 << 10;
-const MAX_THREADS: usize = 8;
 /// Major 1, minor 3 (Linux, Documentation/admin-guide/devices.txt).
 const DEV_NULL: u64 = 0x103;
 
@@ -66,8 +66,7 @@ fn side_by_side(file: &File, length: usize) -> io::Result<Vec<u8>> {
     let shares = (0..)
         .step_by(SHARE_BYTES)
         .zip(bytes.chunks_mut(SHARE_BYTES));
-    let threads = thread::available_parallelism().map_or(1, usize::from);
-    let helpers = threads.min(MAX_THREADS).min(length.div_ceil(SHARE_BYTES)) - 1;
+    let helpers = threads().min(length.div_ceil(SHARE_BYTES)) - 1;
     let queue = Mutex::new(shares);
     let work = || {
         let next = || queue.lock().expect("nobody panics with it").next();

@@ -2,7 +2,7 @@
 
 use crate::Lanes;
 use measured_boot_digest::HashPages;
-use std::sync::Mutex;
+use std::sync::{Mutex, OnceLock};
 use std::thread;
 
 /// More cores than these gain nothing: the launch digest's own chain, which nobody can share out, is then
@@ -11,6 +11,14 @@ const MAX_THREADS: usize = 8;
 /// What a thread takes at a time. Half a megabyte is hashed in 0.2 to 0.4 ms with four lanes; to start a
 /// thread costs a tenth of that, so that smaller inputs are better off without.
 const SHARE_PAGES: usize = 128;
+
+/// How many threads work side by side in a program that has nothing else to do: as many as it has cores, up
+/// to eight. The system is asked once, since it reads a handful of files to answer.
+pub fn threads() -> usize {
+    static CORES: OnceLock<usize> = OnceLock::new();
+    let cores = CORES.get_or_init(|| thread::available_parallelism().map_or(1, usize::from));
+    (*cores).min(MAX_THREADS)
+}
 
 /// Hashes on every core that this process may use, up to eight, by the fastest [`Lanes`] of this CPU.
 #[derive(Clone, Copy, Debug)]
@@ -22,8 +30,7 @@ pub struct AllCores {
 impl AllCores {
     /// As many threads as this process has cores.
     pub fn new() -> Self {
-        let cores = thread::available_parallelism().map_or(1, usize::from);
-        Self::with(cores, Lanes::best())
+        Self::with(threads(), Lanes::best())
     }
 
     /// So many threads, 1 to 8, each with these lanes.

@@ -11,7 +11,8 @@ use std::ops::Range;
 pub struct Measurement {
     before: DigestChain,
     runs: Vec<MeasuredRun>,
-    digest: LaunchDigest,
+    /// The launch digest after each of the runs.
+    after: Vec<LaunchDigest>,
 }
 
 /// A run whose pages are hashed.
@@ -62,23 +63,22 @@ impl Measurement {
             .zip(places)
             .map(|(run, place)| MeasuredRun::of(run, place, &hashes))
             .collect();
-        let digest = chained(before.clone(), &runs);
         Self {
+            after: chained(before.clone(), &runs),
             before,
             runs,
-            digest,
         }
     }
 
     /// The launch digest.
     pub fn digest(&self) -> LaunchDigest {
-        self.digest
+        self.digest_after(self.runs.len())
     }
 
     /// The launch digest when the first `count` runs are added; of all, where there are fewer.
     pub fn digest_after(&self, count: usize) -> LaunchDigest {
-        let first = self.runs.get(..count).unwrap_or(&self.runs);
-        chained(self.before.clone(), first)
+        let added = self.after.get(..count).unwrap_or(&self.after);
+        added.last().map_or(self.before.digest(), |digest| *digest)
     }
 
     /// The runs, in measuring order.
@@ -92,11 +92,15 @@ impl Measurement {
     }
 }
 
-fn chained(mut chain: DigestChain, runs: &[MeasuredRun]) -> LaunchDigest {
-    for page in runs.iter().flat_map(MeasuredRun::each) {
-        chain.add(page.page_type, page.gpa, page.contents);
-    }
-    chain.digest()
+/// The launch digest after each of the runs.
+fn chained(mut chain: DigestChain, runs: &[MeasuredRun]) -> Vec<LaunchDigest> {
+    let after = runs.iter().map(|run| {
+        for page in run.each() {
+            chain.add(page.page_type, page.gpa, page.contents);
+        }
+        chain.digest()
+    });
+    after.collect()
 }
 
 impl MeasuredRun {
