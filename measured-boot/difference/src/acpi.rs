@@ -117,6 +117,22 @@ fn compare(a: &Table<'_>, b: &Table<'_>, differences: &mut Vec<Difference>) {
         blank(&mut rest_a, *offset, *width);
         blank(&mut rest_b, *offset, *width);
     }
+    if let Some((field, one, other)) = contents(a, b).filter(|(_, one, other)| one != other) {
+        // All else in the table follows from it.
+        let table = a.name.clone();
+        differences.retain(|known| {
+            !matches!(known, Difference::AcpiTable { table: other, field, .. }
+                if *other == table && field == "length")
+        });
+        differences.push(Difference::AcpiTable {
+            table,
+            field: field.to_owned(),
+            offset: HEADER,
+            a: one,
+            b: other,
+        });
+        return;
+    }
     for (start, end, differing) in stretches(&rest_a, &rest_b, 16) {
         let shown = |bytes: &[u8]| excerpt(bytes, start, end - start);
         let s = if differing == 1 { "" } else { "s" };
@@ -127,6 +143,71 @@ fn compare(a: &Table<'_>, b: &Table<'_>, differences: &mut Vec<Difference>) {
             a: shown(a.bytes),
             b: shown(b.bytes),
         });
+    }
+}
+
+/// What a table lists, in words, where it is one that lists something.
+fn contents(a: &Table<'_>, b: &Table<'_>) -> Option<(&'static str, String, String)> {
+    match a.name.as_str() {
+        "APIC" => Some((
+            "the number of vCPUs (local APICs)",
+            local_apics(a.bytes).to_string(),
+            local_apics(b.bytes).to_string(),
+        )),
+        "XSDT" => Some((
+            "the addresses of the tables",
+            addresses(a.bytes, 8),
+            addresses(b.bytes, 8),
+        )),
+        "RSDT" => Some((
+            "the addresses of the tables",
+            addresses(a.bytes, 4),
+            addresses(b.bytes, 4),
+        )),
+        "DSDT" | "SSDT" => Some(("the devices", devices(a.bytes), devices(b.bytes))),
+        _ => None,
+    }
+}
+
+/// Structures of type 0 (local APIC) and 9 (local x2APIC) of a MADT (ACPI 6.5, 5.2.12).
+fn local_apics(madt: &[u8]) -> usize {
+    const FIRST: usize = 44;
+    let (mut at, mut count) = (FIRST, 0);
+    while let Some([kind, length]) = madt.get(at..at + 2) {
+        count += usize::from(matches!(kind, 0 | 9));
+        at += usize::from(*length).max(2);
+    }
+    count
+}
+
+/// The entries of an RSDT or XSDT.
+fn addresses(table: &[u8], width: usize) -> String {
+    let entries = table.get(HEADER..).unwrap_or_default().chunks_exact(width);
+    let words = entries.map(|entry| format!("{:#x}", number(entry, 0, width)));
+    words.collect::<Vec<_>>().join(" ")
+}
+
+/// Names of the devices that AML declares: DeviceOp, the length of the package, four characters.
+fn devices(aml: &[u8]) -> String {
+    const DEVICE: &[u8] = &[0x5B, 0x82];
+    let starts = aml.windows(2).enumerate().filter(|(_, two)| *two == DEVICE);
+    let name = |at: usize| {
+        let lead = *aml.get(at + 2)?;
+        let start = at + 3 + usize::from(lead >> 6);
+        let rest = aml.get(start..)?;
+        let name = rest
+            .strip_prefix(b"\\")
+            .or(rest.strip_prefix(b"^"))
+            .unwrap_or(rest)
+            .get(..4)?;
+        let is_name =
+            |byte: &u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b'_';
+        name.iter().all(is_name).then(|| plain(name))
+    };
+    let names: Vec<_> = starts.filter_map(|(at, _)| name(at)).collect();
+    match names.as_slice() {
+        [] => "none".to_owned(),
+        names => names.join(" "),
     }
 }
 

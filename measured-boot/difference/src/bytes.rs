@@ -42,12 +42,6 @@ pub(crate) fn until_nul(bytes: &[u8]) -> &[u8] {
     &bytes[..end.unwrap_or(bytes.len())]
 }
 
-/// Without the zeros at the end.
-pub(crate) fn without_fill(bytes: &[u8]) -> &[u8] {
-    let end = bytes.iter().rposition(|byte| *byte != 0);
-    &bytes[..end.map_or(0, |last| last + 1)]
-}
-
 /// Stretches of differing bytes: (first, behind the last, how many differ), those less than `gap` equal
 /// bytes apart as one. What one side has not is zero.
 pub(crate) fn stretches(a: &[u8], b: &[u8], gap: usize) -> Vec<(usize, usize, usize)> {

@@ -1,6 +1,6 @@
 //! Two launches, piece by piece.
 
-use crate::bytes::{plain, until_nul, without_fill};
+use crate::bytes::{plain, until_nul};
 use crate::launch::PAGE_BYTES;
 use crate::{Difference, Launch, Piece, Side};
 use crate::{acpi, boot_params, cmdline, hash_table, initrd, pages, vmsa};
@@ -139,9 +139,7 @@ fn contents(a: &Piece<'_>, b: &Piece<'_>) -> Vec<Difference> {
     let told = match (a.name.as_str(), &a.bytes, &b.bytes) {
         ("cmdline", Some(a), Some(b)) => cmdline(a, b).into_iter().collect(),
         ("boot-params", Some(a), Some(b)) => boot_params::fields(a, b),
-        ("acpi", Some(a), Some(b)) => {
-            acpi::acpi_tables(without_fill(a), without_fill(b)).unwrap_or_default()
-        }
+        ("acpi", Some(a), Some(b)) => acpi::acpi_tables(a, b).unwrap_or_default(),
         ("kernel", Some(a), Some(b)) => banner(a, b).into_iter().collect(),
         ("initrd", Some(a), Some(b)) => initrd::files(a, b).unwrap_or_default(),
         _ => Vec::new(),

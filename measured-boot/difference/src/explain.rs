@@ -9,10 +9,12 @@ mod igvm;
 mod ovmf;
 mod own;
 mod search;
+mod tdx;
 mod variant;
 
 pub use igvm::igvm_variants;
 pub use ovmf::{KernelFiles, ovmf_variants, svsm_variants};
 pub use own::{OwnPlans, own_variants};
 pub use search::{Explanation, Fit, Tried, search};
+pub use tdx::{RegisterFinding, explain_mrtd, explain_rtmr0};
 pub use variant::{Dimension, Variant, vmsa_variants};

@@ -17,13 +17,16 @@ mod difference;
 mod explain;
 mod firmware;
 mod hash_table;
+mod igvm;
 mod initrd;
 mod launch;
 mod log_alignment;
 mod logs;
 mod pages;
+mod pe;
 mod plan;
 mod policy;
+mod quote;
 mod report;
 mod sentence;
 mod shown;
@@ -35,13 +38,17 @@ pub use cmdline::cmdline;
 pub use compare::launches;
 pub use difference::{Difference, DifferingBytes, PageRange, Side};
 pub use explain::{
-    Dimension, Explanation, Fit, KernelFiles, OwnPlans, Tried, Variant, igvm_variants,
-    ovmf_variants, own_variants, search, svsm_variants, vmsa_variants,
+    Dimension, Explanation, Fit, KernelFiles, OwnPlans, RegisterFinding, Tried, Variant,
+    explain_mrtd, explain_rtmr0, igvm_variants, ovmf_variants, own_variants, search, svsm_variants,
+    vmsa_variants,
 };
 pub use firmware::firmware;
+pub use igvm::igvm_files;
 pub use launch::{Launch, Origin, Piece};
 pub use logs::event_logs;
+pub use pe::pe_images;
 pub use plan::plan_fields;
+pub use quote::{QuoteFault, QuoteFields, missing_at_the_end, quote_and_log, quotes};
 pub use report::{ReportedField, planned_fields, reported_fields, reports};
 pub use sentence::Names;
 pub use shown::Shown;

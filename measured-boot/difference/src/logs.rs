@@ -272,7 +272,12 @@ fn uncovered(register: Register, a: &Event<'_>, b: &Event<'_>) -> Option<Differe
     let (what, one, other) = if a.kind != b.kind {
         ("type", a.kind.to_string(), b.kind.to_string())
     } else if a.data != b.data {
-        ("data", said(a), said(b))
+        let (one, other) = (said(a), said(b));
+        match one == other {
+            false => ("data", one, other),
+            // They say the same in words: what differs is shown as bytes.
+            true => ("data", bytes(a, b), bytes(b, a)),
+        }
     } else {
         return None;
     };
@@ -284,6 +289,14 @@ fn uncovered(register: Register, a: &Event<'_>, b: &Event<'_>) -> Option<Differe
         a: one,
         b: other,
     })
+}
+
+/// The bytes of the first event's data from the first that differs on.
+fn bytes(of: &Event<'_>, other: &Event<'_>) -> String {
+    let found = crate::bytes::stretches(of.data, other.data, usize::MAX);
+    let (start, end, _) = found.first().copied().unwrap_or_default();
+    let shown = crate::bytes::excerpt(of.data, start, end - start);
+    format!("{shown} at byte {start:#x}")
 }
 
 fn unmeasured(a: &Log<'_>, b: &Log<'_>) -> Vec<Difference> {

@@ -61,18 +61,9 @@ fn fields(report: &AttestationReport) -> Vec<Values> {
         ("LAUNCH_TCB", tcb(r.launch_tcb), Some("the host's firmware when the guest was launched")),
         ("LAUNCH_MIT_VECTOR", format!("{:#x}", r.launch_mitigation_vector.get()), None),
         ("CURRENT_MIT_VECTOR", format!("{:#x}", r.current_mitigation_vector.get()), None),
-        ("SIGNATURE", if report_signature_is_zero(r) { "zero".to_owned() } else { hex::encode(&r.signature.r[..24]) }, Some("new for each report")),
+        ("SIGNATURE", hex::encode([&r.signature.r[..48], &r.signature.s[..48]].concat()), Some("new for each report")),
     ];
     fields
-}
-
-fn report_signature_is_zero(report: &AttestationReport) -> bool {
-    let signature = &report.signature;
-    signature
-        .r
-        .iter()
-        .chain(&signature.s)
-        .all(|byte| *byte == 0)
 }
 
 /// The fields that a plan determines and a report shows otherwise: `a` is planned, `b` reported.
@@ -124,7 +115,7 @@ pub fn planned_fields(plan: &LaunchPlan, report: &AttestationReport) -> Vec<Diff
 }
 
 impl Difference {
-    /// The same field, seen from the other side.
+    /// The same field or register, seen from the other side.
     #[must_use]
     pub fn turned(self) -> Self {
         match self {
@@ -140,6 +131,11 @@ impl Difference {
                 a: b,
                 b: a,
                 advice,
+            },
+            Self::Digest { register, a, b } => Self::Digest {
+                register,
+                a: b,
+                b: a,
             },
             other => other,
         }

@@ -7,6 +7,7 @@ mod page;
 
 pub use comparison::{UNSIGNED, explains};
 pub use kind::{Kind, Subject, shown};
+pub use logs::ended_early;
 pub use page::{Row, sections};
 
 use anyhow::{Context, Result};

@@ -2,6 +2,7 @@
 
 mod document;
 mod launch;
+mod quote;
 mod snp_report;
 
 use anyhow::{Result, bail};
@@ -16,7 +17,7 @@ use crate::snp::hexadecimal;
 
 #[derive(Args)]
 pub struct ExplainArguments {
-    /// The report: an SNP attestation report, as it is, in hexadecimal or in base64.
+    /// The report: an SNP attestation report or a TDX quote, as it is, in hexadecimal or in base64.
     #[arg(value_name = "REPORT")]
     report: PathBuf,
     /// What was planned: a vm.toml, a manifest, an OVMF image or an IGVM file.
@@ -25,6 +26,12 @@ pub struct ExplainArguments {
     /// The manifest that the host gives with the report; heard only if it explains the report's digest.
     #[arg(long, value_name = "FILE")]
     manifest: Option<PathBuf>,
+    /// The event log of the trust domain, with a TDX quote: what of RTMR0 can be told by it.
+    #[arg(long, value_name = "FILE")]
+    event_log: Option<PathBuf>,
+    /// The planned memory in MiB, with a TDX quote and its event log.
+    #[arg(long, value_name = "MIB", requires = "event_log", value_parser = clap::value_parser!(u64).range(1..=1 << 30))]
+    memory: Option<u64>,
     #[command(flatten)]
     launch: LaunchArguments,
     /// How to print the result.
@@ -81,8 +88,9 @@ pub fn explain(arguments: &ExplainArguments) -> Result<ExitCode> {
     let plan = Subject::read(&arguments.against)?;
     match report.kind() {
         Kind::Report => snp_report::explain(arguments, &report, &plan),
+        Kind::Quote => quote::explain(arguments, &report, &plan),
         other => bail!(
-            "{}: taken for a {}; give an SNP report",
+            "{}: taken for a {}; give an SNP report or a TDX quote",
             arguments.report.display(),
             other.words()
         ),

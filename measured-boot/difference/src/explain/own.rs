@@ -13,7 +13,6 @@ const VCPUS: [u32; 23] = [
 const MEMORY: [u64; 14] = [
     64, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3072, 2560, 3584, 1280,
 ];
-const MODELS: [&str; 3] = ["x86-64-v2", "x86-64-v3", "x86-64-v4"];
 
 /// A way to write the configuration otherwise.
 type Other = (Dimension, String, Option<&'static str>, LaunchConfig);
@@ -79,14 +78,6 @@ fn others(config: &LaunchConfig) -> Vec<Other> {
             format!("the guest has {mib} MiB of memory"),
             Some("write it as memory.mib"),
             &|other| other.memory.mib = mib,
-        );
-    }
-    for model in MODELS {
-        add(
-            Dimension::Model,
-            format!("the CPU model is {model}"),
-            Some("write it as cpu.model"),
-            &|other| model.clone_into(&mut other.cpu.model),
         );
     }
     let text = &config.boot.cmdline;

@@ -29,8 +29,6 @@ pub enum Dimension {
     Vcpus,
     /// Size of the guest's memory.
     Memory,
-    /// CPU model of a plan of ours.
-    Model,
     /// Virtio devices.
     Devices,
     /// Size of the variable store between firmware and SVSM.
@@ -52,7 +50,6 @@ impl fmt::Display for Dimension {
             Self::Kernel => "kernel, initrd and command line",
             Self::Vcpus => "vCPUs",
             Self::Memory => "memory",
-            Self::Model => "CPU model",
             Self::Devices => "devices",
             Self::Variables => "size of the variable store",
             Self::ZeroPages => "pages without data",

@@ -2,7 +2,8 @@
 
 use anyhow::{Context, Result, bail, ensure};
 use measured_boot_difference::{
-    Difference, Launch, firmware, launches, plan_fields, planned_fields, reports,
+    Difference, Launch, QuoteFields, firmware, igvm_files, launches, pe_images, plan_fields,
+    planned_fields, quotes, reports,
 };
 use measured_boot_digest::{LaunchDigest, Manifest};
 use measured_boot_page_hash::AllCores;
@@ -38,19 +39,42 @@ pub fn compared(a: &Subject, b: &Subject, manifest: Option<&Manifest>) -> Result
     else {
         return unlike(a, b);
     };
+    let place = || format!("{} or {}", path_a.display(), path_b.display());
     let found = match (kind_a, kind_b) {
         (Kind::Report, Kind::Report) => {
             return Ok(between_reports(a, b).unwrap_or_default());
         }
-        (Kind::Firmware, Kind::Firmware) => {
-            let differences = firmware(bytes_a, bytes_b);
-            let place = || format!("{} or {}", path_a.display(), path_b.display());
+        (Kind::Firmware, Kind::Firmware) => Comparison {
+            differences: firmware(bytes_a, bytes_b).with_context(place)?,
+            ..Comparison::default()
+        },
+        (Kind::EventLog, Kind::EventLog) => logs::between(bytes_a, bytes_b)?,
+        (Kind::Quote, Kind::EventLog) => logs::quote_and_log(bytes_a, bytes_b)?,
+        (Kind::EventLog, Kind::Quote) => {
+            let mut found = logs::quote_and_log(bytes_b, bytes_a)?;
+            found.differences = found
+                .differences
+                .into_iter()
+                .map(Difference::turned)
+                .collect();
+            found
+        }
+        (Kind::Quote, Kind::Quote) => {
+            let (one, other) = (QuoteFields::read(bytes_a)?, QuoteFields::read(bytes_b)?);
             Comparison {
-                differences: differences.with_context(place)?,
+                differences: quotes(&one, &other),
+                notes: vec![UNSIGNED.to_owned()],
                 ..Comparison::default()
             }
         }
-        (Kind::EventLog, Kind::EventLog) => logs::between(bytes_a, bytes_b)?,
+        (Kind::Pe, Kind::Pe) => Comparison {
+            differences: pe_images(bytes_a, bytes_b).with_context(place)?,
+            ..Comparison::default()
+        },
+        (Kind::Igvm, Kind::Igvm) => Comparison {
+            differences: igvm_files(bytes_a, bytes_b, &AllCores::new()).with_context(place)?,
+            ..Comparison::default()
+        },
         _ => return unlike(a, b),
     };
     Ok(found)

@@ -12,7 +12,7 @@ use crate::diff::{UNSIGNED, explains, manifest, shown};
 use crate::{Output, print, print_json};
 
 /// The digest is not the planned one.
-const NOT_AS_PLANNED: u8 = 3;
+pub const NOT_AS_PLANNED: u8 = 3;
 
 /// Says what the digest was made of.
 pub fn explain(arguments: &ExplainArguments, report: &Subject, plan: &Subject) -> Result<ExitCode> {

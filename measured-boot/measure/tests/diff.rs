@@ -1,0 +1,298 @@
+//! `diff`, from the command line.
+
+#[path = "../../plan/tests/support/mod.rs"]
+mod support;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use tempfile::TempDir;
+
+const CONFIG: &str = r#"name = "demo"
+[tee]
+kind = "simulated"
+[boot]
+protocol = "simulated-direct"
+kernel = "vmlinux"
+initrd = "initrd"
+cmdline = "console=ttyS0"
+[cpu]
+count = 2
+model = "x86-64-v2"
+[memory]
+mib = 256
+"#;
+
+/// Two machines, `a.toml` and `b.toml`, with one kernel and initrd.
+struct Folder(TempDir);
+
+impl Folder {
+    fn new(b: &str) -> Self {
+        let folder = Self(tempfile::tempdir().expect("a folder can be made"));
+        folder.write("a.toml", CONFIG.as_bytes());
+        folder.write("b.toml", b.as_bytes());
+        folder.write("vmlinux", &support::kernel());
+        folder.write("initrd", &support::initrd());
+        folder
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) {
+        std::fs::write(self.path(name), bytes).expect("the file can be written");
+    }
+
+    /// Writes the manifest of a machine, and a report that shows its digest.
+    fn launched(&self, name: &str) {
+        let manifest = self.path("manifest");
+        let output = run(
+            &["plan", "-o", "json"],
+            &[&self.path(name)],
+            &[("--manifest", &manifest)],
+        );
+        let document: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        let digest = document["launch_digest"].as_str().expect("text");
+        self.write("report", &report(digest));
+    }
+}
+
+/// A report of nothing but a digest and the usual policy.
+fn report(digest: &str) -> Vec<u8> {
+    let mut report = vec![0; 1184];
+    report[0] = 2;
+    report[8..16].copy_from_slice(&0x3_0000u64.to_le_bytes());
+    report[0x90..0xC0].copy_from_slice(&hex::decode(digest).expect("hexadecimal"));
+    report
+}
+
+fn run(command: &[&str], files: &[&Path], options: &[(&str, &Path)]) -> Output {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_cloister-measure"));
+    program.args(command).args(files);
+    for (option, path) in options {
+        program.arg(option).arg(path);
+    }
+    program.output().expect("the program runs")
+}
+
+fn text(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).expect("text")
+}
+
+fn json(files: [&Path; 2], options: &[(&str, &Path)]) -> serde_json::Value {
+    let output = run(&["diff", "-o", "json"], &files, options);
+    assert_eq!(
+        output.status.code(),
+        Some(0),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    serde_json::from_slice(&output.stdout).expect("one JSON document")
+}
+
+fn says(document: &serde_json::Value) -> Vec<&str> {
+    let rows = document["differences"].as_array().expect("a list");
+    rows.iter()
+        .map(|row| row["says"].as_str().expect("text"))
+        .collect()
+}
+
+#[test]
+fn plans_that_differ_are_compared_for_people() {
+    let folder = Folder::new(
+        &CONFIG
+            .replace("ttyS0", "ttyS0 quiet")
+            .replace("kind = \"simulated\"", "kind = \"simulated\"\ndebug = true"),
+    );
+    let output = run(
+        &["diff"],
+        &[&folder.path("a.toml"), &folder.path("b.toml")],
+        &[],
+    );
+    assert_eq!(output.status.code(), Some(0));
+    let page = text(&output);
+    let from = page.find("measured:").expect("a first group");
+    assert_eq!(
+        &page[from..],
+        "measured: a digest shows it
+  - boot_params: cmdline_size (the command line's length) is 0xd in A, 0x13 in B
+    => follows the command line
+  - the command line has `quiet` only in B
+    => every byte of the command line is measured: write the same
+
+reported: in no digest, but in the report
+  - POLICY is 0x30000 (SMT) in A, 0xb0000 (SMT, DEBUG) in B
+    => with DEBUG the host reads and writes the guest's memory: such a guest keeps no secret
+
+"
+    );
+    assert!(page.starts_with("A: "), "{page}");
+}
+
+#[test]
+fn plan_and_itself_are_equal_and_exit_with_0() {
+    let folder = Folder::new(CONFIG);
+    let document = json([&folder.path("a.toml"), &folder.path("b.toml")], &[]);
+    assert_eq!(document["equal"], true);
+    assert_eq!(document["differences"], serde_json::json!([]));
+    assert_eq!(
+        document["a"]["launch_digest"],
+        document["b"]["launch_digest"]
+    );
+    let output = run(
+        &["diff"],
+        &[&folder.path("a.toml"), &folder.path("b.toml")],
+        &[],
+    );
+    assert!(text(&output).contains("The same: nothing differs."));
+}
+
+#[test]
+fn json_has_the_values_the_class_and_the_sentence_of_each() {
+    let folder = Folder::new(&CONFIG.replace("count = 2", "count = 3"));
+    let document = json([&folder.path("a.toml"), &folder.path("b.toml")], &[]);
+    assert_eq!(document["equal"], false);
+    assert_eq!(
+        document["differences"][1],
+        serde_json::json!({
+            "difference": "vcpu-count",
+            "a": 2,
+            "b": 3,
+            "shown": "measured",
+            "says": "the number of vCPUs is 2 in A, 3 in B",
+            "advice": "launch with the number that was planned, or register a reference value for each number",
+        })
+    );
+    assert_eq!(document["a"]["kind"], "launch configuration");
+}
+
+#[test]
+fn plan_against_a_report_with_its_manifest_is_told_to_the_word() {
+    let folder = Folder::new(&CONFIG.replace("ttyS0", "ttyS0 quiet"));
+    folder.launched("b.toml");
+    let files = [&*folder.path("a.toml"), &*folder.path("report")];
+    let document = json(files, &[("--manifest", &folder.path("manifest"))]);
+    assert_eq!(
+        says(&document),
+        [
+            "boot_params: cmdline_size (the command line's length) is 0xd in A, 0x13 in B",
+            "the command line has `quiet` only in B",
+        ]
+    );
+    // Without it there is only the digest.
+    let document = json(files, &[]);
+    assert_eq!(document["differences"].as_array().map(Vec::len), Some(1));
+    assert_eq!(document["differences"][0]["difference"], "digest");
+    let files = [&*folder.path("manifest"), &*folder.path("report")];
+    assert_eq!(
+        json(files, &[])["equal"],
+        true,
+        "the manifest explains the report"
+    );
+}
+
+#[test]
+fn manifest_of_another_launch_is_not_heard() {
+    let folder = Folder::new(&CONFIG.replace("ttyS0", "ttyS0 quiet"));
+    folder.launched("b.toml");
+    folder.write("report", &report(&"07".repeat(48)));
+    let files = [&*folder.path("a.toml"), &*folder.path("report")];
+    let output = run(
+        &["diff"],
+        &files,
+        &[("--manifest", &folder.path("manifest"))],
+    );
+    assert_eq!(output.status.code(), Some(1));
+    assert!(output.stdout.is_empty());
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(error.contains("it is another launch's"), "{error}");
+}
+
+#[test]
+fn reports_are_read_as_they_are_in_hexadecimal_and_in_base64() {
+    use base64::Engine;
+    let folder = Folder::new(CONFIG);
+    let bytes = report(&"07".repeat(48));
+    folder.write("binary", &bytes);
+    folder.write("hex", format!("{}\n", hex::encode(&bytes)).as_bytes());
+    folder.write(
+        "base64",
+        base64::prelude::BASE64_STANDARD.encode(&bytes).as_bytes(),
+    );
+    for name in ["hex", "base64"] {
+        let document = json([&folder.path("binary"), &folder.path(name)], &[]);
+        assert_eq!(document["equal"], true, "{name}");
+        assert_eq!(document["b"]["kind"], "SNP attestation report");
+    }
+}
+
+#[test]
+fn unlike_kinds_are_refused_with_what_goes_together() {
+    let folder = Folder::new(CONFIG);
+    folder.launched("a.toml");
+    folder.write("log", &[0; 7]);
+    let refused = |a: &str, b: &str, expected: &str| {
+        let output = run(&["diff"], &[&folder.path(a), &folder.path(b)], &[]);
+        assert_eq!(output.status.code(), Some(1), "{a} {b}");
+        assert!(output.stdout.is_empty());
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(error.contains(expected), "{error}");
+    };
+    folder.write("image.igvm", b"IGVM and so on");
+    refused(
+        "a.toml",
+        "image.igvm",
+        "these cannot be compared; a launch configuration is compared with",
+    );
+    refused("vmlinux", "a.toml", "this is an ELF file");
+    refused("a.toml", "absent", "cannot be read");
+    folder.write("cut", b"CLMF\x01\0");
+    refused("cut", "a.toml", "the manifest ends before its contents do");
+    let options = [("--manifest", &*folder.path("manifest"))];
+    let output = run(
+        &["diff"],
+        &[&folder.path("a.toml"), &folder.path("b.toml")],
+        &options,
+    );
+    assert_eq!(output.status.code(), Some(1), "a manifest of neither");
+}
+
+/// A file's name, and what it holds, are no commands to a terminal.
+#[test]
+fn text_of_files_cannot_drive_a_terminal() {
+    let folder = Folder::new(CONFIG);
+    let config = CONFIG.replace(
+        "[cpu]",
+        "[[disk]]\npath = \"x\\u001b[2J\"\nread_only = true\n[cpu]",
+    );
+    let name = "b\u{1b}[2J.toml";
+    folder.write(name, config.as_bytes());
+    let output = run(
+        &["diff"],
+        &[&folder.path("a.toml"), &folder.path(name)],
+        &[],
+    );
+    let page = text(&output) + &String::from_utf8_lossy(&output.stderr);
+    assert!(!page.contains('\u{1b}'), "{page:?}");
+}
+
+#[test]
+fn published_images_are_compared_by_their_metadata() {
+    let fixtures = Path::new(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../../shared/vectors/sev-snp-measure/fixtures"
+    ));
+    if !fixtures.exists() {
+        println!("skipped: {} is not there", fixtures.display());
+        return;
+    }
+    let (a, b) = (
+        fixtures.join("ovmf_AmdSev_suffix.bin"),
+        fixtures.join("ovmf_OvmfX64_suffix.bin"),
+    );
+    let document = json([&a, &b], &[]);
+    assert!(says(&document).contains(
+        &"section SNP_KERNEL_HASHES of the SEV metadata is 0x810000 to 0x811000 in A, absent in B"
+    ));
+    assert_eq!(document["a"]["kind"], "firmware image");
+}
