@@ -47,9 +47,6 @@ fn block<'s>(reader: &mut Reader, measured: &'s [Section]) -> Option<Option<&'s 
     let page = size(reader.u32().ok()?);
     let length = size(reader.u32().ok()?);
     let entries = length.checked_sub(BLOCK_HEAD_BYTES)?;
-    if !entries.is_multiple_of(2) {
-        return None;
-    }
     let mut entries = reader.sub(entries).ok()?;
     let mut changed = None;
     while entries.left() > 0 {

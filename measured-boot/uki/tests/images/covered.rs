@@ -1,8 +1,8 @@
 //! Every byte of an image shows where the coverage says, and nowhere else.
 
 use crate::support::{
-    CERTIFICATE_ENTRY, DIRECTORY_COUNT, HEADERS_SIZE, OPTIONAL, Parts, RAW_OFFSET, get32, put16,
-    put32, sign,
+    CERTIFICATE_ENTRY, CHECKSUM, DIRECTORY_COUNT, HEADERS_SIZE, OPTIONAL, Parts, RAW_OFFSET, get32,
+    put16, put32, sign,
 };
 use std::ops::Range;
 
@@ -102,6 +102,22 @@ fn every_byte_of_a_signed_image_shows_as_said() {
     let mut file = image().file();
     sign(&mut file, &[b"a signature"]);
     assert!(check(&file) > file.len() * 9 / 10);
+}
+
+/// Where there are no gaps the digest is that of the file without checksum and certificate entry.
+#[test]
+fn sections_are_hashed_in_the_files_order_whatever_the_tables() {
+    let parts = image();
+    let mut file = parts.file();
+    let (one, other) = (parts.header(".osrel"), parts.header(".uname"));
+    let (first, rest) = file.split_at_mut(other);
+    first[one..one + 40].swap_with_slice(&mut rest[..40]);
+    let mut hashed = file.clone();
+    hashed.drain(CERTIFICATE_ENTRY..CERTIFICATE_ENTRY + 8);
+    hashed.drain(CHECKSUM..CHECKSUM + 4);
+    let pe = Pe::read(&file).expect("whole");
+    let digest = Algorithm::Sha512.digest(&hashed);
+    assert_eq!(pe.authenticode(Algorithm::Sha512), digest);
 }
 
 #[test]

@@ -79,6 +79,12 @@ fn relocations_that_firmware_would_not_load_are_refused() {
         measured_of(&file, None, &Boot::default()).map_err(|fault| fault.rule)
     };
     let wrong = Err(UkiRule::Relocations);
+    // One more block, which is in the file and not loaded.
+    let beyond = |file: &mut Vec<u8>, place| {
+        put32(file, place + 16, 8);
+        put32(file, RELOCATION_ENTRY + 4, 20);
+    };
+    assert_eq!(refused(&beyond), wrong);
     for length in [0, 7, 11, 16, 0xffff_ffff] {
         assert_eq!(
             refused(&|file, place| put32(file, place + 4, length)),

@@ -142,6 +142,9 @@ fn a_stub_that_is_not_systemds_is_not_predicted_unless_told() {
 
 #[test]
 fn an_image_without_a_kernel_is_none() {
+    let file = Parts::stub("252.1", NAMES_252).file();
+    let pe = Pe::read(&file).expect("a PE image");
+    assert!(Uki::of(&pe).is_err());
     let stub = Parts::stub("252.1", NAMES_252);
     assert_eq!(
         refused(&stub, &Boot::default()),
