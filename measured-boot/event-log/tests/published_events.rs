@@ -225,4 +225,8 @@ fn descriptions_say_what_events_say() {
     assert_eq!(says(21), "\".linux\"");
     assert!(says(19).ends_with("3 partitions: esp, root-x86-64, root-x86-64-verity"));
     assert_eq!(log.events[20].register, Register::Rtmr(1));
+    assert_eq!(
+        says(33),
+        "17078632 bytes from VenMedia(55c5d1f8-04cd-46b5-8a20-e56cbb3052d0)"
+    );
 }

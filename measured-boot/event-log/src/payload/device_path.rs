@@ -75,12 +75,15 @@ impl<'a> Node<'a> {
                 let [function, device] = data.array().ok()?;
                 Some(format!("Pci({device:#x},{function:#x})"))
             }
+            (1, 4) => Some(format!("VenHw({})", guid(&mut data)?)),
             (2, 1) => acpi(&mut data),
             (3, _) => message(self.subtype, &mut data),
             (4, 1) => partition(&mut data),
+            (4, 3) => Some(format!("VenMedia({})", guid(&mut data)?)),
             (4, 4) => Some(format!("File({})", utf16(self.data))),
             (4, 6) => Some(format!("FvFile({})", guid(&mut data)?)),
             (4, 7) => Some(format!("Fv({})", guid(&mut data)?)),
+            (4, 8) => range(&mut data),
             _ => None,
         }
     }
@@ -112,6 +115,13 @@ fn partition(data: &mut Reader<'_>) -> Option<String> {
     let (_start, _sectors) = (data.u64().ok()?, data.u64().ok()?);
     let signature = guid(data)?;
     Some(format!("HD({number},{signature})"))
+}
+
+/// Of bytes on a device, after four that are reserved.
+fn range(data: &mut Reader<'_>) -> Option<String> {
+    data.u32().ok()?;
+    let (start, end) = (data.u64().ok()?, data.u64().ok()?);
+    Some(format!("Offset({start:#x},{end:#x})"))
 }
 
 fn guid(data: &mut Reader<'_>) -> Option<Guid> {
