@@ -227,6 +227,28 @@ fn reports_are_read_as_they_are_in_hexadecimal_and_in_base64() {
 }
 
 #[test]
+fn evidence_with_its_manifest_is_compared_like_report_and_manifest() {
+    use base64::Engine;
+    let folder = Folder::new(&CONFIG.replace("ttyS0", "ttyS0 quiet"));
+    folder.launched("b.toml");
+    let read = |name: &str| {
+        let bytes = std::fs::read(folder.path(name)).expect("it was written");
+        base64::prelude::BASE64_STANDARD.encode(bytes)
+    };
+    let evidence = serde_json::json!({
+        "attestation_report": read("report"),
+        "cert_chain": ["", "", ""],
+        "manifest": read("manifest"),
+    });
+    folder.write("evidence.json", evidence.to_string().as_bytes());
+    let document = json([&folder.path("a.toml"), &folder.path("evidence.json")], &[]);
+    assert_eq!(
+        says(&document)[1..],
+        ["the command line has `quiet` only in B"]
+    );
+}
+
+#[test]
 fn unlike_kinds_are_refused_with_what_goes_together() {
     let folder = Folder::new(CONFIG);
     folder.launched("a.toml");
@@ -245,6 +267,12 @@ fn unlike_kinds_are_refused_with_what_goes_together() {
         "these cannot be compared; a launch configuration is compared with",
     );
     refused("vmlinux", "a.toml", "this is an ELF file");
+    folder.write("other.json", b"{}");
+    refused(
+        "other.json",
+        "a.toml",
+        "without an `attestation_report` of 1184 bytes in base64",
+    );
     refused("a.toml", "absent", "cannot be read");
     folder.write("cut", b"CLMF\x01\0");
     refused("cut", "a.toml", "the manifest ends before its contents do");

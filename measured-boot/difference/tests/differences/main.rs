@@ -8,6 +8,7 @@ mod support;
 
 mod explained;
 mod files;
+mod launches;
 mod plans;
 mod reports;
 mod vectors;

@@ -35,15 +35,15 @@ pub fn compared(a: &Subject, b: &Subject, manifest: Option<&Manifest>) -> Result
     if let Some(comparison) = between_launches(a, b, manifest)? {
         return Ok(comparison);
     }
+    if let Some(comparison) = between_reports(a, b) {
+        return Ok(comparison);
+    }
     let (Subject::Bytes(path_a, kind_a, bytes_a), Subject::Bytes(path_b, kind_b, bytes_b)) = (a, b)
     else {
         return unlike(a, b);
     };
     let place = || format!("{} or {}", path_a.display(), path_b.display());
     let found = match (kind_a, kind_b) {
-        (Kind::Report, Kind::Report) => {
-            return Ok(between_reports(a, b).unwrap_or_default());
-        }
         (Kind::Firmware, Kind::Firmware) => Comparison {
             differences: firmware(bytes_a, bytes_b).with_context(place)?,
             ..Comparison::default()
@@ -161,8 +161,9 @@ fn launch<'a>(
             &AllCores::new(),
         ))),
         Subject::Manifest(_, manifest) => Ok(Some(Launch::of_manifest(manifest))),
-        Subject::Bytes(..) => {
+        Subject::Report(..) | Subject::Bytes(..) => {
             comparison.notes.push(UNSIGNED.to_owned());
+            let manifest = manifest.or(subject.manifest());
             let (Some(report), Some(manifest)) = (subject.report(), manifest) else {
                 return Ok(None);
             };
@@ -177,7 +178,7 @@ pub fn explains(report: &AttestationReport, manifest: &Manifest) -> Result<()> {
     let recomputed = manifest.recompute();
     ensure!(
         recomputed.0 == report.measurement,
-        "--manifest: it explains the launch digest {recomputed}, and the report shows {}: it is another launch's",
+        "the manifest explains the launch digest {recomputed}, and the report shows {}: it is another launch's",
         hex::encode(report.measurement)
     );
     Ok(())

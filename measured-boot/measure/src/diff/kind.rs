@@ -72,6 +72,8 @@ pub enum Subject {
     Plan(PathBuf, Box<Planned>),
     /// A manifest.
     Manifest(PathBuf, Manifest),
+    /// A report, and the manifest where it is evidence that brings one.
+    Report(PathBuf, Vec<u8>, Option<Manifest>),
     /// Anything that is compared as bytes, of the kind that they have.
     Bytes(PathBuf, Kind, Vec<u8>),
 }
@@ -96,6 +98,9 @@ impl Subject {
         if let Some((kind, decoded)) = decoded(text) {
             return Self::of(path, kind, decoded);
         }
+        if text.trim_start().starts_with('{') {
+            return evidence(path, text);
+        }
         // What is text, and no number in disguise, can only be a configuration.
         let planned = Planned::of(path).context(format!(
             "{}: taken for a launch configuration, since it is text",
@@ -111,6 +116,7 @@ impl Subject {
                     .with_context(|| format!("{}: no whole manifest", path.display()))?;
                 Self::Manifest(path.to_owned(), manifest)
             }
+            Kind::Report => Self::Report(path.to_owned(), bytes, None),
             kind => Self::Bytes(path.to_owned(), kind, bytes),
         })
     }
@@ -120,6 +126,7 @@ impl Subject {
         match self {
             Self::Plan(..) => Kind::Plan,
             Self::Manifest(..) => Kind::Manifest,
+            Self::Report(..) => Kind::Report,
             Self::Bytes(_, kind, _) => *kind,
         }
     }
@@ -127,14 +134,25 @@ impl Subject {
     /// Where it is.
     pub fn path(&self) -> &Path {
         match self {
-            Self::Plan(path, _) | Self::Manifest(path, _) | Self::Bytes(path, ..) => path,
+            Self::Plan(path, _)
+            | Self::Manifest(path, _)
+            | Self::Report(path, ..)
+            | Self::Bytes(path, ..) => path,
         }
     }
 
     /// The report, if it is one.
     pub fn report(&self) -> Option<&AttestationReport> {
         match self {
-            Self::Bytes(_, Kind::Report, bytes) => AttestationReport::from_untrusted(bytes),
+            Self::Report(_, bytes, _) => AttestationReport::from_untrusted(bytes),
+            _ => None,
+        }
+    }
+
+    /// The manifest that evidence brings with its report.
+    pub fn manifest(&self) -> Option<&Manifest> {
+        match self {
+            Self::Report(.., manifest) => manifest.as_ref(),
             _ => None,
         }
     }
@@ -201,6 +219,25 @@ fn decoded(text: &str) -> Option<(Kind, Vec<u8>)> {
         Some((kind, bytes))
     };
     read.into_iter().flatten().find_map(of_kind)
+}
+
+/// The report and manifest of evidence of a simulated TEE: JSON with both in base64.
+fn evidence(path: &Path, text: &str) -> Result<Subject> {
+    let place = || format!("{}: taken for evidence, since it is JSON", path.display());
+    let document: serde_json::Value = serde_json::from_str(text).with_context(place)?;
+    let field = |name: &str| {
+        let text = document.get(name)?.as_str()?;
+        BASE64_STANDARD.decode(text).ok()
+    };
+    let Some(report) = field("attestation_report").filter(|bytes| is_report(bytes)) else {
+        bail!(
+            "{}, and without an `attestation_report` of {REPORT_SIZE} bytes in base64: {KNOWN}",
+            place()
+        );
+    };
+    let manifest = field("manifest").map(|bytes| Manifest::from_bytes(&bytes));
+    let manifest = manifest.transpose().with_context(place)?;
+    Ok(Subject::Report(path.to_owned(), report, manifest))
 }
 
 /// What it may have been meant as, with what is wrong.

@@ -23,7 +23,8 @@ pub fn explain(arguments: &ExplainArguments, report: &Subject, plan: &Subject) -
         Some(path) => Some(manifest(path)?),
         None => None,
     };
-    let heard = manifest.as_ref().filter(|manifest| {
+    let given = manifest.as_ref().or(report.manifest());
+    let heard = given.filter(|manifest| {
         let refused = explains(bytes, manifest).err();
         notes.extend(refused.map(|refused| format!("{refused}; it was not heard")));
         manifest.recompute() == reported
