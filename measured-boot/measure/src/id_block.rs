@@ -6,17 +6,17 @@ use base64::prelude::BASE64_STANDARD;
 use measured_boot_id_block::{IdKey, Identity, authenticate};
 use measured_boot_snp_abi::{GuestPolicy, IdBlock};
 use serde::Serialize;
-use std::fs;
 use std::path::{Path, PathBuf};
 use zerocopy::IntoBytes;
 use zerocopy::little_endian::U32;
 
+use crate::files::read;
 use crate::snp::hexadecimal;
 use crate::{Output, print, print_json, write_whole};
 
 #[derive(clap::Args)]
 pub struct IdBlockArguments {
-    /// The launch digest that may bear the identity: 96 hexadecimal digits.
+    /// The launch digest that may bear the identity: 96 hexadecimal digits, or base64.
     #[arg(long, value_name = "HEX", value_parser = bytes::<48>)]
     launch_digest: Bytes<48>,
     /// The private key that signs the block: ECDSA on P-384, PEM.
@@ -116,14 +116,20 @@ impl Document {
 
 fn key(option: &str, path: &Path) -> Result<IdKey> {
     let place = || format!("{option} {}: not a key to sign with", path.display());
-    let pem = fs::read_to_string(path).with_context(place)?;
+    let pem = String::from_utf8(read(option, path)?).with_context(place)?;
     IdKey::from_pem(&pem).with_context(place)
 }
 
+/// Bytes in hexadecimal, or as base64, which other tools print; their lengths tell them apart.
 pub fn bytes<const N: usize>(text: &str) -> Result<Bytes<N>, String> {
-    let bytes = hex::decode(text.strip_prefix("0x").unwrap_or(text)).ok();
+    let digits = text.strip_prefix("0x").unwrap_or(text);
+    let bytes = if digits.len() == 2 * N {
+        hex::decode(digits).ok()
+    } else {
+        BASE64_STANDARD.decode(text).ok()
+    };
     bytes
         .and_then(|bytes| bytes.try_into().ok())
         .map(Bytes)
-        .ok_or_else(|| format!("give {} hexadecimal digits", 2 * N))
+        .ok_or_else(|| format!("give {} hexadecimal digits, or {N} bytes as base64", 2 * N))
 }

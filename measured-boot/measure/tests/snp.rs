@@ -323,3 +323,47 @@ fn coverage_of_an_igvm_file_counts_what_the_host_writes() {
     assert_eq!(what("unmeasured"), "unmeasured 1 page");
     assert_eq!(what("shared"), "unmeasured 1 page");
 }
+
+/// Other tools print a launch digest as base64; so does QEMU take it.
+#[test]
+fn id_block_takes_a_launch_digest_in_hexadecimal_or_base64() {
+    let folder = Folder::new();
+    let key = Command::new("openssl")
+        .args(["ecparam", "-genkey", "-name", "secp384r1"])
+        .output();
+    let Some(key) = key.ok().filter(|key| key.status.success()) else {
+        return println!("skipped: there is no openssl");
+    };
+    let key = folder.write("id.pem", &key.stdout);
+    let block_for = |digest: &str| {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_cloister-measure"));
+        program.args([
+            "id-block",
+            "--id-key",
+            &key,
+            "--launch-digest",
+            digest,
+            "-o",
+            "json",
+        ]);
+        program.output().expect("the program runs")
+    };
+    let field = |output: Output| {
+        let document: Value = serde_json::from_str(&text(&output, 0)).expect("JSON");
+        document["id_block"].clone()
+    };
+    let hexadecimal = field(block_for(&"a5".repeat(48)));
+    assert_eq!(field(block_for(&"paWl".repeat(16))), hexadecimal);
+    assert_eq!(
+        field(block_for(&format!("0x{}", "A5".repeat(48)))),
+        hexadecimal
+    );
+    for wrong in [
+        "paWl".repeat(15),
+        "paWl".repeat(17),
+        "g5".repeat(48),
+        String::new(),
+    ] {
+        assert_eq!(block_for(&wrong).status.code(), Some(2), "{wrong}");
+    }
+}

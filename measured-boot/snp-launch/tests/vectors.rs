@@ -3,10 +3,11 @@
 use measured_boot_digest::OneByOne;
 use measured_boot_firmware::Ovmf;
 use measured_boot_snp_launch::{
-    CpuSignature, KernelHashes, LaunchFault, SnpInputs, SnpLaunch, VmmType,
+    Contents, CpuSignature, KernelHashes, LaunchFault, SnpInputs, SnpLaunch, VmmType,
 };
 use serde_json::Value;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The vectors beside the repository, if they are there.
 fn vectors() -> Option<PathBuf> {
@@ -202,5 +203,40 @@ fn digest_after_the_firmwares_own_pages_comes_out() {
         let measurement = launch.unwrap().measure(&OneByOne);
         assert_eq!(measurement.digest_after(1).to_string(), digest, "{name}");
         assert_eq!(measurement.digest_after(usize::MAX), measurement.digest());
+    }
+}
+
+/// What virtee/sev publishes of EC2, from before its RDX became 0x600.
+#[test]
+fn digests_of_ec2_before_2026_have_no_rdx() {
+    let Some(folder) = vectors() else { return };
+    let image = folder.join("virtee-sev/tests/measurement/ovmf_AmdSev_suffix.bin");
+    let image = std::fs::read(image).unwrap();
+    for (features, digest) in [
+        (
+            0x1,
+            "7d3756157c805bf6adf617064c8552e8c1688fa1c8756f11cbf56ba5d25c9270fb69c0505c1cbe1c5c66c0e34c6ed3be",
+        ),
+        (
+            0x21,
+            "6ae80856486b1396af8c82a40351d6ed76a20c785e9c7fa4ffa27c22d5d6313b4b3b458cd3c9968e6f89fb5d8450d7a6",
+        ),
+    ] {
+        let launch = SnpLaunch::of(&SnpInputs {
+            firmware: Ovmf::read(&image).unwrap(),
+            firmware_digest: None,
+            kernel: Some(KernelHashes::of(b"", b"", "")),
+            vcpus: 1,
+            cpu: CpuSignature(0),
+            features,
+            vmm: VmmType::Ec2,
+        });
+        let mut runs = launch.unwrap().runs().to_vec();
+        let Some(Contents::Made(vmsa)) = runs.last_mut().map(|run| &mut run.contents) else {
+            panic!("a vCPU is last");
+        };
+        Arc::make_mut(vmsa)[0x310..0x318].fill(0);
+        let measured = SnpLaunch::of_runs(runs).measure(&OneByOne).digest();
+        assert_eq!(measured.to_string(), digest, "{features:#x}");
     }
 }
