@@ -90,9 +90,16 @@ pub enum PeRule {
     /// One section would be loaded over the other, and measured as what the other is.
     #[error("{0} and {1} overlap in memory")]
     MemoryOverlap(SectionName, SectionName),
-    /// More zeros than any image needs.
-    #[error("the sections are {0:#x} bytes longer in memory than in the file, more than 256 MiB")]
-    ZeroFill(usize),
+    /// More zeros than an image of this size needs.
+    #[error(
+        "the sections are {zeros:#x} bytes longer in memory than in the file, more than the {most:#x} that a file of this size may claim"
+    )]
+    ZeroFill {
+        /// So many zeros they claim.
+        zeros: usize,
+        /// So many may be.
+        most: usize,
+    },
     /// The table's place and size contradict each other, or the file.
     #[error(
         "the certificate table, {size:#x} bytes at {place:#x}, does not lie between the sections and the file's end"

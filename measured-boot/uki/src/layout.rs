@@ -5,8 +5,11 @@ use crate::fault::{PeFault, PeRule};
 use crate::header::Header;
 use std::ops::Range;
 
-/// More zeros than any image needs, and few enough to be hashed.
-const MAX_ZERO_FILL: usize = 256 << 20;
+/// Zeros that the smallest file may claim; `.bss` and a kernel's heap are of this kind.
+const LEAST_ZERO_FILL: usize = 4 << 20;
+/// And for each byte of the file: a kernel unpacks itself into several times its size. Content with its
+/// zeros is held in memory and hashed, so that it must not cost more than a file that holds it.
+const ZEROS_PER_BYTE: usize = 8;
 
 /// The sections that have bytes in the file, in its order, which is the order in which they are hashed.
 pub fn in_file_order(sections: &[Section]) -> Vec<&Section> {
@@ -31,8 +34,9 @@ pub fn check(header: &Header, sections: &[Section], file_size: usize) -> Result<
         .iter()
         .map(|section| section.virtual_size.saturating_sub(section.raw_size))
         .sum();
-    if zeros > MAX_ZERO_FILL {
-        return Err(PeRule::ZeroFill(zeros).at(header.section_table));
+    let most = file_size * ZEROS_PER_BYTE + LEAST_ZERO_FILL;
+    if zeros > most {
+        return Err(PeRule::ZeroFill { zeros, most }.at(header.section_table));
     }
     Ok(())
 }
