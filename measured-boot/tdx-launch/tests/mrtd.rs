@@ -128,7 +128,8 @@ fn memory_behind_a_sections_bytes_is_measured_as_zeros_not_as_the_files_next_byt
 #[test]
 fn memory_that_the_guest_accepts_is_neither_measured_nor_gone_through() {
     let mut rows = rows();
-    rows.push(row(0, 0, 1 << 32, 1 << 51, 4, 2));
+    rows.push(row(0, 0, 1 << 51, 1 << 51, 4, 2));
+    rows.push(row(0, 0, 1 << 32, 0x2000, 4, 2));
     let image = image(&rows);
     let expected = by_hand(&rows, &image, false);
     assert_eq!(mrtd(&rows, PageOrder::SinglePass), expected);
