@@ -72,6 +72,8 @@ fn directories_must_fill_the_optional_header() {
         size(240, 232)
     );
     assert_eq!(broken(|file| put16(file, PE + 20, 248)), size(248, 240));
+    let found = broken(|file| put16(file, PE + 20, 232));
+    assert_eq!(found, size(232, 240));
 }
 
 #[test]
