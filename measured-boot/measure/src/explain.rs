@@ -90,9 +90,9 @@ pub fn explain(arguments: &ExplainArguments) -> Result<ExitCode> {
         Kind::Report => snp_report::explain(arguments, &report, &plan),
         Kind::Quote => quote::explain(arguments, &report, &plan),
         other => bail!(
-            "{}: taken for a {}; give an SNP report or a TDX quote",
+            "{}: taken for {}; give an SNP report or a TDX quote",
             arguments.report.display(),
-            other.words()
+            other.one()
         ),
     }
 }

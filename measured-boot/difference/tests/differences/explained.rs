@@ -298,3 +298,41 @@ fn launches_of_ours_are_found_by_what_the_configuration_says() {
         ]]
     );
 }
+
+/// A file may ask for a million pages, and every variant chains them all again.
+#[test]
+fn search_over_very_many_pages_ends_and_says_that_it_was_cut_short() {
+    let mut parts = Parts::whole();
+    parts
+        .rows
+        .push([0x1000_0000, 0x6000_0000, crate::image::SEC_MEM]);
+    let image = parts.image();
+    let planned = inputs(&image, 2);
+    let launch = Launch::of_snp(&SnpLaunch::of(&planned).expect("a launch"), &OneByOne);
+    let variants = ovmf_variants(&planned, Some(FILES), &launch, &OneByOne);
+    let explanation = search(&launch, LaunchDigest([7; 48]), &variants, Some(2));
+    assert!(explanation.tried.is_cut_short);
+    let found = fits_of_many(&planned, &launch, &variants);
+    assert_eq!(
+        found,
+        ["the VMM is gce"],
+        "single changes are tried in any case"
+    );
+}
+
+fn fits_of_many(
+    planned: &SnpInputs<'_>,
+    launch: &Launch<'_>,
+    variants: &[Variant<'_>],
+) -> Vec<String> {
+    let other = SnpInputs {
+        vmm: VmmType::Gce,
+        ..planned.clone()
+    };
+    let explanation = search(launch, digest(&other), variants, Some(2));
+    let fit = &explanation.fits[0];
+    fit.variants
+        .iter()
+        .map(|variant| variant.says.clone())
+        .collect()
+}

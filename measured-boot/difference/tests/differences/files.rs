@@ -382,3 +382,45 @@ fn igvm_file_is_told_by_pages_registers_and_what_is_not_measured() {
     assert_eq!(found.len(), 1, "{found:?}");
     assert!(found[0].starts_with("vcpu0: RIP is "), "{found:?}");
 }
+
+#[test]
+fn very_many_stretches_of_an_image_are_told_once_a_region() {
+    let mut parts = Parts::whole();
+    parts.pages = 128;
+    let one = parts.image();
+    let mut other = one.clone();
+    for page in (0..120).step_by(3) {
+        other[page * 4096] = 7;
+    }
+    assert_eq!(
+        said(&firmware(&one, &other).expect("two images")),
+        [
+            "what is no firmware volume: 40 bytes of 479233 from file offset 0x0, address 0xfff80000 differ: 00 in A, 07 in B"
+        ]
+    );
+}
+
+/// A legacy log of one register's events with these digests.
+fn legacy(digests: impl Iterator<Item = u32>) -> Vec<u8> {
+    let record = |digest: u32| {
+        let mut record = [4u32, 0x0D].map(u32::to_le_bytes).concat();
+        record.extend(digest.to_le_bytes());
+        record.extend([0; 16]);
+        record.extend(0u32.to_le_bytes());
+        record
+    };
+    digests.flat_map(record).collect()
+}
+
+#[test]
+fn logs_that_have_nothing_in_common_are_told_in_one_line() {
+    let found = logs(&legacy(1..1000), &legacy(2000..3000));
+    assert_eq!(found.len(), 2, "the register, and one line");
+    assert_eq!(
+        found[1].to_string(),
+        "PCR 4: 1999 events one after the other have no counterpart: another boot altogether"
+    );
+    // One event more moves none of the others.
+    let more = events(&legacy(1..500), &legacy([7777].into_iter().chain(1..500)));
+    assert_eq!(more, ["PCR 4: EV_IPL is only in B (event 0): `no data`"]);
+}

@@ -398,3 +398,39 @@ fn advice_is_given_for_what_people_meet_most() {
         ]
     );
 }
+
+/// Nobody reads a thousand lines.
+#[test]
+fn very_many_differing_pages_are_told_in_few_lines_that_count_them_all() {
+    let of = |change: u8| {
+        Inputs::changed(|inputs| {
+            inputs.initrd = vec![1; 100 * 4096];
+            for page in (0..100).step_by(2) {
+                inputs.initrd[page * 4096] = change;
+            }
+        })
+    };
+    let found = between(&of(1), &of(2));
+    assert_eq!(found.len(), 16);
+    assert!(
+        found[15].starts_with("initrd: 35 of the 69 pages from "),
+        "{}",
+        found[15]
+    );
+    assert!(found[15].contains(" differ: 35 bytes from offset 0x0 on"));
+}
+
+#[test]
+fn very_many_differing_files_are_told_by_the_first_and_their_number() {
+    let names: Vec<String> = (0..20).map(|index| format!("f{index:02}")).collect();
+    let of = |contents: &[u8]| {
+        let files: Vec<_> = names.iter().map(|name| (&name[..], contents)).collect();
+        Inputs::changed(|inputs| inputs.initrd = archive(&files))
+    };
+    let found = between(&of(b"1"), &of(b"2"));
+    assert_eq!(found.len(), 17);
+    assert_eq!(
+        found[16],
+        "the initrd's file `and 4 more` is other in A, other in B"
+    );
+}

@@ -83,12 +83,12 @@ pub fn compared(a: &Subject, b: &Subject, manifest: Option<&Manifest>) -> Result
 fn unlike(a: &Subject, b: &Subject) -> Result<Comparison> {
     let (one, other) = (a.kind(), b.kind());
     bail!(
-        "{} is taken for a {}, {} for a {}: these cannot be compared; a {} is compared with {}",
+        "{} is taken for {}, {} for {}: these cannot be compared; {} is compared with {}",
         a.path().display(),
-        one.words(),
+        one.one(),
         b.path().display(),
-        other.words(),
-        one.words(),
+        other.one(),
+        one.one(),
         one.peers()
     )
 }

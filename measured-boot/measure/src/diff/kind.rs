@@ -48,6 +48,15 @@ impl Kind {
         }
     }
 
+    /// With its article.
+    pub fn one(self) -> String {
+        let article = match self {
+            Self::Report | Self::Igvm | Self::EventLog => "an",
+            _ => "a",
+        };
+        format!("{article} {}", self.words())
+    }
+
     /// What it can be compared with.
     pub fn peers(self) -> &'static str {
         match self {
@@ -88,7 +97,8 @@ impl Subject {
         if let Some(kind) = binary(&bytes) {
             return Self::of(path, kind, bytes);
         }
-        let Some(text) = std::str::from_utf8(&bytes).ok() else {
+        let text = std::str::from_utf8(&bytes).ok();
+        let Some(text) = text.filter(|text| text.len() <= MAX_TEXT_BYTES) else {
             bail!(
                 "{}: of no kind that is known here; {KNOWN}{}",
                 path.display(),
@@ -158,6 +168,8 @@ impl Subject {
     }
 }
 
+/// Evidence brings a manifest, which has 48 bytes a page: this is room for a guest of several GiB.
+const MAX_TEXT_BYTES: usize = 64 << 20;
 const KNOWN: &str = "known are launch configurations, manifests, SNP reports, TDX quotes, firmware and IGVM images, PE images and event logs";
 
 /// By what the bytes begin or end with, strictest first.

@@ -174,7 +174,7 @@ impl Fit {
                 page.push_str(&format!("    => {advice}\n"));
             }
         }
-        page.push_str("\nthen differ from what was planned\n");
+        page.push_str("\nwhat differs from the plan then\n");
         for row in &self.differences {
             page.push_str(&format!("  - {}\n", row.says()));
         }

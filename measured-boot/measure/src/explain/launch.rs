@@ -71,9 +71,9 @@ pub fn outcome(
         Subject::Bytes(_, Kind::Firmware, image) => of_ovmf(arguments, plan, image, question),
         Subject::Bytes(_, Kind::Igvm, file) => of_igvm(arguments, plan, file, question),
         other => bail!(
-            "--against {}: taken for a {}; give a vm.toml, a manifest, an OVMF image or an IGVM file",
+            "--against {}: taken for {}; give a vm.toml, a manifest, an OVMF image or an IGVM file",
             other.path().display(),
-            other.kind().words()
+            other.kind().one()
         ),
     }
 }

@@ -126,9 +126,9 @@ pub fn explain(arguments: &ExplainArguments, report: &Subject, plan: &Subject) -
 
 fn unlike(plan: &Subject) -> Result<ExitCode> {
     bail!(
-        "--against {}: taken for a {}; a TDX quote is explained against firmware with TDX metadata, or an IGVM file",
+        "--against {}: taken for {}; a TDX quote is explained against firmware with TDX metadata, or an IGVM file",
         plan.path().display(),
-        plan.kind().words()
+        plan.kind().one()
     )
 }
 
