@@ -158,6 +158,69 @@ fn igvm_whose_id_block_is_for_another_launch_is_refused_and_printed() {
     assert!(page.contains("REFUSED"), "{page}");
 }
 
+/// The structure of an IGVM file from the two of the secure processor: the same numbers, packed.
+fn packed(block: &[u8], auth: &[u8]) -> Vec<u8> {
+    let key = |at: usize| [&auth[at..at + 4], &[0; 4], &auth[at + 4..at + 148]].concat();
+    let parts = [
+        &[1, 0, 0, 0, 1, 0, 0, 0],
+        &block[..0x58],
+        &auth[..8],
+        &auth[0x40..0x40 + 144],
+        &key(0x240),
+        &auth[0x680..0x680 + 144],
+        &key(0x880),
+    ];
+    parts.concat()
+}
+
+#[test]
+fn igvm_with_the_owners_id_block_is_accepted_and_with_a_changed_one_refused() {
+    let folder = Folder::new();
+    let builder = Builder::snp().page(0x1000, 0, &[7; 4096]);
+    let plain = folder.write("plain.igvm", &builder.build());
+    let digest = json(&["--igvm", &plain], 0)["launch_digest"].clone();
+    let words = "ecparam -genkey -noout -name secp384r1";
+    let Ok(key) = Command::new("openssl").args(words.split(' ')).output() else {
+        return println!("skipped: there is no openssl");
+    };
+    let key = folder.write("key.pem", &key.stdout);
+    let files = ["block", "auth"].map(|name| folder.write(name, b""));
+    let signed = Command::new(env!("CARGO_BIN_EXE_cloister-measure"))
+        .args([
+            "id-block",
+            "--launch-digest",
+            digest.as_str().expect("text"),
+        ])
+        .args(["--id-key", &key, "--author-key", &key, "-o", "json"])
+        .args(["--out-block", &files[0], "--out-auth", &files[1]])
+        .output()
+        .expect("the program runs");
+    let signed: Value = serde_json::from_str(&text(&signed, 0)).expect("JSON");
+    let [block, auth] = files.map(|path| std::fs::read(path).expect("written"));
+    let mut contents = packed(&block, &auth);
+    assert_eq!(contents.len(), 696);
+
+    let file = folder.write("a.igvm", &builder.clone().header(0x30B, &contents).build());
+    let found = json(&["--igvm", &file], 0)["id_block"].clone();
+    assert_eq!(found["accepted"], true);
+    for field in ["launch_digest", "id_key_digest", "author_key_digest"] {
+        assert_eq!(found[field], signed[field], "{field}");
+    }
+    // A byte of the ID key's signature, then of the author's.
+    for at in [104, 400] {
+        contents[at] ^= 1;
+        let file = folder.write("b.igvm", &builder.clone().header(0x30B, &contents).build());
+        let found = json(&["--igvm", &file], 3)["id_block"].clone();
+        assert!(
+            found["refused"]
+                .to_string()
+                .contains("signature does not hold"),
+            "{found}"
+        );
+        contents[at] ^= 1;
+    }
+}
+
 #[test]
 fn svsm_prints_the_published_digest_and_warns_of_it() {
     let folder = "sev-snp-measure/fixtures";
