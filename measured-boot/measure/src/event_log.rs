@@ -76,7 +76,8 @@ pub fn replay(arguments: &EventLogArguments) -> Result<ExitCode> {
 }
 
 fn read_table(path: &Path, bytes: &[u8]) -> Result<CcelTable> {
-    CcelTable::read(bytes).with_context(|| format!("{} is no CCEL table", path.display()))
+    CcelTable::read(bytes)
+        .with_context(|| format!("--ccel-table {}: no CCEL table", path.display()))
 }
 
 fn describe_table(table: &CcelTable, output: Output) -> Result<ExitCode> {

@@ -1,8 +1,8 @@
 //! Files that options name.
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result};
 use measured_boot_page_hash::threads;
-use std::fs::{File, FileType, Metadata};
+use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt};
 use std::path::Path;
@@ -11,43 +11,54 @@ use std::thread;
 
 /// Files are read up to this size, so that a huge one is an error and not an empty machine.
 const MAX_FILE_BYTES: u64 = 2 << 30;
+/// No configuration and no key comes near; those who parse them take many times their size.
+const MAX_TEXT_BYTES: u64 = 1 << 20;
 /// What a thread reads at a time.
 const SHARE_BYTES: usize = 512 << 10;
 /// Major 1, minor 3 (Linux, Documentation/admin-guide/devices.txt).
 const DEV_NULL: u64 = 0x103;
 
+/// Reads the file that an option names.
+pub fn read(option: &str, path: &Path) -> Result<Vec<u8>> {
+    contents(path).with_context(|| format!("{option} {} cannot be read", path.display()))
+}
+
+/// Reads a plain file that is text: a configuration, a key.
+pub fn text(path: &Path) -> io::Result<String> {
+    if path.metadata()?.len() > MAX_TEXT_BYTES {
+        return Err(io::Error::other("it is larger than 1 MiB"));
+    }
+    String::from_utf8(contents(path)?).map_err(|_| io::Error::other("it is no text"))
+}
+
 /// Reads a plain file. `/dev/null` stands for an empty kernel or initrd; whatever else is no plain file may
 /// never end.
-pub fn read(option: &str, path: &Path) -> Result<Vec<u8>> {
-    let place = || format!("{option} {} cannot be read", path.display());
+pub fn contents(path: &Path) -> io::Result<Vec<u8>> {
     // Looked at before it is opened: who opens a pipe waits for somebody to write.
-    let found = path.metadata().with_context(place)?;
+    let found = path.metadata()?;
     if let Some(kind) = unending(&found) {
-        bail!("{option} {}: {kind}, not a plain file", path.display());
+        return Err(io::Error::other(format!("it is {kind}, and no plain file")));
     }
-    let within = found.len() <= MAX_FILE_BYTES;
-    ensure!(within, "{option} {}: larger than 2 GiB", path.display());
-    let file = File::open(path).with_context(place)?;
+    if found.len() > MAX_FILE_BYTES {
+        return Err(io::Error::other("it is larger than 2 GiB"));
+    }
+    let file = File::open(path)?;
     match usize::try_from(found.len()) {
         Ok(length) if length > SHARE_BYTES => side_by_side(&file, length),
         _ => one_piece(&file),
     }
-    .with_context(place)
 }
 
 /// What a file is, if it is one that has no end of its own.
 fn unending(found: &Metadata) -> Option<&'static str> {
-    let kind: FileType = found.file_type();
-    if kind.is_dir() {
-        Some("a directory")
-    } else if kind.is_fifo() {
-        Some("a pipe")
-    } else if kind.is_socket() {
-        Some("a socket")
-    } else if kind.is_block_device() || kind.is_char_device() && found.rdev() != DEV_NULL {
-        Some("a device")
-    } else {
-        None
+    let kind = found.file_type();
+    let is_device = kind.is_block_device() || kind.is_char_device() && found.rdev() != DEV_NULL;
+    match () {
+        () if kind.is_dir() => Some("a directory"),
+        () if kind.is_fifo() => Some("a pipe"),
+        () if kind.is_socket() => Some("a socket"),
+        () if is_device => Some("a device"),
+        () => None,
     }
 }
 

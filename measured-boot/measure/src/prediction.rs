@@ -1,11 +1,13 @@
 //! From the configuration file to the prediction.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use measured_boot_digest::{ComponentDigest, CoverageRow, LaunchDigest, Manifest, coverage};
 use measured_boot_page_hash::AllCores;
 use measured_boot_plan::{LaunchConfig, LaunchPlan, Sources, TeeKind, plan};
 use serde::Serialize;
 use std::path::Path;
+
+use crate::files;
 
 /// What will be launched, and what its report will say.
 pub struct Prediction {
@@ -63,7 +65,7 @@ pub struct Planned {
 impl Planned {
     /// Reads a configuration and the files that it names, relative to it, and plans.
     pub fn of(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path).with_context(|| {
+        let text = files::text(path).with_context(|| {
             format!(
                 "{}: the configuration cannot be read; name a vm.toml",
                 path.display()
@@ -133,19 +135,10 @@ impl Component {
     }
 }
 
-/// Reads a file that a key of the configuration names. Only a plain file: a pipe or a device might
-/// never end.
+/// Reads a file that a key of the configuration names.
 fn read(key: &str, config: &Path, path: &Path) -> Result<Vec<u8>> {
-    let place = || {
+    files::contents(path).with_context(|| {
         let (config, path) = (config.display(), path.display());
         format!("{config}: {key}: {path} cannot be read; correct the path or make the file")
-    };
-    if !std::fs::metadata(path).with_context(place)?.is_file() {
-        bail!(
-            "{}: {key}: {} is no plain file",
-            config.display(),
-            path.display()
-        );
-    }
-    std::fs::read(path).with_context(place)
+    })
 }

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use super::document::Document;
 use super::{ReferenceArguments, now};
-use crate::files::read;
+use crate::files::{self, read};
 use crate::{Output, print, print_json};
 
 /// The exit code of a document that was judged and refused.
@@ -58,7 +58,7 @@ pub fn check(arguments: &ReferenceArguments, path: &Path) -> Result<ExitCode> {
 
 fn public_key(path: &Path) -> Result<VerifyingKey> {
     let place = || format!("--key {}: not a key to check by", path.display());
-    let pem = std::fs::read_to_string(path).with_context(place)?;
+    let pem = files::text(path).with_context(place)?;
     VerifyingKey::from_pem(&pem).with_context(place)
 }
 

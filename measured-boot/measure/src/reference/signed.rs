@@ -10,7 +10,7 @@ use std::path::Path;
 use super::ReferenceArguments;
 use super::document::Document;
 use super::launches::Launches;
-use crate::files::read;
+use crate::files::{self, read};
 use crate::{Output, print, print_json, write_whole};
 
 /// Measures, signs, writes, and tells what was signed.
@@ -39,7 +39,7 @@ pub fn write(arguments: &ReferenceArguments, key: &Path, out: &Path) -> Result<(
 
 fn private_key(path: &Path) -> Result<IdKey> {
     let place = || format!("--sign {}: not a key to sign with", path.display());
-    let pem = std::fs::read_to_string(path).with_context(place)?;
+    let pem = files::text(path).with_context(place)?;
     IdKey::from_pem(&pem).with_context(place)
 }
 
