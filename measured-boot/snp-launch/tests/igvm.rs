@@ -5,9 +5,9 @@
 mod support;
 
 use measured_boot_digest::{DigestChain, OneByOne, sha384};
-use measured_boot_igvm::{Igvm, PlatformKind};
+use measured_boot_igvm::{Igvm, PlatformKind, Rule};
 use measured_boot_snp_abi::{PageType, VMSA_GPA};
-use measured_boot_snp_launch::{IgvmNote, SnpLaunch, ZeroPages, igvm_notes};
+use measured_boot_snp_launch::{IgvmNote, LaunchFault, SnpLaunch, ZeroPages, igvm_notes};
 use std::path::Path;
 use support::Builder;
 
@@ -140,4 +140,20 @@ fn what_kvm_would_do_otherwise_is_said_for_kvm() {
     let moved = Builder::snp().header(0x102, &relocation);
     let moved = moved.vp_context(VMSA_GPA, 0, &vmsa()).build();
     assert_eq!(notes(&moved, false), [IgvmNote::Relocatable]);
+}
+
+/// Nobody launches a guest without a policy; the digest would be of no launch.
+#[test]
+fn file_without_a_policy_is_refused() {
+    let file = Builder::default()
+        .platform(1, 2)
+        .page(0x1000, 0, &[1; 4096]);
+    let file = file.build();
+    let igvm = Igvm::read(&file).unwrap();
+    let loading = igvm.loading(PlatformKind::SevSnp).unwrap();
+    let fault = SnpLaunch::of_igvm(&loading, ZeroPages::Normal).unwrap_err();
+    let LaunchFault::Igvm(fault) = fault else {
+        panic!("{fault}");
+    };
+    assert_eq!(fault.rule, Rule::PolicyMissing(PlatformKind::SevSnp));
 }
