@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use tests_fuzz_targets::{TARGETS, Target};
 
 /// More neighbours than these of one input are what the fuzzers are for.
-const NEIGHBOURS: usize = 200;
+const NEIGHBOURS: usize = 100;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
