@@ -1,8 +1,9 @@
 //! What differs between two event logs, register by register.
 
 use crate::log_alignment::{Step, steps};
+use crate::log_words::{bytes, command_line, name as name_of, said};
 use crate::{Difference, Shown, Side, cmdline};
-use measured_boot_event_log::{Algorithm, Digest, Event, Format, Log, Register, Variable};
+use measured_boot_event_log::{Algorithm, Digest, Event, Format, Log, Register};
 use std::collections::BTreeSet;
 
 /// Strongest first: the one that both have is compared.
@@ -163,17 +164,17 @@ fn changes(
     });
     let mut differences = Vec::new();
     for event in only_a {
-        let name = name(event, &a.events);
+        let name = name_of(event, &a.events);
         let same = only_b
             .iter()
-            .position(|other| self::name(other, &b.events) == name);
+            .position(|other| name_of(other, &b.events) == name);
         differences.push(match same {
             Some(place) => changed(register, event, only_b.remove(place), name),
             None => only(Side::A, register, event, name),
         });
     }
     let rest = only_b.into_iter();
-    differences.extend(rest.map(|event| only(Side::B, register, event, name(event, &b.events))));
+    differences.extend(rest.map(|event| only(Side::B, register, event, name_of(event, &b.events))));
     differences
 }
 
@@ -216,57 +217,6 @@ fn changed(register: Register, a: &Event<'_>, b: &Event<'_>, event: String) -> D
     }
 }
 
-/// The words of a kernel's command line, without what GRUB writes before them.
-fn command_line<'a>(event: &Event<'a>) -> Option<&'a [u8]> {
-    [
-        &b"kernel_cmdline: "[..],
-        b"kernel_cmdline ",
-        b"grub_kernel_cmdline ",
-    ]
-    .into_iter()
-    .find_map(|start| event.data.strip_prefix(start))
-}
-
-fn said(event: &Event<'_>) -> String {
-    let says = event.description();
-    if says.is_empty() {
-        "nothing".to_owned()
-    } else {
-        format!("`{says}`")
-    }
-}
-
-/// The event's type, and what tells it from others of this type.
-fn name(event: &Event<'_>, all: &[&Event<'_>]) -> String {
-    let kind = event.kind;
-    if kind.holds_variable()
-        && let Some(variable) = Variable::read(event.data)
-    {
-        return format!("{kind} {}", variable.name_text());
-    }
-    const ACPI: &[u8] = b"ACPI DATA";
-    if event.data.starts_with(ACPI) {
-        let is_it = |other: &&&Event<'_>| other.kind == kind && other.data.starts_with(ACPI);
-        let of = all.iter().filter(is_it).count();
-        let place = all
-            .iter()
-            .filter(is_it)
-            .position(|other| other.number == event.number)
-            .map_or(0, |place| place + 1);
-        let what = match (of, place) {
-            (3, 1) => " (1st of 3: table-loader)",
-            (3, 2) => " (2nd of 3: RSDP)",
-            (3, 3) => " (3rd of 3: tables)",
-            _ => "",
-        };
-        return format!("{kind} `ACPI DATA`{what}");
-    }
-    if command_line(event).is_some() {
-        return format!("{kind} of the kernel's cmdline");
-    }
-    kind.to_string()
-}
-
 /// The same digest: what else differs is covered by none.
 fn uncovered(register: Register, a: &Event<'_>, b: &Event<'_>) -> Option<Difference> {
     let (what, one, other) = if a.kind != b.kind {
@@ -289,14 +239,6 @@ fn uncovered(register: Register, a: &Event<'_>, b: &Event<'_>) -> Option<Differe
         a: one,
         b: other,
     })
-}
-
-/// The bytes of the first event's data from the first that differs on.
-fn bytes(of: &Event<'_>, other: &Event<'_>) -> String {
-    let found = crate::bytes::stretches(of.data, other.data, usize::MAX);
-    let (start, end, _) = found.first().copied().unwrap_or_default();
-    let shown = crate::bytes::excerpt(of.data, start, end - start);
-    format!("{shown} at byte {start:#x}")
 }
 
 fn unmeasured(a: &Log<'_>, b: &Log<'_>) -> Vec<Difference> {

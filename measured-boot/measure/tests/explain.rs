@@ -184,6 +184,16 @@ fn manifest_that_explains_the_digest_is_heard_and_another_is_not() {
     let (code, document) = folder.explained(&with_manifest);
     assert_eq!(code, Some(0));
     assert!(document["notes"].to_string().contains("it was not heard"));
+    // Of a third launch it says nothing either: what is known is tried instead.
+    folder.write(
+        "third.toml",
+        CONFIG.replace("count = 2", "count = 4").as_bytes(),
+    );
+    folder.launched(&["plan", "third.toml"]);
+    let (code, document) = folder.explained(&with_manifest);
+    assert_eq!(code, Some(3));
+    assert_eq!(document["differences"], serde_json::json!([]));
+    assert_eq!(would_match(&document), [["the guest has 4 vCPUs"]]);
 }
 
 #[test]
