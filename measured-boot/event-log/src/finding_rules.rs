@@ -19,6 +19,7 @@ impl Log<'_> {
         let mut search = Search {
             separators: self.algorithms().flat_map(separators).collect(),
             first_separators: BTreeMap::new(),
+            pcr_0_past_crtm: false,
             pcr_0_extended: false,
             locality_seen: false,
             findings: Capped::default(),
@@ -30,16 +31,17 @@ impl Log<'_> {
     }
 }
 
-/// The digests of what separators are known to be.
-fn separators(algorithm: Algorithm) -> impl Iterator<Item = (Algorithm, Digest)> {
+/// What separators are known to be, and its digests.
+fn separators(algorithm: Algorithm) -> impl Iterator<Item = (&'static [u8], Algorithm, Digest)> {
     [ZEROS, ONES, WINDOWS]
         .into_iter()
-        .filter_map(move |value| Some((algorithm, algorithm.hash(&[value])?)))
+        .filter_map(move |value| Some((value, algorithm, algorithm.hash(&[value])?)))
 }
 
 struct Search {
-    separators: Vec<(Algorithm, Digest)>,
+    separators: Vec<(&'static [u8], Algorithm, Digest)>,
     first_separators: BTreeMap<Register, usize>,
+    pcr_0_past_crtm: bool,
     pcr_0_extended: bool,
     locality_seen: bool,
     findings: Capped<Finding>,
@@ -63,6 +65,7 @@ impl Search {
                 .push(FindingRule::SeparatorHidden(event.kind).of(event));
             self.look_for_another(event);
         }
+        self.pcr_0_past_crtm |= event.register == Register::Pcr(0) && !is_of_crtm(event.kind);
     }
 
     fn look_at_value(&mut self, event: &Event<'_>) {
@@ -103,12 +106,26 @@ impl Search {
         }
     }
 
+    /// Whether the event has the digest of a separator that its register may have. Elsewhere this says nothing:
+    /// a dynamic launch measures flags of four zero bytes into PCR 17.
     fn is_hidden_separator(&self, event: &Event<'_>) -> bool {
-        event.digests.iter().any(|(algorithm, digest)| {
-            self.separators
-                .iter()
-                .any(|(other, value)| *other == algorithm && value.as_bytes() == digest)
-        })
+        let separator = |algorithm, digest: &[u8]| {
+            self.separators.iter().any(|(value, other, known)| {
+                *other == algorithm && known.as_bytes() == digest && is_known(event.register, value)
+            })
+        };
+        let mut digests = event.digests.iter();
+        digests.any(|(algorithm, digest)| separator(algorithm, digest))
+            && !self.is_part_of_crtm(event)
+    }
+
+    /// Firmware measures parts of the S-CRTM before all else, and a part may be four zero bytes (seen of FIT
+    /// entries). A separator called so would have to have all that was measured before it called so, too.
+    fn is_part_of_crtm(&self, event: &Event<'_>) -> bool {
+        event.register == Register::Pcr(0)
+            && event.kind == EventType::S_CRTM_CONTENTS
+            && !self.pcr_0_past_crtm
+            && !is_known(event.register, event.data)
     }
 
     fn look_at_locality(&mut self, event: &Event<'_>) {
@@ -131,6 +148,14 @@ impl Search {
         }
         self.locality_seen = true;
     }
+}
+
+/// Whether PCR 0 may begin by events of this type, before firmware other than the S-CRTM is measured.
+fn is_of_crtm(kind: EventType) -> bool {
+    matches!(
+        kind,
+        EventType::EFI_HCRTM_EVENT | EventType::S_CRTM_CONTENTS
+    )
 }
 
 /// Whether a separator is known to have this value in this register.

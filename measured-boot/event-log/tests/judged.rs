@@ -10,6 +10,7 @@ use support::{
 
 const ONES: [u8; 4] = [0xFF; 4];
 const ERROR: [u8; 4] = [1, 0, 0, 0];
+const S_CRTM_CONTENTS: u32 = 7;
 
 /// A log with one more event, and where that and its data begin.
 fn one(made: Made, index: u32, kind: u32, data: &[u8]) -> (Vec<u8>, usize, usize) {
@@ -133,6 +134,48 @@ fn separator_by_another_name_is_refused_and_counts_as_one() {
             findings(&made.bytes),
             [(name, hidden), ("separator-twice", second)]
         );
+    }
+}
+
+/// A laptop's firmware measures a FIT entry of four zero bytes so; go-eventlog's `glinux-alex.bin` is its log.
+#[test]
+fn part_of_the_crtm_that_is_zeros_is_no_hidden_separator() {
+    let fit = |made: &mut Made, data| made.measured(0, S_CRTM_CONTENTS, &ZEROS, data);
+    let mut made = Made::agile();
+    made.event(0, 0x8000_0010, b"HCRTM");
+    made.event(0, S_CRTM_CONTENTS, b"another part");
+    fit(&mut made, b"FIT Type 0x2D");
+    made.event(0, 8, b"version");
+    made.event(0, SEPARATOR, &ZEROS);
+    assert_eq!(findings(&made.bytes), []);
+    // Behind anything else it could be the separator, and so it could with a separator's data.
+    let name = "separator-under-another-type";
+    let mut made = Made::agile();
+    made.event(0, 8, b"version");
+    let late = fit(&mut made, b"FIT Type 0x2D");
+    assert_eq!(findings(&made.bytes), [(name, late)]);
+    let mut made = Made::agile();
+    let renamed = fit(&mut made, &ZEROS);
+    assert_eq!(findings(&made.bytes), [(name, renamed)]);
+    // Nor is there an S-CRTM in other registers.
+    let mut made = Made::agile();
+    let elsewhere = made.measured(7, S_CRTM_CONTENTS, &ZEROS, b"FIT Type 0x2D");
+    assert_eq!(findings(&made.bytes), [(name, elsewhere)]);
+}
+
+/// A dynamic launch measures flags into PCR 17 and 18, which are zeros on most machines.
+#[test]
+fn zeros_where_no_separator_is_known_are_no_hidden_separator() {
+    for (pcr, value) in [
+        (17, &ZEROS[..]),
+        (18, &ZEROS),
+        (8, &ONES),
+        (13, &ZEROS),
+        (7, b"WBCL"),
+    ] {
+        let mut made = Made::agile();
+        made.event(pcr, 0x40C, value);
+        assert_eq!(findings(&made.bytes), []);
     }
 }
 
