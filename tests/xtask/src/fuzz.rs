@@ -32,7 +32,7 @@ pub struct Arguments {
     /// Begin with our own seeds alone, and keep in tests/fuzz/corpus what reaches code that they do not.
     #[arg(long)]
     keep: bool,
-    /// Watch the memory of C and unsafe code too; half as fast.
+    /// Watch the memory of unsafe code in dependencies too; slower.
     #[arg(long)]
     address_sanitizer: bool,
 }
