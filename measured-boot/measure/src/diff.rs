@@ -4,11 +4,16 @@ mod comparison;
 mod kind;
 mod logs;
 mod page;
+mod predicted;
+mod predicted_events;
+mod predictions;
 
 pub use comparison::{UNSIGNED, explains};
 pub use kind::{Kind, Subject, shown};
 pub use logs::ended_early;
 pub use page::{Row, sections};
+pub use predicted::Predicted;
+pub use predictions::predictions;
 
 use anyhow::{Context, Result};
 use measured_boot_digest::Manifest;
@@ -22,10 +27,10 @@ use comparison::{Comparison, compared};
 
 #[derive(clap::Args)]
 pub struct DiffArguments {
-    /// One of the two: a vm.toml, a manifest, a report, a firmware or IGVM image, a UKI, an event log.
+    /// One of the two: a vm.toml, what `plan`, `snp` or `tdx` printed with `-o json`, a manifest, a report, a firmware or IGVM image, a UKI, an event log.
     #[arg(value_name = "A")]
     first: PathBuf,
-    /// The other, of the same kind; plans, manifests and reports go together.
+    /// The other, of the same kind; plans, manifests and reports go together; quotes and event logs too with a `tdx` prediction.
     #[arg(value_name = "B")]
     second: PathBuf,
     /// The manifest that explains the report's launch digest, where one of the two is a report.

@@ -2,6 +2,7 @@
 
 mod document;
 mod launch;
+mod predicted_quote;
 mod quote;
 mod snp_report;
 
@@ -20,7 +21,7 @@ pub struct ExplainArguments {
     /// The report: an SNP attestation report or a TDX quote, as it is, in hexadecimal or in base64.
     #[arg(value_name = "REPORT")]
     report: PathBuf,
-    /// What was planned: a vm.toml, a manifest, an OVMF image or an IGVM file.
+    /// What was planned: a vm.toml, a manifest, an OVMF image, an IGVM file, or what `plan`, `snp` or `tdx` printed with `-o json`.
     #[arg(long, value_name = "PLAN")]
     against: PathBuf,
     /// The manifest that the host gives with the report; heard only if it explains the report's digest.

@@ -291,7 +291,7 @@ fn what_cannot_be_explained_ends_with_1_and_nothing_on_stdout() {
     );
     refused(
         &["report", "--against", "report"],
-        "give a vm.toml, a manifest, an OVMF image or an IGVM file",
+        "give a vm.toml, a prediction, a manifest, an OVMF image or an IGVM file",
     );
     refused(
         &["vm.toml", "--against", "vm.toml"],

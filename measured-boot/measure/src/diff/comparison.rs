@@ -9,8 +9,8 @@ use measured_boot_digest::{LaunchDigest, Manifest};
 use measured_boot_page_hash::AllCores;
 use measured_boot_snp_abi::AttestationReport;
 
-use super::logs;
 use super::{Kind, Subject};
+use super::{logs, predictions};
 
 /// What a comparison found.
 #[derive(Default)]
@@ -32,6 +32,9 @@ pub fn compared(a: &Subject, b: &Subject, manifest: Option<&Manifest>) -> Result
         manifest.is_none() || has_report,
         "--manifest explains a report's digest, and neither of the two is a report"
     );
+    if [a, b].iter().any(|one| one.kind() == Kind::Prediction) {
+        return predictions::between(a, b, manifest);
+    }
     if let Some(comparison) = between_launches(a, b, manifest)? {
         return Ok(comparison);
     }
@@ -161,7 +164,7 @@ fn launch<'a>(
             &AllCores::new(),
         ))),
         Subject::Manifest(_, manifest) => Ok(Some(Launch::of_manifest(manifest))),
-        Subject::Report(..) | Subject::Bytes(..) => {
+        Subject::Report(..) | Subject::Prediction(..) | Subject::Bytes(..) => {
             comparison.notes.push(UNSIGNED.to_owned());
             let manifest = manifest.or(subject.manifest());
             let (Some(report), Some(manifest)) = (subject.report(), manifest) else {

@@ -7,8 +7,11 @@ use measured_boot_digest::Manifest;
 use measured_boot_event_log::{Log, ReadOptions};
 use measured_boot_firmware::{FirmwareFault, FooterTable};
 use measured_boot_snp_abi::{AttestationReport, REPORT_SIZE};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 use std::path::{Path, PathBuf};
 
+use super::Predicted;
 use crate::files::read;
 use crate::prediction::Planned;
 
@@ -17,6 +20,8 @@ use crate::prediction::Planned;
 pub enum Kind {
     /// A `vm.toml` and the files that it names.
     Plan,
+    /// What `plan`, `snp` or `tdx` printed with `-o json`.
+    Prediction,
     /// A manifest of a launch.
     Manifest,
     /// An SNP attestation report.
@@ -38,6 +43,7 @@ impl Kind {
     pub fn words(self) -> &'static str {
         match self {
             Self::Plan => "launch configuration",
+            Self::Prediction => "prediction",
             Self::Manifest => "launch manifest",
             Self::Report => "SNP attestation report",
             Self::Quote => "TDX quote",
@@ -61,16 +67,21 @@ impl Kind {
     pub fn peers(self) -> &'static str {
         match self {
             Self::Plan | Self::Manifest => {
-                "a launch configuration, a manifest, or an SNP report (with --manifest)"
+                "a launch configuration, a prediction, a manifest, or an SNP report (with --manifest)"
+            }
+            Self::Prediction => {
+                "another prediction, a launch configuration, a manifest, an SNP report, a TDX quote or a TD's event log"
             }
             Self::Report => {
-                "another SNP report, a launch configuration or a manifest; with an image by `explain`"
+                "another SNP report, a launch configuration, a prediction or a manifest; with an image by `explain`"
             }
-            Self::Quote => "another TDX quote, or an event log; with firmware by `explain`",
+            Self::Quote => {
+                "another TDX quote, a prediction, or an event log; with firmware by `explain`"
+            }
             Self::Firmware => "another firmware image; with a report by `explain`",
             Self::Igvm => "another IGVM file; with a report by `explain`",
             Self::Pe => "another PE image",
-            Self::EventLog => "another event log, or a TDX quote",
+            Self::EventLog => "another event log, a TDX quote, or a prediction of a TD",
         }
     }
 }
@@ -79,6 +90,8 @@ impl Kind {
 pub enum Subject {
     /// A plan with its files.
     Plan(PathBuf, Box<Planned>),
+    /// A prediction.
+    Prediction(PathBuf, Box<Predicted>),
     /// A manifest.
     Manifest(PathBuf, Manifest),
     /// A report, and the manifest where it is evidence that brings one.
@@ -109,7 +122,7 @@ impl Subject {
             return Self::of(path, kind, decoded);
         }
         if text.trim_start().starts_with('{') {
-            return evidence(path, text);
+            return json(path, text);
         }
         // What is text, and no number in disguise, can only be a configuration.
         let planned = Planned::of(path).context(format!(
@@ -135,6 +148,7 @@ impl Subject {
     pub fn kind(&self) -> Kind {
         match self {
             Self::Plan(..) => Kind::Plan,
+            Self::Prediction(..) => Kind::Prediction,
             Self::Manifest(..) => Kind::Manifest,
             Self::Report(..) => Kind::Report,
             Self::Bytes(_, kind, _) => *kind,
@@ -145,6 +159,7 @@ impl Subject {
     pub fn path(&self) -> &Path {
         match self {
             Self::Plan(path, _)
+            | Self::Prediction(path, _)
             | Self::Manifest(path, _)
             | Self::Report(path, ..)
             | Self::Bytes(path, ..) => path,
@@ -170,7 +185,7 @@ impl Subject {
 
 /// Evidence brings a manifest, which has 48 bytes a page: this is room for a guest of several GiB.
 const MAX_TEXT_BYTES: usize = 64 << 20;
-const KNOWN: &str = "known are launch configurations, manifests, SNP reports, TDX quotes, firmware and IGVM images, PE images and event logs";
+const KNOWN: &str = "known are launch configurations, predictions, manifests, SNP reports, TDX quotes, firmware and IGVM images, PE images and event logs";
 
 /// By what the bytes begin or end with, strictest first.
 fn binary(bytes: &[u8]) -> Option<Kind> {
@@ -233,21 +248,32 @@ fn decoded(text: &str) -> Option<(Kind, Vec<u8>)> {
     read.into_iter().flatten().find_map(of_kind)
 }
 
-/// The report and manifest of evidence of a simulated TEE: JSON with both in base64.
-fn evidence(path: &Path, text: &str) -> Result<Subject> {
-    let place = || format!("{}: taken for evidence, since it is JSON", path.display());
-    let document: serde_json::Value = serde_json::from_str(text).with_context(place)?;
-    let field = |name: &str| {
-        let text = document.get(name)?.as_str()?;
-        BASE64_STANDARD.decode(text).ok()
-    };
-    let Some(report) = field("attestation_report").filter(|bytes| is_report(bytes)) else {
+/// What is read of JSON. The rest is skipped and not kept: a tree of it would be many times its size.
+#[derive(Deserialize)]
+struct Json {
+    attestation_report: Option<String>,
+    manifest: Option<String>,
+    launch_digest: Option<IgnoredAny>,
+}
+
+/// A prediction; or evidence of a simulated TEE, which has report and manifest in base64.
+fn json(path: &Path, text: &str) -> Result<Subject> {
+    let taken = |what: &str| format!("{}: taken for {what}", path.display());
+    let place = || taken("evidence or a prediction, since it is JSON");
+    let document: Json = serde_json::from_str(text).with_context(place)?;
+    if document.attestation_report.is_none() && document.launch_digest.is_some() {
+        let predicted = Predicted::from_json(text)
+            .with_context(|| taken("a prediction, since it is JSON with a `launch_digest`"))?;
+        return Ok(Subject::Prediction(path.to_owned(), Box::new(predicted)));
+    }
+    let field = |text: &Option<String>| BASE64_STANDARD.decode(text.as_ref()?).ok();
+    let Some(report) = field(&document.attestation_report).filter(|bytes| is_report(bytes)) else {
         bail!(
-            "{}, and without an `attestation_report` of {REPORT_SIZE} bytes in base64: {KNOWN}",
+            "{}, and without a `launch_digest`, and without an `attestation_report` of {REPORT_SIZE} bytes in base64: {KNOWN}",
             place()
         );
     };
-    let manifest = field("manifest").map(|bytes| Manifest::from_bytes(&bytes));
+    let manifest = field(&document.manifest).map(|bytes| Manifest::from_bytes(&bytes));
     let manifest = manifest.transpose().with_context(place)?;
     Ok(Subject::Report(path.to_owned(), report, manifest))
 }

@@ -5,7 +5,7 @@ use measured_boot_difference::{
     Difference, Explanation, KernelFiles, Launch, OwnPlans, igvm_variants, ovmf_variants,
     own_variants, search, svsm_variants, vmsa_variants,
 };
-use measured_boot_digest::LaunchDigest;
+use measured_boot_digest::{LaunchDigest, Manifest};
 use measured_boot_firmware::{Ovmf, Svsm};
 use measured_boot_igvm::{Igvm, PlatformKind};
 use measured_boot_page_hash::AllCores;
@@ -15,7 +15,7 @@ use measured_boot_snp_launch::{
 
 use super::LaunchArguments;
 use super::document::Outcome;
-use crate::diff::{Kind, Subject};
+use crate::diff::{Kind, Predicted, Subject, predictions};
 use crate::files::read;
 use crate::prediction::Planned;
 
@@ -25,6 +25,8 @@ pub struct Question<'q> {
     pub reported: LaunchDigest,
     /// The launch that the host's manifest describes, which explains that digest.
     pub manifest: Option<&'q Launch<'q>>,
+    /// That manifest.
+    pub described: Option<&'q Manifest>,
 }
 
 impl Question<'_> {
@@ -68,14 +70,25 @@ pub fn outcome(
                 }),
             )
         }
+        Subject::Prediction(_, predicted) => Ok(of_prediction(predicted, question)),
         Subject::Bytes(_, Kind::Firmware, image) => of_ovmf(arguments, plan, image, question),
         Subject::Bytes(_, Kind::Igvm, file) => of_igvm(arguments, plan, file, question),
         other => bail!(
-            "--against {}: taken for {}; give a vm.toml, a manifest, an OVMF image or an IGVM file",
+            "--against {}: taken for {}; give a vm.toml, a prediction, a manifest, an OVMF image or an IGVM file",
             other.path().display(),
             other.kind().one()
         ),
     }
+}
+
+/// Digests alone: no other launch can be tried.
+fn of_prediction(predicted: &Predicted, question: &Question<'_>) -> Outcome {
+    let planned = predicted.launch_digest.map_or([0; 48], |digest| digest.0);
+    let mut outcome = Outcome::new(LaunchDigest(planned), question.reported);
+    if let (false, Some(manifest)) = (outcome.matches, question.described) {
+        outcome.differences = predictions(predicted, &Predicted::of_manifest(manifest));
+    }
+    outcome
 }
 
 fn of_plan(planned: &Planned, question: &Question<'_>) -> Outcome {

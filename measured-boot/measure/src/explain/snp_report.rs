@@ -11,6 +11,9 @@ use super::{ExplainArguments, Subject};
 use crate::diff::{UNSIGNED, explains, manifest, shown};
 use crate::{Output, print, print_json};
 
+/// Why nothing was tried.
+const NOTHING_TO_TRY: &str = "a prediction has digests and no bytes, so that no other launch can be tried: give the vm.toml, or the image with the options of `snp`, as --against";
+
 /// The digest is not the planned one.
 pub const NOT_AS_PLANNED: u8 = 3;
 
@@ -33,11 +36,15 @@ pub fn explain(arguments: &ExplainArguments, report: &Subject, plan: &Subject) -
     let question = Question {
         reported,
         manifest: launch.as_ref(),
+        described: heard,
     };
     let outcome = outcome(&arguments.launch, plan, &question)?;
     let mut differences = outcome.differences.clone();
     differences.extend(beside(plan, report));
     differences.extend(policy(&outcome, bytes.policy.get()));
+    if let (Subject::Prediction(..), false) = (plan, outcome.matches) {
+        notes.push(NOTHING_TO_TRY.to_owned());
+    }
     notes.extend(warnings(bytes));
     let document = Document {
         report: Described {
