@@ -128,8 +128,45 @@ fn signature(text: &str) -> Result<CpuSignature, String> {
         .map_err(|_| "a signature has 32 bits".to_owned())
 }
 
-/// A number in hexadecimal, with or without `0x`.
+/// A number in hexadecimal; `0x` may be left out where it is the same or no number in decimal.
 pub fn hexadecimal(text: &str) -> Result<u64, String> {
+    let bare = !text.starts_with("0x");
     let digits = text.strip_prefix("0x").unwrap_or(text);
-    u64::from_str_radix(digits, 16).map_err(|_| "give hexadecimal digits, such as 0x21".to_owned())
+    let is_hexadecimal = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+    let number = u64::from_str_radix(digits, 16)
+        .ok()
+        .filter(|_| is_hexadecimal);
+    let number = number.ok_or_else(|| "give hexadecimal digits, such as 0x21".to_owned())?;
+    match digits.parse::<u64>() {
+        // Other tools read such a number as decimal, and another digest would come of it.
+        Ok(decimal) if bare && decimal != number => Err(format!(
+            "with 0x in front, please: {text} could be {number:#x}, or {decimal:#x} if it is decimal"
+        )),
+        _ => Ok(number),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::hexadecimal;
+
+    #[test]
+    fn numbers_that_could_be_decimal_need_their_prefix() {
+        for (text, number) in [
+            ("0x21", 0x21),
+            ("1", 1),
+            ("a00f11", 0xa0_0f11),
+            ("0x30000", 0x3_0000),
+        ] {
+            assert_eq!(hexadecimal(text), Ok(number), "{text}");
+        }
+        let refused = hexadecimal("33").expect_err("it is ambiguous");
+        assert!(
+            refused.contains("0x33, or 0x21 if it is decimal"),
+            "{refused}"
+        );
+        for text in ["", "0x", "0x+1", "+1", "0x1ffffffffffffffff", "zz"] {
+            assert!(hexadecimal(text).is_err(), "{text}");
+        }
+    }
 }
