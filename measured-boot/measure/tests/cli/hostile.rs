@@ -1,12 +1,13 @@
 //! Every place of the command line that takes a file, given what is no such file: the program ends, soon and
 //! in little memory, and says which option, which file, and why.
 
+use crate::machine;
+use crate::support::{self, CONFIG, there, vector};
 use std::fs::File;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
-use tempfile::TempDir;
 
 /// A place for a file: how messages name it, and the arguments, with `{}` where the file goes. Words with
 /// `@` in front are vectors.
@@ -203,11 +204,11 @@ impl Run {
 }
 
 /// The hostile files, and good ones beside them.
-struct Folder(TempDir);
+struct Folder(support::Folder);
 
 impl Folder {
     fn new() -> Self {
-        let folder = Self(tempfile::tempdir().expect("a folder can be made"));
+        let folder = Self(support::Folder::empty());
         std::fs::create_dir(folder.path("directory")).expect("the name is free");
         let made = Command::new("mkfifo").arg(folder.path("pipe")).status();
         assert!(made.is_ok_and(|status| status.success()));
@@ -218,47 +219,25 @@ impl Folder {
         folder.write("", b"");
         folder.write("text", b"Nothing that anybody has a parser for.\n");
         folder.write("zeros", &[0; 8192]);
-        folder.make_keys();
+        // Without openssl, the places of signed values are skipped.
+        let _ = folder.0.key_pair("key");
         folder
-    }
-
-    /// Nothing without openssl.
-    fn make_keys(&self) {
-        let openssl = |arguments: &[&str], out: &str| {
-            let mut command = Command::new("openssl");
-            command.args(arguments).arg("-out").arg(self.path(out));
-            let made = command.current_dir(self.0.path()).output();
-            made.is_ok_and(|output| output.status.success())
-        };
-        let curve = [
-            "genpkey",
-            "-algorithm",
-            "EC",
-            "-pkeyopt",
-            "ec_paramgen_curve:P-384",
-        ];
-        let made = openssl(&curve, "key.pem")
-            && openssl(&["pkey", "-in", "key.pem", "-pubout"], "pub.pem");
-        if !made {
-            println!("skipped: there is no openssl to make keys for reference");
-        }
     }
 
     fn path(&self, name: &str) -> PathBuf {
         let name = if name.is_empty() { "empty" } else { name };
-        self.0.path().join(name)
+        self.0.path(name)
     }
 
-    fn write(&self, name: &str, bytes: &[u8]) -> PathBuf {
-        let path = self.path(name);
-        std::fs::write(&path, bytes).expect("the file can be written");
-        path
+    fn write(&self, name: &str, bytes: &[u8]) -> String {
+        let name = if name.is_empty() { "empty" } else { name };
+        self.0.write(name, bytes)
     }
 
     /// A vector, or one of the files here.
     fn of_kind(&self, kind: &str) -> Option<PathBuf> {
         if kind.contains('/') || kind == JSON {
-            return vector(kind);
+            return vector(kind).map(PathBuf::from);
         }
         Some(self.path(kind))
     }
@@ -293,70 +272,35 @@ impl Folder {
 
     /// An argument, with files for what stands for them.
     fn word(&self, word: &str, file: &Path) -> Option<String> {
-        let text = |path: PathBuf| path.to_str().expect("text").to_owned();
         Some(match word {
-            "@OVMF" => text(vector(OVMF)?),
-            "@LOG" => text(vector(LOG)?),
-            "@LINUX" => text(vector(LINUX)?),
-            "@UKI" => text(vector(UKI)?),
-            "@REPORT" => text(vector(REPORT)?),
-            "KEY" => text(there(self.path("key.pem"))?),
-            "PUB" => text(there(self.path("pub.pem"))?),
-            "OUT" => text(self.path("out")),
+            "@OVMF" => vector(OVMF)?,
+            "@LOG" => vector(LOG)?,
+            "@LINUX" => vector(LINUX)?,
+            "@UKI" => vector(UKI)?,
+            "@REPORT" => vector(REPORT)?,
+            "KEY" => there(&self.path("key.pem"))?,
+            "PUB" => there(&self.path("key.pub"))?,
+            "OUT" => self.0.named("out"),
             "DIGEST" => DIGEST.to_owned(),
-            "KERNEL" => text(self.config(file, &self.path("text"))),
-            "INITRD" => text(self.config(&self.kernel(), file)),
-            "VMTOML" => text(self.config(&self.kernel(), &self.path("text"))),
-            "0001=@LOG" => format!("0001={}", text(vector(LOG)?)),
+            "KERNEL" => self.config(file, &self.path("text")),
+            "INITRD" => self.config(&self.kernel(), file),
+            "VMTOML" => self.config(&self.kernel(), &self.path("text")),
+            "0001=@LOG" => format!("0001={}", vector(LOG)?),
             word => word.replace("{}", file.to_str().expect("text")),
         })
     }
 
-    fn config(&self, kernel: &Path, initrd: &Path) -> PathBuf {
+    /// A machine of these files, whose configuration is told by its path.
+    fn config(&self, kernel: &Path, initrd: &Path) -> String {
+        let path = |path: &Path| format!("\"{}\"", path.to_str().expect("text"));
         let text = CONFIG
-            .replace("KERNEL", kernel.to_str().expect("text"))
-            .replace("INITRD", initrd.to_str().expect("text"));
+            .replace("\"vmlinux\"", &path(kernel))
+            .replace("\"initrd\"", &path(initrd));
         self.write("vm.toml", text.as_bytes())
     }
 
     fn kernel(&self) -> PathBuf {
-        self.write("vmlinux", &support::kernel())
+        self.write("vmlinux", &machine::kernel());
+        self.path("vmlinux")
     }
-}
-
-#[path = "../../plan/tests/support/mod.rs"]
-mod support;
-
-const CONFIG: &str = r#"name = "hostile"
-
-[tee]
-kind = "simulated"
-
-[boot]
-protocol = "simulated-direct"
-kernel = "KERNEL"
-initrd = "INITRD"
-cmdline = ""
-
-[cpu]
-count = 1
-model = "x86-64-v2"
-
-[memory]
-mib = 256
-"#;
-
-/// A vector beside the repository.
-fn vector(name: &str) -> Option<PathBuf> {
-    let vectors = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/vectors");
-    there(vectors.join(name))
-}
-
-/// The file, if it is there.
-fn there(path: PathBuf) -> Option<PathBuf> {
-    if path.exists() {
-        return Some(path);
-    }
-    println!("skipped: {} is not there", path.display());
-    None
 }

@@ -1,63 +1,46 @@
 //! `uki` as people and scripts use it.
 
-#[path = "../../uki/tests/images/support/mod.rs"]
-mod support;
-
+use crate::support::{self, Folder, program, vector};
+use crate::uki_images::{NAMES_252, PE, Parts, VIRTUAL_SIZE, put32, sign};
 use measured_boot_uki::Algorithm;
 use serde_json::Value;
 use std::path::Path;
-use std::process::{Command, Output};
-use support::{PE, Parts, VIRTUAL_SIZE, put32, sign};
-use tempfile::TempDir;
+use std::process::Output;
 
 /// Runs `uki FILE` with more arguments.
 fn run(file: &[u8], arguments: &[&str]) -> Output {
-    let folder = TempDir::new().expect("a folder");
-    let path = folder.path().join("image.efi");
-    std::fs::write(&path, file).expect("written");
-    run_on(&path, arguments)
+    let folder = Folder::empty();
+    folder.write("image.efi", file);
+    run_on(&folder.path("image.efi"), arguments)
 }
 
 fn run_on(path: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_cloister-measure"))
-        .arg("uki")
-        .arg(path)
-        .args(arguments)
-        .output()
-        .expect("the program runs")
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).expect("text")
+    let mut program = program();
+    program.arg("uki").arg(path).args(arguments);
+    program.output().expect("the program runs")
 }
 
 fn stdout(output: &Output) -> String {
-    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
-    text(&output.stdout)
+    support::stdout(output, 0)
 }
 
 fn document(file: &[u8], arguments: &[&str]) -> Value {
-    let output = run(file, &[arguments, &["-o", "json"]].concat());
-    serde_json::from_str(&stdout(&output)).expect("one document")
+    support::document(&run(file, &[arguments, &["-o", "json"]].concat()), 0)
 }
 
 /// What it says when it fails; it prints nothing then.
 fn error(file: &[u8], arguments: &[&str]) -> String {
-    let output = run(file, arguments);
-    assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0));
-    text(&output.stderr)
+    support::error(&run(file, arguments), 1)
 }
 
 #[test]
 fn published_values_are_predicted_in_every_phase_and_bank() {
-    let folder =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/vectors/measured-boot/uki");
-    let Ok(expected) =
-        std::fs::read_to_string(folder.join("expected-pcr11-systemd-measure-252.txt"))
-    else {
-        println!("skipped: {} is not there", folder.display());
+    let Some(folder) = vector("measured-boot/uki") else {
         return;
     };
+    let folder = Path::new(&folder);
+    let expected = std::fs::read_to_string(folder.join("expected-pcr11-systemd-measure-252.txt"));
+    let expected = expected.expect("beside the images");
     for (name, signed) in [("test-uki.efi", false), ("test-uki-signed.efi", true)] {
         let output = run_on(&folder.join(name), &["-o", "json"]);
         let found: Value = serde_json::from_str(&stdout(&output)).expect("one document");
@@ -199,7 +182,7 @@ fn a_profile_that_is_not_there_fails() {
 #[test]
 fn what_the_machine_picks_has_to_be_chosen() {
     let names = [
-        support::NAMES_252,
+        NAMES_252,
         b".ucode\0.uname\0.sbat\0.profile\0.dtbauto\0.hwids\0",
     ]
     .concat();
@@ -219,7 +202,7 @@ fn other_files_say_what_they_lack() {
         error(b"no image", &[])
             .contains("at offset 0x0 of the image: the file does not begin with MZ")
     );
-    let stub = Parts::stub("252.1", support::NAMES_252).file();
+    let stub = Parts::stub("252.1", NAMES_252).file();
     let said = error(&stub, &[]);
     assert!(said.contains("there is no .linux section"), "{said}");
     let anonymous = Parts {
@@ -237,7 +220,7 @@ fn other_files_say_what_they_lack() {
 
 #[test]
 fn any_pe_image_has_an_authenticode_digest() {
-    let stub = Parts::stub("252.1", support::NAMES_252).file();
+    let stub = Parts::stub("252.1", NAMES_252).file();
     let found = document(&stub, &["--authenticode-only"]);
     assert_eq!(found["pcr11"], serde_json::json!({}));
     assert_eq!(
@@ -246,7 +229,7 @@ fn any_pe_image_has_an_authenticode_digest() {
     );
     let inner = document(&Parts::uki().with(".uname", &stub).file(), &[]);
     assert_eq!(inner["kernel_authenticode"], Value::Null);
-    let uki = Parts::stub("252.1", support::NAMES_252).with(".linux", &stub);
+    let uki = Parts::stub("252.1", NAMES_252).with(".linux", &stub);
     assert_eq!(
         document(&uki.file(), &[])["kernel_authenticode"],
         found["authenticode"]

@@ -1,47 +1,21 @@
 //! `event-log` as people and scripts use it.
 
-#[path = "../../event-log/tests/support/mod.rs"]
-mod support;
-
+use crate::logs::{
+    self, Banks, GO, IPL, Made, NO_ACTION, SEPARATOR, TPM2, TRUSTEE, ZEROS, all_logs, hash,
+    log_bytes, vectors, yaml_registers,
+};
+use crate::support::{Folder, run};
 use serde_json::{Value, json};
 use std::path::Path;
-use std::process::{Command, Output};
-use support::{
-    Banks, GO, IPL, Made, NO_ACTION, SEPARATOR, TPM2, TRUSTEE, ZEROS, all_logs, hash, log_bytes,
-    vectors, yaml_registers,
-};
-use tempfile::TempDir;
+use std::process::Command;
 
 const PEER: &str = "/usr/bin/tpm2_eventlog";
 
-/// A folder with files to be named.
-struct Folder(TempDir);
-
-impl Folder {
-    fn new() -> Self {
-        Self(tempfile::tempdir().expect("a folder can be made"))
-    }
-
-    fn write(&self, name: &str, bytes: &[u8]) -> String {
-        let path = self.0.path().join(name);
-        std::fs::write(&path, bytes).expect("the file can be written");
-        path.to_str().expect("text").to_owned()
-    }
-}
-
-fn run(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_cloister-measure"))
-        .arg("event-log")
-        .args(arguments)
-        .output()
-        .expect("the program runs")
-}
-
 /// Runs it on one file and returns the exit code and what it printed.
 fn on(bytes: &[u8], arguments: &[&str]) -> (Option<i32>, String, String) {
-    let folder = Folder::new();
+    let folder = Folder::empty();
     let file = folder.write("log", bytes);
-    let output = run(&[&[file.as_str()], arguments].concat());
+    let output = run("event-log", &[&[file.as_str()], arguments].concat());
     let text = |bytes| String::from_utf8(bytes).expect("text");
     (
         output.status.code(),
@@ -166,8 +140,8 @@ fn malformed_log_ends_in_exit_1_with_nothing_on_stdout() {
             "{stderr}"
         );
     }
-    assert_eq!(run(&["/nowhere/log"]).status.code(), Some(1));
-    assert_eq!(run(&[]).status.code(), Some(2));
+    assert_eq!(run("event-log", &["/nowhere/log"]).status.code(), Some(1));
+    assert_eq!(run("event-log", &[]).status.code(), Some(2));
 }
 
 /// Text of a log is a stranger's: it neither drives the terminal nor turns its words around.
@@ -223,9 +197,9 @@ fn ccel_table_in_place_of_a_log_is_named_and_one_that_is_too_small_refused() {
     let (_, page, _) = on(&table, &[]);
     assert!(page.contains("the log is another file"), "{page}");
 
-    let folder = Folder::new();
+    let folder = Folder::empty();
     let table = folder.write("table", &table);
-    let log = log_bytes(&vectors, support::COS);
+    let log = log_bytes(&vectors, logs::COS);
     let with_table = ["--ccel-table", &table];
     assert_eq!(on(&log, &with_table).0, Some(0));
     let longer = [log.clone(), vec![0xFF]].concat();
@@ -303,7 +277,7 @@ fn registers_equal_those_of_tpm2_eventlog() {
         println!("skipped: {PEER} is not installed (Debian: tpm2-tools)");
         return;
     }
-    let folder = Folder::new();
+    let folder = Folder::empty();
     let mut compared = 0;
     for name in all_logs().into_iter().filter(|name| peer_takes(name)) {
         let bytes = log_bytes(&vectors, &name);

@@ -2,13 +2,13 @@
 //!
 //! `cargo xtask test` installs it; another folder of its programs can be named by `CLOISTER_PEERS`.
 
+use crate::support::{Folder, program, vector};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use measured_boot_id_block::authenticate;
 use measured_boot_snp_abi::{IdAuth, IdBlock};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use tempfile::TempDir;
 use zerocopy::FromBytes;
 
 /// Verifies an ID block and its authentication by the library that theirs signs with: both files are
@@ -40,17 +40,6 @@ fn peer(name: &str) -> Option<PathBuf> {
     Some(program)
 }
 
-fn vector(name: &str) -> Option<String> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../../shared/vectors")
-        .join(name);
-    if !path.exists() {
-        println!("skipped: {} is not there", path.display());
-        return None;
-    }
-    Some(path.to_str().expect("text").to_owned())
-}
-
 /// What a program prints; `None` where it fails.
 fn said(command: &mut Command) -> Option<String> {
     let output = command.output().expect("the program runs");
@@ -59,7 +48,7 @@ fn said(command: &mut Command) -> Option<String> {
 }
 
 fn ours(command: &str, arguments: &[&str]) -> Option<serde_json::Value> {
-    let mut program = Command::new(env!("CARGO_BIN_EXE_cloister-measure"));
+    let mut program = program();
     let printed = said(program.arg(command).args(arguments).args(["-o", "json"]))?;
     Some(serde_json::from_str(&printed).expect("one JSON document"))
 }
@@ -125,13 +114,9 @@ fn launches_of_kernels_have_the_digests_of_sev_snp_measure() {
     let Some(peer) = peer("sev-snp-measure") else {
         return;
     };
-    let folder = TempDir::new().expect("a folder can be made");
-    let write = |name: &str, bytes: &[u8]| {
-        let path = folder.path().join(name);
-        std::fs::write(&path, bytes).expect("the file can be written");
-        path.to_str().expect("text").to_owned()
-    };
-    let (kernel, initrd) = (write("kernel", &[0xAB; 70_001]), write("initrd", b"initrd"));
+    let folder = Folder::empty();
+    let kernel = folder.write("kernel", &[0xAB; 70_001]);
+    let initrd = folder.write("initrd", b"initrd");
     let alone = ["--kernel", &kernel];
     let with_blanks = ["--kernel", &kernel, "--append", " quiet  "];
     let all = ["--kernel", &kernel, "--initrd", &initrd, "--append", "a=ä"];
@@ -167,17 +152,6 @@ fn launches_of_an_svsm_have_the_digests_of_sev_snp_measure() {
     }
 }
 
-/// A new key in a file.
-fn key(folder: &TempDir, name: &str) -> Option<String> {
-    let path = folder.path().join(name).to_str().expect("text").to_owned();
-    let words = "ecparam -genkey -noout -name secp384r1 -out";
-    let made = Command::new("openssl")
-        .args(words.split(' '))
-        .arg(&path)
-        .status();
-    made.is_ok_and(|status| status.success()).then_some(path)
-}
-
 /// An ID block as one side made it.
 struct Signed {
     block: Vec<u8>,
@@ -211,9 +185,9 @@ fn signed_by_theirs(peer: &Path, [id, author]: &[String; 2]) -> Signed {
     }
 }
 
-fn signed_by_ours(folder: &TempDir, [id, author]: &[String; 2]) -> Signed {
+fn signed_by_ours(folder: &Folder, [id, author]: &[String; 2]) -> Signed {
     let digest = hex::encode(DIGEST);
-    let [block, auth] = paths(folder);
+    let [block, auth] = ["block", "auth"].map(|name| folder.named(name));
     let options = [
         "--launch-digest",
         &digest,
@@ -233,20 +207,15 @@ fn signed_by_ours(folder: &TempDir, [id, author]: &[String; 2]) -> Signed {
     }
 }
 
-/// Where ours writes block and authentication.
-fn paths(folder: &TempDir) -> [String; 2] {
-    ["block", "auth"].map(|name| folder.path().join(name).to_str().expect("text").to_owned())
-}
-
 /// Bytes equal outside of the four numbers that are random in theirs, and each side's signatures hold.
 #[test]
 fn id_blocks_are_those_of_sev_snp_measure_but_for_the_signatures() {
     let Some(peer) = peer("snp-create-id-block") else {
         return;
     };
-    let folder = TempDir::new().expect("a folder can be made");
-    let Some((id, author)) = key(&folder, "id.pem").zip(key(&folder, "author.pem")) else {
-        return println!("skipped: there is no openssl");
+    let folder = Folder::empty();
+    let (Some(id), Some(author)) = (folder.key("id.pem"), folder.key("author.pem")) else {
+        return;
     };
     let keys = [id, author];
     let mut sides = [
@@ -262,7 +231,7 @@ fn id_blocks_are_those_of_sev_snp_measure_but_for_the_signatures() {
     let verified = said(
         Command::new(python)
             .args(["-c", VERIFY])
-            .args(paths(&folder)),
+            .args(["block", "auth"].map(|name| folder.path(name))),
     );
     assert!(verified.is_some(), "theirs does not take our signatures");
 

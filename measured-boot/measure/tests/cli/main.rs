@@ -1,0 +1,24 @@
+//! The program as people and scripts use it, command by command.
+
+#[path = "../../../igvm/tests/igvm/support/mod.rs"]
+#[allow(dead_code, reason = "the files made here need not all of it")]
+mod igvm_files;
+#[path = "../../../event-log/tests/support/mod.rs"]
+mod logs;
+#[path = "../../../plan/tests/support/mod.rs"]
+mod machine;
+mod support;
+#[path = "../../../firmware/tests/tdvf_support/mod.rs"]
+mod tdvf;
+#[path = "../../../uki/tests/images/support/mod.rs"]
+mod uki_images;
+
+mod event_log;
+mod hostile;
+mod id_block;
+mod plan;
+mod reference;
+mod snp;
+mod snp_peers;
+mod tdx;
+mod uki;
