@@ -21,6 +21,7 @@ mod igvm;
 mod initrd;
 mod launch;
 mod log_alignment;
+mod log_unmeasured;
 mod log_words;
 mod logs;
 mod pages;

@@ -1,9 +1,10 @@
 //! What differs between two event logs, register by register.
 
 use crate::log_alignment::{Step, steps};
+use crate::log_unmeasured::{interleaved, unmeasured};
 use crate::log_words::{bytes, command_line, name as name_of, said};
 use crate::{Difference, Shown, Side, cmdline};
-use measured_boot_event_log::{Algorithm, Digest, Event, Format, Log, Register};
+use measured_boot_event_log::{Algorithm, Digest, Event, Log, Register};
 use std::collections::BTreeSet;
 
 /// Strongest first: the one that both have is compared.
@@ -32,6 +33,9 @@ pub fn event_logs(a: &Log<'_>, b: &Log<'_>) -> Vec<Difference> {
         }),
     }
     differences.extend(unmeasured(a, b));
+    if differences.is_empty() {
+        differences.extend(interleaved(a, b));
+    }
     differences
 }
 
@@ -188,7 +192,7 @@ fn only(side: Side, register: Register, event: &Event<'_>, name: String) -> Diff
     }
 }
 
-fn changed(register: Register, a: &Event<'_>, b: &Event<'_>, event: String) -> Difference {
+fn changed(register: Register, a: &Event<'_>, b: &Event<'_>, mut event: String) -> Difference {
     let (mut says_a, mut says_b) = (said(a), said(b));
     if let (Some(one), Some(other)) = (command_line(a), command_line(b))
         && let Some(Difference::Cmdline { only_a, only_b }) = cmdline(one, other)
@@ -205,6 +209,10 @@ fn changed(register: Register, a: &Event<'_>, b: &Event<'_>, event: String) -> D
             let digest = strongest.map(hex::encode).unwrap_or_default();
             format!("of digest {}", crate::sentence::short(&digest))
         };
+        // What both say tells which file it is of: a type alone does not.
+        if event == a.kind.to_string() && says_a != "nothing" {
+            event = format!("{event} {says_a}");
+        }
         (says_a, says_b) = (digest(a), digest(b));
     }
     Difference::Event {
@@ -239,54 +247,4 @@ fn uncovered(register: Register, a: &Event<'_>, b: &Event<'_>) -> Option<Differe
         a: one,
         b: other,
     })
-}
-
-fn unmeasured(a: &Log<'_>, b: &Log<'_>) -> Vec<Difference> {
-    let no_action = |log: &Log<'_>| {
-        let events = log.events.iter().filter(|event| !event.is_measured());
-        let data: Vec<_> = events.map(|event| hex::encode(event.data)).collect();
-        match data.len() {
-            0 => "none".to_owned(),
-            1 => format!("1 ({} bytes)", data[0].len() / 2),
-            count => format!("{count} ({} bytes)", data.concat().len() / 2),
-        }
-    };
-    let padding = |log: &Log<'_>| match log.padding {
-        None => "none".to_owned(),
-        Some(padding) => format!("{} bytes of {:#04x}", padding.length, padding.byte),
-    };
-    let format = |log: &Log<'_>| match log.format {
-        Format::Legacy => "legacy (SHA-1 alone)".to_owned(),
-        Format::Agile => "crypto-agile".to_owned(),
-    };
-    let algorithms = |log: &Log<'_>| {
-        let names: Vec<_> = log.algorithms().map(|one| one.to_string()).collect();
-        names.join(", ")
-    };
-    let contents = |log: &Log<'_>| {
-        let events = log.events.iter().filter(|event| !event.is_measured());
-        events.map(|event| event.data.to_vec()).collect::<Vec<_>>()
-    };
-    let mut fields = vec![
-        ("format of the log", format(a), format(b)),
-        ("algorithms", algorithms(a), algorithms(b)),
-        ("EV_NO_ACTION events", no_action(a), no_action(b)),
-        ("padding", padding(a), padding(b)),
-    ];
-    if contents(a) != contents(b) && no_action(a) == no_action(b) {
-        fields.push((
-            "contents of EV_NO_ACTION events",
-            "one".to_owned(),
-            "another".to_owned(),
-        ));
-    }
-    fields.retain(|(_, a, b)| a != b);
-    let field = |(field, a, b)| Difference::Field {
-        field,
-        shown: Shown::Unmeasured,
-        a,
-        b,
-        advice: Some("nothing is measured by it"),
-    };
-    fields.into_iter().map(field).collect()
 }

@@ -33,11 +33,11 @@ pub struct ExplainArguments {
     /// The planned memory in MiB, with a TDX quote and its event log.
     #[arg(long, value_name = "MIB", requires = "event_log", value_parser = clap::value_parser!(u64).range(1..=1 << 30))]
     memory: Option<u64>,
-    #[command(flatten)]
-    launch: LaunchArguments,
     /// How to print the result.
     #[arg(short, long, value_enum, value_name = "FORMAT", default_value = "text")]
     output: Output,
+    #[command(flatten)]
+    launch: LaunchArguments,
 }
 
 /// How an OVMF image was to be launched; as for `snp`.

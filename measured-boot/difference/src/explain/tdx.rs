@@ -28,7 +28,7 @@ pub fn explain_mrtd(quote: &QuoteFields<'_>, launch: &TdxLaunch<'_>) -> Register
     } else if is(PageOrder::TwoPass) {
         (
             false,
-            "this image's in two-pass order: the host's kernel adds all pages of a section before it extends them; plan with --two-pass",
+            "this image's in two-pass order: the host's kernel adds all pages of a section before it extends them; plan with --two-pass of `tdx`, and give what it prints with -o json as --against",
         )
     } else {
         (

@@ -9,6 +9,7 @@ mod support;
 mod explained;
 mod files;
 mod launches;
+mod logs;
 mod plans;
 mod reports;
 mod vectors;
