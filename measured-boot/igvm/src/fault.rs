@@ -69,9 +69,6 @@ pub enum Rule {
         /// How many it must have.
         expected: u32,
     },
-    /// The bytes up to the next multiple of 8 are not zero.
-    #[error("the padding behind a header is not zero")]
-    HeaderPadding,
     /// What it asks for is not known, and it may not be left out.
     #[error("header type {0:#x} is not known, and not marked as one that may be ignored")]
     TypeUnknown(u32),

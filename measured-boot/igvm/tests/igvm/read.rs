@@ -70,6 +70,18 @@ fn structure_that_may_be_ignored_is_skipped() {
     assert_eq!(Igvm::read(&file).unwrap().directives().len(), 1);
 }
 
+/// Microsoft's igvmgen pads the headers of vCPU states by four digits 0.
+#[test]
+fn padding_may_be_anything() {
+    let mut file = Builder::snp().vp_context(0x1000, 0, &[7; 4096]).build();
+    let padding = 24 + 24 + 24 + 8 + 20;
+    assert_eq!(file[padding..padding + 4], [0; 4]);
+    file[padding..padding + 4].copy_from_slice(b"0000");
+    mend_checksum(&mut file);
+    let igvm = Igvm::read(&file).unwrap();
+    assert!(igvm.loading(PlatformKind::SevSnp).is_ok());
+}
+
 #[test]
 fn several_pages_share_their_data() {
     let mut file = Builder::snp()
