@@ -1,5 +1,8 @@
 //! The program as people and scripts use it, command by command.
 
+#[path = "../../../firmware/tests/support/mod.rs"]
+#[allow(dead_code, reason = "each test program uses a part of it")]
+mod firmware;
 #[path = "../../../igvm/tests/igvm/support/mod.rs"]
 #[allow(dead_code, reason = "the files made here need not all of it")]
 mod igvm_files;
@@ -13,10 +16,13 @@ mod tdvf;
 #[path = "../../../uki/tests/images/support/mod.rs"]
 mod uki_images;
 
+mod diff;
 mod event_log;
+mod explain;
 mod hostile;
 mod id_block;
 mod plan;
+mod predictions;
 mod reference;
 mod snp;
 mod snp_peers;

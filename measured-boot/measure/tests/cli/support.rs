@@ -131,6 +131,26 @@ pub fn error(output: &Output, code: i32) -> String {
     String::from_utf8(output.stderr.clone()).expect("text")
 }
 
+/// What a document says of each difference.
+pub fn says(document: &Value) -> Vec<&str> {
+    let rows = document["differences"].as_array().expect("a list");
+    rows.iter()
+        .map(|row| row["says"].as_str().expect("text"))
+        .collect()
+}
+
+/// A report of nothing but a digest and a policy.
+pub fn report(digest: &str, policy: u64) -> Vec<u8> {
+    let mut report = vec![0; 1184];
+    report[0] = 2;
+    report[0x08..0x10].copy_from_slice(&policy.to_le_bytes());
+    report[0x90..0xC0].copy_from_slice(&hex::decode(digest).expect("hexadecimal"));
+    report
+}
+
+/// The policy that a guest has if no other is asked for.
+pub const POLICY: u64 = 0x3_0000;
+
 /// A file among the vectors beside the repository, if it is there.
 pub fn vector(name: &str) -> Option<String> {
     let vectors = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/vectors");

@@ -1,73 +1,33 @@
 //! `diff`, from the command line.
 
-#[path = "../../plan/tests/support/mod.rs"]
-mod support;
-
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
-use tempfile::TempDir;
-
-const CONFIG: &str = r#"name = "demo"
-[tee]
-kind = "simulated"
-[boot]
-protocol = "simulated-direct"
-kernel = "vmlinux"
-initrd = "initrd"
-cmdline = "console=ttyS0"
-[cpu]
-count = 2
-model = "x86-64-v2"
-[memory]
-mib = 256
-"#;
+use crate::support::{self, CONFIG, Folder, POLICY, program, report, says, vector};
+use serde_json::Value;
+use std::path::Path;
+use std::process::Output;
 
 /// Two machines, `a.toml` and `b.toml`, with one kernel and initrd.
-struct Folder(TempDir);
-
-impl Folder {
-    fn new(b: &str) -> Self {
-        let folder = Self(tempfile::tempdir().expect("a folder can be made"));
-        folder.write("a.toml", CONFIG.as_bytes());
-        folder.write("b.toml", b.as_bytes());
-        folder.write("vmlinux", &support::kernel());
-        folder.write("initrd", &support::initrd());
-        folder
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn write(&self, name: &str, bytes: &[u8]) {
-        std::fs::write(self.path(name), bytes).expect("the file can be written");
-    }
-
-    /// Writes the manifest of a machine, and a report that shows its digest.
-    fn launched(&self, name: &str) {
-        let manifest = self.path("manifest");
-        let output = run(
-            &["plan", "-o", "json"],
-            &[&self.path(name)],
-            &[("--manifest", &manifest)],
-        );
-        let document: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
-        let digest = document["launch_digest"].as_str().expect("text");
-        self.write("report", &report(digest));
-    }
+fn machines(b: &str) -> Folder {
+    let folder = Folder::with_machine();
+    folder.write("a.toml", CONFIG.as_bytes());
+    folder.write("b.toml", b.as_bytes());
+    folder
 }
 
-/// A report of nothing but a digest and the usual policy.
-fn report(digest: &str) -> Vec<u8> {
-    let mut report = vec![0; 1184];
-    report[0] = 2;
-    report[8..16].copy_from_slice(&0x3_0000u64.to_le_bytes());
-    report[0x90..0xC0].copy_from_slice(&hex::decode(digest).expect("hexadecimal"));
-    report
+/// Writes the manifest of a machine, and a report that shows its digest.
+fn launched(folder: &Folder, name: &str) {
+    let manifest = folder.path("manifest");
+    let output = run(
+        &["plan", "-o", "json"],
+        &[&folder.path(name)],
+        &[("--manifest", &manifest)],
+    );
+    let document = support::document(&output, 0);
+    let digest = document["launch_digest"].as_str().expect("text");
+    folder.write("report", &report(digest, POLICY));
 }
 
 fn run(command: &[&str], files: &[&Path], options: &[(&str, &Path)]) -> Output {
-    let mut program = Command::new(env!("CARGO_BIN_EXE_cloister-measure"));
+    let mut program = program();
     program.args(command).args(files);
     for (option, path) in options {
         program.arg(option).arg(path);
@@ -79,27 +39,13 @@ fn text(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).expect("text")
 }
 
-fn json(files: [&Path; 2], options: &[(&str, &Path)]) -> serde_json::Value {
-    let output = run(&["diff", "-o", "json"], &files, options);
-    assert_eq!(
-        output.status.code(),
-        Some(0),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    serde_json::from_slice(&output.stdout).expect("one JSON document")
-}
-
-fn says(document: &serde_json::Value) -> Vec<&str> {
-    let rows = document["differences"].as_array().expect("a list");
-    rows.iter()
-        .map(|row| row["says"].as_str().expect("text"))
-        .collect()
+fn json(files: [&Path; 2], options: &[(&str, &Path)]) -> Value {
+    support::document(&run(&["diff", "-o", "json"], &files, options), 0)
 }
 
 #[test]
 fn plans_that_differ_are_compared_for_people() {
-    let folder = Folder::new(
+    let folder = machines(
         &CONFIG
             .replace("ttyS0", "ttyS0 quiet")
             .replace("kind = \"simulated\"", "kind = \"simulated\"\ndebug = true"),
@@ -131,7 +77,7 @@ reported: in no digest, but in the report
 
 #[test]
 fn plan_and_itself_are_equal_and_exit_with_0() {
-    let folder = Folder::new(CONFIG);
+    let folder = machines(CONFIG);
     let document = json([&folder.path("a.toml"), &folder.path("b.toml")], &[]);
     assert_eq!(document["equal"], true);
     assert_eq!(document["differences"], serde_json::json!([]));
@@ -149,7 +95,7 @@ fn plan_and_itself_are_equal_and_exit_with_0() {
 
 #[test]
 fn json_has_the_values_the_class_and_the_sentence_of_each() {
-    let folder = Folder::new(&CONFIG.replace("count = 2", "count = 3"));
+    let folder = machines(&CONFIG.replace("count = 2", "count = 3"));
     let document = json([&folder.path("a.toml"), &folder.path("b.toml")], &[]);
     assert_eq!(document["equal"], false);
     assert_eq!(
@@ -168,8 +114,8 @@ fn json_has_the_values_the_class_and_the_sentence_of_each() {
 
 #[test]
 fn plan_against_a_report_with_its_manifest_is_told_to_the_word() {
-    let folder = Folder::new(&CONFIG.replace("ttyS0", "ttyS0 quiet"));
-    folder.launched("b.toml");
+    let folder = machines(&CONFIG.replace("ttyS0", "ttyS0 quiet"));
+    launched(&folder, "b.toml");
     let files = [&*folder.path("a.toml"), &*folder.path("report")];
     let document = json(files, &[("--manifest", &folder.path("manifest"))]);
     assert_eq!(
@@ -193,9 +139,9 @@ fn plan_against_a_report_with_its_manifest_is_told_to_the_word() {
 
 #[test]
 fn manifest_of_another_launch_is_not_heard() {
-    let folder = Folder::new(&CONFIG.replace("ttyS0", "ttyS0 quiet"));
-    folder.launched("b.toml");
-    folder.write("report", &report(&"07".repeat(48)));
+    let folder = machines(&CONFIG.replace("ttyS0", "ttyS0 quiet"));
+    launched(&folder, "b.toml");
+    folder.write("report", &report(&"07".repeat(48), POLICY));
     let files = [&*folder.path("a.toml"), &*folder.path("report")];
     let output = run(
         &["diff"],
@@ -211,8 +157,8 @@ fn manifest_of_another_launch_is_not_heard() {
 #[test]
 fn reports_are_read_as_they_are_in_hexadecimal_and_in_base64() {
     use base64::Engine;
-    let folder = Folder::new(CONFIG);
-    let bytes = report(&"07".repeat(48));
+    let folder = machines(CONFIG);
+    let bytes = report(&"07".repeat(48), POLICY);
     folder.write("binary", &bytes);
     folder.write("hex", format!("{}\n", hex::encode(&bytes)).as_bytes());
     folder.write(
@@ -229,8 +175,8 @@ fn reports_are_read_as_they_are_in_hexadecimal_and_in_base64() {
 #[test]
 fn evidence_with_its_manifest_is_compared_like_report_and_manifest() {
     use base64::Engine;
-    let folder = Folder::new(&CONFIG.replace("ttyS0", "ttyS0 quiet"));
-    folder.launched("b.toml");
+    let folder = machines(&CONFIG.replace("ttyS0", "ttyS0 quiet"));
+    launched(&folder, "b.toml");
     let read = |name: &str| {
         let bytes = std::fs::read(folder.path(name)).expect("it was written");
         base64::prelude::BASE64_STANDARD.encode(bytes)
@@ -250,8 +196,8 @@ fn evidence_with_its_manifest_is_compared_like_report_and_manifest() {
 
 #[test]
 fn unlike_kinds_are_refused_with_what_goes_together() {
-    let folder = Folder::new(CONFIG);
-    folder.launched("a.toml");
+    let folder = machines(CONFIG);
+    launched(&folder, "a.toml");
     folder.write("log", &[0; 7]);
     let refused = |a: &str, b: &str, expected: &str| {
         let output = run(&["diff"], &[&folder.path(a), &folder.path(b)], &[]);
@@ -288,7 +234,7 @@ fn unlike_kinds_are_refused_with_what_goes_together() {
 /// A file's name, and what it holds, are no commands to a terminal.
 #[test]
 fn text_of_files_cannot_drive_a_terminal() {
-    let folder = Folder::new(CONFIG);
+    let folder = machines(CONFIG);
     let config = CONFIG.replace(
         "[cpu]",
         "[[disk]]\npath = \"x\\u001b[2J\"\nread_only = true\n[cpu]",
@@ -306,19 +252,13 @@ fn text_of_files_cannot_drive_a_terminal() {
 
 #[test]
 fn published_images_are_compared_by_their_metadata() {
-    let fixtures = Path::new(concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../../../shared/vectors/sev-snp-measure/fixtures"
-    ));
-    if !fixtures.exists() {
-        println!("skipped: {} is not there", fixtures.display());
+    let fixtures = "sev-snp-measure/fixtures";
+    let amd_sev = vector(&format!("{fixtures}/ovmf_AmdSev_suffix.bin"));
+    let x64 = vector(&format!("{fixtures}/ovmf_OvmfX64_suffix.bin"));
+    let Some((a, b)) = amd_sev.zip(x64) else {
         return;
-    }
-    let (a, b) = (
-        fixtures.join("ovmf_AmdSev_suffix.bin"),
-        fixtures.join("ovmf_OvmfX64_suffix.bin"),
-    );
-    let document = json([&a, &b], &[]);
+    };
+    let document = json([Path::new(&a), Path::new(&b)], &[]);
     assert!(says(&document).contains(
         &"section SNP_KERNEL_HASHES of the SEV metadata is 0x810000 to 0x811000 in A, absent in B"
     ));

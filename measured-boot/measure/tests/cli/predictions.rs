@@ -1,81 +1,37 @@
 //! `diff` and `explain` of what `plan`, `snp` and `tdx` printed.
 
 use serde_json::Value;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
-use tempfile::TempDir;
+
+use crate::support::{self, Folder, POLICY, document, program, report, says, vector};
+use std::process::Output;
 
 fn run(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_cloister-measure"))
+    program()
         .args(arguments)
         .output()
         .expect("the program runs")
 }
 
-/// Where the files of others are; `None`, said aloud, if they are not there.
-fn vectors(path: &str) -> Option<String> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/vectors");
-    let path = root.join(path);
-    if !path.exists() {
-        println!("skipped: {} is not there", path.display());
-        return None;
-    }
-    Some(path.to_str().expect("a path that is text").to_owned())
-}
-
-struct Folder(TempDir);
-
-impl Folder {
-    fn new() -> Self {
-        Self(tempfile::tempdir().expect("a folder can be made"))
-    }
-
-    fn write(&self, name: &str, bytes: &[u8]) -> String {
-        let path: PathBuf = self.0.path().join(name);
-        std::fs::write(&path, bytes).expect("the file can be written");
-        path.to_str().expect("a path that is text").to_owned()
-    }
-
-    /// Keeps what a command prints with `-o json`.
-    fn predicted(&self, name: &str, arguments: &[&str]) -> String {
-        let output = run(&[arguments, &["-o", "json"]].concat());
-        assert!(output.status.success(), "{output:?}");
-        self.write(name, &output.stdout)
-    }
-}
-
-fn says(document: &Value) -> Vec<&str> {
-    let rows = document["differences"].as_array().expect("a list");
-    rows.iter().filter_map(|row| row["says"].as_str()).collect()
+/// Keeps what a command prints with `-o json`.
+fn predicted(folder: &Folder, name: &str, arguments: &[&str]) -> String {
+    let output = run(&[arguments, &["-o", "json"]].concat());
+    folder.write(name, support::stdout(&output, 0).as_bytes())
 }
 
 fn json(arguments: &[&str], code: i32) -> Value {
-    let output = run(&[arguments, &["-o", "json"]].concat());
-    assert_eq!(output.status.code(), Some(code), "{output:?}");
-    serde_json::from_slice(&output.stdout).expect("one JSON document")
-}
-
-/// A report of nothing but a digest and the usual policy.
-fn report(digest: &Value) -> Vec<u8> {
-    let mut report = vec![0; 1184];
-    report[0] = 2;
-    report[0x08..0x10].copy_from_slice(&0x30000u64.to_le_bytes());
-    report[0x34] = 1;
-    let digest = hex::decode(digest.as_str().expect("text")).expect("hexadecimal");
-    report[0x90..0xc0].copy_from_slice(&digest);
-    report
+    document(&run(&[arguments, &["-o", "json"]].concat()), code)
 }
 
 #[test]
 fn inputs_and_components_that_differ_are_named() {
-    let Some(ovmf) = vectors("measured-boot/debian-ovmf/OVMF.fd") else {
+    let Some(ovmf) = vector("measured-boot/debian-ovmf/OVMF.fd") else {
         return;
     };
-    let folder = Folder::new();
+    let folder = Folder::empty();
     let launch = ["snp", "--ovmf", &ovmf, "--vcpu-type", "EPYC-Milan"];
-    let one = folder.predicted("one", &[&launch[..], &["--vcpus", "2"]].concat());
+    let one = predicted(&folder, "one", &[&launch[..], &["--vcpus", "2"]].concat());
     let other = ["--vcpus", "4", "--guest-features", "0x21"];
-    let other = folder.predicted("other", &[&launch[..], &other].concat());
+    let other = predicted(&folder, "other", &[&launch[..], &other].concat());
     let document = json(&["diff", &one, &other], 0);
     assert_eq!(document["equal"], false);
     let says = says(&document);
@@ -98,10 +54,10 @@ fn inputs_and_components_that_differ_are_named() {
 
 #[test]
 fn another_kernel_is_named_by_the_hash_table() {
-    let Some(ovmf) = vectors("sev-snp-measure/fixtures/ovmf_AmdSev_suffix.bin") else {
+    let Some(ovmf) = vector("sev-snp-measure/fixtures/ovmf_AmdSev_suffix.bin") else {
         return;
     };
-    let folder = Folder::new();
+    let folder = Folder::empty();
     let (kernel, other) = (folder.write("k", b"kernel"), folder.write("l", b"another"));
     let predicted = |name, kernel: &str| {
         let launch = [
@@ -113,7 +69,11 @@ fn another_kernel_is_named_by_the_hash_table() {
             "--vcpu-type",
             "EPYC-v4",
         ];
-        folder.predicted(name, &[&launch[..], &["--kernel", kernel]].concat())
+        predicted(
+            &folder,
+            name,
+            &[&launch[..], &["--kernel", kernel]].concat(),
+        )
     };
     let (one, other) = (predicted("one", &kernel), predicted("other", &other));
     let document = json(&["diff", &one, &other], 0);
@@ -132,10 +92,10 @@ fn another_kernel_is_named_by_the_hash_table() {
 
 #[test]
 fn a_report_is_held_to_a_prediction() {
-    let Some(ovmf) = vectors("measured-boot/debian-ovmf/OVMF.fd") else {
+    let Some(ovmf) = vector("measured-boot/debian-ovmf/OVMF.fd") else {
         return;
     };
-    let folder = Folder::new();
+    let folder = Folder::empty();
     let launch = [
         "snp",
         "--ovmf",
@@ -144,11 +104,11 @@ fn a_report_is_held_to_a_prediction() {
         "EPYC-Milan",
         "--vcpus",
     ];
-    let predicted = |name, vcpus| folder.predicted(name, &[&launch[..], &[vcpus]].concat());
+    let predicted = |name, vcpus| predicted(&folder, name, &[&launch[..], &[vcpus]].concat());
     let (one, other) = (predicted("one", "2"), predicted("other", "3"));
     let text = std::fs::read_to_string(&one).expect("text");
     let digest = &serde_json::from_str::<Value>(&text).expect("JSON")["launch_digest"];
-    let report = folder.write("report", &report(digest));
+    let report = folder.write("report", &report(digest.as_str().expect("text"), POLICY));
     assert_eq!(
         json(&["explain", &report, "--against", &one], 0)["matches"],
         true
@@ -166,18 +126,18 @@ fn a_report_is_held_to_a_prediction() {
 
 #[test]
 fn the_event_that_was_not_predicted_is_named() {
-    let Some(ovmf) = vectors("measured-boot/debian-ovmf/OVMF.fd") else {
+    let Some(ovmf) = vector("measured-boot/debian-ovmf/OVMF.fd") else {
         return;
     };
-    let Some(log) = vectors("go-tdx-guest/testdata/ccel/ccel_data.dat") else {
+    let Some(log) = vector("go-tdx-guest/testdata/ccel/ccel_data.dat") else {
         return;
     };
-    let Some(quote) = vectors("go-tdx-guest/testdata/ccel/cos-113-tdx-quote.dat") else {
+    let Some(quote) = vector("go-tdx-guest/testdata/ccel/cos-113-tdx-quote.dat") else {
         return;
     };
-    let folder = Folder::new();
+    let folder = Folder::empty();
     let tdx = ["tdx", "--firmware", &ovmf, "--memory", "2G"];
-    let predicted = folder.predicted("td", &tdx);
+    let predicted = predicted(&folder, "td", &tdx);
     let document = json(&["diff", &predicted, &log], 0);
     let rows = says(&document);
     assert!(
@@ -205,13 +165,13 @@ fn the_event_that_was_not_predicted_is_named() {
 /// What `event-log` says of a log, as `tdx` would have said it: the quote is as planned, until one event is not.
 #[test]
 fn a_quote_is_explained_by_the_event_that_differs() {
-    let Some(log) = vectors("go-tdx-guest/testdata/ccel/ccel_data.dat") else {
+    let Some(log) = vector("go-tdx-guest/testdata/ccel/ccel_data.dat") else {
         return;
     };
-    let Some(quote) = vectors("go-tdx-guest/testdata/ccel/cos-113-tdx-quote.dat") else {
+    let Some(quote) = vector("go-tdx-guest/testdata/ccel/cos-113-tdx-quote.dat") else {
         return;
     };
-    let folder = Folder::new();
+    let folder = Folder::empty();
     let read = json(&["event-log", &log], 0);
     let events = read["events"].as_array().expect("a list").iter();
     let measured = events.filter(|event| event["type_name"] != "EV_NO_ACTION");
@@ -249,7 +209,7 @@ fn a_quote_is_explained_by_the_event_that_differs() {
 
 #[test]
 fn what_is_no_prediction_is_told_so() {
-    let folder = Folder::new();
+    let folder = Folder::empty();
     for (text, wanted) in [
         (
             r#"{"launch_digest":"00"}"#,

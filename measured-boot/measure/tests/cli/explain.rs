@@ -1,84 +1,31 @@
 //! `explain`, from the command line.
 
-#[allow(dead_code, reason = "each test program uses a part of it")]
-#[path = "../../firmware/tests/support/mod.rs"]
-mod image;
-#[path = "../../plan/tests/support/mod.rs"]
-mod support;
+use crate::firmware;
+use crate::support::{CONFIG, Folder, POLICY, document, report, vector};
+use serde_json::Value;
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
-use tempfile::TempDir;
-
-const CONFIG: &str = r#"name = "demo"
-[tee]
-kind = "simulated"
-[boot]
-protocol = "simulated-direct"
-kernel = "vmlinux"
-initrd = "initrd"
-cmdline = "console=ttyS0"
-[cpu]
-count = 2
-model = "x86-64-v2"
-[memory]
-mib = 256
-"#;
-
-struct Folder(TempDir);
-
-impl Folder {
-    fn new() -> Self {
-        let folder = Self(tempfile::tempdir().expect("a folder can be made"));
-        folder.write("vm.toml", CONFIG.as_bytes());
-        folder.write("vmlinux", &support::kernel());
-        folder.write("initrd", &support::initrd());
-        folder.write("ovmf.fd", &image::Parts::whole().image());
-        folder
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn write(&self, name: &str, bytes: &[u8]) {
-        std::fs::write(self.path(name), bytes).expect("the file can be written");
-    }
-
-    /// Writes a report that shows what a command predicts.
-    fn launched(&self, command: &[&str]) {
-        let output = self.run(&[command, &["-o", "json"]].concat());
-        let document: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
-        let digest = document["launch_digest"].as_str().expect("text");
-        self.write("report", &report(digest, 0x3_0000));
-    }
-
-    /// Runs in the folder.
-    fn run(&self, arguments: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_cloister-measure"))
-            .args(arguments)
-            .current_dir(self.0.path())
-            .output()
-            .expect("the program runs")
-    }
-
-    fn explained(&self, arguments: &[&str]) -> (Option<i32>, serde_json::Value) {
-        let output = self.run(&[&["explain", "report", "-o", "json"], arguments].concat());
-        let document = serde_json::from_slice(&output.stdout);
-        let error = String::from_utf8_lossy(&output.stderr);
-        (
-            output.status.code(),
-            document.unwrap_or_else(|_| panic!("{error}")),
-        )
-    }
+/// A machine of ours, and a firmware made by hand.
+fn machine_and_firmware() -> Folder {
+    let folder = Folder::with_machine();
+    folder.write("ovmf.fd", &firmware::Parts::whole().image());
+    folder
 }
 
-fn report(digest: &str, policy: u64) -> Vec<u8> {
-    let mut report = vec![0; 1184];
-    report[0] = 2;
-    report[8..16].copy_from_slice(&policy.to_le_bytes());
-    report[0x90..0xC0].copy_from_slice(&hex::decode(digest).expect("hexadecimal"));
-    report
+/// Writes a report that shows what a command predicts.
+fn launched(folder: &Folder, command: &[&str]) {
+    let document = document(&folder.run(&[command, &["-o", "json"]].concat()), 0);
+    let digest = document["launch_digest"].as_str().expect("text");
+    folder.write("report", &report(digest, POLICY));
+}
+
+fn explained(folder: &Folder, arguments: &[&str]) -> (Option<i32>, Value) {
+    let output = folder.run(&[&["explain", "report", "-o", "json"], arguments].concat());
+    let document = serde_json::from_slice(&output.stdout);
+    let error = String::from_utf8_lossy(&output.stderr);
+    (
+        output.status.code(),
+        document.unwrap_or_else(|_| panic!("{error}")),
+    )
 }
 
 const OVMF: [&str; 6] = [
@@ -105,9 +52,9 @@ fn would_match(document: &serde_json::Value) -> Vec<Vec<&str>> {
 
 #[test]
 fn digest_as_planned_is_said_with_exit_0_and_that_no_signature_was_checked() {
-    let folder = Folder::new();
-    folder.launched(&["plan", "vm.toml"]);
-    let (code, document) = folder.explained(&["--against", "vm.toml"]);
+    let folder = machine_and_firmware();
+    launched(&folder, &["plan", "vm.toml"]);
+    let (code, document) = explained(&folder, &["--against", "vm.toml"]);
     assert_eq!(code, Some(0));
     assert_eq!(document["matches"], true);
     assert_eq!(document["signature_checked"], false);
@@ -130,12 +77,12 @@ fn digest_as_planned_is_said_with_exit_0_and_that_no_signature_was_checked() {
 
 #[test]
 fn policy_beside_the_planned_digest_is_told_too() {
-    let folder = Folder::new();
-    folder.launched(&["plan", "vm.toml"]);
+    let folder = machine_and_firmware();
+    launched(&folder, &["plan", "vm.toml"]);
     let mut bytes = std::fs::read(folder.path("report")).expect("it was written");
     bytes[10] |= 8;
     folder.write("report", &bytes);
-    let (code, document) = folder.explained(&["--against", "vm.toml"]);
+    let (code, document) = explained(&folder, &["--against", "vm.toml"]);
     assert_eq!(code, Some(0), "the digest is the planned one");
     assert_eq!(
         document["differences"][0]["says"],
@@ -150,13 +97,13 @@ fn policy_beside_the_planned_digest_is_told_too() {
 
 #[test]
 fn other_number_of_vcpus_of_ours_is_found_with_exit_3() {
-    let folder = Folder::new();
+    let folder = machine_and_firmware();
     folder.write(
         "other.toml",
         CONFIG.replace("count = 2", "count = 4").as_bytes(),
     );
-    folder.launched(&["plan", "other.toml"]);
-    let (code, document) = folder.explained(&["--against", "vm.toml"]);
+    launched(&folder, &["plan", "other.toml"]);
+    let (code, document) = explained(&folder, &["--against", "vm.toml"]);
     assert_eq!(code, Some(3));
     assert_eq!(document["matches"], false);
     assert_eq!(would_match(&document), [["the guest has 4 vCPUs"]]);
@@ -170,18 +117,18 @@ fn other_number_of_vcpus_of_ours_is_found_with_exit_3() {
 
 #[test]
 fn manifest_that_explains_the_digest_is_heard_and_another_is_not() {
-    let folder = Folder::new();
+    let folder = machine_and_firmware();
     folder.write("other.toml", CONFIG.replace("ttyS0", "ttyS7").as_bytes());
-    folder.launched(&["plan", "other.toml", "--manifest", "manifest"]);
+    launched(&folder, &["plan", "other.toml", "--manifest", "manifest"]);
     let with_manifest = ["--against", "vm.toml", "--manifest", "manifest"];
-    let (code, document) = folder.explained(&with_manifest);
+    let (code, document) = explained(&folder, &with_manifest);
     assert_eq!(code, Some(3));
     assert_eq!(
         document["differences"][0]["says"],
         "the command line has `console=ttyS0` only in the plan, `console=ttyS7` only in the report"
     );
-    folder.launched(&["plan", "vm.toml"]);
-    let (code, document) = folder.explained(&with_manifest);
+    launched(&folder, &["plan", "vm.toml"]);
+    let (code, document) = explained(&folder, &with_manifest);
     assert_eq!(code, Some(0));
     assert!(document["notes"].to_string().contains("it was not heard"));
     // Of a third launch it says nothing either: what is known is tried instead.
@@ -189,8 +136,8 @@ fn manifest_that_explains_the_digest_is_heard_and_another_is_not() {
         "third.toml",
         CONFIG.replace("count = 2", "count = 4").as_bytes(),
     );
-    folder.launched(&["plan", "third.toml"]);
-    let (code, document) = folder.explained(&with_manifest);
+    launched(&folder, &["plan", "third.toml"]);
+    let (code, document) = explained(&folder, &with_manifest);
     assert_eq!(code, Some(3));
     assert_eq!(document["differences"], serde_json::json!([]));
     assert_eq!(would_match(&document), [["the guest has 4 vCPUs"]]);
@@ -198,12 +145,15 @@ fn manifest_that_explains_the_digest_is_heard_and_another_is_not() {
 
 #[test]
 fn firmware_is_explained_by_host_and_vcpus() {
-    let folder = Folder::new();
+    let folder = machine_and_firmware();
     let snp = ["snp", "--ovmf", "ovmf.fd", "--vcpu-type", "EPYC-Milan"];
-    folder.launched(&[&snp[..], &["--vcpus", "2"]].concat());
-    assert_eq!(folder.explained(&OVMF).0, Some(0));
-    folder.launched(&[&snp[..], &["--vcpus", "5", "--guest-features", "0x21"]].concat());
-    let (code, document) = folder.explained(&OVMF);
+    launched(&folder, &[&snp[..], &["--vcpus", "2"]].concat());
+    assert_eq!(explained(&folder, &OVMF).0, Some(0));
+    launched(
+        &folder,
+        &[&snp[..], &["--vcpus", "5", "--guest-features", "0x21"]].concat(),
+    );
+    let (code, document) = explained(&folder, &OVMF);
     assert_eq!(code, Some(3));
     assert_eq!(
         would_match(&document),
@@ -213,22 +163,25 @@ fn firmware_is_explained_by_host_and_vcpus() {
         ]]
     );
     assert_eq!(document["fits"][0]["vcpus"], 5);
-    folder.launched(&[
-        "snp",
-        "--ovmf",
-        "ovmf.fd",
-        "--vcpus",
-        "2",
-        "--vmm-type",
-        "gce",
-    ]);
-    let (_, document) = folder.explained(&OVMF);
+    launched(
+        &folder,
+        &[
+            "snp",
+            "--ovmf",
+            "ovmf.fd",
+            "--vcpus",
+            "2",
+            "--vmm-type",
+            "gce",
+        ],
+    );
+    let (_, document) = explained(&folder, &OVMF);
     assert_eq!(would_match(&document), [["the VMM is gce"]]);
 }
 
 #[test]
 fn kernel_and_command_line_of_firmware_are_explained() {
-    let folder = Folder::new();
+    let folder = machine_and_firmware();
     folder.write("kernel", b"kernel");
     let kernel = ["--kernel", "kernel", "--append", "quiet"];
     let snp = [
@@ -240,15 +193,18 @@ fn kernel_and_command_line_of_firmware_are_explained() {
         "--vcpu-type",
         "EPYC-Milan",
     ];
-    folder.launched(&[&snp[..], &["--kernel", "kernel", "--append", "quiet "]].concat());
-    let (code, document) = folder.explained(&[&OVMF[..], &kernel].concat());
+    launched(
+        &folder,
+        &[&snp[..], &["--kernel", "kernel", "--append", "quiet "]].concat(),
+    );
+    let (code, document) = explained(&folder, &[&OVMF[..], &kernel].concat());
     assert_eq!(code, Some(3));
     assert_eq!(
         would_match(&document),
         [["the command line ends with a blank"]]
     );
-    folder.launched(&snp);
-    let (_, document) = folder.explained(&[&OVMF[..], &kernel].concat());
+    launched(&folder, &snp);
+    let (_, document) = explained(&folder, &[&OVMF[..], &kernel].concat());
     assert_eq!(
         would_match(&document),
         [["the VMM gave the firmware no kernel hashes"]]
@@ -257,9 +213,9 @@ fn kernel_and_command_line_of_firmware_are_explained() {
 
 #[test]
 fn what_nothing_known_gives_is_said_with_what_was_tried() {
-    let folder = Folder::new();
-    folder.write("report", &report(&"07".repeat(48), 0x3_0000));
-    let (code, document) = folder.explained(&OVMF);
+    let folder = machine_and_firmware();
+    folder.write("report", &report(&"07".repeat(48), POLICY));
+    let (code, document) = explained(&folder, &OVMF);
     assert_eq!(code, Some(3));
     assert_eq!(document["fits"], serde_json::json!([]));
     assert_eq!(document["tried"]["cut_short"], false);
@@ -272,8 +228,8 @@ fn what_nothing_known_gives_is_said_with_what_was_tried() {
 
 #[test]
 fn what_cannot_be_explained_ends_with_1_and_nothing_on_stdout() {
-    let folder = Folder::new();
-    folder.launched(&["plan", "vm.toml"]);
+    let folder = machine_and_firmware();
+    launched(&folder, &["plan", "vm.toml"]);
     let refused = |arguments: &[&str], expected: &str| {
         let output = folder.run(&[&["explain"], arguments].concat());
         assert_eq!(output.status.code(), Some(1), "{arguments:?}");
@@ -300,29 +256,15 @@ fn what_cannot_be_explained_ends_with_1_and_nothing_on_stdout() {
     refused(&["absent", "--against", "vm.toml"], "cannot be read");
 }
 
-fn vectors(name: &str) -> Option<PathBuf> {
-    let root = Path::new(concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../../../shared/vectors"
-    ));
-    let path = root.join(name);
-    if path.exists() {
-        return Some(path);
-    }
-    println!("skipped: {} is not there", path.display());
-    None
-}
-
 #[test]
 fn real_report_against_real_firmware_is_not_explained_and_says_so() {
     let (Some(report), Some(firmware)) = (
-        vectors("trustee/deps/verifier/test_data/snp/test-report.bin"),
-        vectors("measured-boot/debian-ovmf/OVMF.fd"),
+        vector("trustee/deps/verifier/test_data/snp/test-report.bin"),
+        vector("measured-boot/debian-ovmf/OVMF.fd"),
     ) else {
         return;
     };
-    let folder = Folder::new();
-    let (report, firmware) = (report.display().to_string(), firmware.display().to_string());
+    let folder = machine_and_firmware();
     let output = folder.run(&[
         "explain",
         &report,
@@ -348,31 +290,30 @@ fn real_report_against_real_firmware_is_not_explained_and_says_so() {
 #[test]
 fn quote_is_explained_by_the_order_of_pages() {
     let (Some(quote), Some(firmware)) = (
-        vectors("go-tdx-guest/testdata/ccel/cos-113-tdx-quote.dat"),
-        vectors("measured-boot/debian-ovmf/OVMF.fd"),
+        vector("go-tdx-guest/testdata/ccel/cos-113-tdx-quote.dat"),
+        vector("measured-boot/debian-ovmf/OVMF.fd"),
     ) else {
         return;
     };
-    let folder = Folder::new();
+    let folder = machine_and_firmware();
     let bytes = std::fs::read(quote).expect("it is there");
-    let firmware = firmware.display().to_string();
-    let explained = |extra: &[&str]| {
+    let launched = |extra: &[&str]| {
         let output = folder.run(&[&["tdx", "-o", "json", "--firmware", &firmware], extra].concat());
         let document: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
         let mrtd = hex::decode(document["mrtd"].as_str().expect("text")).expect("hexadecimal");
         let mut bytes = bytes.clone();
         bytes[184..232].copy_from_slice(&mrtd);
         folder.write("report", &bytes);
-        folder.explained(&["--against", &firmware])
+        explained(&folder, &["--against", &firmware])
     };
-    let (code, document) = explained(&[]);
+    let (code, document) = launched(&[]);
     assert_eq!((code, &document["matches"]), (Some(0), &true.into()));
-    let (code, document) = explained(&["--two-pass"]);
+    let (code, document) = launched(&["--two-pass"]);
     assert_eq!(code, Some(3));
     let says = document["findings"][0]["says"].as_str().expect("text");
     assert!(says.contains("plan with --two-pass"), "{says}");
     folder.write("report", &bytes);
-    let (code, document) = folder.explained(&["--against", &firmware]);
+    let (code, document) = explained(&folder, &["--against", &firmware]);
     assert_eq!(code, Some(3));
     let says = document["findings"][0]["says"].as_str().expect("text");
     assert!(says.starts_with("of another image"), "{says}");
