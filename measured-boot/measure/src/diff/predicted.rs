@@ -1,6 +1,6 @@
 //! What a launch was predicted to be, as far as digests say: what `plan`, `snp` and `tdx` print with `-o json`.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use measured_boot_difference::QuoteFields;
 use measured_boot_digest::{LaunchDigest, Manifest};
 use measured_boot_event_log::{Algorithm, Log, Register, printable};
@@ -9,6 +9,9 @@ use std::fmt;
 use std::path::Path;
 
 use crate::prediction::Prediction;
+
+/// What was printed of 4096 vCPUs has 1 MiB.
+const MAX_BYTES: usize = 16 << 20;
 
 /// A prediction, or what something else says of the same registers. What is not said is `None`.
 #[derive(Clone, Default, Deserialize)]
@@ -104,6 +107,11 @@ impl Predicted {
     /// # Errors
     /// The text is something else.
     pub fn from_json(text: &str) -> Result<Self> {
+        ensure!(
+            text.len() <= MAX_BYTES,
+            "it is larger than {} MiB",
+            MAX_BYTES >> 20
+        );
         let predicted: Self = serde_json::from_str(text)?;
         predicted
             .tee

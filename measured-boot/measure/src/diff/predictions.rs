@@ -4,6 +4,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use measured_boot_difference::{Difference, QuoteFields, Shown, Side};
 use measured_boot_digest::{LaunchDigest, Manifest};
 use measured_boot_event_log::{Log, ReadOptions};
+use std::collections::{HashMap, VecDeque};
 
 use super::comparison::{Comparison, UNSIGNED, explains};
 use super::predicted::{Part, Predicted, Sha384, Text};
@@ -140,15 +141,27 @@ fn inputs(a: &Predicted, b: &Predicted) -> Vec<Difference> {
 
 /// Components by name, the first of a name with the first.
 fn components(a: &[Part], b: &[Part]) -> Vec<Difference> {
-    let mut left: Vec<&Part> = b.iter().collect();
+    let mut places: HashMap<&str, VecDeque<usize>> = HashMap::new();
+    for (place, part) in b.iter().enumerate() {
+        places.entry(&part.name.0).or_default().push_back(place);
+    }
+    let mut left: Vec<Option<&Part>> = b.iter().map(Some).collect();
     let mut differences = Vec::new();
     for part in a {
-        match left.iter().position(|other| other.name == part.name) {
-            Some(index) => differences.extend(component(part, left.remove(index))),
+        let place = places.get_mut(part.name.0.as_str());
+        match place
+            .and_then(VecDeque::pop_front)
+            .and_then(|place| left[place].take())
+        {
+            Some(other) => differences.extend(component(part, other)),
             None => differences.push(only_in(Side::A, part)),
         }
     }
-    differences.extend(left.into_iter().map(|part| only_in(Side::B, part)));
+    differences.extend(
+        left.into_iter()
+            .flatten()
+            .map(|part| only_in(Side::B, part)),
+    );
     // Their number is told already.
     differences.retain(
         |one| !matches!(one, Difference::OnlyIn { component, .. } if component.starts_with("vcpu")),

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use crate::support::{self, Folder, POLICY, document, program, report, says, vector};
 use std::process::Output;
+use std::time::{Duration, Instant};
 
 fn run(arguments: &[&str]) -> Output {
     program()
@@ -234,4 +235,34 @@ fn what_is_no_prediction_is_told_so() {
     let output = run(&["diff", &file, &file]);
     let error = String::from_utf8(output.stderr).expect("text");
     assert!(error.contains("it has no `tee`"), "{error}");
+}
+
+#[test]
+fn hostile_predictions_take_no_more_than_their_size() {
+    let folder = Folder::empty();
+    let part = |number| format!(r#"{{"name":"n{number}","gpa":"0x0","pages":1,"sha384":null}}"#);
+    let text = |parts: Vec<String>| {
+        let digest = "00".repeat(48);
+        let parts = parts.join(",");
+        format!(r#"{{"tee":"snp","launch_digest":"{digest}","components":[{parts}]}}"#)
+    };
+    let forth = folder.write("forth", text((0..200_000).map(part).collect()).as_bytes());
+    let back = folder.write(
+        "back",
+        text((0..200_000).rev().map(part).collect()).as_bytes(),
+    );
+    let begun = Instant::now();
+    assert_eq!(json(&["diff", &forth, &back], 0)["equal"], true);
+    // Each compared with each takes a minute.
+    let taken = begun.elapsed();
+    assert!(taken < Duration::from_secs(15), "{taken:?}");
+
+    let large = format!(
+        r#"{{"tee":"snp","launch_digest":"{}"}}"#,
+        " ".repeat(17 << 20)
+    );
+    let large = folder.write("large", large.as_bytes());
+    let output = run(&["diff", &large, &large]);
+    let error = String::from_utf8(output.stderr).expect("text");
+    assert!(error.contains("it is larger than 16 MiB"), "{error}");
 }
