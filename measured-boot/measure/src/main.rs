@@ -1,5 +1,6 @@
 //! Predicts launch digests, offline: what a report will say of a guest before it is launched.
 
+mod boot_files;
 mod diff;
 mod event_log;
 mod explain;

@@ -68,6 +68,24 @@ struct Kernel<'a> {
     coverage: Vec<Coverage>,
 }
 
+impl Image<'_> {
+    /// PCR 11 of a kernel image after each phase, in each bank that was asked for.
+    fn pcr11<'k>(
+        &'k self,
+        kernel: &Kernel,
+    ) -> impl Iterator<Item = (&'k Phase, Vec<(Algorithm, String)>)> {
+        let banks = self.banks.iter();
+        let registers: Vec<_> = banks
+            .map(|bank| (*bank, kernel.measured.pcr11(*bank)))
+            .collect();
+        self.phases.iter().map(move |phase| {
+            let at = registers.iter();
+            let at = at.map(|(bank, register)| (*bank, register.at(phase).to_string()));
+            (phase, at.collect())
+        })
+    }
+}
+
 /// Predicts what an image is measured as, and prints it.
 pub fn predict(arguments: &UkiArguments) -> Result<()> {
     let path = arguments.file.display();

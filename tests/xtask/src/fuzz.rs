@@ -83,7 +83,7 @@ fn chosen(name: Option<&str>) -> Result<Vec<&'static Target>> {
 }
 
 fn build(root: &Path, arguments: &Arguments) -> Result<()> {
-    let program = cargo_fuzz(root)?;
+    let program = install::tool(root, "cargo-fuzz")?;
     let started = Instant::now();
     let sanitizer = if arguments.address_sanitizer {
         "address"
@@ -123,28 +123,6 @@ fn build(root: &Path, arguments: &Arguments) -> Result<()> {
         println!("the build took longer than its budget");
     }
     Ok(())
-}
-
-/// cargo-fuzz, built here once.
-fn cargo_fuzz(root: &Path) -> Result<PathBuf> {
-    let folder = root.join("target/tools");
-    let program = folder.join("bin/cargo-fuzz");
-    if !program.exists() {
-        println!("installing cargo-fuzz into target/tools (some minutes, once)");
-        let folder = folder.display().to_string();
-        let arguments = [
-            "install",
-            "cargo-fuzz",
-            "--locked",
-            "--quiet",
-            "--root",
-            &folder,
-        ];
-        // It runs on this machine, so it is no static program for a guest.
-        let host = ["--config", "build.rustflags=[]"];
-        install::cargo(root, &[arguments.as_slice(), &host].concat())?;
-    }
-    Ok(program)
 }
 
 /// One fuzzer and its folders.

@@ -1,6 +1,6 @@
 //! Installs, by Debian's package names, what the commands need, and builds the programs.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
@@ -169,4 +169,22 @@ pub fn cargo(root: &Path, arguments: &[&str]) -> Result<()> {
         bail!("cargo {} failed", arguments.join(" "));
     }
     Ok(())
+}
+
+/// A program of crates.io for this machine, built into `target/tools` if it is not there.
+///
+/// # Errors
+/// When it cannot be built.
+pub fn tool(root: &Path, name: &str) -> Result<PathBuf> {
+    let folder = root.join("target/tools");
+    let program = folder.join("bin").join(name);
+    if !program.exists() {
+        println!("installing {name} into target/tools (some minutes, once)");
+        let folder = folder.display().to_string();
+        let arguments = ["install", name, "--locked", "--quiet", "--root", &folder];
+        // It runs on this machine, so it is no static program for a guest.
+        let host = ["--config", "build.rustflags=[]"];
+        cargo(root, &[arguments.as_slice(), &host].concat())?;
+    }
+    Ok(program)
 }

@@ -77,26 +77,7 @@ fn nextest(root: &Path) -> Result<PathBuf> {
     if found.is_ok_and(|status| status.success()) {
         return Ok("cargo-nextest".into());
     }
-    let folder = root.join("target/tools");
-    let program = folder.join("bin/cargo-nextest");
-    if !program.exists() {
-        println!(
-            "installing cargo-nextest into target/tools (the test runner; some minutes, once)"
-        );
-        let folder = folder.display().to_string();
-        let arguments = [
-            "install",
-            "cargo-nextest",
-            "--locked",
-            "--quiet",
-            "--root",
-            &folder,
-        ];
-        // The runner runs on this machine, so it is no static program for a guest.
-        let host = ["--config", "build.rustflags=[]"];
-        install::cargo(root, &[arguments.as_slice(), &host].concat())?;
-    }
-    Ok(program)
+    install::tool(root, "cargo-nextest")
 }
 
 /// What the runner said.

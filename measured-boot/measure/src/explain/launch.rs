@@ -10,11 +10,12 @@ use measured_boot_firmware::{Ovmf, Svsm};
 use measured_boot_igvm::{Igvm, PlatformKind};
 use measured_boot_page_hash::AllCores;
 use measured_boot_snp_launch::{
-    CpuSignature, KernelHashes, SnpInputs, SnpLaunch, SvsmInputs, VmmType, ZeroPages,
+    CpuSignature, SnpInputs, SnpLaunch, SvsmInputs, VmmType, ZeroPages,
 };
 
 use super::LaunchArguments;
 use super::document::Outcome;
+use crate::boot_files::BootFiles;
 use crate::diff::{Kind, Predicted, Subject, predictions};
 use crate::files::read;
 use crate::prediction::Planned;
@@ -117,10 +118,12 @@ fn of_ovmf(
     if arguments.svsm.is_some() {
         return of_svsm(arguments, firmware, (vcpus, cpu), question);
     }
-    let files = kernel(arguments)?;
-    let kernel = files
-        .as_ref()
-        .map(|(kernel, initrd, cmdline)| KernelHashes::of(kernel, initrd, cmdline));
+    let files = BootFiles::read(
+        arguments.kernel.as_deref(),
+        arguments.initrd.as_deref(),
+        arguments.append.as_deref(),
+    )?;
+    let kernel = files.as_ref().map(BootFiles::hashes);
     let inputs = |vcpus| SnpInputs {
         firmware: firmware.clone(),
         firmware_digest: None,
@@ -131,22 +134,29 @@ fn of_ovmf(
         vmm: arguments.vmm_type,
     };
     let hasher = AllCores::new();
-    let no_launch = || format!("{}: there is no such launch", place());
-    let made = |vcpus| SnpLaunch::of(&inputs(vcpus)).with_context(no_launch);
-    let launch = Launch::of_snp(&made(vcpus)?, &hasher);
-    // With two vCPUs at least, the others' registers are known.
-    let several = Launch::of_snp(&made(vcpus.max(2))?, &hasher);
+    let [launch, several] = launches(vcpus, |vcpus| {
+        let launch = SnpLaunch::of(&inputs(vcpus)).with_context(|| no_launch(&place()))?;
+        Ok(Launch::of_snp(&launch, &hasher))
+    })?;
     let outcome = question.answered(&launch, launch.digest(), |reported, answer| {
-        let files = files.as_ref();
-        let files = files.map(|(kernel, initrd, cmdline)| KernelFiles {
-            kernel,
-            initrd,
-            cmdline,
+        let files = files.as_ref().map(|files| KernelFiles {
+            kernel: &files.kernel,
+            initrd: &files.initrd,
+            cmdline: &files.cmdline,
         });
         let variants = ovmf_variants(&inputs(vcpus.max(2)), files, &several, &hasher);
         answer(search(&several, reported, &variants, Some(vcpus.into())));
     });
     Ok(outcome)
+}
+
+/// The launch that is planned, and the same with two vCPUs at least: there the others' registers are known.
+fn launches<'a>(vcpus: u32, made: impl Fn(u32) -> Result<Launch<'a>>) -> Result<[Launch<'a>; 2]> {
+    Ok([made(vcpus)?, made(vcpus.max(2))?])
+}
+
+fn no_launch(place: &str) -> String {
+    format!("{place}: there is no such launch")
 }
 
 fn of_svsm(
@@ -173,10 +183,10 @@ fn of_svsm(
         vmm: arguments.vmm_type,
     };
     let hasher = AllCores::new();
-    let no_launch = || format!("{}: there is no such launch", place());
-    let made = |vcpus| SnpLaunch::of_svsm(&inputs(vcpus)).with_context(no_launch);
-    let launch = Launch::of_snp(&made(vcpus)?, &hasher);
-    let several = Launch::of_snp(&made(vcpus.max(2))?, &hasher);
+    let [launch, several] = launches(vcpus, |vcpus| {
+        let launch = SnpLaunch::of_svsm(&inputs(vcpus)).with_context(|| no_launch(&place()))?;
+        Ok(Launch::of_snp(&launch, &hasher))
+    })?;
     let outcome = question.answered(&launch, launch.digest(), |reported, answer| {
         let variants = svsm_variants(&inputs(vcpus.max(2)), &image, &several, &hasher);
         answer(search(&several, reported, &variants, Some(vcpus.into())));
@@ -222,22 +232,6 @@ fn cpu(arguments: &LaunchArguments) -> Result<CpuSignature> {
             vmm.name()
         ),
     }
-}
-
-/// Kernel, initrd and command line.
-type Files = (Vec<u8>, Vec<u8>, String);
-
-fn kernel(arguments: &LaunchArguments) -> Result<Option<Files>> {
-    let Some(path) = &arguments.kernel else {
-        return Ok(None);
-    };
-    let kernel = read("--kernel", path)?;
-    let initrd = match &arguments.initrd {
-        Some(path) => read("--initrd", path)?,
-        None => Vec::new(),
-    };
-    let cmdline = arguments.append.clone().unwrap_or_default();
-    Ok(Some((kernel, initrd, cmdline)))
 }
 
 /// What a plan of ours determines and the report shows otherwise.

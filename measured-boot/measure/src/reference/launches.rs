@@ -12,6 +12,7 @@ use serde::Deserialize;
 use std::path::{Path, PathBuf};
 
 use super::IMAGE;
+use crate::boot_files::BootFiles;
 use crate::files::read;
 use crate::prediction::Planned;
 use crate::snp::hexadecimal;
@@ -215,13 +216,11 @@ impl ImageArguments {
     }
 
     fn kernel_hashes(&self) -> Result<Option<KernelHashes>> {
-        let Some(path) = &self.kernel else {
-            return Ok(None);
-        };
-        let kernel = read("--kernel", path)?;
-        let initrd = self.initrd.as_deref().map(|path| read("--initrd", path));
-        let initrd = initrd.transpose()?.unwrap_or_default();
-        let cmdline = self.append.as_deref().unwrap_or_default();
-        Ok(Some(KernelHashes::of(&kernel, &initrd, cmdline)))
+        let files = BootFiles::read(
+            self.kernel.as_deref(),
+            self.initrd.as_deref(),
+            self.append.as_deref(),
+        )?;
+        Ok(files.as_ref().map(BootFiles::hashes))
     }
 }

@@ -10,6 +10,7 @@ use measured_boot_snp_launch::{
 use std::path::Path;
 use std::process::ExitCode;
 
+use crate::boot_files::BootFiles;
 use crate::files::read;
 
 /// The bits of SEV_FEATURES that have a name (APM volume 2 rev 3.42, table B-4; Linux, `asm/svm.h`): 0 to
@@ -89,16 +90,12 @@ fn under_svsm<'a>(
 }
 
 fn kernel(arguments: &SnpArguments) -> Result<Option<KernelHashes>> {
-    let Some(path) = &arguments.kernel else {
-        return Ok(None);
-    };
-    let kernel = read("--kernel", path)?;
-    let initrd = match &arguments.initrd {
-        Some(path) => read("--initrd", path)?,
-        None => Vec::new(),
-    };
-    let cmdline = arguments.append.as_deref().unwrap_or_default();
-    Ok(Some(KernelHashes::of(&kernel, &initrd, cmdline)))
+    let files = BootFiles::read(
+        arguments.kernel.as_deref(),
+        arguments.initrd.as_deref(),
+        arguments.append.as_deref(),
+    )?;
+    Ok(files.as_ref().map(BootFiles::hashes))
 }
 
 /// What is measured as given and yet may not be what was meant.

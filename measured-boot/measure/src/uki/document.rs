@@ -101,21 +101,10 @@ fn stub(kernel: &Kernel) -> Stub {
 }
 
 fn pcr11(image: &Image) -> BTreeMap<String, Digests> {
-    let Some(kernel) = &image.kernel else {
-        return BTreeMap::new();
-    };
-    let registers = image
-        .banks
-        .iter()
-        .map(|bank| (*bank, kernel.measured.pcr11(*bank)));
-    let registers: Vec<_> = registers.collect();
-    let phases = image.phases.iter().map(|phase| {
-        let at = registers
-            .iter()
-            .map(|(bank, register)| (*bank, register.at(phase)));
-        (phase.to_string(), named(at))
-    });
-    phases.collect()
+    let phases = image.kernel.iter().flat_map(|kernel| image.pcr11(kernel));
+    phases
+        .map(|(phase, at)| (phase.to_string(), named(at)))
+        .collect()
 }
 
 /// Whether PCR 11 shows a section.

@@ -81,19 +81,11 @@ fn sections(image: &Image) -> String {
 }
 
 fn pcr11(image: &Image, kernel: &Kernel) -> Vec<String> {
-    let registers = image
-        .banks
-        .iter()
-        .map(|bank| (*bank, kernel.measured.pcr11(*bank)));
-    let registers: Vec<_> = registers.collect();
-    let phases = image.phases.iter().map(|phase| {
-        let at = registers
-            .iter()
-            .map(|(bank, register)| (*bank, register.at(phase).to_string()));
-        // A word is what the caller typed; it goes to the terminal that it came from.
-        format!("PCR 11, phase {phase}\n{}", list(image, at))
-    });
-    phases.collect()
+    // A word is what the caller typed; it goes to the terminal that it came from.
+    let phases = image.pcr11(kernel);
+    phases
+        .map(|(phase, at)| format!("PCR 11, phase {phase}\n{}", list(image, at)))
+        .collect()
 }
 
 fn when_signed(image: &Image) -> Option<String> {
