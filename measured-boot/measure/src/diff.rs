@@ -7,6 +7,7 @@ mod page;
 mod predicted;
 mod predicted_events;
 mod predictions;
+mod signs;
 
 pub use comparison::{UNSIGNED, explains};
 pub use kind::{Kind, Subject, shown};

@@ -2,8 +2,8 @@
 
 use anyhow::{Context, Result, bail, ensure};
 use measured_boot_difference::{
-    Difference, Launch, QuoteFields, firmware, igvm_files, launches, pe_images, plan_fields,
-    planned_fields, quotes, reports,
+    Difference, Launch, QuoteFields, Shown, acpi_tables, firmware, igvm_files, launches, pe_images,
+    plan_fields, planned_fields, quotes, reports,
 };
 use measured_boot_digest::{LaunchDigest, Manifest};
 use measured_boot_page_hash::AllCores;
@@ -70,6 +70,7 @@ pub fn compared(a: &Subject, b: &Subject, manifest: Option<&Manifest>) -> Result
                 ..Comparison::default()
             }
         }
+        (Kind::AcpiTables, Kind::AcpiTables) => acpi(bytes_a, bytes_b),
         (Kind::Pe, Kind::Pe) => Comparison {
             differences: pe_images(bytes_a, bytes_b).with_context(place)?,
             ..Comparison::default()
@@ -81,6 +82,22 @@ pub fn compared(a: &Subject, b: &Subject, manifest: Option<&Manifest>) -> Result
         _ => return unlike(a, b),
     };
     Ok(found)
+}
+
+/// Tables by their names; RTMR0 of a trust domain has the digest of the file.
+fn acpi(a: &[u8], b: &[u8]) -> Comparison {
+    let mut comparison = Comparison::default();
+    match acpi_tables(a, b) {
+        Some(differences) => comparison.differences = differences,
+        None if a == b => {}
+        None => comparison.differences.push(Difference::Named {
+            place: "ACPI tables".to_owned(),
+            says: "A and B differ in checksums or between tables only, or one of them holds something else too".to_owned(),
+            shown: Shown::Measured,
+            advice: None,
+        }),
+    }
+    comparison
 }
 
 fn unlike(a: &Subject, b: &Subject) -> Result<Comparison> {

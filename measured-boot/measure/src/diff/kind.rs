@@ -5,13 +5,13 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use measured_boot_digest::Manifest;
 use measured_boot_event_log::{Log, ReadOptions};
-use measured_boot_firmware::{FirmwareFault, FooterTable};
 use measured_boot_snp_abi::{AttestationReport, REPORT_SIZE};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use std::path::{Path, PathBuf};
 
 use super::Predicted;
+use super::signs::{binary, is_report};
 use crate::files::read;
 use crate::prediction::Planned;
 
@@ -34,6 +34,8 @@ pub enum Kind {
     Igvm,
     /// A PE image: a UKI, a boot loader, a kernel with an EFI stub.
     Pe,
+    /// QEMU's ACPI tables, one after the other.
+    AcpiTables,
     /// A TPM or CC event log.
     EventLog,
 }
@@ -50,6 +52,7 @@ impl Kind {
             Self::Firmware => "firmware image",
             Self::Igvm => "IGVM file",
             Self::Pe => "PE image",
+            Self::AcpiTables => "file of ACPI tables",
             Self::EventLog => "event log",
         }
     }
@@ -81,6 +84,7 @@ impl Kind {
             Self::Firmware => "another firmware image; with a report by `explain`",
             Self::Igvm => "another IGVM file; with a report by `explain`",
             Self::Pe => "another PE image",
+            Self::AcpiTables => "another file of ACPI tables",
             Self::EventLog => "another event log, a TDX quote, or a prediction of a TD",
         }
     }
@@ -185,53 +189,7 @@ impl Subject {
 
 /// Evidence brings a manifest, which has 48 bytes a page: this is room for a guest of several GiB.
 const MAX_TEXT_BYTES: usize = 64 << 20;
-const KNOWN: &str = "known are launch configurations, predictions, manifests, SNP reports, TDX quotes, firmware and IGVM images, PE images and event logs";
-
-/// By what the bytes begin or end with, strictest first.
-fn binary(bytes: &[u8]) -> Option<Kind> {
-    if bytes.starts_with(b"CLMF") {
-        return Some(Kind::Manifest);
-    }
-    if bytes.starts_with(b"IGVM") {
-        return Some(Kind::Igvm);
-    }
-    if bytes.starts_with(b"MZ") {
-        return Some(Kind::Pe);
-    }
-    if is_quote(bytes) {
-        return Some(Kind::Quote);
-    }
-    if is_report(bytes) {
-        return Some(Kind::Report);
-    }
-    if is_firmware(bytes) {
-        return Some(Kind::Firmware);
-    }
-    let log = Log::read(bytes, &ReadOptions::default());
-    log.is_ok().then_some(Kind::EventLog)
-}
-
-/// Version 2 to 5 and one of the two signature algorithms: an image may have any length.
-fn is_report(bytes: &[u8]) -> bool {
-    bytes.len() == REPORT_SIZE
-        && AttestationReport::from_untrusted(bytes).is_some_and(|report| {
-            (2..=5).contains(&report.version.get()) && report.signature_algorithm.get() <= 1
-        })
-}
-
-/// Version 4 or 5, TEE type 0x81 (Intel *TDX DCAP Quoting Library API*, A.3, quote header).
-fn is_quote(bytes: &[u8]) -> bool {
-    let is_version = |version: u8| bytes.starts_with(&[version, 0]);
-    (is_version(4) || is_version(5)) && bytes.get(4..8) == Some(&[0x81, 0, 0, 0])
-}
-
-/// A table that contradicts itself is one all the same: comparing says what is wrong with it.
-fn is_firmware(bytes: &[u8]) -> bool {
-    match FooterTable::read(bytes) {
-        Ok(_) => true,
-        Err(FirmwareFault { rule, .. }) => rule != measured_boot_firmware::Rule::FooterMissing,
-    }
-}
+const KNOWN: &str = "known are launch configurations, predictions, manifests, SNP reports, TDX quotes, firmware and IGVM images, PE images, ACPI tables and event logs";
 
 /// A report or quote in hexadecimal or base64, blanks and line ends aside.
 fn decoded(text: &str) -> Option<(Kind, Vec<u8>)> {

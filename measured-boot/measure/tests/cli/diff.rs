@@ -264,3 +264,31 @@ fn published_images_are_compared_by_their_metadata() {
     ));
     assert_eq!(document["a"]["kind"], "firmware image");
 }
+
+/// A FACS and a DSDT, as QEMU's file begins.
+fn qemus_tables(code: u8) -> Vec<u8> {
+    let table = |signature: &[u8; 4], bytes: usize| {
+        let mut table = vec![0; bytes];
+        table[..4].copy_from_slice(signature);
+        table[4] = u8::try_from(bytes).expect("it is short");
+        table
+    };
+    let mut dsdt = table(b"DSDT", 48);
+    dsdt[40] = code;
+    [table(b"FACS", 64), dsdt, vec![0; 144]].concat()
+}
+
+#[test]
+fn acpi_tables_of_qemu_are_compared_by_their_names() {
+    let folder = Folder::empty();
+    folder.write("a", &qemus_tables(8));
+    folder.write("b", &qemus_tables(9));
+    folder.write("c", &[&qemus_tables(8)[..], b"no table"].concat());
+    let compared = |other: &str| json([&folder.path("a"), &folder.path(other)], &[]);
+    assert_eq!(
+        says(&compared("b")),
+        ["ACPI table DSDT: 1 byte at offset 0x28 is 08 in A, 09 in B"]
+    );
+    assert_eq!(compared("a")["equal"], true);
+    assert_eq!(compared("c")["equal"], false);
+}
