@@ -11,10 +11,12 @@ mod own;
 mod search;
 mod tdx;
 mod variant;
+mod vcpus;
 
 pub use igvm::igvm_variants;
 pub use ovmf::{KernelFiles, ovmf_variants, svsm_variants};
 pub use own::{OwnPlans, own_variants};
 pub use search::{Explanation, Fit, Tried, search};
 pub use tdx::{RegisterFinding, explain_mrtd, explain_rtmr0};
-pub use variant::{Dimension, Variant, vmsa_variants};
+pub use variant::{Dimension, Variant};
+pub use vcpus::vmsa_variants;

@@ -1,7 +1,13 @@
 //! Differences in words.
 
-use crate::{Difference, PageRange, Shown, Side};
+mod pages;
+mod words;
+
+use crate::{Difference, Shown, Side};
 use std::fmt;
+use words::{count, named, shorter, words};
+
+pub(crate) use words::short;
 
 /// What the two sides are called in sentences.
 #[derive(Clone, Copy, Debug)]
@@ -266,102 +272,5 @@ impl Difference {
             Self::CpuidLeaf { .. } | Self::EventUncovered { .. } => Shown::Unmeasured,
             _ => Shown::Measured,
         }
-    }
-}
-
-impl PageRange {
-    fn sentence(&self, names: &Names<'_>) -> String {
-        let Self {
-            component,
-            gpa,
-            pages,
-            differing_pages,
-            ..
-        } = self;
-        let last = gpa + (pages - 1) * 4096;
-        let place = match pages {
-            1 => format!("the page at {gpa:#x}"),
-            _ if differing_pages < pages => {
-                format!("{differing_pages} of the {pages} pages from {gpa:#x} to {last:#x}")
-            }
-            _ => format!("{pages} pages, {gpa:#x} to {last:#x},"),
-        };
-        let verb = if *pages == 1 { "differs" } else { "differ" };
-        let mut sentence = format!("{component}: {place} {verb}");
-        if let Some(region) = &self.region {
-            sentence.push_str(&format!(", in {region}"));
-        }
-        if let Some(bytes) = &self.bytes {
-            sentence.push_str(&format!(
-                ": {} from offset {:#x} on",
-                count(bytes.differing, "byte"),
-                bytes.offset
-            ));
-        }
-        if let (Some(file), Some(offset)) = (self.file, self.file_offset) {
-            sentence.push_str(&format!(" ({file} offset {offset:#x})"));
-        }
-        if let Some(bytes) = &self.bytes {
-            sentence.push_str(&format!(
-                ", {} in {}, {} in {}",
-                bytes.a, names.a, bytes.b, names.b
-            ));
-        }
-        sentence
-    }
-}
-
-fn words(only_a: &[String], only_b: &[String], names: &Names<'_>) -> String {
-    let quoted = |words: &[String]| {
-        let words: Vec<_> = words.iter().map(|word| format!("`{word}`")).collect();
-        words.join(" ")
-    };
-    let only = |words: &[String], name: &str| format!("{} only in {name}", quoted(words));
-    let parts = match (only_a, only_b) {
-        (a, []) => only(a, names.a),
-        ([], b) => only(b, names.b),
-        (a, b) => format!("{}, {}", only(a, names.a), only(b, names.b)),
-    };
-    format!("the command line has {parts}")
-}
-
-/// `A` and `B` as words of their own, replaced by the sides' names.
-fn named(says: &str, names: &Names<'_>) -> String {
-    let words = says.split(' ').map(|word| match word {
-        "A" => names.a.to_owned(),
-        "B" => names.b.to_owned(),
-        "A," => format!("{},", names.a),
-        "B," => format!("{},", names.b),
-        "A:" => format!("{}:", names.a),
-        "B:" => format!("{}:", names.b),
-        word => word.to_owned(),
-    });
-    words.collect::<Vec<_>>().join(" ")
-}
-
-pub(crate) fn count(number: u64, noun: &str) -> String {
-    let s = if number == 1 { "" } else { "s" };
-    format!("{number} {noun}{s}")
-}
-
-/// Long hexadecimal values by their first bytes, where these tell them apart; zeros by their name.
-fn shorter(a: &str, b: &str) -> (String, String) {
-    let is_long =
-        |text: &str| text.len() >= 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    if !(is_long(a) && is_long(b)) || a.get(..16) == b.get(..16) {
-        return (a.to_owned(), b.to_owned());
-    }
-    let shorter = |text: &str| match text.bytes().all(|byte| byte == b'0') {
-        true => "zero".to_owned(),
-        false => short(text),
-    };
-    (shorter(a), shorter(b))
-}
-
-/// A long digest by its first bytes.
-pub(crate) fn short(hex: &str) -> String {
-    match hex.get(..16) {
-        Some(start) if hex.len() > 16 => format!("{start}…"),
-        _ => hex.to_owned(),
     }
 }

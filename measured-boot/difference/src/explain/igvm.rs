@@ -1,6 +1,7 @@
 //! Known ways in which the launch of an IGVM file turns out otherwise.
 
-use super::variant::{Change, Dimension, Registers, Variant, vmsa_variants};
+use super::variant::{Change, Dimension, Registers, Variant};
+use super::vcpus::vmsa_variants;
 use crate::Launch;
 use measured_boot_snp_abi::PageType;
 

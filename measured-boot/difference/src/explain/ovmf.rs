@@ -1,6 +1,7 @@
 //! Known ways in which a launch of OVMF turns out otherwise.
 
-use super::variant::{Dimension, Variant, vmsa_variants};
+use super::variant::{Dimension, Variant};
+use super::vcpus::vmsa_variants;
 use crate::Launch;
 use measured_boot_digest::HashPages;
 use measured_boot_firmware::{Ovmf, Svsm};

@@ -142,3 +142,18 @@ fn firmware_is_told_by_page_and_metadata_by_sections() {
         ]
     );
 }
+
+/// A name is in no digest, and yet says that something else was meant.
+#[test]
+fn component_of_another_name_is_told_where_the_digests_are_equal() {
+    let image = Parts::whole().image();
+    let launch = SnpLaunch::of(&inputs(&image)).expect("there is such a launch");
+    let launch = Launch::of_snp(&launch, &OneByOne);
+    let mut renamed = launch.clone();
+    let name = std::mem::replace(&mut renamed.pieces[0].name, "other".to_owned());
+    assert_eq!(launch.digest(), renamed.digest());
+    let said = said(&launches(&launch, &renamed));
+    assert_eq!(said.len(), 2, "{said:?}");
+    assert!(said[0].starts_with(&name) && said[0].ends_with("is only in A"));
+    assert!(said[1].starts_with("other") && said[1].ends_with("is only in B"));
+}
