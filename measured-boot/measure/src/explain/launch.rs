@@ -10,7 +10,7 @@ use measured_boot_firmware::{Ovmf, Svsm};
 use measured_boot_igvm::{Igvm, PlatformKind};
 use measured_boot_page_hash::AllCores;
 use measured_boot_snp_launch::{
-    CpuSignature, SnpInputs, SnpLaunch, SvsmInputs, VmmType, ZeroPages,
+    CpuSignature, LaunchFault, SnpInputs, SnpLaunch, SvsmInputs, VmmType, ZeroPages,
 };
 
 use super::LaunchArguments;
@@ -134,10 +134,9 @@ fn of_ovmf(
         vmm: arguments.vmm_type,
     };
     let hasher = AllCores::new();
-    let [launch, several] = launches(vcpus, |vcpus| {
-        let launch = SnpLaunch::of(&inputs(vcpus)).with_context(|| no_launch(&place()))?;
-        Ok(Launch::of_snp(&launch, &hasher))
-    })?;
+    let launches = launches(vcpus, &hasher, |vcpus| SnpLaunch::of(&inputs(vcpus)));
+    let [launch, several] =
+        launches.with_context(|| format!("{}: there is no such launch", place()))?;
     let outcome = question.answered(&launch, launch.digest(), |reported, answer| {
         let files = files.as_ref().map(|files| KernelFiles {
             kernel: &files.kernel,
@@ -151,12 +150,13 @@ fn of_ovmf(
 }
 
 /// The launch that is planned, and the same with two vCPUs at least: there the others' registers are known.
-fn launches<'a>(vcpus: u32, made: impl Fn(u32) -> Result<Launch<'a>>) -> Result<[Launch<'a>; 2]> {
-    Ok([made(vcpus)?, made(vcpus.max(2))?])
-}
-
-fn no_launch(place: &str) -> String {
-    format!("{place}: there is no such launch")
+fn launches<'a>(
+    vcpus: u32,
+    hasher: &AllCores,
+    made: impl Fn(u32) -> Result<SnpLaunch<'a>, LaunchFault>,
+) -> Result<[Launch<'a>; 2], LaunchFault> {
+    let launch = |vcpus| made(vcpus).map(|launch| Launch::of_snp(&launch, hasher));
+    Ok([launch(vcpus)?, launch(vcpus.max(2))?])
 }
 
 fn of_svsm(
@@ -183,10 +183,9 @@ fn of_svsm(
         vmm: arguments.vmm_type,
     };
     let hasher = AllCores::new();
-    let [launch, several] = launches(vcpus, |vcpus| {
-        let launch = SnpLaunch::of_svsm(&inputs(vcpus)).with_context(|| no_launch(&place()))?;
-        Ok(Launch::of_snp(&launch, &hasher))
-    })?;
+    let launches = launches(vcpus, &hasher, |vcpus| SnpLaunch::of_svsm(&inputs(vcpus)));
+    let [launch, several] =
+        launches.with_context(|| format!("{}: there is no such launch", place()))?;
     let outcome = question.answered(&launch, launch.digest(), |reported, answer| {
         let variants = svsm_variants(&inputs(vcpus.max(2)), &image, &several, &hasher);
         answer(search(&several, reported, &variants, Some(vcpus.into())));
