@@ -6,7 +6,7 @@ mod predicted_quote;
 mod quote;
 mod snp_report;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 use measured_boot_snp_launch::{CpuSignature, SnpInputs, VmmType};
 use std::path::PathBuf;
@@ -87,6 +87,10 @@ fn signature(text: &str) -> Result<CpuSignature, String> {
 pub fn explain(arguments: &ExplainArguments) -> Result<ExitCode> {
     let report = Subject::read(&arguments.report)?;
     let plan = Subject::read(&arguments.against)?;
+    if let Subject::Prediction(path, predicted) = &plan {
+        let place = || format!("--against {}", path.display());
+        predicted.same_tee(report.kind()).with_context(place)?;
+    }
     match report.kind() {
         Kind::Report => snp_report::explain(arguments, &report, &plan),
         Kind::Quote => quote::explain(arguments, &report, &plan),

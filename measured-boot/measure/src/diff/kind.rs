@@ -1,6 +1,6 @@
 //! What a file is, by its contents.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use measured_boot_digest::Manifest;
@@ -111,6 +111,7 @@ impl Subject {
     /// The file cannot be read, or is of no kind that is known here.
     pub fn read(path: &Path) -> Result<Self> {
         let bytes = read("FILE", path)?;
+        ensure!(!bytes.is_empty(), "{}: the file is empty", path.display());
         if let Some(kind) = binary(&bytes) {
             return Self::of(path, kind, bytes);
         }

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use std::fmt;
 use std::path::Path;
 
+use super::Kind;
 use crate::prediction::Prediction;
 
 /// What was printed of 4096 vCPUs has 1 MiB.
@@ -193,6 +194,22 @@ impl Predicted {
             events: Some(events.collect()),
             ..Self::default()
         }
+    }
+
+    /// Refuses evidence of another TEE: its digest is made otherwise.
+    ///
+    /// # Errors
+    /// One is of a trust domain, and the other is not.
+    pub fn same_tee(&self, evidence: Kind) -> Result<()> {
+        let tee = self.tee.as_ref().map_or("", |tee| &tee.0);
+        let of_tdx = matches!(evidence, Kind::Quote | Kind::EventLog);
+        let of_snp = evidence == Kind::Report;
+        ensure!(
+            !(of_tdx && tee != "tdx" || of_snp && tee == "tdx"),
+            "the prediction is of a launch under {tee}, and {} is of another TEE",
+            evidence.one()
+        );
+        Ok(())
     }
 
     /// RTMR0 to RTMR3.

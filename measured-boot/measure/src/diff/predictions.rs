@@ -16,6 +16,12 @@ use super::{Kind, Subject};
 /// # Errors
 /// The other one has neither launch digest nor RTMRs, or is not what it was taken for.
 pub fn between(a: &Subject, b: &Subject, manifest: Option<&Manifest>) -> Result<Comparison> {
+    for (one, other) in [(a, b), (b, a)] {
+        if let Subject::Prediction(path, predicted) = one {
+            let place = || path.display().to_string();
+            predicted.same_tee(other.kind()).with_context(place)?;
+        }
+    }
     let (view_a, view_b) = (view(a, manifest)?, view(b, manifest)?);
     let digests =
         [&view_a, &view_b].map(|one| one.launch_digest.map(|digest| LaunchDigest(digest.0)));

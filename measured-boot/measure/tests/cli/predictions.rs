@@ -266,3 +266,40 @@ fn hostile_predictions_take_no_more_than_their_size() {
     let error = String::from_utf8(output.stderr).expect("text");
     assert!(error.contains("it is larger than 16 MiB"), "{error}");
 }
+
+#[test]
+fn predictions_and_evidence_of_another_tee_are_refused() {
+    let Some(quote) = vector("go-tdx-guest/testdata/ccel/cos-113-tdx-quote.dat") else {
+        return;
+    };
+    let folder = Folder::empty();
+    let digest = "00".repeat(48);
+    let prediction = |tee: &str| format!(r#"{{"tee":"{tee}","launch_digest":"{digest}"}}"#);
+    let snp = folder.write("snp", prediction("snp").as_bytes());
+    let tdx = folder.write("tdx", prediction("tdx").as_bytes());
+    let report = folder.write("report", &report(&digest, POLICY));
+    let empty = folder.write("empty", b"");
+    for (arguments, wanted) in [
+        (
+            ["explain", &quote, "--against", &snp],
+            "under snp, and a TDX quote",
+        ),
+        (
+            ["explain", &report, "--against", &tdx],
+            "under tdx, and an SNP",
+        ),
+        (
+            ["diff", &snp, &quote, "-ojson"],
+            "under snp, and a TDX quote",
+        ),
+        (["diff", &report, &tdx, "-ojson"], "under tdx, and an SNP"),
+        (["diff", &snp, &empty, "-ojson"], "empty: the file is empty"),
+    ] {
+        let error = support::error(&run(&arguments), 1);
+        assert!(error.contains(wanted), "{error}");
+    }
+    assert_eq!(
+        json(&["explain", &report, "--against", &snp], 0)["matches"],
+        true
+    );
+}
