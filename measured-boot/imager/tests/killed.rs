@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 // Made for the library's tests; not all of it is of use here.
-#[allow(dead_code)]
+#[allow(dead_code, reason = "each test program uses a part of it")]
 #[path = "../../image/tests/image/forge.rs"]
 mod forge;
 
