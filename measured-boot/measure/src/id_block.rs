@@ -61,6 +61,7 @@ struct Document {
     author_key_digest: Option<String>,
     id_block: String,
     id_auth: String,
+    warnings: Vec<String>,
 }
 
 /// Makes and signs an ID block, and prints it.
@@ -84,6 +85,9 @@ pub fn sign(arguments: &IdBlockArguments) -> Result<()> {
         write_whole("--out-auth", path, auth.as_bytes())?;
     }
     let document = Document::of(&block, auth.as_bytes(), &identity);
+    for warning in &document.warnings {
+        eprintln!("warning: {warning}");
+    }
     match arguments.output {
         Output::Text => print(&document.page()),
         Output::Json => print_json(&document),
@@ -100,6 +104,7 @@ impl Document {
             author_key_digest: identity.author_key_digest.map(hex::encode),
             id_block: BASE64_STANDARD.encode(block.as_bytes()),
             id_auth: BASE64_STANDARD.encode(auth),
+            warnings: warnings(GuestPolicy::from_bits(block.policy.get())),
         }
     }
 
@@ -112,6 +117,14 @@ impl Document {
             self.launch_digest, self.policy, self.guest_svn, self.id_key_digest, self.id_block
         )
     }
+}
+
+/// A block with such a policy can be signed, and no launch can use it.
+fn warnings(policy: GuestPolicy) -> Vec<String> {
+    let unusable = (!policy.reserved_bits_valid()).then(|| {
+        format!("--policy {policy}: no launch has it: bit 17 must be set, and bits that are reserved clear")
+    });
+    unusable.into_iter().collect()
 }
 
 fn key(option: &str, path: &Path) -> Result<IdKey> {

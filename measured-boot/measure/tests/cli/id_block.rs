@@ -61,3 +61,31 @@ fn id_block_takes_a_launch_digest_in_hexadecimal_or_base64() {
         assert_eq!(block_for(&wrong).status.code(), Some(2), "{wrong}");
     }
 }
+
+#[test]
+fn id_block_for_a_policy_that_no_launch_has_is_signed_with_a_warning() {
+    let folder = Folder::empty();
+    let Some(key) = folder.key("id.pem") else {
+        return;
+    };
+    let digest = "a5".repeat(48);
+    let signed = ["--id-key", &key, "--launch-digest", &digest, "-o", "json"];
+    let warned = |policy| {
+        let output = run(
+            "id-block",
+            &[signed.as_slice(), &["--policy", policy]].concat(),
+        );
+        let warnings = document(&output, 0)["warnings"].clone();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(
+            warnings.as_array().map(Vec::len),
+            Some(said.lines().count())
+        );
+        said
+    };
+    assert_eq!(warned("0x30000"), "");
+    for unusable in ["0x0", "0x4000030000"] {
+        let said = warned(unusable);
+        assert!(said.contains(unusable) && said.contains("bit 17"), "{said}");
+    }
+}
