@@ -5,9 +5,9 @@ mod words;
 
 use crate::{Difference, Shown, Side};
 use std::fmt;
-use words::{count, named, shorter, words};
+use words::{named, shorter, words};
 
-pub(crate) use words::short;
+pub(crate) use words::{count, short};
 
 /// What the two sides are called in sentences.
 #[derive(Clone, Copy, Debug)]
@@ -45,6 +45,14 @@ impl Difference {
         };
         match self {
             Self::VcpuCount { a, b } => is("the number of vCPUs", a, b),
+            Self::VmsaField {
+                vcpus,
+                field: crate::vmsa::OTHER_STATE,
+                offset,
+                a,
+                b,
+                ..
+            } => is(&format!("{vcpus}: the VMSA's byte {offset:#x}"), a, b),
             Self::VmsaField {
                 vcpus, field, a, b, ..
             } => is(&format!("{vcpus}: {field}"), a, b),
@@ -120,7 +128,8 @@ impl Difference {
                 b,
             ),
             Self::AcpiTableOnlyIn { side, table, bytes } => format!(
-                "ACPI table {table}, {bytes} bytes, is only in {}",
+                "ACPI table {table}, {}, is only in {}",
+                count(*bytes, "byte"),
                 names.of(*side)
             ),
             Self::KernelBanner { a, b } => is(

@@ -2,6 +2,7 @@
 
 use crate::Difference;
 use crate::bytes::number;
+use crate::sentence::count;
 use measured_boot_snp_abi::Vmsa;
 use std::mem::offset_of;
 
@@ -80,6 +81,9 @@ const REGISTERS: [Register; 65] = [
     register("FCW", offset_of!(Vmsa, x87_fcw), 2), register("FOP", offset_of!(Vmsa, x87_fop), 2),
 ];
 
+/// The field of bytes without a name: their sentence says where they are.
+pub(crate) const OTHER_STATE: &str = "other state";
+
 /// The registers in which two VMSA pages differ; bytes without a name last, all together.
 pub(crate) fn fields(vcpus: &str, a: &[u8], b: &[u8]) -> Vec<Difference> {
     let mut differences = Vec::new();
@@ -109,17 +113,22 @@ pub(crate) fn fields(vcpus: &str, a: &[u8], b: &[u8]) -> Vec<Difference> {
     if let Some(first) = unnamed.first() {
         differences.push(Difference::VmsaField {
             vcpus: vcpus.to_owned(),
-            field: "other state",
+            field: OTHER_STATE,
             offset: *first,
             a: format!("{:#04x}", at(a, *first)),
             b: format!("{:#04x}", at(b, *first)),
-            cause: Some(format!(
-                "{} bytes that no VMM sets at launch, the first at offset {first:#x}",
-                unnamed.len()
-            )),
+            cause: Some(unset(unnamed.len())),
         });
     }
     differences
+}
+
+fn unset(bytes: usize) -> String {
+    let all = match bytes {
+        1 => "a byte".to_owned(),
+        bytes => format!("the first of {bytes} differing bytes"),
+    };
+    format!("{all} that no VMM sets at launch: compare what built the VMSA")
 }
 
 /// Bits of SEV_FEATURES (APM volume 2 rev 3.42, table B-4; 16 is of Linux's patches).

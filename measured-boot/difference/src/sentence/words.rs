@@ -32,7 +32,8 @@ pub fn named(says: &str, names: &Names<'_>) -> String {
 }
 
 /// `1 page`, `2 pages`.
-pub fn count(number: u64, noun: &str) -> String {
+pub(crate) fn count(number: impl TryInto<u64>, noun: &str) -> String {
+    let number = number.try_into().unwrap_or(u64::MAX);
     let s = if number == 1 { "" } else { "s" };
     format!("{number} {noun}{s}")
 }

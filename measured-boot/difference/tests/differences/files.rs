@@ -381,6 +381,11 @@ fn igvm_file_is_told_by_pages_registers_and_what_is_not_measured() {
     let found = changed(vmsas[0].offset + 0x178);
     assert_eq!(found.len(), 1, "{found:?}");
     assert!(found[0].starts_with("vcpu0: RIP is "), "{found:?}");
+    let found = changed(vmsas[0].offset + 0xF9C);
+    assert_eq!(
+        found,
+        ["vcpu0: the VMSA's byte 0xf9c is 0x00 in A, 0x01 in B"]
+    );
 }
 
 #[test]
