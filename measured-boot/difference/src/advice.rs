@@ -1,5 +1,6 @@
 //! What a person does about a difference.
 
+use crate::firmware::{ABSENT, SEV_METADATA, TDX_METADATA};
 use crate::{Difference, Shown, Side};
 
 impl Difference {
@@ -73,6 +74,9 @@ impl Difference {
             Self::KernelHashesOnlyIn { .. } => {
                 text("pass --kernel on both sides or on neither (QEMU: kernel-hashes=on)")
             }
+            Self::FooterEntry { entry, a, b } if a == ABSENT || b == ABSENT => {
+                Some(lacking(entry, if a == ABSENT { "A" } else { "B" }))
+            }
             Self::Section { .. } | Self::SectionOrder { .. } | Self::FooterEntry { .. } => {
                 text("other builds of the firmware: use the same one")
             }
@@ -116,6 +120,16 @@ fn said(cause: Option<String>, what: &str) -> Option<String> {
         Some(cause) => format!("{cause}; {what}"),
         None => what.to_owned(),
     })
+}
+
+/// Of an entry that one image has not.
+fn lacking(entry: &str, side: &str) -> String {
+    let tee = match entry {
+        SEV_METADATA => "SEV-SNP",
+        TDX_METADATA => "TDX",
+        _ => return "other builds of the firmware: use the same one".to_owned(),
+    };
+    format!("{side} was not built for {tee}: take a build that is")
 }
 
 fn boot_param(field: &str) -> Option<String> {

@@ -5,11 +5,18 @@ use crate::bytes::{excerpt, number, stretches};
 use crate::regions::{regions, volumes};
 use measured_boot_firmware::{FirmwareFault, FooterTable, Guid, Ovmf, Section};
 
+/// Entry without which an image is not for SEV-SNP.
+pub(crate) const SEV_METADATA: &str = "distance of the SEV metadata from the end";
+/// Entry without which an image is not for TDX.
+pub(crate) const TDX_METADATA: &str = "distance of the TDX metadata from the end";
+/// The value of what one has not.
+pub(crate) const ABSENT: &str = "absent";
+
 /// Known entries of the footer table (EDK II, `OvmfPkg/ResetVector/Ia16/ResetVectorVtf0.asm`).
 const ENTRIES: [(Guid, &str); 7] = [
     (
         Guid::new(0xdc88_6566, 0x984a, 0x4798, 0xa75e_5585_a7bf_67cc),
-        "distance of the SEV metadata from the end",
+        SEV_METADATA,
     ),
     (
         Guid::new(0x7255_371f, 0x3a3b, 0x4b04, 0x927b_1da6_efa8_d454),
@@ -29,7 +36,7 @@ const ENTRIES: [(Guid, &str); 7] = [
     ),
     (
         Guid::new(0xe47a_6535, 0x984a, 0x4798, 0x865e_4685_a7bf_8ec2),
-        "distance of the TDX metadata from the end",
+        TDX_METADATA,
     ),
     (
         Guid::new(0x813d_7b2c, 0x9558, 0x4d88, 0x8b31_1427_a85a_be69),
@@ -81,7 +88,7 @@ fn entries(a: &FooterTable<'_>, b: &FooterTable<'_>) -> Vec<Difference> {
     guids.sort_unstable();
     guids.dedup();
     let words = |table: &FooterTable<'_>, guid| match table.entry(guid) {
-        None => "absent".to_owned(),
+        None => ABSENT.to_owned(),
         Some(entry) => words(entry.data),
     };
     guids
@@ -173,7 +180,7 @@ fn keyed(sections: &[Section]) -> Vec<(String, Section)> {
 
 fn extent(section: Option<Section>) -> String {
     section.map_or_else(
-        || "absent".to_owned(),
+        || ABSENT.to_owned(),
         |section| format!("{:#x} to {:#x}", section.gpa, section.end()),
     )
 }
@@ -263,10 +270,12 @@ fn volume_list(a: &[u8], b: &[u8]) -> Option<Difference> {
     };
     let (a, b) = (list(a), list(b));
     (a != b).then_some(Difference::Field {
-        field: "the volumes",
+        field: "the list of firmware volumes",
         shown: crate::Shown::Measured,
         a,
         b,
-        advice: None,
+        advice: Some(
+            "volumes with the same digest are the same: another digest is another build, or variables that were written; take the same image",
+        ),
     })
 }

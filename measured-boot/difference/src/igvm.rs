@@ -1,6 +1,7 @@
 //! What differs between two IGVM files.
 
 use crate::bytes::{excerpt, stretches};
+use crate::sentence::differ;
 use crate::{Difference, Launch, Shown, launches};
 use measured_boot_digest::HashPages;
 use measured_boot_igvm::{Igvm, IgvmFault, PlatformKind};
@@ -96,7 +97,8 @@ fn rest(a: &[u8], b: &[u8]) -> Option<Difference> {
     Some(Difference::Named {
         place: "file".to_owned(),
         says: format!(
-            "{differing} bytes differ from offset {start:#x} on ({} in A, {} in B), and no launch under SEV-SNP measures them",
+            "{} from offset {start:#x} on ({} in A, {} in B), and no launch under SEV-SNP measures that",
+            differ(differing),
             shown(a),
             shown(b)
         ),

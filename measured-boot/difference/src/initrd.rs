@@ -3,6 +3,7 @@
 
 use crate::Difference;
 use crate::bytes::plain;
+use crate::sentence::count;
 use std::collections::BTreeMap;
 
 const MAGIC: &[u8] = b"070701";
@@ -44,11 +45,15 @@ fn file(path: &[u8], a: Option<&(u64, &[u8])>, b: Option<&(u64, &[u8])>) -> Diff
     let word = |file: Option<&(u64, &[u8])>| match file {
         None => "absent".to_owned(),
         Some((mode, bytes)) if a.is_some() && b.is_some() && !same_mode => {
-            format!("{} bytes of mode {mode:o}", bytes.len())
+            format!("{} of mode {mode:o}", count(bytes.len(), "byte"))
         }
         Some((_, bytes)) => {
             let digest = hex::encode(measured_boot_digest::sha384(bytes));
-            format!("{} bytes (SHA-384 {}…)", bytes.len(), &digest[..12])
+            format!(
+                "{} (SHA-384 {}…)",
+                count(bytes.len(), "byte"),
+                &digest[..12]
+            )
         }
     };
     Difference::InitrdFile {

@@ -1,5 +1,6 @@
 //! What differs between two logs and extends no register.
 
+use crate::sentence::count;
 use crate::{Difference, Shown};
 use measured_boot_event_log::{Format, Log, Register};
 
@@ -26,13 +27,13 @@ pub(crate) fn unmeasured(a: &Log<'_>, b: &Log<'_>) -> Vec<Difference> {
         let data: Vec<_> = events.map(|event| hex::encode(event.data)).collect();
         match data.len() {
             0 => "none".to_owned(),
-            1 => format!("1 ({} bytes)", data[0].len() / 2),
-            count => format!("{count} ({} bytes)", data.concat().len() / 2),
+            1 => format!("1 ({})", count(data[0].len() / 2, "byte")),
+            many => format!("{many} ({})", count(data.concat().len() / 2, "byte")),
         }
     };
     let padding = |log: &Log<'_>| match log.padding {
         None => "none".to_owned(),
-        Some(padding) => format!("{} bytes of {:#04x}", padding.length, padding.byte),
+        Some(padding) => format!("{} of {:#04x}", count(padding.length, "byte"), padding.byte),
     };
     let format = |log: &Log<'_>| match log.format {
         Format::Legacy => "legacy (SHA-1 alone)".to_owned(),

@@ -1,6 +1,7 @@
 //! What differs between two PE images: UKIs, boot loaders, kernels with an EFI stub.
 
 use crate::bytes::{excerpt, plain, stretches};
+use crate::sentence::{count, differ, short};
 use crate::{Difference, Shown, Side, cmdline};
 use measured_boot_uki::{Algorithm, Boot, Pe, PeFault, Section, StubRules, Uki};
 
@@ -137,7 +138,7 @@ fn keyed(pe: &Pe<'_>) -> Vec<(String, Section)> {
             .filter(|other| other.name.as_str() == name);
         match before.count() {
             0 => name.to_owned(),
-            count => format!("{name}#{}", count + 1),
+            before => format!("{name}#{}", before + 1),
         }
     };
     (0..sections.len())
@@ -150,7 +151,7 @@ fn only(side: Side, name: &str, section: &Section) -> Difference {
         Side::A => "A",
         Side::B => "B",
     };
-    let says = format!("{} bytes, only in {side}", section.virtual_size);
+    let says = format!("{}, only in {side}", count(section.virtual_size, "byte"));
     named(&format!("section {name}"), &says, Shown::Measured)
 }
 
@@ -185,14 +186,17 @@ fn section_of(
     let mut differences = vec![named(
         &place,
         &format!(
-            "{} bytes (SHA-256 {}) in A, {} bytes (SHA-256 {}) in B",
-            content_a.len(),
-            crate::sentence::short(&digests[0]),
-            content_b.len(),
-            crate::sentence::short(&digests[1])
+            "{} (SHA-256 {}) in A, {} (SHA-256 {}) in B",
+            count(content_a.len(), "byte"),
+            short(&digests[0]),
+            count(content_b.len(), "byte"),
+            short(&digests[1])
         ),
         Shown::Measured,
     )];
+    if let Difference::Named { advice, .. } = &mut differences[0] {
+        *advice = section_advice(name).map(str::to_owned);
+    }
     match name {
         ".cmdline" => differences.extend(cmdline(&bytes_a, &bytes_b)),
         ".osrel" | ".uname" | ".sbat" | ".profile" => {
@@ -201,6 +205,29 @@ fn section_of(
         _ => differences.extend(first_bytes(&place, &bytes_a, &bytes_b)),
     }
     differences
+}
+
+/// What a person does about a section of a UKI that differs.
+fn section_advice(name: &str) -> Option<&'static str> {
+    Some(match name.split('#').next().unwrap_or_default() {
+        ".initrd" => {
+            "another initrd: take it out (objcopy --dump-section .initrd=FILE), compare what lsinitramfs or lsinitrd lists, and build both from the same files"
+        }
+        ".ucode" => "other microcode: compare the versions of the microcode package",
+        ".linux" => {
+            "another kernel: compare .uname, and the kernel package that the UKI was built from"
+        }
+        ".text" | ".rodata" | ".data" | ".reloc" | ".sdmagic" => {
+            "other code: compare the versions of systemd-boot's stub (of ukify) that the images were built with"
+        }
+        ".dtb" | ".dtbauto" | ".hwids" => {
+            "another devicetree, or another list of machines: compare what ukify was given"
+        }
+        ".pcrsig" => "another signature of PCR 11, which PCR 11 itself does not cover",
+        ".pcrpkey" => "another key for signatures of PCR 11: compare what ukify was given",
+        ".splash" => "another picture: compare what ukify was given",
+        _ => return None,
+    })
 }
 
 /// Lines that only one text has.
@@ -223,7 +250,8 @@ fn first_bytes(place: &str, a: &[u8], b: &[u8]) -> Option<Difference> {
     let (start, end, differing) = stretches(a, b, usize::MAX).first().copied()?;
     let shown = |bytes: &[u8]| excerpt(bytes, start, end - start);
     let says = format!(
-        "{differing} bytes differ from offset {start:#x} on: {} in A, {} in B",
+        "{} from offset {start:#x} on: {} in A, {} in B",
+        differ(differing),
         shown(a),
         shown(b)
     );

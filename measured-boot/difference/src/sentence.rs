@@ -7,7 +7,7 @@ use crate::{Difference, Shown, Side};
 use std::fmt;
 use words::{named, shorter, words};
 
-pub(crate) use words::{count, short};
+pub(crate) use words::{count, differ, short};
 
 /// What the two sides are called in sentences.
 #[derive(Clone, Copy, Debug)]
@@ -86,8 +86,8 @@ impl Difference {
                 unit,
             } => is(
                 &format!("{component}: the size"),
-                &format!("{a} {unit}"),
-                &format!("{b} {unit}"),
+                &count(*a, unit.trim_end_matches('s')),
+                &count(*b, unit.trim_end_matches('s')),
             ),
             Self::FirmwareSize { a, b } => format!(
                 "the firmware has {a} bytes in {}, {b} in {}: it ends at 4 GiB, so all of its pages lie elsewhere",

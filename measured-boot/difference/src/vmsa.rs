@@ -2,7 +2,6 @@
 
 use crate::Difference;
 use crate::bytes::number;
-use crate::sentence::count;
 use measured_boot_snp_abi::Vmsa;
 use std::mem::offset_of;
 

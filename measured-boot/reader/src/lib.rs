@@ -15,7 +15,7 @@ pub struct Reader<'a> {
 
 /// The bytes end before what was to be read does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("at offset {offset:#x}: {wanted} bytes are needed and {left} are left")]
+#[error("at offset {offset:#x}: {} needed and {left} {} left", bytes(*.wanted), are(*.left))]
 pub struct CutShort {
     /// Where in the file the read began.
     pub offset: usize,
@@ -27,7 +27,7 @@ pub struct CutShort {
 
 /// There are bytes that nothing reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("at offset {offset:#x}: {left} bytes follow that belong to nothing")]
+#[error("at offset {offset:#x}: {}", follow(*.left))]
 pub struct Trailing {
     /// Where in the file they begin.
     pub offset: usize,
@@ -155,6 +155,24 @@ impl<'a> Reader<'a> {
     }
 }
 
+fn bytes(count: usize) -> String {
+    match count {
+        1 => "1 byte is".to_owned(),
+        count => format!("{count} bytes are"),
+    }
+}
+
+fn are(count: usize) -> &'static str {
+    if count == 1 { "is" } else { "are" }
+}
+
+fn follow(count: usize) -> String {
+    match count {
+        1 => "1 byte follows that belongs to nothing".to_owned(),
+        count => format!("{count} bytes follow that belong to nothing"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -170,7 +188,19 @@ mod tests {
         };
         assert_eq!(reader.u32(), Err(short));
         assert_eq!(reader.take(4), Err(CutShort { ..short }));
+        assert_eq!(
+            short.to_string(),
+            "at offset 0x12: 4 bytes are needed and 1 is left"
+        );
+        let trailing = reader.end().map_err(|left| left.to_string());
+        let follows = "at offset 0x12: 1 byte follows that belongs to nothing";
+        assert_eq!(trailing, Err(follows.to_owned()));
         assert_eq!(reader.u8(), Ok(2));
+        let needed = "at offset 0x13: 1 byte is needed and 0 are left";
+        assert_eq!(
+            reader.u8().map_err(|short| short.to_string()),
+            Err(needed.to_owned())
+        );
         assert_eq!(reader.end(), Ok(()));
     }
 

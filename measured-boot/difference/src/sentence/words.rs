@@ -38,6 +38,12 @@ pub(crate) fn count(number: impl TryInto<u64>, noun: &str) -> String {
     format!("{number} {noun}{s}")
 }
 
+/// `1 byte differs`, `2 bytes differ`.
+pub(crate) fn differ(bytes: usize) -> String {
+    let verb = if bytes == 1 { "differs" } else { "differ" };
+    format!("{} {verb}", count(bytes, "byte"))
+}
+
 /// Long hexadecimal values by their first bytes, where these tell them apart; zeros by their name.
 pub fn shorter(a: &str, b: &str) -> (String, String) {
     let is_long =

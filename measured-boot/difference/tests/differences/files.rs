@@ -1,6 +1,6 @@
 //! Firmware images, event logs, UKIs and IGVM files.
 
-use crate::image::{CPUID, HASHES, Parts, RESET_BLOCK, SEC_MEM};
+use crate::image::{CPUID, HASHES, METADATA, Parts, RESET_BLOCK, SEC_MEM};
 use crate::vectors;
 use measured_boot_difference::{
     Difference, Shown, acpi_tables, event_logs, firmware, igvm_files, pe_images,
@@ -78,6 +78,42 @@ fn metadata_is_told_by_its_rows_and_entries() {
             "section SNP_KERNEL_HASHES of the SEV metadata is 0x810000 to 0x811000 in A, absent in B",
         ]
     );
+}
+
+#[test]
+fn image_without_the_metadata_of_a_tee_is_told_to_be_not_for_it() {
+    /// e47a6535-984a-4798-865e-4685a7bf8ec2
+    const TDX: [u8; 16] = *b"\x35\x65\x7a\xe4\x4a\x98\x98\x47\x86\x5e\x46\x85\xa7\xbf\x8e\xc2";
+    let whole = Parts::whole().image();
+    let mut without = whole.clone();
+    let place = whole.windows(16).position(|bytes| bytes == METADATA);
+    without[place.expect("it has the entry")] ^= 1;
+    let mut with_tdx = Parts::whole();
+    with_tdx.entries.push((TDX, vec![0x80, 0, 0, 0]));
+    let with_tdx = with_tdx.image();
+    let advice = |a: &[u8], b: &[u8]| {
+        let found = firmware(a, b).expect("two images");
+        let advice: Vec<_> = found.iter().filter_map(Difference::advice).collect();
+        advice.join("\n")
+    };
+    assert!(advice(&whole, &without).contains("B was not built for SEV-SNP: "));
+    assert!(advice(&without, &whole).contains("A was not built for SEV-SNP: "));
+    assert!(advice(&whole, &with_tdx).contains("A was not built for TDX: "));
+    assert!(!advice(&whole, &with_tdx).contains("SEV-SNP"));
+}
+
+#[test]
+fn image_without_its_variable_store_is_told_by_the_list_of_volumes() {
+    let Some(image) = vectors::read("measured-boot/debian-ovmf/OVMF.fd") else {
+        return;
+    };
+    let found = firmware(&image, &image[0x2_0000..]).expect("two images");
+    let list = |one: &&Difference| {
+        one.to_string()
+            .starts_with("the list of firmware volumes is ")
+    };
+    let list = found.iter().find(list).expect("it is told");
+    assert!(list.advice().is_some());
 }
 
 #[test]
@@ -346,6 +382,15 @@ fn uki_is_told_section_by_section() {
     let text = changed(place(".text"));
     assert_eq!(text.len(), 3, "PCR 11 does not cover the stub: {text:?}");
     assert!(text[1].starts_with("section .text: "));
+    assert!(text[2].starts_with("section .text: 1 byte differs from offset 0x0 on: "));
+    for (section, advice) in [(".initrd", "lsinitramfs"), (".text", "stub")] {
+        let mut other = unsigned.clone();
+        other[place(section)] ^= 1;
+        let found = pe_images(&unsigned, &other).expect("images");
+        let advised = found.iter().filter_map(Difference::advice);
+        let advised: Vec<_> = advised.filter(|one| one.contains(advice)).collect();
+        assert_eq!(advised.len(), 1, "{section}: {found:?}");
+    }
 }
 
 #[test]

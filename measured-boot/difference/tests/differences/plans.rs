@@ -280,16 +280,13 @@ fn files_of_a_plain_initrd_are_told_by_their_paths() {
     let a = with(&[("init", b"one"), ("etc/old", b"1"), ("same", b"s")]);
     let b = with(&[("init", b"two"), ("etc/new", b"1"), ("same", b"s")]);
     let found = between(&a, &b);
-    let parts: Vec<_> = found
-        .iter()
-        .map(|one| one.split(" bytes (SHA").next())
-        .collect();
+    let parts: Vec<_> = found.iter().map(|one| one.split(" (SHA").next()).collect();
     assert_eq!(
         parts,
         [
-            Some("the initrd's file `etc/new` is absent in A, 1"),
-            Some("the initrd's file `etc/old` is 1"),
-            Some("the initrd's file `init` is 3"),
+            Some("the initrd's file `etc/new` is absent in A, 1 byte"),
+            Some("the initrd's file `etc/old` is 1 byte"),
+            Some("the initrd's file `init` is 3 bytes"),
         ]
     );
 }
