@@ -117,6 +117,14 @@ impl<'a> Launch<'a> {
         }
     }
 
+    /// How many vCPUs it has, where another number of them can be tried: two at least, so that what the
+    /// others start with is known.
+    pub fn free_vcpus(&self) -> Option<u64> {
+        let vcpus = self.pieces.iter().filter(|piece| piece.is_vcpu());
+        let number = vcpus.map(|piece| piece.count).sum();
+        (number >= 2).then_some(number)
+    }
+
     /// A launch of firmware by another VMM.
     pub fn of_snp(launch: &SnpLaunch<'a>, hasher: &impl HashPages) -> Self {
         let measurement = launch.measure(hasher);

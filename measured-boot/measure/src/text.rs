@@ -37,12 +37,18 @@ pub fn foreign_page(
     format!("{headline}\n\n{parts}{rows}\nlaunch digest (snp, SHA-384)\n{digest}\n")
 }
 
+/// `1 byte`, `2 bytes`.
+pub fn count(number: impl TryInto<u64>, noun: &str) -> String {
+    let number = number.try_into().unwrap_or(u64::MAX);
+    let s = if number == 1 { "" } else { "s" };
+    format!("{number} {noun}{s}")
+}
+
 fn headline(plan: &LaunchPlan) -> String {
-    let vcpus = plan.vcpus.0.len();
+    let vcpus = count(plan.vcpus.0.len(), "vCPU");
     format!(
-        "{name}: {vcpus} vCPU{s}, {mib} MiB, {boot}, {tee} TEE, policy {policy}{debug}",
+        "{name}: {vcpus}, {mib} MiB, {boot}, {tee} TEE, policy {policy}{debug}",
         name = plan.name.0,
-        s = if vcpus == 1 { "" } else { "s" },
         mib = plan.memory_bytes.0 >> 20,
         boot = plan.boot.0.name(),
         tee = plan.tee.0,

@@ -5,9 +5,9 @@ use crate::plans::Inputs;
 use crate::vectors;
 use measured_boot_difference::{
     KernelFiles, Launch, OwnPlans, Variant, igvm_variants, ovmf_variants, own_variants, search,
-    svsm_variants,
+    svsm_variants, vmsa_variants,
 };
-use measured_boot_digest::{LaunchDigest, OneByOne};
+use measured_boot_digest::{LaunchDigest, Manifest, OneByOne};
 use measured_boot_firmware::{Ovmf, Svsm};
 use measured_boot_igvm::{Igvm, PlatformKind};
 use measured_boot_plan::LaunchPlan;
@@ -297,6 +297,24 @@ fn launches_of_ours_are_found_by_what_the_configuration_says() {
             "SEV_FEATURES is 0x21 (SNPActive, DebugSwap)"
         ]]
     );
+}
+
+#[test]
+fn other_number_of_vcpus_is_found_from_a_manifest() {
+    let of = |count| {
+        let inputs = Inputs::changed(|inputs| inputs.config.cpu.count = count);
+        Manifest::from_plan(&inputs.plan(), &inputs.sources())
+    };
+    let manifest = of(2);
+    let launch = Launch::of_manifest(&manifest);
+    assert_eq!(launch.free_vcpus(), Some(2));
+    let mut more = launch.clone();
+    more.pieces.last_mut().expect("vCPUs").count += 3;
+    let variants = vmsa_variants(&launch);
+    let explanation = search(&launch, more.digest(), &variants, launch.free_vcpus());
+    let vcpus: Vec<_> = explanation.fits.iter().map(|fit| fit.vcpus).collect();
+    assert_eq!(vcpus, [Some(5)]);
+    assert_eq!(Launch::of_manifest(&of(1)).free_vcpus(), None);
 }
 
 /// A file may ask for a million pages, and every variant chains them all again.

@@ -22,9 +22,9 @@ pub fn between(a: &[u8], b: &[u8]) -> Result<Comparison> {
         let findings = log.findings();
         let count = findings.total();
         if count > 0 {
-            let s = if count == 1 { "" } else { "s" };
             notes.push(format!(
-                "{name} has {count} finding{s} that `event-log` refuses it for"
+                "{name} has {} that `event-log` refuses it for",
+                crate::text::count(count, "finding")
             ));
         }
     }

@@ -2,7 +2,7 @@
 
 use super::document::{LogDocument, TableDocument, kind_name};
 use crate::text::Side::{Left, Right};
-use crate::text::table;
+use crate::text::{count, table};
 use anyhow::Result;
 use measured_boot_event_log::{Coverage, Event, Format, Log, Registers, UNCOVERED};
 
@@ -26,9 +26,9 @@ pub fn table_alone(document: &TableDocument) -> String {
     let table = &document.table;
     let advice = TableDocument::ADVICE;
     format!(
-        "CCEL table ({}): a log of at most {} bytes at {:#x}\n{advice}\n",
+        "CCEL table ({}): a log of at most {} at {:#x}\n{advice}\n",
         kind_name(table.kind),
-        table.area_bytes,
+        count(table.area_bytes, "byte"),
         table.area_address
     )
 }
@@ -44,9 +44,9 @@ fn headline(log: &Log<'_>, document: &LogDocument<'_>) -> String {
     };
     let algorithms: Vec<_> = log.algorithms().map(|one| one.to_string()).collect();
     let mut line = format!(
-        "{whose} event log, {format} ({}), {} events",
+        "{whose} event log, {format} ({}), {}",
         algorithms.join(", "),
-        log.events.len()
+        count(log.events.len(), "event")
     );
     if let Some(locality) = document.replay.startup_locality {
         line.push_str(&format!(", startup locality {locality}"));
@@ -54,7 +54,8 @@ fn headline(log: &Log<'_>, document: &LogDocument<'_>) -> String {
     if let Some(padding) = log.padding {
         let (length, byte, at) = (padding.length, padding.byte, padding.offset);
         line.push_str(&format!(
-            "\nfollowed by {length} bytes of {byte:02x} at {at:#x}"
+            "\nfollowed by {} of {byte:02x} at {at:#x}",
+            count(length, "byte")
         ));
     }
     line

@@ -5,7 +5,7 @@ use measured_boot_digest::LaunchDigest;
 use serde::Serialize;
 
 use crate::diff::{Row, sections};
-use crate::text::{Side, table};
+use crate::text::{Side, count, table};
 
 /// What the sides are called.
 pub const NAMES: Names<'_> = Names {
@@ -50,6 +50,9 @@ pub struct Tried {
     #[serde(skip_serializing_if = "Option::is_none")]
     up_to_vcpus: Option<u64>,
     cut_short: bool,
+    /// Of a manifest nothing is tried but its vCPUs.
+    #[serde(skip)]
+    is_of_manifest: bool,
 }
 
 impl Outcome {
@@ -66,6 +69,13 @@ impl Outcome {
         }
     }
 
+    /// What was tried is then less than of a plan or an image.
+    pub fn say_that_it_is_of_a_manifest(&mut self) {
+        if let Some(tried) = &mut self.tried {
+            tried.is_of_manifest = true;
+        }
+    }
+
     /// Takes up what a search found.
     pub fn take(&mut self, explanation: &Explanation<'_, '_>) {
         let tried = &explanation.tried;
@@ -74,6 +84,7 @@ impl Outcome {
             of: tried.dimensions.iter().map(ToString::to_string).collect(),
             up_to_vcpus: tried.vcpus,
             cut_short: tried.is_cut_short,
+            is_of_manifest: false,
         });
         self.fits = explanation
             .fits
@@ -86,8 +97,8 @@ impl Outcome {
                         says: variant.says.clone(),
                         advice: variant.advice.map(str::to_owned),
                     })
-                    .chain(fit.vcpus.map(|count| Change {
-                        says: format!("the guest has {count} vCPU{}", if count == 1 { "" } else { "s" }),
+                    .chain(fit.vcpus.map(|vcpus| Change {
+                        says: format!("the guest has {}", count(vcpus, "vCPU")),
                         advice: Some(
                             "launch with the planned number, or register a reference value for each number"
                                 .to_owned(),
@@ -185,23 +196,40 @@ impl Fit {
 
 impl Tried {
     fn page(&self, in_vain: bool) -> String {
-        let vcpus = self
-            .up_to_vcpus
-            .map_or(String::new(), |count| format!(", with 1 to {count} vCPUs"));
+        let vcpus = self.up_to_vcpus.map_or(String::new(), |most| {
+            format!(", with 1 to {}", count(most, "vCPU"))
+        });
         let cut = match self.cut_short {
             true => "; the bound on the work ended it before all pairs were tried",
             false => "",
         };
         let end = match in_vain {
             true => {
-                "Nothing that is known here fits: the firmware, kernel, initrd or command line is another one. Ask the host for the manifest of the launch.\n"
+                format!(
+                    "Nothing that is known here fits: {}. Ask the host for the manifest of the launch.\n",
+                    self.left()
+                )
             }
-            false => "",
+            false => String::new(),
         };
-        format!(
-            "tried {} launches: {} alone and in pairs{vcpus}{cut}\n{end}\n",
-            self.launches,
-            self.of.join(", ")
-        )
+        let of = match self.of.is_empty() {
+            true => "no change but that of the number".to_owned(),
+            false => format!("{} alone and in pairs", self.of.join(", ")),
+        };
+        let launches = match self.launches {
+            1 => "1 launch".to_owned(),
+            many => format!("{many} launches"),
+        };
+        format!("tried {launches}: {of}{vcpus}{cut}\n{end}\n")
+    }
+
+    /// What may be another one, after all that was tried.
+    fn left(&self) -> &'static str {
+        match self.is_of_manifest {
+            true => {
+                "of a manifest only the vCPUs are varied, their number and what they start with, so that pages may be other ones, such as those of firmware, kernel, initrd, command line or ACPI tables; give the vm.toml, or the image with the options of `snp`, as --against to have these tried"
+            }
+            false => "the firmware, kernel, initrd or command line is another one",
+        }
     }
 }

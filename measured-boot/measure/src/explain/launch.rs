@@ -64,12 +64,13 @@ pub fn outcome(
         Subject::Plan(_, planned) => Ok(of_plan(planned, question)),
         Subject::Manifest(_, manifest) => {
             let launch = Launch::of_manifest(manifest);
-            Ok(
-                question.answered(&launch, launch.digest(), |reported, answer| {
-                    let variants = vmsa_variants(&launch);
-                    answer(search(&launch, reported, &variants, None));
-                }),
-            )
+            let digest = launch.digest();
+            let mut outcome = question.answered(&launch, digest, |reported, answer| {
+                let variants = vmsa_variants(&launch);
+                answer(search(&launch, reported, &variants, launch.free_vcpus()));
+            });
+            outcome.say_that_it_is_of_a_manifest();
+            Ok(outcome)
         }
         Subject::Prediction(_, predicted) => Ok(of_prediction(predicted, question)),
         Subject::Bytes(_, Kind::Firmware, image) => of_ovmf(arguments, plan, image, question),

@@ -16,6 +16,7 @@ use crate::boot_files::BootFiles;
 use crate::files::read;
 use crate::prediction::Planned;
 use crate::snp::hexadecimal;
+use crate::text::count;
 
 #[derive(Args)]
 #[command(next_help_heading = IMAGE)]
@@ -168,7 +169,10 @@ impl Predicted {
 
     fn alternative(&self, vcpus: u32) -> Result<Alternative> {
         if let Some(own) = self.vcpus.filter(|own| *own != vcpus) {
-            bail!("the launch is one with {own} vCPUs, not with {vcpus}");
+            bail!(
+                "the launch is one with {}, not with {vcpus}",
+                count(own, "vCPU")
+            );
         }
         let mut rtmrs = [None; 4];
         let given = [&self.rtmr0, &self.rtmr1, &self.rtmr2, &self.rtmr3];

@@ -58,9 +58,11 @@ pub fn write(arguments: &ReferenceArguments, config: &Path, out: &Path) -> Resul
     match arguments.output {
         Output::Text => print(&format!(
             "reference      {}\nfile           {file}\ntee            {tee}\n\
-             launch digest  {}\ngood for       {} days\n\n\
+             launch digest  {}\ngood for       {}\n\n\
              Register it: cloister verifier put reference {file}\n",
-            reference.name, reference.launch_digest, arguments.days
+            reference.name,
+            reference.launch_digest,
+            crate::text::count(arguments.days, "day")
         )),
         Output::Json => print_json(&Written {
             reference: reference.name,

@@ -88,12 +88,13 @@ impl Document {
     fn headline(&self) -> String {
         let cpu = self.cpu_signature.as_deref();
         let cpu = cpu.map_or(String::new(), |cpu| format!(" of signature {cpu}"));
-        let s = if self.vcpus == 1 { "" } else { "s" };
         let policy = self.policy.as_deref();
         let policy = policy.map_or(String::new(), |policy| format!(", policy {policy}"));
         format!(
-            "{}: {} vCPU{s}{cpu}, SEV_FEATURES {}{policy}",
-            self.vmm_type, self.vcpus, self.guest_features
+            "{}: {}{cpu}, SEV_FEATURES {}{policy}",
+            self.vmm_type,
+            crate::text::count(self.vcpus, "vCPU"),
+            self.guest_features
         )
     }
 }

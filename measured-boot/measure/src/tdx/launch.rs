@@ -7,6 +7,7 @@ use std::path::Path;
 
 use super::TdxArguments;
 use crate::files;
+use crate::text::count;
 
 /// What is launched.
 pub enum Image<'a> {
@@ -98,12 +99,13 @@ impl<'a> Image<'a> {
                     TdvfPlace::FooterTable => "footer table",
                     TdvfPlace::FixedOffset => "offset at the image's end",
                 };
-                let bytes = tdvf.image().len();
+                let bytes = count(tdvf.image().len(), "byte");
                 format!(
-                    "TDVF of {bytes} bytes: {sections} sections, metadata at {at:#x} by the {place}"
+                    "TDVF of {bytes}: {}, metadata at {at:#x} by the {place}",
+                    count(sections, "section")
                 )
             }
-            Self::Igvm(file) => format!("IGVM file of {} bytes", file.len()),
+            Self::Igvm(file) => format!("IGVM file of {}", count(file.len(), "byte")),
         }
     }
 }

@@ -5,7 +5,7 @@ use measured_boot_uki::{Algorithm, Coverage};
 use super::document::is_measured;
 use super::{Image, Kernel, digests};
 use crate::text::Side::{Left, Right};
-use crate::text::table;
+use crate::text::{count, table};
 
 /// The whole page.
 pub fn page(image: &Image, path: &str, with_coverage: bool) -> String {
@@ -42,7 +42,10 @@ fn headline(image: &Image, path: &str) -> String {
         Some(count) => format!("with {count} signatures (not checked)"),
     };
     let (size, machine) = (pe.file().len(), pe.machine());
-    let mut headline = format!("{path}: {size} bytes, machine {machine:#06x}, {signed}\n");
+    let mut headline = format!(
+        "{path}: {}, machine {machine:#06x}, {signed}\n",
+        count(size, "byte")
+    );
     if let Some(kernel) = &image.kernel {
         let version = kernel.uki.stub().version().unwrap_or("of no known version");
         headline.push_str(&format!("stub {version}: {}\n", kernel.rules));

@@ -3,12 +3,20 @@
 use measured_boot_uki::{Basis, Pe, Section, StubRules, UnifiedSection};
 
 use super::Kernel;
+use crate::text::count;
 
 /// About the file as such.
 pub fn of_file(pe: &Pe) -> Vec<String> {
     let gaps: usize = pe.gaps().iter().map(ExactSizeIterator::len).sum();
     let gaps = (gaps > 0).then(|| {
-        format!("{gaps} bytes lie between sections: firmware leaves out such bytes, and other tools may hash them")
+        format!(
+            "{} between sections: firmware leaves out such bytes, and other tools may hash them",
+            if gaps == 1 {
+                "1 byte lies".to_owned()
+            } else {
+                format!("{gaps} bytes lie")
+            }
+        )
     });
     let end = pe.trailing().end;
     let symbols = pe.symbols().filter(|symbols| symbols.end > end);
@@ -66,7 +74,8 @@ fn of_section(pe: &Pe, section: &Section) -> Option<String> {
         ))
     } else if zeros > 0 {
         Some(format!(
-            "{name} is {zeros} bytes longer in memory than in the file: the stub measures these zeros, systemd-measure over the file that it was made of does not"
+            "{name} is {} longer in memory than in the file: the stub measures these zeros, systemd-measure over the file that it was made of does not",
+            count(zeros, "byte")
         ))
     } else if slack.iter().any(|byte| *byte != 0) {
         Some(format!(

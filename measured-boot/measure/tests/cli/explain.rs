@@ -227,6 +227,22 @@ fn what_nothing_known_gives_is_said_with_what_was_tried() {
 }
 
 #[test]
+fn what_a_manifest_cannot_explain_is_said_to_lie_beside_its_vcpus() {
+    let folder = machine_and_firmware();
+    launched(&folder, &["plan", "vm.toml", "--manifest", "manifest"]);
+    folder.write("report", &report(&"07".repeat(48), POLICY));
+    let output = folder.run(&["explain", "report", "--against", "manifest"]);
+    assert_eq!(output.status.code(), Some(3));
+    let page = String::from_utf8(output.stdout).expect("text");
+    assert!(
+        page.contains("fits: of a manifest only the vCPUs are varied"),
+        "{page}"
+    );
+    assert!(page.contains("with 1 to 512 vCPUs"), "{page}");
+    assert!(!page.contains("command line is another one"), "{page}");
+}
+
+#[test]
 fn what_cannot_be_explained_ends_with_1_and_nothing_on_stdout() {
     let folder = machine_and_firmware();
     launched(&folder, &["plan", "vm.toml"]);
