@@ -138,3 +138,14 @@ pub fn table<const N: usize>(sides: &[Side; N], rows: &[[String; N]]) -> String 
     }
     table
 }
+
+#[cfg(test)]
+mod tests {
+    use super::count;
+
+    #[test]
+    fn one_is_counted_in_the_singular() {
+        let counts = [0_u32, 1, 2].map(|number| count(number, "byte"));
+        assert_eq!(counts, ["0 bytes", "1 byte", "2 bytes"]);
+    }
+}
