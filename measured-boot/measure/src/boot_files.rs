@@ -4,13 +4,13 @@ use anyhow::Result;
 use measured_boot_snp_launch::KernelHashes;
 use std::path::Path;
 
-use crate::files::read;
+use crate::files::{FileBytes, read};
 
 /// A kernel, and what is handed over with it.
 pub struct BootFiles {
-    pub kernel: Vec<u8>,
+    pub kernel: FileBytes,
     /// Empty where there is none.
-    pub initrd: Vec<u8>,
+    pub initrd: FileBytes,
     pub cmdline: String,
 }
 
@@ -27,7 +27,7 @@ impl BootFiles {
         let kernel = read("--kernel", path)?;
         let initrd = match initrd {
             Some(path) => read("--initrd", path)?,
-            None => Vec::new(),
+            None => FileBytes::default(),
         };
         let cmdline = append.unwrap_or_default().to_owned();
         Ok(Some(Self {

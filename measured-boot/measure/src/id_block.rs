@@ -129,8 +129,9 @@ fn warnings(policy: GuestPolicy) -> Vec<String> {
 
 fn key(option: &str, path: &Path) -> Result<IdKey> {
     let place = || format!("{option} {}: not a key to sign with", path.display());
-    let pem = String::from_utf8(read(option, path)?).with_context(place)?;
-    IdKey::from_pem(&pem).with_context(place)
+    let file = read(option, path)?;
+    let pem = str::from_utf8(&file).with_context(place)?;
+    IdKey::from_pem(pem).with_context(place)
 }
 
 /// Bytes in hexadecimal, or as base64, which other tools print; their lengths tell them apart.

@@ -7,7 +7,7 @@ use measured_boot_plan::{LaunchConfig, LaunchPlan, Sources, TeeKind, plan};
 use serde::Serialize;
 use std::path::Path;
 
-use crate::files;
+use crate::files::{self, FileBytes};
 
 /// What will be launched, and what its report will say.
 pub struct Prediction {
@@ -57,8 +57,8 @@ impl Prediction {
 /// A plan and the files that it was made from.
 pub struct Planned {
     pub config: LaunchConfig,
-    pub kernel: Vec<u8>,
-    pub initrd: Vec<u8>,
+    pub kernel: FileBytes,
+    pub initrd: FileBytes,
     pub plan: LaunchPlan,
 }
 
@@ -136,7 +136,7 @@ impl Component {
 }
 
 /// Reads a file that a key of the configuration names.
-fn read(key: &str, config: &Path, path: &Path) -> Result<Vec<u8>> {
+fn read(key: &str, config: &Path, path: &Path) -> Result<FileBytes> {
     files::contents(path).with_context(|| {
         let (config, path) = (config.display(), path.display());
         format!("{config}: {key}: {path} cannot be read; correct the path or make the file")

@@ -14,7 +14,7 @@ const SHARE_PAGES: usize = 128;
 
 /// How many threads work side by side in a program that has nothing else to do: as many as it has cores, up
 /// to eight. The system is asked once, since it reads a handful of files to answer.
-pub fn threads() -> usize {
+fn threads() -> usize {
     static CORES: OnceLock<usize> = OnceLock::new();
     let cores = CORES.get_or_init(|| thread::available_parallelism().map_or(1, usize::from));
     (*cores).min(MAX_THREADS)

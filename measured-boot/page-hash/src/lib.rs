@@ -14,5 +14,5 @@ mod constants;
 mod four_lanes;
 mod lanes;
 
-pub use all_cores::{AllCores, threads};
+pub use all_cores::AllCores;
 pub use lanes::Lanes;

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use super::Predicted;
 use super::signs::{binary, is_report};
-use crate::files::read;
+use crate::files::{FileBytes, read};
 use crate::prediction::Planned;
 
 /// A kind of file that can be compared.
@@ -99,9 +99,9 @@ pub enum Subject {
     /// A manifest.
     Manifest(PathBuf, Manifest),
     /// A report, and the manifest where it is evidence that brings one.
-    Report(PathBuf, Vec<u8>, Option<Manifest>),
+    Report(PathBuf, FileBytes, Option<Manifest>),
     /// Anything that is compared as bytes, of the kind that they have.
-    Bytes(PathBuf, Kind, Vec<u8>),
+    Bytes(PathBuf, Kind, FileBytes),
 }
 
 impl Subject {
@@ -124,7 +124,7 @@ impl Subject {
             );
         };
         if let Some((kind, decoded)) = decoded(text) {
-            return Self::of(path, kind, decoded);
+            return Self::of(path, kind, decoded.into());
         }
         if text.trim_start().starts_with('{') {
             return json(path, text);
@@ -137,7 +137,7 @@ impl Subject {
         Ok(Self::Plan(path.to_owned(), Box::new(planned)))
     }
 
-    fn of(path: &Path, kind: Kind, bytes: Vec<u8>) -> Result<Self> {
+    fn of(path: &Path, kind: Kind, bytes: FileBytes) -> Result<Self> {
         Ok(match kind {
             Kind::Manifest => {
                 let manifest = Manifest::from_bytes(&bytes)
@@ -234,7 +234,7 @@ fn json(path: &Path, text: &str) -> Result<Subject> {
     };
     let manifest = field(&document.manifest).map(|bytes| Manifest::from_bytes(&bytes));
     let manifest = manifest.transpose().with_context(place)?;
-    Ok(Subject::Report(path.to_owned(), report, manifest))
+    Ok(Subject::Report(path.to_owned(), report.into(), manifest))
 }
 
 /// What it may have been meant as, with what is wrong.

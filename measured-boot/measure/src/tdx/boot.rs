@@ -53,7 +53,7 @@ fn td_hob(arguments: &TdxArguments, tdvf: Option<&Tdvf<'_>>) -> Result<Option<[u
 fn secure_boot(arguments: &TdxArguments) -> Result<SecureBootVariables> {
     let mut variables = SecureBootVariables::default();
     for (name, path) in &arguments.efi_variable {
-        variables.set(*name, read("--efi-variable", path)?);
+        variables.set(*name, read("--efi-variable", path)?.to_vec());
     }
     Ok(variables)
 }
@@ -93,8 +93,11 @@ fn boot_variables(arguments: &TdxArguments) -> Result<Option<BootVariables>> {
     let Some(path) = &arguments.boot_order else {
         return Ok(None);
     };
-    let order = read("--boot-order", path)?;
-    let entry = |(number, path): &(u16, PathBuf)| Ok((*number, read("--boot-entry", path)?));
+    let order = read("--boot-order", path)?.to_vec();
+    let entry = |(number, path): &(u16, PathBuf)| {
+        let file = read("--boot-entry", path)?;
+        Ok((*number, file.to_vec()))
+    };
     let entries = arguments.boot_entry.iter().map(entry);
     let entries: Vec<(u16, Vec<u8>)> = entries.collect::<Result<_>>()?;
     let listed: Vec<u8> = entries

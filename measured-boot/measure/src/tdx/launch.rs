@@ -6,7 +6,7 @@ use measured_boot_tdx_launch::{PageOrder, TdxLaunch};
 use std::path::Path;
 
 use super::TdxArguments;
-use crate::files;
+use crate::files::{self, FileBytes};
 use crate::text::count;
 
 /// What is launched.
@@ -16,18 +16,18 @@ pub enum Image<'a> {
 }
 
 /// The bytes of what is launched: the variables in front of the code if they are apart.
-pub fn read(arguments: &TdxArguments) -> Result<Vec<u8>> {
+pub fn read(arguments: &TdxArguments) -> Result<FileBytes> {
     let (option, path) = named(arguments);
-    let mut file = match &arguments.firmware_vars {
-        Some(path) => files::read("--firmware-vars", path)?,
-        None => Vec::new(),
+    let file = files::read(option, path)?;
+    let Some(path) = &arguments.firmware_vars else {
+        return Ok(file);
     };
-    file.extend(files::read(option, path)?);
-    Ok(file)
+    let variables = files::read("--firmware-vars", path)?;
+    Ok([&*variables, &*file].concat().into())
 }
 
 /// What the VMM puts into the payload's section.
-pub fn payload(arguments: &TdxArguments) -> Result<Option<Vec<u8>>> {
+pub fn payload(arguments: &TdxArguments) -> Result<Option<FileBytes>> {
     let payload = arguments.payload.as_deref();
     payload
         .map(|path| files::read("--payload", path))

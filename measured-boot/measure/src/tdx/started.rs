@@ -28,7 +28,7 @@ fn direct(arguments: &TdxArguments, path: &Path, warnings: &mut Vec<String>) -> 
     let initrd = initrd.map(|path| read("--initrd", path)).transpose()?;
     // QEMU takes an empty file for none.
     let initrd = initrd.filter(|initrd| !initrd.is_empty());
-    let initrd_bytes = initrd.as_ref().map_or(0, Vec::len);
+    let initrd_bytes = initrd.as_ref().map_or(0, |initrd| initrd.len());
     let kernel = match arguments.kernel_header {
         KernelHeader::AsIs => Some(authenticode("--kernel", path, &file)?),
         KernelHeader::Patched => patched(arguments, path, &file, initrd_bytes)?,

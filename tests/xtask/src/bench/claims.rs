@@ -6,7 +6,8 @@ use serde::Serialize;
 
 use super::samples::{Samples, median, ratio};
 use super::subjects::{
-    COMMAND_DEBIAN, COMMAND_IGVM, COMMAND_PLAN, LAUNCH, LINEAR, PAGES, PEER_DEBIAN, SHA384,
+    COMMAND_DEBIAN, COMMAND_IGVM, COMMAND_PLAN, COMMAND_SVSM, LAUNCH, LINEAR, PAGES, PEER_DEBIAN,
+    PEER_SVSM, SHA384,
 };
 
 /// A claim: what is compared, and where it must be.
@@ -16,7 +17,7 @@ struct Rule {
     value: fn(&Found<'_>) -> Option<f64>,
 }
 
-const RULES: [Rule; 6] = [
+const RULES: [Rule; 7] = [
     Rule {
         name: "launch of 4 + 64 MiB in process, of cores x SHA-384",
         bound: Bound::AtLeast(0.75),
@@ -46,6 +47,11 @@ const RULES: [Rule; 6] = [
         name: "measure snp over sev-snp-measure, Debian's OVMF",
         bound: Bound::AtLeast(10.0),
         value: |found| found.times_as_fast(COMMAND_DEBIAN, PEER_DEBIAN),
+    },
+    Rule {
+        name: "measure snp over sev-snp-measure, OVMF for an SVSM",
+        bound: Bound::AtLeast(10.0),
+        value: |found| found.times_as_fast(COMMAND_SVSM, PEER_SVSM),
     },
 ];
 
@@ -182,12 +188,14 @@ mod tests {
             samples(LAUNCH, 100, 0.7),
             samples(COMMAND_DEBIAN, 1, 1.0),
             samples(PEER_DEBIAN, 1, 9.9),
+            samples(COMMAND_SVSM, 1, 1.0),
+            samples(PEER_SVSM, 1, 9.9),
             samples(LINEAR[0], 100, 1.0),
             samples(LINEAR[3], 100, 1.3),
         ];
         let claims = judge(&slow, 2, "one lane");
         let fails: Vec<_> = claims.iter().map(Claim::fails).collect();
-        assert_eq!(fails, [true, false, false, true, false, true]);
+        assert_eq!(fails, [true, false, false, true, false, true, true]);
         let fast = [
             samples(SHA384, 100, 1.0),
             samples(LAUNCH, 100, 0.6),

@@ -15,6 +15,10 @@ pub const MIB: usize = 1 << 20;
 pub const FIRMWARE_BYTES: usize = 4 * MIB;
 const REST_BYTES: usize = 64 * MIB;
 
+const DEBIAN_OVMF: &str = "measured-boot/debian-ovmf/OVMF.fd";
+const INSTALLED_OVMF: &str = "/usr/share/ovmf/OVMF.fd";
+const SVSM_OVMF: &str = "sev-snp-measure/fixtures/svsm_ovmf.fd";
+
 const CONFIGURATION: &str = r#"name = "bench"
 
 [tee]
@@ -42,6 +46,8 @@ pub struct Inputs {
     pub ovmf: PathBuf,
     /// Debian's, of 2 MiB, where it is there.
     pub debian_ovmf: Option<PathBuf>,
+    /// The one of sev-snp-measure's SVSM tests, of 3.6 MB, where it is there.
+    pub svsm_ovmf: Option<PathBuf>,
     /// An IGVM file of 4 + 64 MiB.
     pub igvm: PathBuf,
     /// A vm.toml with a kernel of 4 MiB and an initrd of 64 MiB.
@@ -67,7 +73,8 @@ impl Inputs {
         write("initrd.bin", rest)?;
         Ok(Self {
             ovmf: write("ovmf.fd", &ovmf::image(firmware))?,
-            debian_ovmf: debian_ovmf(root),
+            debian_ovmf: there(&[&vector(root, DEBIAN_OVMF), Path::new(INSTALLED_OVMF)]),
+            svsm_ovmf: there(&[&vector(root, SVSM_OVMF)]),
             igvm: write("launch.igvm", &igvm::file(firmware, rest)?)?,
             config: write("vm.toml", CONFIGURATION.as_bytes())?,
             random,
@@ -75,10 +82,14 @@ impl Inputs {
     }
 }
 
-fn debian_ovmf(root: &Path) -> Option<PathBuf> {
-    let vectors = root.join("../shared/vectors/measured-boot/debian-ovmf/OVMF.fd");
-    let installed = PathBuf::from("/usr/share/ovmf/OVMF.fd");
-    [vectors, installed].into_iter().find(|path| path.exists())
+fn vector(root: &Path, name: &str) -> PathBuf {
+    root.join("../shared/vectors").join(name)
+}
+
+/// The first that is.
+fn there(paths: &[&Path]) -> Option<PathBuf> {
+    let found = paths.iter().find(|path| path.exists())?;
+    Some(found.to_path_buf())
 }
 
 /// The same each time (xorshift64 by Marsaglia).

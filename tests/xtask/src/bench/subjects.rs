@@ -36,6 +36,10 @@ pub const COMMAND_DEBIAN: &str = "cloister measure snp, Debian's OVMF";
 /// What others take for it.
 pub const PEER_DEBIAN: &str = "sev-snp-measure, Debian's OVMF";
 /// The same.
+pub const COMMAND_SVSM: &str = "cloister measure snp, OVMF for an SVSM";
+/// The same.
+pub const PEER_SVSM: &str = "sev-snp-measure, OVMF for an SVSM";
+/// The same.
 pub const COMMAND_FIRMWARE: &str = "cloister measure snp, OVMF of 4 MiB";
 /// The same.
 pub const PEER_FIRMWARE: &str = "sev-snp-measure, OVMF of 4 MiB";
@@ -54,6 +58,7 @@ pub fn all<'a>(root: &Path, inputs: &'a Inputs, peer: &Peer) -> Result<Vec<Subje
     subjects.push(command(COMMAND_PLAN, launched, plan));
     let firmwares = [
         (COMMAND_DEBIAN, PEER_DEBIAN, inputs.debian_ovmf.as_ref()),
+        (COMMAND_SVSM, PEER_SVSM, inputs.svsm_ovmf.as_ref()),
         (COMMAND_FIRMWARE, PEER_FIRMWARE, Some(&inputs.ovmf)),
     ];
     for (own, others, firmware) in firmwares {
