@@ -53,9 +53,7 @@ mod tests {
 
     #[test]
     fn holds_the_file_to_the_byte_and_from_a_large_page_on() {
-        let bytes: Vec<u8> = (0..2 * BYTES + 5)
-            .map(|index| (index % 251) as u8)
-            .collect();
+        let bytes: Vec<u8> = (0..251).cycle().take(2 * BYTES + 5).collect();
         let mut file = tempfile::tempfile().expect("a file");
         file.write_all(&bytes).expect("room for it");
         for length in [1, BYTES - 1, BYTES, bytes.len()] {
