@@ -1,0 +1,5 @@
+//! Command line that judges evidence, offline.
+
+#![forbid(unsafe_code)]
+
+fn main() {}

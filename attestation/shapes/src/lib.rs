@@ -1,0 +1,3 @@
+//! Reads evidence in the shapes in which others send it.
+
+#![forbid(unsafe_code)]

@@ -1,0 +1,3 @@
+//! Judges SEV-SNP attestation reports.
+
+#![forbid(unsafe_code)]

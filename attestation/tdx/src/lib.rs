@@ -1,0 +1,3 @@
+//! Judges TDX quotes with their collateral.
+
+#![forbid(unsafe_code)]
