@@ -2,4 +2,12 @@
 
 #![forbid(unsafe_code)]
 
+mod files;
+mod moment;
+mod page;
+mod privacy;
+mod reference;
+mod simulated;
+mod state;
+
 fn main() {}
