@@ -14,7 +14,9 @@
 mod cpuid_page;
 mod id_block;
 mod page_info;
+mod platform_info;
 mod policy;
+mod product;
 mod report;
 pub mod simulated;
 mod vmsa;
@@ -25,7 +27,9 @@ pub use id_block::{
     KEY_ALGORITHM_ECDSA_P384_SHA384,
 };
 pub use page_info::{PAGE_INFO_LENGTH, PageInfo, PageType};
+pub use platform_info::PlatformInfo;
 pub use policy::GuestPolicy;
+pub use product::{Product, TcbComponents};
 pub use report::{
     AttestationReport, REPORT_SIZE, SIGNATURE_ECDSA_P384_SHA384, SIGNED_SIZE, Signature, TcbVersion,
 };

@@ -63,6 +63,31 @@ impl GuestPolicy {
         self.0 & Self::SINGLE_SOCKET != 0
     }
 
+    /// Whether CXL devices may hold the guest's memory (bit 21).
+    pub const fn cxl_allowed(self) -> bool {
+        self.0 & 1 << 21 != 0
+    }
+
+    /// Whether memory has to be encrypted by AES-256 in XTS mode (bit 22).
+    pub const fn aes_256_xts_required(self) -> bool {
+        self.0 & 1 << 22 != 0
+    }
+
+    /// Whether power may not be measured by RAPL (bit 23).
+    pub const fn rapl_disabled_required(self) -> bool {
+        self.0 & 1 << 23 != 0
+    }
+
+    /// Whether the host may not read the memory's ciphertext (bit 24).
+    pub const fn ciphertext_hiding_required(self) -> bool {
+        self.0 & 1 << 24 != 0
+    }
+
+    /// Whether pages may not be swapped, that is moved by guest commands of the host (bit 25).
+    pub const fn page_swap_disabled(self) -> bool {
+        self.0 & 1 << 25 != 0
+    }
+
     /// Lowest firmware ABI that may run the guest: (major, minor) of bits 15..8 and 7..0.
     pub const fn minimum_abi(self) -> (u8, u8) {
         let [minor, major, ..] = self.0.to_le_bytes();
@@ -105,6 +130,17 @@ mod tests {
         assert_eq!(usual.with_debug(true).with_debug(false), usual);
         assert!(GuestPolicy::from_bits(1 << 20).single_socket_required());
         assert_eq!(GuestPolicy::from_bits(0x0137).minimum_abi(), (1, 0x37));
+        let readers: [fn(GuestPolicy) -> bool; 5] = [
+            GuestPolicy::cxl_allowed,
+            GuestPolicy::aes_256_xts_required,
+            GuestPolicy::rapl_disabled_required,
+            GuestPolicy::ciphertext_hiding_required,
+            GuestPolicy::page_swap_disabled,
+        ];
+        for (bit, reader) in (21..26).zip(readers) {
+            assert!(reader(GuestPolicy::from_bits(1 << bit)), "bit {bit}");
+            assert!(!reader(GuestPolicy::from_bits(!(1 << bit))), "bit {bit}");
+        }
     }
 
     #[test]

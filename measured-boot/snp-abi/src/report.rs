@@ -1,6 +1,6 @@
 //! The attestation report, as the firmware signs it.
 
-use crate::GuestPolicy;
+use crate::{GuestPolicy, PlatformInfo};
 use std::mem::{offset_of, size_of};
 use zerocopy::little_endian::{U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
@@ -147,13 +147,23 @@ impl AttestationReport {
         GuestPolicy::from_bits(self.policy.get())
     }
 
+    /// How the host's platform is set up.
+    pub fn platform(&self) -> PlatformInfo {
+        PlatformInfo::from_bits(self.platform_info.get())
+    }
+
     /// Which key signed: 0 VCEK, 1 VLEK, 7 none (KEY_INFO bits 4..2).
     pub fn signing_key(&self) -> u8 {
         let [low, ..] = self.key_info.get().to_le_bytes();
         (low >> 2) & 0b111
     }
 
-    /// Whether the chip key is masked, and with it the chip id (KEY_INFO bit 1).
+    /// Whether an author key signed the ID key (KEY_INFO bit 0).
+    pub fn author_key_enabled(&self) -> bool {
+        self.key_info.get() & 1 != 0
+    }
+
+    /// Whether the chip key is masked, so that no VCEK signs (KEY_INFO bit 1).
     pub fn chip_key_masked(&self) -> bool {
         self.key_info.get() & 1 << 1 != 0
     }
