@@ -61,6 +61,12 @@ enum Bench {
         #[arg(long)]
         no_build: bool,
     },
+    /// How fast evidence is verified; ends in target/bench/verify.json, and in exit 1 where a claim fails.
+    Verify {
+        /// How often each is timed; medians are over these.
+        #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..))]
+        rounds: u16,
+    },
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -79,6 +85,7 @@ fn main() -> ExitCode {
         Command::Bench(Bench::Measure { rounds, no_build }) => {
             bench::measure(&root(), rounds.into(), !no_build)
         }
+        Command::Bench(Bench::Verify { rounds }) => bench::verify(&root(), rounds.into()),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -9,10 +9,22 @@ use serde::Serialize;
 pub struct Subject<'a> {
     /// Its name in tables and claims.
     pub name: String,
-    /// How many bytes it measures.
-    pub bytes: usize,
+    /// How much is done in one go.
+    pub amount: usize,
+    /// Of what.
+    pub unit: Unit,
     /// Does it once.
     pub work: Box<dyn FnMut() -> Result<()> + 'a>,
+}
+
+/// What is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unit {
+    /// Bytes that are measured.
+    Bytes,
+    /// Verifications, one after the other.
+    Verifications,
 }
 
 /// The times that a subject took, a round each.
@@ -20,8 +32,10 @@ pub struct Subject<'a> {
 pub struct Samples {
     /// The subject.
     pub name: String,
-    /// How many bytes it measures.
-    pub bytes: usize,
+    /// How much was done in each round.
+    pub amount: usize,
+    /// Of what.
+    pub unit: Unit,
     /// Seconds, in the order of the rounds.
     pub seconds: Vec<f64>,
 }
@@ -35,7 +49,8 @@ pub fn take(subjects: &mut [Subject<'_>], rounds: usize) -> Result<Vec<Samples>>
         .iter()
         .map(|subject| Samples {
             name: subject.name.clone(),
-            bytes: subject.bytes,
+            amount: subject.amount,
+            unit: subject.unit,
             seconds: Vec::with_capacity(rounds),
         })
         .collect();
@@ -53,10 +68,20 @@ pub fn take(subjects: &mut [Subject<'_>], rounds: usize) -> Result<Vec<Samples>>
 }
 
 impl Samples {
-    /// Bytes a second, a round each.
+    /// How much a second, a round each.
     pub fn rates(&self) -> Vec<f64> {
-        let bytes = u32::try_from(self.bytes).map_or(f64::INFINITY, f64::from);
-        self.seconds.iter().map(|seconds| bytes / seconds).collect()
+        let amount = u32::try_from(self.amount).map_or(f64::INFINITY, f64::from);
+        let rate = |seconds| amount / seconds;
+        self.seconds.iter().map(rate).collect()
+    }
+
+    /// The median rate, for people.
+    fn rate(&self) -> String {
+        let rate = median(&self.rates());
+        match self.unit {
+            Unit::Bytes => format!("{:.0} MB/s", rate / 1e6),
+            Unit::Verifications => format!("{rate:.0} /s"),
+        }
     }
 }
 
@@ -78,23 +103,23 @@ pub fn ratio(above: &[f64], below: &[f64]) -> f64 {
     median(&ratios)
 }
 
-/// A line a subject: median, fastest and slowest round in milliseconds, and the median rate in 10^6 bytes a
-/// second.
+/// A line a subject: median, fastest and slowest round in milliseconds, and the median rate: 10^6 bytes or
+/// verifications a second.
 pub fn table(samples: &[Samples]) -> String {
     let mut table = format!(
-        "{:<44} {:>9} {:>9} {:>9} {:>7}\n",
-        "SUBJECT", "MEDIAN ms", "FASTEST", "SLOWEST", "MB/s"
+        "{:<46} {:>9} {:>9} {:>9} {:>10}\n",
+        "SUBJECT", "MEDIAN ms", "FASTEST", "SLOWEST", "RATE"
     );
     for subject in samples {
         let fastest = subject.seconds.iter().copied().fold(f64::NAN, f64::min);
         let slowest = subject.seconds.iter().copied().fold(f64::NAN, f64::max);
         table += &format!(
-            "{:<44} {:>9.2} {:>9.2} {:>9.2} {:>7.0}\n",
+            "{:<46} {:>9.2} {:>9.2} {:>9.2} {:>10}\n",
             subject.name,
             median(&subject.seconds) * 1e3,
             fastest * 1e3,
             slowest * 1e3,
-            median(&subject.rates()) / 1e6,
+            subject.rate(),
         );
     }
     table
@@ -122,7 +147,8 @@ mod tests {
         let mut calls = 0;
         let mut subjects = [Subject {
             name: "count".to_owned(),
-            bytes: 1,
+            amount: 1,
+            unit: Unit::Bytes,
             work: Box::new(|| {
                 calls += 1;
                 Ok(())

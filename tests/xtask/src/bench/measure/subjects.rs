@@ -10,8 +10,8 @@ use measured_boot_snp_abi::PageType;
 use measured_boot_snp_launch::{Contents, Run, SnpLaunch};
 
 use super::inputs::{FIRMWARE_BYTES, Inputs, MIB};
-use super::peer::Peer;
-use super::samples::Subject;
+use crate::bench::peer::Peer;
+use crate::bench::samples::{Subject, Unit};
 
 /// One core, SHA-384 over many bytes at once: the rate that others are held against.
 pub const SHA384: &str = "SHA-384 of 16 MiB (ring, one core)";
@@ -124,7 +124,8 @@ fn launch<'a>(name: &str, inputs: &'a Inputs, mib: usize, cores: AllCores) -> Su
 fn subject<'a>(name: &str, bytes: usize, mut work: impl FnMut() + 'a) -> Subject<'a> {
     Subject {
         name: name.to_owned(),
-        bytes,
+        amount: bytes,
+        unit: Unit::Bytes,
         work: Box::new(move || {
             work();
             Ok(())
@@ -135,7 +136,8 @@ fn subject<'a>(name: &str, bytes: usize, mut work: impl FnMut() + 'a) -> Subject
 fn command<'a>(name: &str, bytes: usize, mut command: Command) -> Subject<'a> {
     Subject {
         name: name.to_owned(),
-        bytes,
+        amount: bytes,
+        unit: Unit::Bytes,
         work: Box::new(move || output(&mut command).map(drop)),
     }
 }
