@@ -1,0 +1,82 @@
+//! Verdicts as EAR tokens: draft-ietf-rats-ear-04 over JWT (RFC 7519, RFC 7515).
+//!
+//! The key is the verifier's, durable, and comes in as the bytes of its file. A key that is made for the occasion would sign
+//! anything for anybody: nothing here makes one. Signatures are those of RFC 6979, so that one verdict gives one token.
+
+mod claims;
+mod key;
+mod public_key;
+
+pub use claims::VerifierId;
+pub use key::{EarKey, KeyError};
+pub use public_key::{EarError, EarPublicKey};
+
+use crate::verdict::Document;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
+use std::fmt;
+
+/// An EAR token: a JWT in its compact form.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EarToken(String);
+
+impl EarToken {
+    /// The token's text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for EarToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The signature algorithm of a key, by its curve.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Algorithm {
+    /// ECDSA on P-256 with SHA-256.
+    Es256,
+    /// ECDSA on P-384 with SHA-384.
+    Es384,
+}
+
+impl Algorithm {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Es256 => "ES256",
+            Self::Es384 => "ES384",
+        }
+    }
+
+    fn curve(self) -> &'static str {
+        match self {
+            Self::Es256 => "P-256",
+            Self::Es384 => "P-384",
+        }
+    }
+
+    /// Bytes of a coordinate, and of each half of a signature.
+    fn size(self) -> usize {
+        match self {
+            Self::Es256 => 32,
+            Self::Es384 => 48,
+        }
+    }
+}
+
+/// The token of a verdict.
+pub(crate) fn token(document: &Document, key: &EarKey, verifier: &VerifierId) -> EarToken {
+    let header =
+        json!({"alg": key.algorithm().name(), "kid": key.public().thumbprint(), "typ": "JWT"});
+    let claims = claims::of(document, verifier);
+    let signed = format!("{}.{}", part(&header), part(&claims));
+    let signature = URL_SAFE_NO_PAD.encode(key.sign(signed.as_bytes()));
+    EarToken(format!("{signed}.{signature}"))
+}
+
+fn part(value: &Value) -> String {
+    URL_SAFE_NO_PAD.encode(crate::canonical::text(value))
+}

@@ -1,0 +1,94 @@
+//! What a policy is asked about.
+//!
+//! Claims come out of evidence, which a host wrote: before they are put to a policy their size is bounded, so that the
+//! policy's own loops are.
+
+use crate::{Context, Judged, PolicyError, Tee, canonical};
+use serde_json::{Map, Value, json};
+
+/// The largest input, in bytes of its canonical text.
+const LARGEST: usize = 1 << 20;
+/// The longest text in it, in bytes.
+const LONGEST_TEXT: usize = 16 * 1024;
+/// The most values in it, counted in all depths.
+const MOST_VALUES: usize = 32 * 1024;
+/// How deep they may lie.
+const DEEPEST: usize = 16;
+
+/// Checked for size; nothing else reaches a policy.
+#[derive(Debug)]
+pub(crate) struct Input {
+    value: Value,
+    /// Of the canonical text.
+    pub digest: String,
+}
+
+impl Input {
+    /// Before the judgement: the claims of one TEE.
+    pub fn before(tee: Tee, claims: &Value) -> Result<Self, PolicyError> {
+        Self::bounded(json!({"tee": tee.name(), tee.name(): claims}))
+    }
+
+    /// After it: everything that was found.
+    pub fn after(judged: &Judged, context: &Context) -> Result<Self, PolicyError> {
+        let mut limits = Map::new();
+        let mut input = Map::new();
+        for part in judged.parts() {
+            limits.insert(part.tee.name().to_owned(), part.limits.clone());
+            input.insert(part.tee.name().to_owned(), part.claims.clone());
+        }
+        input.insert("tee".to_owned(), json!(judged.tee().name()));
+        input.insert("limits".to_owned(), Value::Object(limits));
+        input.insert("record".to_owned(), json!(judged.record()));
+        input.insert("binding".to_owned(), context.binding_value());
+        input.insert("judged_at".to_owned(), json!(context.judged_at));
+        Self::bounded(Value::Object(input))
+    }
+
+    fn bounded(value: Value) -> Result<Self, PolicyError> {
+        let mut count = 0;
+        bounded(&value, 0, &mut count).map_err(PolicyError::Input)?;
+        let text = canonical::text(&value);
+        if text.len() > LARGEST {
+            let message = format!("{} bytes, where {LARGEST} are allowed", text.len());
+            return Err(PolicyError::Input(message));
+        }
+        let digest = canonical::digest(text.as_bytes());
+        Ok(Self { value, digest })
+    }
+
+    pub fn value(&self) -> &Value {
+        &self.value
+    }
+}
+
+fn bounded(value: &Value, depth: usize, count: &mut usize) -> Result<(), String> {
+    *count += 1;
+    if *count > MOST_VALUES {
+        return Err(format!("more than {MOST_VALUES} values"));
+    }
+    if depth > DEEPEST {
+        return Err(format!("values more than {DEEPEST} deep"));
+    }
+    match value {
+        Value::String(text) => bounded_text(text),
+        Value::Array(items) => items
+            .iter()
+            .try_for_each(|item| bounded(item, depth + 1, count)),
+        Value::Object(members) => members.iter().try_for_each(|(name, value)| {
+            bounded_text(name)?;
+            bounded(value, depth + 1, count)
+        }),
+        _ => Ok(()),
+    }
+}
+
+fn bounded_text(text: &str) -> Result<(), String> {
+    if text.len() > LONGEST_TEXT {
+        return Err(format!(
+            "a text of {} bytes, where {LONGEST_TEXT} are allowed",
+            text.len()
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,118 @@
+//! What the judges found, before a policy is asked.
+
+use crate::{PolicyError, Tee};
+use attestation_verdict::{CheckResult, Judgement, Record, Rejection};
+use serde_json::Value;
+
+/// One judgement, or several of evidence that belongs together, with the claims and limits that they were made of.
+#[derive(Debug, Clone)]
+pub struct Judged {
+    parts: Vec<Part>,
+    record: Record,
+    accepted: bool,
+    unanswered: Option<PolicyError>,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Part {
+    pub tee: Tee,
+    pub claims: Value,
+    pub limits: Value,
+}
+
+/// Two judgements of one TEE's evidence do not belong together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("evidence of {0} is there twice")]
+pub struct JudgedTwice(Tee);
+
+impl Judged {
+    /// One judgement, with the claims that it was made of and the limits that the policy gave for them.
+    pub fn of<R: Rejection>(
+        tee: Tee,
+        judgement: &Judgement<R>,
+        claims: Value,
+        limits: Value,
+    ) -> Self {
+        Self {
+            parts: vec![Part {
+                tee,
+                claims,
+                limits,
+            }],
+            record: judgement.record(),
+            accepted: judgement.accepted(),
+            unanswered: None,
+        }
+    }
+
+    /// Evidence that could not be judged, since the policy gave no limits for it. Never accepted.
+    pub fn without_limits(tee: Tee, claims: Value, error: PolicyError) -> Self {
+        Self {
+            parts: vec![Part {
+                tee,
+                claims,
+                limits: Value::Null,
+            }],
+            record: Record::default(),
+            accepted: false,
+            unanswered: Some(error),
+        }
+    }
+
+    /// What a record says was judged: accepted where nothing failed. For replays alone, whose verdict is compared with the
+    /// one that is replayed and releases nothing.
+    pub(crate) fn recorded(parts: Vec<Part>, record: Record) -> Self {
+        let failed = |check: &attestation_verdict::CheckRecord| check.result == CheckResult::Fail;
+        let accepted = !record.checks.is_empty()
+            && record.rejections.is_empty()
+            && !record.checks.iter().any(failed);
+        Self {
+            parts,
+            record,
+            accepted,
+            unanswered: None,
+        }
+    }
+
+    /// This and the other: accepted where both are. The first is the one that the verdict is called by.
+    ///
+    /// # Errors
+    /// They are of the same TEE.
+    pub fn and(mut self, other: Self) -> Result<Self, JudgedTwice> {
+        if let Some(part) = other.parts.iter().find(|part| self.has(part.tee)) {
+            return Err(JudgedTwice(part.tee));
+        }
+        self.parts.extend(other.parts);
+        self.record = self.record.and(other.record);
+        self.accepted = self.accepted && other.accepted;
+        self.unanswered = self.unanswered.or(other.unanswered);
+        Ok(self)
+    }
+
+    fn has(&self, tee: Tee) -> bool {
+        self.parts.iter().any(|part| part.tee == tee)
+    }
+
+    /// Whether every judgement accepts.
+    pub fn accepted(&self) -> bool {
+        self.accepted
+    }
+
+    /// Every check so far and its result.
+    pub fn record(&self) -> &Record {
+        &self.record
+    }
+
+    pub(crate) fn tee(&self) -> Tee {
+        // Both ways to make one give it a part.
+        self.parts.first().map_or(Tee::Tpm, |part| part.tee)
+    }
+
+    pub(crate) fn parts(&self) -> &[Part] {
+        &self.parts
+    }
+
+    pub(crate) fn unanswered(&self) -> Option<&PolicyError> {
+        self.unanswered.as_ref()
+    }
+}

@@ -1,0 +1,141 @@
+//! What all of it comes to.
+
+use crate::{Appraisal, EarKey, EarToken, Judged, Policy, Tee, TrustTier, TrustVector, VerifierId};
+use crate::{canonical, ear};
+use attestation_verdict::{CheckRecord, ExpectedData, Record, RejectionRecord};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+/// What a verdict rests on besides evidence and policy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Context {
+    /// What REPORT_DATA had to bind.
+    pub binding: ExpectedData,
+    /// The time that it was judged at, in seconds since 1970.
+    pub judged_at: u64,
+}
+
+impl Context {
+    pub(crate) fn binding_value(&self) -> Value {
+        match &self.binding {
+            ExpectedData::Exactly(data) => {
+                json!({"kind": "exactly", "report_data": hex::encode(data)})
+            }
+            ExpectedData::Unbound => json!({"kind": "unbound"}),
+        }
+    }
+}
+
+/// Judgement and appraisal. [`Verdict::of`] alone makes one; nothing reads one from bytes.
+#[derive(Debug, Clone)]
+pub struct Verdict {
+    judged: Judged,
+    appraisal: Appraisal,
+    context: Context,
+    policy_name: String,
+    policy_digest: String,
+}
+
+impl Verdict {
+    /// Asks the policy, and joins what it says with what was judged.
+    pub fn of(judged: Judged, policy: &Policy, context: Context) -> Self {
+        Self {
+            appraisal: policy.appraise(&judged, &context),
+            judged,
+            context,
+            policy_name: policy.about().name.clone(),
+            policy_digest: policy.digest().to_owned(),
+        }
+    }
+
+    /// Whether judgement and policy accept.
+    pub fn accepted(&self) -> bool {
+        self.judged.accepted() && self.appraisal.accepted()
+    }
+
+    /// What the evidence is of.
+    pub fn tee(&self) -> Tee {
+        self.judged.tee()
+    }
+
+    /// Every check and every reason to refuse; `policy` is the last.
+    pub fn record(&self) -> Record {
+        self.judged.record().clone().and(self.appraisal.record())
+    }
+
+    /// What the policy made of it.
+    pub fn appraisal(&self) -> &Appraisal {
+        &self.appraisal
+    }
+
+    /// The verdict as one JSON document, the same bytes for the same verdict: members in the order of their names.
+    pub fn to_json(&self) -> String {
+        canonical::text(&json!(self.document()))
+    }
+
+    /// The verdict as an EAR token of this verifier.
+    pub fn ear(&self, key: &EarKey, verifier: &VerifierId) -> EarToken {
+        ear::token(&self.document(), key, verifier)
+    }
+
+    pub(crate) fn document(&self) -> Document {
+        let record = self.record();
+        let claims = self.judged.parts().iter();
+        let claims = claims.map(|part| (part.tee.name().to_owned(), part.claims.clone()));
+        Document {
+            verdict: if self.accepted() {
+                Outcome::Accepted
+            } else {
+                Outcome::Refused
+            },
+            tee: self.tee(),
+            binding: self.context.binding_value(),
+            judged_at: self.context.judged_at,
+            checks: record.checks,
+            rejections: record.rejections,
+            claims: claims.collect(),
+            appraisal: AppraisalDocument {
+                status: self.appraisal.status(),
+                trust_vector: self.appraisal.trust_vector().clone(),
+                policy_name: self.policy_name.clone(),
+                policy_digest: self.policy_digest.clone(),
+                input_digest: self.appraisal.input_digest.clone(),
+                engine: Policy::engine(),
+            },
+        }
+    }
+}
+
+/// Accepted or refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Outcome {
+    Accepted,
+    Refused,
+}
+
+/// A verdict as data, which proves nothing.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Document {
+    pub verdict: Outcome,
+    pub tee: Tee,
+    pub binding: Value,
+    pub judged_at: u64,
+    pub checks: Vec<CheckRecord>,
+    pub rejections: Vec<RejectionRecord>,
+    pub claims: Map<String, Value>,
+    pub appraisal: AppraisalDocument,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AppraisalDocument {
+    pub status: TrustTier,
+    pub trust_vector: TrustVector,
+    pub policy_name: String,
+    pub policy_digest: String,
+    /// None where nothing could be put to the policy.
+    pub input_digest: Option<String>,
+    pub engine: String,
+}
