@@ -1,0 +1,39 @@
+//! The attestation key.
+
+use super::{Case, Found, not_made};
+use crate::{AkTrust, AttestationKey, TpmRejection};
+use attestation_verdict::Finding;
+
+impl Case<'_> {
+    pub(super) fn ak(&self) -> Found {
+        let Some(key) = &self.reading.ak else {
+            return not_made("there is no runtime data that names one");
+        };
+        Finding::from_reasons(self.ak_reasons(key), || {
+            let why = match self.input.trust {
+                AkTrust::Tee(_) => "bound by the TEE's report",
+                AkTrust::Named(_) => "trusted because the relying party named it: no TEE binds it",
+            };
+            format!("{} key of {} bits, {why}", key.kind(), key.bits())
+        })
+    }
+
+    fn ak_reasons(&self, key: &AttestationKey) -> Vec<TpmRejection> {
+        let limits = self.input.limits;
+        let mut reasons = Vec::new();
+        if matches!(self.input.trust, AkTrust::Named(_)) && !limits.allow_named_ak {
+            reasons.push(TpmRejection::AkNotBound);
+        }
+        let (found, needed) = (key.bits(), limits.min_rsa_bits);
+        if key.kind() == "rsa" && found < needed {
+            reasons.push(TpmRejection::AkBits { found, needed });
+        }
+        match self.input.evidence.sent_ak.map(AttestationKey::from_spki) {
+            None => (),
+            Some(Ok(sent)) if sent == *key => (),
+            Some(Ok(_)) => reasons.push(TpmRejection::AkSentOther),
+            Some(Err(error)) => reasons.push(TpmRejection::AkSentUnreadable(error)),
+        }
+        reasons
+    }
+}
