@@ -60,7 +60,9 @@ pub struct DstackEvent {
     pub event: String,
     /// What it is about.
     pub payload: Vec<u8>,
-    /// What the digest was made of, in dstack's second version.
+    /// How dstack makes the digest of its own events, 1 or 2.
+    pub version: u8,
+    /// What the digest is said to be made of.
     pub preimage: Option<Vec<u8>>,
 }
 
@@ -155,5 +157,23 @@ impl Evidence {
     /// The bytes are of no known form.
     pub fn read(bytes: &[u8]) -> Result<Self, ShapeError> {
         crate::read::any(bytes)
+    }
+    /// What it came as.
+    pub fn shape(&self) -> Shape {
+        match self {
+            Self::Snp(evidence) => evidence.shape,
+            Self::Tdx(evidence) => evidence.shape,
+            Self::Tpm(evidence) => evidence.shape,
+        }
+    }
+
+    /// Says what it was wrapped in.
+    pub(crate) fn wrapped(mut self, layers: Vec<Layer>) -> Self {
+        match &mut self {
+            Self::Snp(evidence) => evidence.layers = layers,
+            Self::Tdx(evidence) => evidence.layers = layers,
+            Self::Tpm(evidence) => evidence.layers = layers,
+        }
+        self
     }
 }

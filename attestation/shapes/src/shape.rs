@@ -92,8 +92,6 @@ pub enum Layer {
     Hex,
     /// Base64.
     Base64,
-    /// Lines of base64 between a BEGIN and an END line.
-    Armour,
     /// The `primary_evidence` of a KBS client's `tee-evidence`.
     KbsEvidence,
 }
@@ -104,7 +102,6 @@ impl Layer {
         match self {
             Self::Hex => "hex",
             Self::Base64 => "base64",
-            Self::Armour => "armour",
             Self::KbsEvidence => "kbs-evidence",
         }
     }
