@@ -13,6 +13,7 @@ mod bound;
 mod bzimage;
 mod cbor;
 mod ccel_table;
+mod certificate;
 mod corim;
 mod differences;
 mod event_log;
@@ -25,6 +26,8 @@ mod linux_setup;
 mod manifest;
 mod ovmf;
 mod pe;
+mod revocation_list;
+mod seen;
 mod svsm;
 mod td_hob;
 mod tdvf;
@@ -64,6 +67,7 @@ pub use appraisal::APPRAISAL;
 pub use bzimage::BZIMAGE;
 pub use cbor::CBOR;
 pub use ccel_table::CCEL_TABLE;
+pub use certificate::CERTIFICATE;
 pub use corim::CORIM;
 pub use differences::DIFFERENCES;
 pub use event_log::EVENT_LOG;
@@ -76,6 +80,8 @@ pub use linux_setup::LINUX_SETUP;
 pub use manifest::MANIFEST;
 pub use ovmf::OVMF;
 pub use pe::PE;
+pub use revocation_list::REVOCATION_LIST;
+pub use seen::SEEN;
 pub use svsm::SVSM;
 pub use td_hob::TD_HOB;
 pub use tdvf::TDVF;
@@ -85,12 +91,13 @@ pub use uki::UKI;
 pub use vm_config::VM_CONFIG;
 
 /// Every target, by name.
-pub const TARGETS: [&Target; 24] = [
+pub const TARGETS: [&Target; 27] = [
     &ACPI_BLOBS,
     &APPRAISAL,
     &BZIMAGE,
     &CBOR,
     &CCEL_TABLE,
+    &CERTIFICATE,
     &CORIM,
     &DIFFERENCES,
     &EVENT_LOG,
@@ -103,9 +110,11 @@ pub const TARGETS: [&Target; 24] = [
     &MANIFEST,
     &OVMF,
     &PE,
+    &REVOCATION_LIST,
+    &SEEN,
     &SVSM,
-    &TD_HOB,
     &TDVF,
+    &TD_HOB,
     &TEE_FRAME,
     &UEFI_PAYLOAD,
     &UKI,

@@ -4,6 +4,13 @@
 //! A seed that is there already stays as it is: some have keys in them, which are new each time.
 
 mod attestation;
+mod certificates;
+#[allow(
+    unused_imports,
+    reason = "seeds need a part of what certificates can be made of"
+)]
+#[path = "../../../../attestation/certificates/tests/forge/mod.rs"]
+mod forge;
 mod igvm;
 mod kernels;
 mod logs;
@@ -20,12 +27,13 @@ type Seed = (&'static str, Vec<u8>);
 
 fn main() -> io::Result<()> {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus");
-    let all: [(&str, Vec<Seed>); 24] = [
+    let all: [(&str, Vec<Seed>); 27] = [
         ("acpi_blobs", tdx::acpi_blobs()),
         ("appraisal", attestation::appraisal()),
         ("bzimage", kernels::bzimage()),
         ("cbor", reference::cbor()),
         ("ccel_table", logs::ccel_table()),
+        ("certificate", certificates::certificate()),
         ("corim", reference::corim()),
         ("differences", reference::differences()),
         ("event_log", logs::event_log()),
@@ -38,6 +46,8 @@ fn main() -> io::Result<()> {
         ("manifest", kernels::manifest()),
         ("ovmf", ovmf::seeds()),
         ("pe", pe::pe()),
+        ("revocation_list", certificates::revocation_list()),
+        ("seen", certificates::seen()),
         ("svsm", ovmf::svsm()),
         ("td_hob", tdx::td_hob()),
         ("tdvf", tdx::tdvf()),
