@@ -7,7 +7,7 @@ use std::fmt::Write;
 const WIDTH: usize = 110;
 const GAP: &str = "  ";
 
-/// Rows of aligned columns, the last of which is wrapped.
+/// Every check, in order.
 pub fn checks(checks: &[CheckRecord]) -> String {
     let rows = checks
         .iter()
@@ -43,7 +43,8 @@ pub fn warnings(warnings: &[String]) -> String {
     table(&rows)
 }
 
-fn table<const N: usize>(rows: &[[&str; N]]) -> String {
+/// Rows of aligned columns, the last of which is wrapped.
+pub fn table<const N: usize>(rows: &[[&str; N]]) -> String {
     let width = |column: usize| {
         let cells = rows.iter().map(|row| row[column].chars().count());
         cells.max().unwrap_or(0)

@@ -1,7 +1,9 @@
 //! Launches that the caller accepts, from any of the forms in which `cloister measure` writes them.
 
 use anyhow::{Context, Result, bail};
-use measured_boot_reference_values::{Alternative, Signed, Tee, VerifyingKey};
+use measured_boot_reference_values::{
+    Alternative, CorimRejection, ReferenceSet, Signed, Tee, Validity, VerifyingKey,
+};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 
@@ -24,28 +26,32 @@ pub struct Arguments {
     key: Option<PathBuf>,
 }
 
-/// One launch that is accepted.
+/// One launch that is accepted, for a time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Launch {
+    /// The workload's name, or the file's.
+    pub name: String,
     /// The launch digest; of a trust domain, MRTD.
     pub digest: [u8; 48],
     /// RTMR0 to RTMR3 as far as they are predicted.
     pub rtmrs: [Option<[u8; 48]>; 4],
     /// The least GUEST_SVN.
     pub min_svn: Option<u32>,
+    /// The first second of its validity, and the last.
+    pub validity: Validity,
 }
 
 /// What the files say.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Accepted {
-    /// Launches of the asked TEE, in force.
+    /// Launches of the asked TEE.
     pub launches: Vec<Launch>,
     /// Why others are none of them.
     pub left_out: Vec<String>,
 }
 
 impl Arguments {
-    /// The launches of `tee` that are accepted at a time; nothing where no file was given.
+    /// The launches of `tee` that are accepted; nothing where no file was given.
     ///
     /// # Errors
     /// A file is no reference value in any form.
@@ -58,10 +64,18 @@ impl Arguments {
         for path in &self.files {
             let bytes = files::read(OPTION, path, Limit::Mebibyte)?;
             let place = || format!("{OPTION} {}", path.display());
-            let reference = Reference::read(&bytes, key.as_ref(), at).with_context(place)?;
-            match reference.in_force(tee, at) {
-                Ok(launches) => accepted.launches.extend(launches),
-                Err(why) => accepted.left_out.push(format!("{}: {why}", place())),
+            match read(path, &bytes, key.as_ref(), at).with_context(place)? {
+                Ok((found, launches)) if found == tee => accepted.launches.extend(launches),
+                Ok((found, _)) => accepted.left_out.push(format!(
+                    "{} is of {}, so it allows nothing of {}",
+                    place(),
+                    found.name(),
+                    tee.name()
+                )),
+                Err(why) => accepted.left_out.push(format!(
+                    "{} is refused, so it allows nothing: {why}",
+                    place()
+                )),
             }
         }
         Ok(Some(accepted))
@@ -74,13 +88,57 @@ fn verifying_key(path: &Path) -> Result<VerifyingKey> {
     VerifyingKey::from_pem(&pem).with_context(place)
 }
 
-/// One file.
-enum Reference {
-    Plain(Plain),
-    Predicted(Tee, Launch),
-    Signed(Box<Signed>),
-    /// It can be read, and is not to be relied on.
-    Refused(String),
+/// The launches of one file; or why a file that can be read is not to be relied on.
+type Found = Result<(Tee, Vec<Launch>), CorimRejection>;
+
+fn read(path: &Path, bytes: &[u8], key: Option<&VerifyingKey>, at: Moment) -> Result<Found> {
+    if !bytes.trim_ascii_start().starts_with(b"{") {
+        let Some(key) = key else {
+            bail!(
+                "no JSON; if it is a signed CoRIM, name the key that must have signed it: --reference-key PUB.PEM"
+            );
+        };
+        return signed(bytes, key, at);
+    }
+    // A prediction has no dates, and a reference value always has them.
+    let dated: Dated = serde_json::from_slice(bytes).context("no JSON")?;
+    let (tee, launch) = match dated.not_before {
+        Some(_) => Plain::read(bytes)?,
+        None => Predicted::read(path, bytes)?,
+    };
+    Ok(Ok((tee, vec![launch])))
+}
+
+/// What tells one JSON form from the other.
+#[derive(Deserialize)]
+struct Dated {
+    not_before: Option<serde::de::IgnoredAny>,
+}
+
+/// What the key signed. The judge says of a document that is not in force what that means, so it is opened as of
+/// when it was.
+fn signed(bytes: &[u8], key: &VerifyingKey, at: Moment) -> Result<Found> {
+    let opened = match Signed::open(bytes, key, at.0) {
+        Err(CorimRejection::NotYetValid { from, .. }) => Signed::open(bytes, key, from),
+        Err(CorimRejection::Expired { until, .. }) => Signed::open(bytes, key, until),
+        opened => opened,
+    };
+    match opened {
+        Ok(Signed { set, .. }) => Ok(Ok((set.tee, launches(&set)))),
+        Err(CorimRejection::Cbor(fault)) => Err(fault).context("neither JSON nor a signed CoRIM"),
+        Err(rejection) => Ok(Err(rejection)),
+    }
+}
+
+fn launches(set: &ReferenceSet) -> Vec<Launch> {
+    let launch = |alternative: &Alternative| Launch {
+        name: format!("{}/vcpus/{}", set.id(), alternative.vcpus),
+        digest: alternative.digest,
+        rtmrs: alternative.rtmrs,
+        min_svn: set.min_svn,
+        validity: set.validity,
+    };
+    set.alternatives.iter().map(launch).collect()
 }
 
 /// What `cloister measure reference` writes without a signature; docs/verdict.md has the form.
@@ -88,8 +146,7 @@ enum Reference {
 #[serde(deny_unknown_fields)]
 struct Plain {
     version: u32,
-    #[serde(rename = "name")]
-    _name: String,
+    name: String,
     tee: String,
     launch_digest: String,
     /// By which a refusal could name the component that differs; the offline verdict does not.
@@ -97,6 +154,27 @@ struct Plain {
     _manifest: Option<String>,
     not_before: u64,
     not_after: u64,
+}
+
+impl Plain {
+    fn read(bytes: &[u8]) -> Result<(Tee, Launch)> {
+        let plain: Self = serde_json::from_slice(bytes)
+            .context("not what `cloister measure reference` writes")?;
+        if plain.version != 1 {
+            bail!("version {} is not 1, the one that is known", plain.version);
+        }
+        let launch = Launch {
+            name: plain.name,
+            digest: digest(&plain.launch_digest)?,
+            rtmrs: [None; 4],
+            min_svn: None,
+            validity: Validity {
+                not_before: plain.not_before,
+                not_after: plain.not_after,
+            },
+        };
+        Ok((tee(&plain.tee)?, launch))
+    }
 }
 
 /// What is read of the documents that `cloister measure plan`, `snp` and `tdx` print.
@@ -110,125 +188,34 @@ struct Predicted {
     rtmr3: Option<String>,
 }
 
-impl Reference {
-    fn read(bytes: &[u8], key: Option<&VerifyingKey>, at: Moment) -> Result<Self> {
-        if !bytes.trim_ascii_start().starts_with(b"{") {
-            let Some(key) = key else {
-                bail!(
-                    "no JSON; if it is a signed CoRIM, name the key that must have signed it: --reference-key PUB.PEM"
-                );
-            };
-            return Self::signed(bytes, key, at);
-        }
-        // A prediction has no dates, and a reference value always has them.
-        match serde_json::from_slice::<Dated>(bytes) {
-            Ok(Dated {
-                not_before: None, ..
-            }) => Self::predicted(bytes),
-            _ => Self::plain(bytes),
-        }
-    }
-
-    fn signed(bytes: &[u8], key: &VerifyingKey, at: Moment) -> Result<Self> {
-        use measured_boot_reference_values::CorimRejection::Cbor;
-        match Signed::open(bytes, key, at.0) {
-            Ok(signed) => Ok(Self::Signed(Box::new(signed))),
-            Err(Cbor(fault)) => Err(fault).context("neither JSON nor a signed CoRIM"),
-            Err(rejection) => Ok(Self::Refused(rejection.to_string())),
-        }
-    }
-
-    fn plain(bytes: &[u8]) -> Result<Self> {
-        let plain: Plain = serde_json::from_slice(bytes)
-            .context("not what `cloister measure reference` writes")?;
-        if plain.version != 1 {
-            bail!("version {} is not 1, the one that is known", plain.version);
-        }
-        tee(&plain.tee)?;
-        digest(&plain.launch_digest)?;
-        Ok(Self::Plain(plain))
-    }
-
-    fn predicted(bytes: &[u8]) -> Result<Self> {
-        let predicted: Predicted = serde_json::from_slice(bytes).context(
+impl Predicted {
+    fn read(path: &Path, bytes: &[u8]) -> Result<(Tee, Launch)> {
+        let predicted: Self = serde_json::from_slice(bytes).context(
             "neither a reference value nor a prediction of `cloister measure ... -o json`",
         )?;
         let given = [
-            &predicted.rtmr0,
-            &predicted.rtmr1,
-            &predicted.rtmr2,
-            &predicted.rtmr3,
+            predicted.rtmr0,
+            predicted.rtmr1,
+            predicted.rtmr2,
+            predicted.rtmr3,
         ];
         let mut rtmrs = [None; 4];
         for (rtmr, given) in rtmrs.iter_mut().zip(given) {
             *rtmr = given.as_deref().map(digest).transpose()?;
         }
+        let file = path.file_name().unwrap_or(path.as_os_str());
         let launch = Launch {
+            name: file.display().to_string(),
             digest: digest(&predicted.launch_digest)?,
             rtmrs,
             min_svn: None,
+            // Who names a prediction means it now.
+            validity: Validity {
+                not_before: 0,
+                not_after: u64::MAX,
+            },
         };
-        Ok(Self::Predicted(tee(&predicted.tee)?, launch))
-    }
-
-    /// The launches of `tee`, or why there are none.
-    fn in_force(&self, asked: Tee, at: Moment) -> Result<Vec<Launch>, String> {
-        let (tee, launches) = match self {
-            Self::Refused(why) => return Err(format!("refused, so it allows nothing: {why}")),
-            Self::Plain(plain) => plain.in_force(at)?,
-            Self::Predicted(tee, launch) => (*tee, vec![launch.clone()]),
-            Self::Signed(signed) => {
-                let launches = signed.set.alternatives.iter();
-                let launches = launches.map(|one| launch(one, signed.set.min_svn));
-                (signed.set.tee, launches.collect())
-            }
-        };
-        match tee == asked {
-            true => Ok(launches),
-            false => Err(format!(
-                "it is of {}, so it allows nothing of {}",
-                tee.name(),
-                asked.name()
-            )),
-        }
-    }
-}
-
-/// What tells one JSON form from the other.
-#[derive(Deserialize)]
-struct Dated {
-    not_before: Option<serde::de::IgnoredAny>,
-}
-
-impl Plain {
-    fn in_force(&self, at: Moment) -> Result<(Tee, Vec<Launch>), String> {
-        if at.0 < self.not_before {
-            let from = self.not_before;
-            return Err(format!(
-                "it is not valid before second {from}, so it allows nothing yet"
-            ));
-        }
-        if at.0 > self.not_after {
-            let until = self.not_after;
-            return Err(format!(
-                "it expired at second {until}, so it allows nothing any more"
-            ));
-        }
-        let launch = Launch {
-            digest: digest(&self.launch_digest).map_err(|error| error.to_string())?,
-            rtmrs: [None; 4],
-            min_svn: None,
-        };
-        let tee = tee(&self.tee).map_err(|error| error.to_string())?;
-        Ok((tee, vec![launch]))
-    }
-}
-
-fn launch(alternative: &Alternative, min_svn: Option<u32>) -> Launch {
-    Launch {
-        digest: alternative.digest,
-        rtmrs: alternative.rtmrs,
-        min_svn,
+        Ok((tee(&predicted.tee)?, launch))
     }
 }
 

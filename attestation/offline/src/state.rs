@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 /// A verdict takes milliseconds: who holds the lock for longer hangs.
 const PATIENCE: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(5);
-/// Thousands of issuers have room.
-const MOST: u64 = 1 << 20;
+/// As much as is ever written.
+const MOST: u64 = 2 << 20;
 
 /// Where the newest collateral is remembered.
 #[derive(clap::Args)]

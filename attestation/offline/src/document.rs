@@ -1,0 +1,71 @@
+//! The verdict as it is printed.
+
+use anyhow::Result;
+use attestation_appraisal::Verdict;
+use serde_json::{Value, json};
+
+use crate::moment::Moment;
+use crate::page;
+use crate::session::Came;
+
+/// What is printed beside the verdict itself, and is no part of what the digest in a token is of.
+pub const BESIDE: [&str; 2] = ["evidence", "warnings"];
+
+/// One JSON document: the verdict's own members, the evidence and the warnings.
+///
+/// # Errors
+/// Never: the verdict writes JSON.
+pub fn json(verdict: &Verdict, evidence: &Came, warnings: &[String]) -> Result<String> {
+    let mut document: Value = serde_json::from_str(&verdict.to_json())?;
+    let [came, warned] = BESIDE;
+    document[came] = json!({
+        "shape": evidence.shape.name(),
+        "layers": evidence.layers.iter().map(|layer| layer.name()).collect::<Vec<_>>(),
+        "sha256": evidence.sha256,
+    });
+    document[warned] = json!(warnings);
+    Ok(serde_json::to_string_pretty(&document)?)
+}
+
+/// The page for people.
+pub fn page(
+    verdict: &Verdict,
+    at: Moment,
+    evidence: &Came,
+    facts: &[(&str, String)],
+    warnings: &[String],
+) -> String {
+    let record = verdict.record();
+    let mut page = headline(verdict, record.rejections.len(), at);
+    page.push_str("\n\n");
+    page.push_str(&page::checks(&record.checks));
+    let mut known = vec![("evidence", shape(evidence))];
+    known.extend(facts.iter().cloned());
+    page.push('\n');
+    page.push_str(&page::facts(&known));
+    if !warnings.is_empty() {
+        page.push('\n');
+        page.push_str(&page::warnings(warnings));
+    }
+    page
+}
+
+fn headline(verdict: &Verdict, reasons: usize, at: Moment) -> String {
+    let what = match verdict.accepted() {
+        true => "ACCEPTED".to_owned(),
+        false if reasons == 1 => "REFUSED for 1 reason".to_owned(),
+        false => format!("REFUSED for {reasons} reasons"),
+    };
+    format!("{what}: {} evidence, judged as of {at}", verdict.tee())
+}
+
+fn shape(evidence: &Came) -> String {
+    let mut layers = evidence.layers.iter().map(|layer| layer.name());
+    match layers.next() {
+        None => evidence.shape.name().to_owned(),
+        Some(first) => {
+            let rest = layers.fold(first.to_owned(), |all, next| format!("{all}, {next}"));
+            format!("{} in {rest}", evidence.shape)
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! Results for people or for programs.
+
+use anyhow::{Context, Result};
+use clap::ValueEnum;
+use std::io::{Write, stderr, stdout};
+
+use crate::page::shown;
+
+/// How a result is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// For people.
+    Text,
+    /// One JSON document.
+    Json,
+}
+
+/// Prints a result.
+///
+/// # Errors
+/// Nobody reads it: the pipe is closed, say.
+pub fn print(text: &str) -> Result<()> {
+    let mut out = stdout().lock();
+    writeln!(out, "{}", text.trim_end())
+        .and_then(|()| out.flush())
+        .context("cannot write to standard output")
+}
+
+/// Prints an error with all that it comes from. Files may have put what they like into it.
+pub fn complain(error: &anyhow::Error) {
+    let mut said = format!("error: {}\n", shown(&error.to_string()));
+    for cause in error.chain().skip(1) {
+        said.push_str(&format!("  because: {}\n", shown(&cause.to_string())));
+    }
+    // Whether somebody reads it or not, the exit code says the same.
+    let _unread = stderr().write_all(said.as_bytes());
+}

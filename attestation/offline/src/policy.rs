@@ -1,0 +1,222 @@
+//! `cloister policy`, and the policy that a verdict is appraised by.
+
+use anyhow::{Context, Result};
+use attestation_appraisal::{Policy, SHIPPED, Shipped, TestReport};
+use clap::Subcommand;
+use serde_json::{Value, json};
+use std::io::{IsTerminal, stdout};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use crate::EXIT_CODES;
+use crate::files::{self, Limit};
+use crate::output::{self, Output};
+use crate::page::{self, shown};
+use crate::session::REFUSED;
+
+#[derive(clap::Args)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the tests that policies bring: their rules named `test_...`.
+    #[command(after_help = EXIT_CODES)]
+    Test {
+        /// Policies: files, or names of built-in ones; all built-in ones when not given.
+        #[arg(value_name = "FILE")]
+        policies: Vec<PathBuf>,
+        /// How to print the result.
+        #[arg(short, long, value_enum, value_name = "FORMAT", default_value = "text")]
+        output: Output,
+    },
+    /// Print a policy, for reading or to begin one's own.
+    #[command(after_help = EXIT_CODES)]
+    Show {
+        /// A file, or the name of a built-in one.
+        #[arg(value_name = "FILE", default_value = STRICT)]
+        policy: PathBuf,
+        /// Print what it says of itself, not its text.
+        #[arg(short, long, value_enum, value_name = "FORMAT", default_value = "text")]
+        output: Output,
+    },
+    /// List the built-in policies: what each is for, and of when it is.
+    #[command(after_help = EXIT_CODES)]
+    List {
+        /// How to print the result.
+        #[arg(short, long, value_enum, value_name = "FORMAT", default_value = "text")]
+        output: Output,
+    },
+}
+
+/// The built-in one that is used unless another is named.
+const STRICT: &str = "strict";
+
+/// The policy that `--policy` names, or the strict one.
+///
+/// # Errors
+/// It cannot be read, or is no policy.
+pub fn chosen(named: Option<&Path>) -> Result<Policy> {
+    Ok(Source::of("--policy", named.unwrap_or(Path::new(STRICT)))?.policy)
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// A policy is none.
+pub fn run(arguments: &Arguments) -> Result<ExitCode> {
+    match &arguments.command {
+        Command::Test { policies, output } => test(policies, *output),
+        Command::Show { policy, output } => show(policy, *output),
+        Command::List { output } => list(*output),
+    }
+}
+
+/// A policy and its text.
+struct Source {
+    /// As it was named.
+    name: String,
+    text: String,
+    policy: Policy,
+}
+
+impl Source {
+    fn of(option: &str, named: &Path) -> Result<Self> {
+        let name = named.display().to_string();
+        if let Some(shipped) = built_in(named) {
+            return Self::read(name, shipped.source.to_owned());
+        }
+        let text = files::text(option, named, Limit::Mebibyte).with_context(|| {
+            let known: Vec<_> = SHIPPED.iter().map(|one| one.name).collect();
+            format!("{name} is no built-in policy ({}) either", known.join(", "))
+        });
+        let place = format!("{option} {name} cannot be used");
+        Self::read(name, text?).with_context(|| place.trim_start().to_owned())
+    }
+
+    fn read(name: String, text: String) -> Result<Self> {
+        let policy = Policy::from_rego(&text)?;
+        Ok(Self { name, text, policy })
+    }
+
+    fn about(&self) -> Value {
+        let mut about = json!(self.policy.about());
+        about["digest"] = json!(self.policy.digest());
+        about["engine"] = json!(Policy::engine());
+        about
+    }
+}
+
+fn built_in(named: &Path) -> Option<&'static Shipped> {
+    SHIPPED.iter().find(|one| Path::new(one.name) == named)
+}
+
+fn shipped() -> Result<Vec<Source>> {
+    let sources = SHIPPED.iter();
+    let sources = sources.map(|one| Source::read(one.name.to_owned(), one.source.to_owned()));
+    sources.collect()
+}
+
+fn test(policies: &[PathBuf], output: Output) -> Result<ExitCode> {
+    let sources = match policies {
+        [] => shipped()?,
+        named => named
+            .iter()
+            .map(|one| Source::of("", one))
+            .collect::<Result<_>>()?,
+    };
+    let reports: Vec<_> = sources
+        .iter()
+        .map(|source| (source, source.policy.test()))
+        .collect();
+    let passed = reports.iter().all(|(_, report)| report.passed());
+    output::print(&match output {
+        Output::Text => reports
+            .iter()
+            .map(|(source, report)| tested(source, report))
+            .collect(),
+        Output::Json => serde_json::to_string_pretty(&json!({
+            "passed": passed,
+            "policies": reports.iter().map(|(source, report)| json!({
+                "policy": source.name,
+                "digest": source.policy.digest(),
+                "passed": report.passed(),
+                "tests": report.tests,
+            })).collect::<Vec<_>>(),
+        }))?,
+    })?;
+    Ok(match passed {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::from(REFUSED),
+    })
+}
+
+/// What came of one policy's tests: those that failed by name.
+fn tested(source: &Source, report: &TestReport) -> String {
+    let name = shown(&source.name);
+    if report.tests.is_empty() {
+        return format!("FAIL  {name}: it has no tests, rules named `test_...`\n");
+    }
+    let failures = report.tests.iter().filter_map(|test| {
+        let failure = test.failure.as_ref()?;
+        Some(format!(
+            "      line {}, {}: {}\n",
+            test.line,
+            shown(&test.name),
+            shown(failure)
+        ))
+    });
+    let failures: Vec<_> = failures.collect();
+    let (all, failed) = (report.tests.len(), failures.len());
+    let s = if all == 1 { "" } else { "s" };
+    match failed {
+        0 => format!("pass  {name}: {all} test{s}\n"),
+        _ => format!(
+            "FAIL  {name}: {failed} of {all} test{s}\n{}",
+            failures.concat()
+        ),
+    }
+}
+
+fn show(named: &Path, output: Output) -> Result<ExitCode> {
+    let source = Source::of("", named)?;
+    output::print(&match output {
+        Output::Text => for_reading(source.text),
+        Output::Json => serde_json::to_string_pretty(&source.about())?,
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// As it is, for a file; a terminal is shown what it would obey.
+fn for_reading(text: String) -> String {
+    if !stdout().is_terminal() {
+        return text;
+    }
+    let lines: Vec<_> = text.lines().map(shown).collect();
+    lines.join("\n")
+}
+
+fn list(output: Output) -> Result<ExitCode> {
+    let sources = shipped()?;
+    output::print(&match output {
+        Output::Json => {
+            serde_json::to_string_pretty(&sources.iter().map(Source::about).collect::<Vec<_>>())?
+        }
+        Output::Text => {
+            let about = sources.iter().map(|source| source.policy.about());
+            let rows: Vec<_> = about
+                .map(|about| {
+                    [
+                        about.name.as_str(),
+                        about.dated.as_str(),
+                        about.text.as_str(),
+                    ]
+                })
+                .collect();
+            page::table(&rows)
+        }
+    })?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,152 @@
+//! One verdict, from the options that all kinds of evidence share to the exit code.
+
+use anyhow::{Context as _, Result};
+use attestation_appraisal::{Context, Judged, Policy, Tee, Verdict, VerifierId};
+use attestation_certificates::{Observation, Seen};
+use attestation_shapes::{Layer, Shape};
+use attestation_verdict::ExpectedData;
+use measured_boot_reference_values as references;
+use std::process::ExitCode;
+
+use crate::arguments::Common;
+use crate::moment::Moment;
+use crate::output::{self, Output};
+use crate::reference::Launch;
+use crate::state::Taken;
+use crate::token::Signer;
+use crate::{document, policy};
+
+/// Judged and refused.
+pub const REFUSED: u8 = 3;
+
+/// What a verdict is made with, all of it read before anything is judged.
+pub struct Session<'a> {
+    common: &'a Common,
+    pub at: Moment,
+    pub policy: Policy,
+    /// What was seen before.
+    pub seen: Seen,
+    state: Option<Taken>,
+    signer: Option<Signer<'a>>,
+    warnings: Vec<String>,
+}
+
+/// What came of the evidence.
+pub struct Found {
+    pub judged: Judged,
+    /// What the evidence had to bind.
+    pub expected: ExpectedData,
+    /// Collateral that was proven, whatever the verdict.
+    pub observations: Vec<Observation>,
+    /// What the evidence came as.
+    pub evidence: Came,
+    /// For people: what it is about, name by name.
+    pub facts: Vec<(&'static str, String)>,
+}
+
+/// What a file turned out to be.
+#[derive(Clone)]
+pub struct Came {
+    pub shape: Shape,
+    pub layers: Vec<Layer>,
+    /// Of the files that came, which are the evidence: SHA-256.
+    pub sha256: String,
+}
+
+impl<'a> Session<'a> {
+    /// Reads policy, state and key.
+    ///
+    /// # Errors
+    /// One of them is not what it has to be.
+    pub fn of(common: &'a Common) -> Result<Self> {
+        let signer = common.token.signer()?;
+        let state = common.state.take()?;
+        Ok(Self {
+            at: common.at()?,
+            policy: policy::chosen(common.policy.as_deref())?,
+            seen: seen(state.as_ref())?,
+            common,
+            state,
+            signer,
+            warnings: Vec::new(),
+        })
+    }
+
+    /// The launches that are accepted, if any file names some.
+    ///
+    /// # Errors
+    /// A file is no reference value.
+    pub fn launches(&mut self, tee: Tee) -> Result<Option<Vec<Launch>>> {
+        let tee = match tee {
+            Tee::Tdx => references::Tee::Tdx,
+            Tee::Snp | Tee::Tpm => references::Tee::Snp,
+        };
+        let accepted = self.common.reference.accepted(tee, self.at)?;
+        let Some(accepted) = accepted else {
+            self.warn(UNKNOWN_LAUNCH);
+            return Ok(None);
+        };
+        self.warnings.extend(accepted.left_out);
+        Ok(Some(accepted.launches))
+    }
+
+    /// Has the verdict say this, too.
+    pub fn warn(&mut self, warning: impl Into<String>) {
+        self.warnings.push(warning.into());
+    }
+
+    /// Appraises, remembers, signs and prints, in this order: nobody reads an acceptance that was not remembered.
+    ///
+    /// # Errors
+    /// Something cannot be written.
+    pub fn end(mut self, found: Found) -> Result<ExitCode> {
+        if found.expected == ExpectedData::Unbound {
+            self.warnings.insert(0, UNBOUND.to_owned());
+        }
+        let context = Context {
+            binding: found.expected,
+            judged_at: self.at.0,
+        };
+        let verdict = Verdict::of(found.judged, &self.policy, context);
+        if let Some(state) = self.state {
+            let seen = self.seen.with(found.observations)?;
+            state.replace(seen.to_json().as_bytes())?;
+        }
+        if let Some(signer) = self.signer {
+            signer.sign(&verdict, &verifier())?;
+        }
+        output::print(&match self.common.output {
+            Output::Json => document::json(&verdict, &found.evidence, &self.warnings)?,
+            Output::Text => document::page(
+                &verdict,
+                self.at,
+                &found.evidence,
+                &found.facts,
+                &self.warnings,
+            ),
+        })?;
+        Ok(match verdict.accepted() {
+            true => ExitCode::SUCCESS,
+            false => ExitCode::from(REFUSED),
+        })
+    }
+}
+
+const UNBOUND: &str =
+    "nothing ties this evidence to you (--no-binding): whoever has a copy can send it again";
+const UNKNOWN_LAUNCH: &str =
+    "what was launched was not looked at: no --reference says which launches are accepted";
+
+fn seen(state: Option<&Taken>) -> Result<Seen> {
+    let Some((taken, bytes)) = state.and_then(|taken| Some((taken, taken.bytes()?))) else {
+        return Ok(Seen::default());
+    };
+    Seen::from_json(bytes).with_context(|| format!("--state {}", taken.path().display()))
+}
+
+fn verifier() -> VerifierId {
+    VerifierId {
+        developer: "Cloister".to_owned(),
+        build: concat!("cloister-verify ", env!("CARGO_PKG_VERSION")).to_owned(),
+    }
+}
