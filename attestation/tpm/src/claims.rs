@@ -44,7 +44,7 @@ pub struct QuoteClaims {
 /// The attestation key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AkClaims {
-    /// What makes it believable: `tee` or `named`.
+    /// What makes it believable: `tee`, `named` or `certified`.
     pub trust: &'static str,
     /// `rsa` or `ecdsa`.
     pub kind: &'static str,
@@ -124,6 +124,7 @@ fn ak(key: &AttestationKey, trust: AkTrust<'_>) -> AkClaims {
         trust: match trust {
             AkTrust::Tee(_) => "tee",
             AkTrust::Named(_) => "named",
+            AkTrust::Certified(_) => "certified",
         },
         kind: key.kind(),
         bits: key.bits(),

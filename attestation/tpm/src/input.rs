@@ -1,6 +1,7 @@
 //! What a judgement needs. None of it is read from anywhere else.
 
 use crate::{AttestationKey, ExpectedNonce, PcrTable, Reference, TpmLimits};
+use attestation_certificates::{Certificate, ChainProblem, Validity, prove_chain};
 
 /// A quote and what came with it.
 #[derive(Debug, Clone, Copy)]
@@ -36,6 +37,33 @@ pub enum AkTrust<'a> {
     Tee(TeeReport<'a>),
     /// The relying party named it.
     Named(&'a AttestationKey),
+    /// Somebody whom the relying party named certified it.
+    Certified(AkCertificates<'a>),
+}
+
+/// What certifies an attestation key.
+#[derive(Debug, Clone, Copy)]
+pub struct AkCertificates<'a> {
+    /// The key's certificate first, then the issuer of each, and the root last.
+    pub chain: &'a [Certificate],
+    /// The roots that the relying party named.
+    pub anchors: &'a [Certificate],
+    /// When it is judged, in unix seconds.
+    pub now: u64,
+}
+
+impl AkCertificates<'_> {
+    /// The key in the first certificate.
+    pub(crate) fn key(&self) -> Option<AttestationKey> {
+        let leaf = self.chain.first()?;
+        AttestationKey::from_spki(leaf.public_key_info()).ok()
+    }
+
+    pub(crate) fn prove(&self) -> Result<Validity, Vec<ChainProblem>> {
+        let chain: Vec<_> = self.chain.iter().collect();
+        let anchors: Vec<_> = self.anchors.iter().collect();
+        prove_chain(&chain, &anchors, self.now)
+    }
 }
 
 /// The report that another judgement is about.

@@ -4,6 +4,7 @@ mod public_area;
 mod spki;
 
 use crate::{Scheme, Signature};
+use attestation_certificates::Certificate;
 use measured_boot_event_log::Algorithm;
 use ring::signature::{
     ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA384_ASN1, ECDSA_P384_SHA256_ASN1, ECDSA_P384_SHA384_ASN1,
@@ -72,12 +73,16 @@ impl AttestationKey {
         Ok(Self { form })
     }
 
-    /// A key in a file: SubjectPublicKeyInfo in PEM or DER, or a TPM2B_PUBLIC or TPMT_PUBLIC of a restricted signing
-    /// key.
+    /// A key in a file: SubjectPublicKeyInfo in PEM or DER, a certificate of it in PEM, or a TPM2B_PUBLIC or
+    /// TPMT_PUBLIC of a restricted signing key. Of a certificate only the key is taken: who names it trusts the key.
     ///
     /// # Errors
     /// It is none of these, or the key cannot be an attestation key.
     pub fn read(file: &[u8]) -> Result<Self, KeyError> {
+        if file.starts_with(b"-----BEGIN CERTIFICATE-----") {
+            let certificate = Certificate::read(file).map_err(|_| KeyError::Form)?;
+            return spki::read(certificate.public_key_info());
+        }
         if file.starts_with(b"-----BEGIN") {
             return spki::read_pem(file);
         }
@@ -196,7 +201,9 @@ fn bit_length(number: &[u8]) -> u32 {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
     /// Another form.
-    #[error("not a public key: SubjectPublicKeyInfo in PEM or DER, TPM2B_PUBLIC or TPMT_PUBLIC")]
+    #[error(
+        "not a public key: SubjectPublicKeyInfo in PEM or DER, a certificate in PEM, TPM2B_PUBLIC or TPMT_PUBLIC"
+    )]
     Form,
     /// Encoded another way than the one.
     #[error("the key is not encoded the one way that DER has")]

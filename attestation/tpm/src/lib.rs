@@ -35,7 +35,7 @@ mod unique_json;
 pub use check::TpmCheck;
 pub use claims::{AkClaims, HclClaims, LogClaims, QuoteClaims, TpmClaims};
 pub use hcl::{HardwareReport, HclError, HclReport, HclRule};
-pub use input::{AkTrust, QuoteSignature, TeeReport, TpmEvidence, TpmInput};
+pub use input::{AkCertificates, AkTrust, QuoteSignature, TeeReport, TpmEvidence, TpmInput};
 pub use judge::judge;
 pub use key::{AttestationKey, KeyError};
 pub use limits::TpmLimits;

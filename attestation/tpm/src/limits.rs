@@ -9,8 +9,8 @@ use std::collections::BTreeSet;
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TpmLimits {
-    /// Whether a key that no TEE's report binds is accepted because the relying party named it.
-    pub allow_named_ak: bool,
+    /// Whether a key that no TEE's report binds is accepted because the relying party named it or its certifier.
+    pub allow_without_tee: bool,
     /// The fewest bits of an RSA attestation key's modulus. Fewer than 2048 are never accepted.
     pub min_rsa_bits: u32,
     /// The banks of PCRs that are believed; quotes may cover others too.

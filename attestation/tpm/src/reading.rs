@@ -72,6 +72,7 @@ fn believed(
 ) -> Option<AttestationKey> {
     match trust {
         AkTrust::Named(key) => Some(key.clone()),
+        AkTrust::Certified(certificates) => certificates.key(),
         AkTrust::Tee(_) => match runtime_data {
             Some(Ok(data)) => Some(data.ak.clone()),
             _ => None,

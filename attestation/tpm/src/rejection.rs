@@ -1,6 +1,7 @@
 //! Why a quote is refused: a closed list.
 
 use crate::{Bank, HclError, KeyError, QuoteError, RuntimeDataError, SignatureError, TpmCheck};
+use attestation_certificates::ChainProblem;
 use attestation_verdict::Rejection;
 use measured_boot_event_log::{Algorithm, Finding, LogError};
 
@@ -69,9 +70,15 @@ pub enum TpmRejection {
 
     /// The limits need a TEE.
     #[error(
-        "no TEE's report binds the attestation key, and the limits do not accept one that was named"
+        "no TEE's report binds the attestation key, and the limits do not accept one that is named or certified alone"
     )]
     AkNotBound,
+    /// Not certified by somebody who is trusted.
+    #[error("the attestation key's certificates: {0}")]
+    AkChain(ChainProblem),
+    /// No certificate, or one of another kind of key.
+    #[error("there is no certificate of a key that can sign quotes")]
+    AkCertificate,
     /// Too small.
     #[error("the attestation key has {found} bits and the limits need {needed}")]
     AkBits {
@@ -193,6 +200,8 @@ impl Rejection for TpmRejection {
             Self::RuntimeDataUnbound { .. } | Self::RuntimeDataUnreadable(_) => C::RuntimeData,
             Self::SecureBootOff | Self::Console | Self::ConfigurationMissing => C::VmConfiguration,
             Self::AkNotBound
+            | Self::AkChain(_)
+            | Self::AkCertificate
             | Self::AkBits { .. }
             | Self::AkSentOther
             | Self::AkSentUnreadable(_) => C::Ak,
@@ -230,6 +239,8 @@ impl Rejection for TpmRejection {
             Self::Console => "console",
             Self::ConfigurationMissing => "configuration_missing",
             Self::AkNotBound => "ak_not_bound",
+            Self::AkChain(_) => "ak_chain",
+            Self::AkCertificate => "ak_certificate",
             Self::AkBits { .. } => "ak_bits",
             Self::AkSentOther => "ak_sent_other",
             Self::AkSentUnreadable(_) => "ak_sent_unreadable",

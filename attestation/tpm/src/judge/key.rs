@@ -7,12 +7,18 @@ use attestation_verdict::Finding;
 impl Case<'_> {
     pub(super) fn ak(&self) -> Found {
         let Some(key) = &self.reading.ak else {
-            return not_made("there is no runtime data that names one");
+            return match self.input.trust {
+                AkTrust::Certified(_) => Finding::fail(TpmRejection::AkCertificate),
+                _ => not_made("there is no runtime data that names one"),
+            };
         };
         Finding::from_reasons(self.ak_reasons(key), || {
             let why = match self.input.trust {
                 AkTrust::Tee(_) => "bound by the TEE's report",
                 AkTrust::Named(_) => "trusted because the relying party named it: no TEE binds it",
+                AkTrust::Certified(_) => {
+                    "trusted because its certificates lead to a named root: no TEE binds it"
+                }
             };
             format!("{} key of {} bits, {why}", key.kind(), key.bits())
         })
@@ -21,8 +27,13 @@ impl Case<'_> {
     fn ak_reasons(&self, key: &AttestationKey) -> Vec<TpmRejection> {
         let limits = self.input.limits;
         let mut reasons = Vec::new();
-        if matches!(self.input.trust, AkTrust::Named(_)) && !limits.allow_named_ak {
+        let bound = matches!(self.input.trust, AkTrust::Tee(_));
+        if !bound && !limits.allow_without_tee {
             reasons.push(TpmRejection::AkNotBound);
+        }
+        if let AkTrust::Certified(certificates) = self.input.trust {
+            let problems = certificates.prove().err().unwrap_or_default();
+            reasons.extend(problems.into_iter().map(TpmRejection::AkChain));
         }
         let (found, needed) = (key.bits(), limits.min_rsa_bits);
         if key.kind() == "rsa" && found < needed {

@@ -4,14 +4,12 @@ use super::{Case, Found, not_asked, not_made};
 use crate::{AkTrust, HardwareReport, HclReport, RuntimeData, TeeReport, TpmRejection, td_report};
 use attestation_verdict::Finding;
 
-const NO_TEE: &str = "no TEE: the relying party named the attestation key itself";
+const NO_TEE: &str = "no TEE: the relying party named the attestation key, or who certified it";
 const NO_HCL: &str = "there is no HCL report that could be read";
 
 impl Case<'_> {
     pub(super) fn hcl_format(&self) -> Found {
         match (self.input.trust, &self.reading.hcl) {
-            (AkTrust::Named(_), None) => not_asked(NO_TEE),
-            (AkTrust::Named(_), Some(_)) => Finding::fail(TpmRejection::HclUnbound),
             (AkTrust::Tee(_), None) => Finding::fail(TpmRejection::HclMissing),
             (AkTrust::Tee(_), Some(Err(error))) => {
                 Finding::fail(TpmRejection::HclUnreadable(*error))
@@ -21,6 +19,8 @@ impl Case<'_> {
                 hcl.version,
                 hcl.hardware.tee()
             )),
+            (_, None) => not_asked(NO_TEE),
+            (_, Some(_)) => Finding::fail(TpmRejection::HclUnbound),
         }
     }
 
