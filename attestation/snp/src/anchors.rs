@@ -1,0 +1,151 @@
+//! Which roots are trusted: AMD's, which are built in, or one that is named.
+
+use crate::CertificateName;
+use crate::names::root_name;
+use attestation_certificates::{Certificate, FormatError};
+use measured_boot_snp_abi::Product;
+use thiserror::Error;
+
+const BUILT_IN: [(Product, &[u8], [&[u8]; 2]); 3] = [
+    (
+        Product::Milan,
+        include_bytes!("../roots/milan-ark.der"),
+        [
+            include_bytes!("../roots/milan-ask.der"),
+            include_bytes!("../roots/milan-asvk.der"),
+        ],
+    ),
+    (
+        Product::Genoa,
+        include_bytes!("../roots/genoa-ark.der"),
+        [
+            include_bytes!("../roots/genoa-ask.der"),
+            include_bytes!("../roots/genoa-asvk.der"),
+        ],
+    ),
+    (
+        Product::Turin,
+        include_bytes!("../roots/turin-ark.der"),
+        [
+            include_bytes!("../roots/turin-ask.der"),
+            include_bytes!("../roots/turin-asvk.der"),
+        ],
+    ),
+];
+
+/// The roots that a chain may end in. Made once and kept: nothing in it depends on a report.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Anchors {
+    roots: Vec<Root>,
+    intermediates: Vec<Certificate>,
+    built_in: bool,
+}
+
+/// A root and whose it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Root {
+    pub(crate) product: Product,
+    pub(crate) certificate: Certificate,
+}
+
+/// A named root cannot be one.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum AnchorsError {
+    /// Not exactly one certificate.
+    #[error("the root cannot be read: {0}")]
+    Format(#[from] FormatError),
+    /// It is for no product.
+    #[error(
+        "the root's name is none of ARK-Milan, ARK-Genoa and ARK-Turin: the root decides the product"
+    )]
+    Name,
+    /// Others could stand in for it.
+    #[error("the root does not sign itself: {0}")]
+    NotSelfSigned(attestation_certificates::IssueProblem),
+}
+
+impl Anchors {
+    /// AMD's ARK, ASK and ASVK of every known product.
+    ///
+    /// # Panics
+    /// Never: a test reads them.
+    #[must_use]
+    pub fn builtin() -> Self {
+        let read = |der| Certificate::from_der(der).expect("the built-in certificates can be read");
+        let roots = BUILT_IN.iter().map(|(product, ark, _)| Root {
+            product: *product,
+            certificate: read(ark),
+        });
+        let intermediates = BUILT_IN
+            .iter()
+            .flat_map(|(_, _, intermediates)| intermediates);
+        Self {
+            roots: roots.collect(),
+            intermediates: intermediates.map(|der| read(der)).collect(),
+            built_in: true,
+        }
+    }
+
+    /// This root alone, PEM or DER, in AMD's place: for evidence that no hardware made. A verdict says so.
+    ///
+    /// # Errors
+    /// It is not exactly one certificate that signs itself, or its name is of no product.
+    pub fn explicit(root: &[u8]) -> Result<Self, AnchorsError> {
+        let certificate = Certificate::read(root)?;
+        let name = certificate.subject_common_name();
+        let is_root_of = |product: &Product| name == Some(root_name(*product).as_str());
+        let product = Product::ALL.into_iter().find(is_root_of);
+        let product = product.ok_or(AnchorsError::Name)?;
+        certificate
+            .verify_issued_by(&certificate)
+            .map_err(AnchorsError::NotSelfSigned)?;
+        Ok(Self {
+            roots: vec![Root {
+                product,
+                certificate,
+            }],
+            intermediates: Vec::new(),
+            built_in: false,
+        })
+    }
+
+    /// Whether these are AMD's.
+    pub const fn are_built_in(&self) -> bool {
+        self.built_in
+    }
+
+    /// The ASK and ASVK that come with the roots.
+    pub(crate) fn intermediates(&self) -> &[Certificate] {
+        &self.intermediates
+    }
+
+    /// The root with this name.
+    pub(crate) fn root(&self, subject: &[u8]) -> Option<&Root> {
+        self.roots
+            .iter()
+            .find(|root| root.certificate.subject() == subject)
+    }
+
+    /// Whether this is one of the roots, byte for byte.
+    pub(crate) fn contain(&self, certificate: &Certificate) -> bool {
+        self.roots
+            .iter()
+            .any(|root| root.certificate.der() == certificate.der())
+    }
+
+    /// The exact bytes of every root.
+    pub(crate) fn ders(&self) -> impl Iterator<Item = &[u8]> {
+        self.roots.iter().map(|root| root.certificate.der())
+    }
+}
+
+/// What verdicts call a place in the chain.
+impl CertificateName {
+    /// The place of who certifies a key of this kind.
+    pub(crate) const fn issuer_of(kind: crate::VekKind) -> Self {
+        match kind {
+            crate::VekKind::Vcek => Self::Ask,
+            crate::VekKind::Vlek => Self::Asvk,
+        }
+    }
+}

@@ -1,0 +1,273 @@
+//! From certificates and lists to a key that may sign reports.
+
+use crate::endorsement::EndorsementKey;
+use crate::names::VekKind;
+use crate::vek::Vek;
+use crate::{CertificateName, Endorsement, SnpRejection};
+use attestation_certificates::{
+    Certificate, ChainProblem, Crl, CrlProblem, Observation, Validity, prove_chain,
+};
+use measured_boot_snp_abi::Product;
+
+/// What became of an endorsement. It depends on the endorsement's bytes alone, on no time: whoever keeps it by
+/// [`Proof::key`] saves all but one signature of the next report under it. [`crate::judge`] looks at the dates.
+#[derive(Debug, Clone)]
+pub enum Proof {
+    /// The chain leads to a trusted root.
+    Proven(ProvenVek),
+    /// It does not.
+    Unproven(Unproven),
+}
+
+/// A signing key that a trusted root vouches for.
+#[derive(Debug, Clone)]
+pub struct ProvenVek {
+    pub(crate) vek: Vek,
+    pub(crate) kind: VekKind,
+    pub(crate) product: Product,
+    pub(crate) root_is_built_in: bool,
+    pub(crate) dated: Vec<(CertificateName, Validity)>,
+    pub(crate) lists: Vec<ProvenList>,
+    key: EndorsementKey,
+}
+
+/// A signing key, or none, that nobody vouches for.
+#[derive(Debug, Clone)]
+pub struct Unproven {
+    pub(crate) vek: Option<Vek>,
+    pub(crate) reasons: (SnpRejection, Vec<SnpRejection>),
+    key: EndorsementKey,
+}
+
+/// A revocation list that came along.
+#[derive(Debug, Clone)]
+pub(crate) struct ProvenList {
+    /// What is wrong with it at any time, and what it revokes.
+    pub(crate) reasons: Vec<SnpRejection>,
+    /// Whether it is the root's, who certifies the ASK and the ASVK.
+    pub(crate) is_of_root: bool,
+    pub(crate) this_update: u64,
+    pub(crate) next_update: u64,
+    /// `None` where nobody proved whose it is.
+    pub(crate) observation: Option<Observation>,
+}
+
+impl Proof {
+    /// The bytes that it was made of.
+    pub const fn key(&self) -> EndorsementKey {
+        match self {
+            Self::Proven(proven) => proven.key,
+            Self::Unproven(unproven) => unproven.key,
+        }
+    }
+
+    /// The proven key, if it is one.
+    pub const fn proven(&self) -> Option<&ProvenVek> {
+        match self {
+            Self::Proven(proven) => Some(proven),
+            Self::Unproven(_) => None,
+        }
+    }
+
+    pub(crate) const fn vek(&self) -> Option<&Vek> {
+        match self {
+            Self::Proven(proven) => Some(&proven.vek),
+            Self::Unproven(unproven) => unproven.vek.as_ref(),
+        }
+    }
+}
+
+impl ProvenVek {
+    /// The product that its chain is of.
+    pub const fn product(&self) -> Product {
+        self.product
+    }
+
+    /// When every certificate is valid and every list in force: outside of it, no report is accepted.
+    pub fn validity(&self) -> Validity {
+        let lists = self.lists.iter().map(|list| Validity {
+            not_before: list.this_update,
+            not_after: list.next_update,
+        });
+        let certificates = self.dated.iter().map(|(_, validity)| *validity);
+        certificates
+            .chain(lists)
+            .fold(self.vek.validity, Validity::and)
+    }
+
+    /// What to remember, once a verdict was reached, so that no older list is accepted later. Lists that were not
+    /// proven are none of it.
+    pub fn observations(&self) -> impl Iterator<Item = Observation> {
+        let good = self.lists.iter().filter(|list| list.reasons.is_empty());
+        good.filter_map(|list| list.observation)
+    }
+}
+
+/// The certificates from the signing key to the root.
+struct Path<'a> {
+    vek: &'a Certificate,
+    kind: VekKind,
+    issuer: &'a Certificate,
+    root: &'a Certificate,
+    product: Product,
+}
+
+impl Endorsement<'_> {
+    /// Proves what can be proven without a time: chain, names, signatures of lists.
+    #[must_use]
+    pub fn prove(&self) -> Proof {
+        let vek = self.vek.as_ref().map(Vek::of);
+        let path = self.path(vek.as_ref());
+        let reasons = match &path {
+            Ok(path) => self.problems(path, vek.as_ref()),
+            Err(reason) => vec![reason.clone()],
+        };
+        let mut reasons = reasons.into_iter();
+        match (path, vek, reasons.next()) {
+            (Ok(path), Some(vek), None) => Proof::Proven(ProvenVek {
+                vek,
+                kind: path.kind,
+                product: path.product,
+                root_is_built_in: self.anchors.are_built_in(),
+                dated: path.dated().to_vec(),
+                lists: self.crls.iter().map(|crl| path.list(crl)).collect(),
+                key: self.key,
+            }),
+            (_, vek, first) => Proof::Unproven(Unproven {
+                vek,
+                reasons: (first.unwrap_or(SnpRejection::VekMissing), reasons.collect()),
+                key: self.key,
+            }),
+        }
+    }
+
+    /// Who certified whom, by names: what is proven of it is another question.
+    fn path(&self, read: Option<&Vek>) -> Result<Path<'_>, SnpRejection> {
+        let vek = self.vek.as_ref().ok_or(SnpRejection::VekMissing)?;
+        let kind = read.and_then(|vek| vek.kind).ok_or(SnpRejection::VekName)?;
+        let certificate = CertificateName::issuer_of(kind);
+        let above = match &self.chain {
+            Some(chain) => chain.as_slice(),
+            None => self.anchors.intermediates(),
+        };
+        let of_name = || above.iter().filter(|one| one.subject() == vek.issuer());
+        // Two of one name: the one that signed is meant.
+        let signed = of_name().find(|one| vek.verify_issued_by(one).is_ok());
+        let issuer = signed.or_else(|| of_name().next());
+        let issuer = issuer.ok_or(SnpRejection::IssuerMissing { certificate })?;
+        let root = self.anchors.root(issuer.issuer());
+        let root = root.ok_or(SnpRejection::RootNotTrusted)?;
+        Ok(Path {
+            vek,
+            kind,
+            issuer,
+            root: &root.certificate,
+            product: root.product,
+        })
+    }
+
+    fn problems(&self, path: &Path<'_>, read: Option<&Vek>) -> Vec<SnpRejection> {
+        let mut reasons = path.problems();
+        if read.is_none_or(|vek| vek.key.is_none()) {
+            reasons.push(SnpRejection::VekKey);
+        }
+        let others = self.chain.iter().flatten();
+        reasons.extend(others.filter_map(|other| self.misfit(path, other)));
+        reasons
+    }
+
+    /// Why a certificate that came along has no business in this chain.
+    fn misfit(&self, path: &Path<'_>, other: &Certificate) -> Option<SnpRejection> {
+        let is = |one: &Certificate| one.der() == other.der();
+        if is(path.vek) || is(path.issuer) || is(path.root) {
+            return None;
+        }
+        if other.subject() == other.issuer() {
+            let trusted = self.anchors.contain(other);
+            return Some(if trusted {
+                SnpRejection::ChainOfOtherProduct
+            } else {
+                SnpRejection::RootNotTrusted
+            });
+        }
+        // The bundles that AMD's users pass around have ASK and ASVK beside each other.
+        let of_this_root = other.verify_issued_by(path.root).is_ok();
+        (!of_this_root).then_some(SnpRejection::ChainUnrelated)
+    }
+}
+
+impl Path<'_> {
+    fn names(&self) -> [CertificateName; 3] {
+        let issuer = CertificateName::issuer_of(self.kind);
+        [CertificateName::Vek, issuer, CertificateName::Ark]
+    }
+
+    fn dated(&self) -> [(CertificateName, Validity); 3] {
+        let [vek, issuer, ark] = self.names();
+        [
+            (vek, self.vek.validity()),
+            (issuer, self.issuer.validity()),
+            (ark, self.root.validity()),
+        ]
+    }
+
+    fn problems(&self) -> Vec<SnpRejection> {
+        let mut reasons = Vec::new();
+        if self.issuer.subject_common_name() != Some(self.kind.issuer_name(self.product).as_str()) {
+            reasons.push(SnpRejection::IssuerName { kind: self.kind });
+        }
+        // Dates have a check of their own, which needs to know the time.
+        let answer = prove_chain(&[self.vek, self.issuer, self.root], &[self.root], 0);
+        let problems = answer.err().unwrap_or_default();
+        let problems = problems.iter().filter(|problem| !problem.is_about_dates());
+        reasons.extend(problems.map(|problem| self.rejection(*problem)));
+        reasons
+    }
+
+    fn rejection(&self, problem: ChainProblem) -> SnpRejection {
+        let certificate = |place: usize| self.names().get(place).copied();
+        match problem {
+            ChainProblem::Certificate { place, problem } => SnpRejection::Certificate {
+                certificate: certificate(place).unwrap_or(CertificateName::Ark),
+                problem,
+            },
+            ChainProblem::Root | ChainProblem::Empty | ChainProblem::TooLong(_) => {
+                SnpRejection::RootNotTrusted
+            }
+        }
+    }
+
+    /// What a list says of this path. AMD's keys all have serial number 0, so a list says something of who is its
+    /// issuer's own only.
+    fn list(&self, crl: &Crl) -> ProvenList {
+        let [vek, issuer, _] = self.names();
+        let by_root = crl.issuer() == self.root.subject();
+        let maker = if by_root { self.root } else { self.issuer };
+        // Lists of AMD's need no number: the date tells which of two is newer.
+        let counts = |problem: &&CrlProblem| {
+            !(problem.is_about_dates() || **problem == CrlProblem::NoNumber)
+        };
+        let problems = crl.prove(maker, 0).err().unwrap_or_default();
+        let problems = problems.iter().filter(counts);
+        let mut reasons: Vec<_> = problems
+            .map(|problem| SnpRejection::Crl { problem: *problem })
+            .collect();
+        let proven = reasons.is_empty();
+        for (certificate, name) in [
+            (self.vek, vek),
+            (self.issuer, issuer),
+            (self.root, CertificateName::Ark),
+        ] {
+            if proven && crl.revokes(certificate) {
+                reasons.push(SnpRejection::Revoked { certificate: name });
+            }
+        }
+        ProvenList {
+            reasons,
+            is_of_root: by_root,
+            this_update: crl.this_update(),
+            next_update: crl.next_update().unwrap_or(crl.this_update()),
+            observation: proven.then(|| Observation::of_crl(crl, maker)),
+        }
+    }
+}
