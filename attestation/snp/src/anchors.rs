@@ -6,31 +6,39 @@ use attestation_certificates::{Certificate, FormatError};
 use measured_boot_snp_abi::Product;
 use thiserror::Error;
 
-const BUILT_IN: [(Product, &[u8], [&[u8]; 2]); 3] = [
-    (
-        Product::Milan,
-        include_bytes!("../roots/milan-ark.der"),
-        [
+/// AMD's certificates of one product.
+struct BuiltIn {
+    product: Product,
+    ark: &'static [u8],
+    /// ASK and ASVK.
+    intermediates: [&'static [u8]; 2],
+}
+
+const BUILT_IN: [BuiltIn; 3] = [
+    BuiltIn {
+        product: Product::Milan,
+        ark: include_bytes!("../roots/milan-ark.der"),
+        intermediates: [
             include_bytes!("../roots/milan-ask.der"),
             include_bytes!("../roots/milan-asvk.der"),
         ],
-    ),
-    (
-        Product::Genoa,
-        include_bytes!("../roots/genoa-ark.der"),
-        [
+    },
+    BuiltIn {
+        product: Product::Genoa,
+        ark: include_bytes!("../roots/genoa-ark.der"),
+        intermediates: [
             include_bytes!("../roots/genoa-ask.der"),
             include_bytes!("../roots/genoa-asvk.der"),
         ],
-    ),
-    (
-        Product::Turin,
-        include_bytes!("../roots/turin-ark.der"),
-        [
+    },
+    BuiltIn {
+        product: Product::Turin,
+        ark: include_bytes!("../roots/turin-ark.der"),
+        intermediates: [
             include_bytes!("../roots/turin-ask.der"),
             include_bytes!("../roots/turin-asvk.der"),
         ],
-    ),
+    },
 ];
 
 /// The roots that a chain may end in. Made once and kept: nothing in it depends on a report.
@@ -72,16 +80,14 @@ impl Anchors {
     #[must_use]
     pub fn builtin() -> Self {
         let read = |der| Certificate::from_der(der).expect("the built-in certificates can be read");
-        let roots = BUILT_IN.iter().map(|(product, ark, _)| Root {
-            product: *product,
-            certificate: read(ark),
+        let roots = BUILT_IN.iter().map(|built_in| Root {
+            product: built_in.product,
+            certificate: read(built_in.ark),
         });
-        let intermediates = BUILT_IN
-            .iter()
-            .flat_map(|(_, _, intermediates)| intermediates);
+        let intermediates = BUILT_IN.iter().flat_map(|built_in| built_in.intermediates);
         Self {
             roots: roots.collect(),
-            intermediates: intermediates.map(|der| read(der)).collect(),
+            intermediates: intermediates.map(read).collect(),
             built_in: true,
         }
     }
@@ -139,7 +145,6 @@ impl Anchors {
     }
 }
 
-/// What verdicts call a place in the chain.
 impl CertificateName {
     /// The place of who certifies a key of this kind.
     pub(crate) const fn issuer_of(kind: crate::VekKind) -> Self {
