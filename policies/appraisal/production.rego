@@ -1,5 +1,6 @@
 package cloister.appraisal
+import data.cloister.strict
 about := {"name": "production", "dated": "2026-11-23", "text": "", "sources": []}
-limits := {}
-trust_vector := {}
-deny := set()
+limits := strict.limits
+trust_vector := strict.trust_vector
+deny := strict.deny

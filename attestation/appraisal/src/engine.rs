@@ -40,7 +40,7 @@ impl Rego {
             return Err(PolicyError::Package(shown(package, 100)));
         }
         for rule in RULES {
-            let declared = engine.has_declared_rule_rooted_at(FILE, &path(rule));
+            let declared = engine.has_declared_rule_rooted_at(FILE, rule);
             if !declared.map_err(|error| PolicyError::Syntax(message(&error)))? {
                 return Err(PolicyError::NoRule(rule));
             }

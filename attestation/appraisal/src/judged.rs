@@ -74,7 +74,7 @@ impl Judged {
         }
     }
 
-    /// This and the other: accepted where both are. The first is the one that the verdict is called by.
+    /// This and the other: accepted where both are. The verdict is called by the TEE that protects the memory.
     ///
     /// # Errors
     /// They are of the same TEE.
@@ -104,8 +104,9 @@ impl Judged {
     }
 
     pub(crate) fn tee(&self) -> Tee {
-        // Both ways to make one give it a part.
-        self.parts.first().map_or(Tee::Tpm, |part| part.tee)
+        // What protects the memory is what the verdict is called by, whichever was judged first.
+        let tees = self.parts.iter().map(|part| part.tee);
+        tees.min().unwrap_or(Tee::Tpm)
     }
 
     pub(crate) fn parts(&self) -> &[Part] {

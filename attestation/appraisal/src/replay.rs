@@ -77,8 +77,6 @@ fn again(then: &Document, policy: &Policy) -> Result<Verdict, ReplayError> {
             Err(error) => unanswered = Some((tee, claims.clone(), error)),
         }
     }
-    // The verdict is called by the first.
-    parts.sort_by_key(|part| (part.tee != then.tee, part.tee));
     let judged = match unanswered {
         Some((tee, claims, error)) => Judged::without_limits(tee, claims, error),
         None => Judged::recorded(parts, before_the_policy(then)),
