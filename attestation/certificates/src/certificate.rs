@@ -102,7 +102,7 @@ impl Certificate {
         let serial = signed_part.number()?;
         let inner_algorithm = signed_part.value(SEQUENCE)?;
         let issuer = Name::read(&mut signed_part)?;
-        let validity = Validity::read(&mut signed_part.inside(SEQUENCE)?)?;
+        let validity = Validity::read(signed_part.inside(SEQUENCE)?)?;
         let subject = Name::read(&mut signed_part)?;
         let public_key_info = signed_part.value(SEQUENCE)?;
         let mut certificate = Self {

@@ -26,9 +26,10 @@ impl Validity {
         }
     }
 
-    pub(crate) fn read(der: &mut Der<'_>) -> Result<Self, DerError> {
-        let not_before = read(der)?;
-        let not_after = read(der)?;
+    pub(crate) fn read(mut der: Der<'_>) -> Result<Self, DerError> {
+        let not_before = read(&mut der)?;
+        let not_after = read(&mut der)?;
+        der.end()?;
         Ok(Self {
             not_before,
             not_after,

@@ -1,0 +1,12 @@
+//! What certificates and lists are taken, which are refused, and why.
+
+mod chains;
+#[path = "../forge/mod.rs"]
+mod forge;
+mod format;
+mod intel;
+mod issuing;
+mod lists;
+mod real;
+mod seen;
+mod vectors;
