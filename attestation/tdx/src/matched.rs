@@ -1,0 +1,210 @@
+//! Which level of the TCB info and of the QE identity a platform meets.
+//!
+//! The rules are those of Intel's verification library (`TcbInfo`, `convergeTcbStatuses` and `checkForRelaunch` in
+//! Intel's SGX-TDX-DCAP-QuoteVerificationLibrary); dcap-qvl says which components fall short of a level.
+
+use crate::documents::{PlatformDocument, QeDocument};
+use crate::{EnclaveReport, Platform, TdBody, TdxRejection, instant};
+use dcap_qvl::tcb_info::TdxModuleIdentity;
+use dcap_qvl::{TcbStatus, TcbStatusWithAdvisory};
+
+/// The state of a platform as a whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct MatchedTcb {
+    /// The state of platform, TDX module and quoting enclave together.
+    pub(crate) status: TcbStatus,
+    /// All advisories that apply, each once, in order.
+    pub(crate) advisories: Vec<String>,
+    /// The date of the oldest of the levels that are out of date, or of all: as Intel writes it.
+    pub(crate) date: String,
+    /// The platform's own level.
+    pub(crate) platform: TcbStatus,
+    /// The TDX module's level, where its version has an identity.
+    pub(crate) module: Option<TcbStatus>,
+    /// The quoting enclave's level.
+    pub(crate) qe: TcbStatus,
+}
+
+/// A level that was met.
+#[derive(Debug, Clone)]
+struct Level {
+    status: TcbStatus,
+    advisories: Vec<String>,
+    date: String,
+}
+
+impl MatchedTcb {
+    /// Matches the levels.
+    ///
+    /// # Errors
+    /// The platform, its module or its quoting enclave is below every level, or the module is not known.
+    pub(crate) fn of(
+        document: &PlatformDocument,
+        qe_document: &QeDocument,
+        platform: &Platform,
+        qe: &EnclaveReport,
+        body: &TdBody,
+    ) -> Result<Self, TdxRejection> {
+        let qe = qe_level(qe_document, qe)?;
+        let launch = Svns::new(document, platform, &body.tee_tcb_svn.0)?;
+        // TDX 1.5: the module may have been updated under the running TD.
+        let now = body
+            .td15
+            .map(|td15| Svns::new(document, platform, &td15.tee_tcb_svn_2.0));
+        let mut status = launch.with(&qe).status;
+        let mut advisories = launch.with(&qe).advisory_ids;
+        if let Some(now) = now.transpose()? {
+            let now = now.with(&qe);
+            if now.status == TcbStatus::Revoked {
+                status = TcbStatus::Revoked;
+            }
+            status = relaunch(status, now.status);
+            add(&mut advisories, &now.advisory_ids);
+        }
+        advisories.sort();
+        Ok(Self {
+            status,
+            advisories,
+            date: oldest(&launch, &qe),
+            platform: launch.platform.status,
+            module: launch.module.map(|module| module.status),
+            qe: qe.status,
+        })
+    }
+}
+
+/// The levels that one set of security versions meets.
+#[derive(Debug, Clone)]
+struct Svns {
+    platform: Level,
+    module: Option<Level>,
+}
+
+impl Svns {
+    fn new(
+        document: &PlatformDocument,
+        platform: &Platform,
+        svn: &[u8; 16],
+    ) -> Result<Self, TdxRejection> {
+        let met = document.info.tcb_levels.iter().find(|level| {
+            let short = level.shortfalls(&platform.cpu_svn.0, platform.pce_svn, Some(svn));
+            short.is_ok_and(|short| short.is_empty())
+        });
+        let level = met.ok_or(TdxRejection::TcbNoLevel(""))?;
+        Ok(Self {
+            platform: Level {
+                status: level.tcb_status,
+                advisories: level.advisory_ids.clone(),
+                date: level.tcb_date.clone(),
+            },
+            module: module_level(document, svn)?,
+        })
+    }
+
+    /// The state together with the module's and the quoting enclave's.
+    fn with(&self, qe: &Level) -> TcbStatusWithAdvisory {
+        let of = |level: &Level| TcbStatusWithAdvisory::new(level.status, level.advisories.clone());
+        let platform = of(&self.platform);
+        let platform = match &self.module {
+            Some(module) => platform.merge(&of(module)),
+            None => platform,
+        };
+        platform.merge(&of(qe))
+    }
+}
+
+/// The identity of the TDX module of this version (TEE_TCB_SVN 1); version 0 has none of its own.
+///
+/// # Errors
+/// The TCB info does not know the version.
+pub(crate) fn module_identity<'a>(
+    document: &'a PlatformDocument,
+    svn: &[u8; 16],
+) -> Result<Option<&'a TdxModuleIdentity>, TdxRejection> {
+    let found = document.info.tdx_module_identity(svn);
+    found.map_err(|_| TdxRejection::ModuleUnknown(svn[1]))
+}
+
+fn module_level(
+    document: &PlatformDocument,
+    svn: &[u8; 16],
+) -> Result<Option<Level>, TdxRejection> {
+    let Some(identity) = module_identity(document, svn)? else {
+        return Ok(None);
+    };
+    let met = identity
+        .tcb_levels
+        .iter()
+        .find(|level| level.shortfall(svn).is_none());
+    let level = met.ok_or(TdxRejection::ModuleNoLevel(svn[0]))?;
+    Ok(Some(Level {
+        status: level.tcb_status,
+        advisories: level.advisory_ids.clone(),
+        date: level.tcb_date.clone(),
+    }))
+}
+
+fn qe_level(document: &QeDocument, qe: &EnclaveReport) -> Result<Level, TdxRejection> {
+    let met = document
+        .identity
+        .tcb_levels
+        .iter()
+        .find(|level| level.tcb.isvsvn <= qe.isv_svn);
+    let level = met.ok_or(TdxRejection::QeNoLevel(qe.isv_svn))?;
+    Ok(Level {
+        status: level.tcb_status,
+        advisories: level.advisory_ids.clone(),
+        date: level.tcb_date.clone(),
+    })
+}
+
+/// The oldest date of the levels that are out of date; of all, where none is.
+fn oldest(launch: &Svns, qe: &Level) -> String {
+    let levels = [Some(&launch.platform), launch.module.as_ref(), Some(qe)];
+    let levels = || levels.into_iter().flatten();
+    let late = levels().filter(|level| is_out_of_date(level.status));
+    let of = |date: &String| instant::seconds(date).unwrap_or(0);
+    let oldest = late.map(|level| &level.date).min_by_key(|date| of(date));
+    let oldest = oldest.or_else(|| {
+        levels()
+            .map(|level| &level.date)
+            .min_by_key(|date| of(date))
+    });
+    oldest.cloned().unwrap_or_default()
+}
+
+/// A newer version exists that mends something.
+pub(crate) const fn is_out_of_date(status: TcbStatus) -> bool {
+    matches!(
+        status,
+        TcbStatus::OutOfDate | TcbStatus::OutOfDateConfigurationNeeded
+    )
+}
+
+const fn needs_configuration(status: TcbStatus) -> bool {
+    matches!(
+        status,
+        TcbStatus::ConfigurationNeeded
+            | TcbStatus::ConfigurationAndSWHardeningNeeded
+            | TcbStatus::OutOfDateConfigurationNeeded
+    )
+}
+
+/// A TD that was launched out of date and is not any more has to be launched again.
+fn relaunch(launch: TcbStatus, now: TcbStatus) -> TcbStatus {
+    if !is_out_of_date(launch) || is_out_of_date(now) || now == TcbStatus::Revoked {
+        launch
+    } else if needs_configuration(launch) || needs_configuration(now) {
+        TcbStatus::TDRelaunchAdvisedConfigurationNeeded
+    } else {
+        TcbStatus::TDRelaunchAdvised
+    }
+}
+
+fn add(to: &mut Vec<String>, from: &[String]) {
+    for one in from {
+        if !to.contains(one) {
+            to.push(one.clone());
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Evidence under a root made on the spot.
