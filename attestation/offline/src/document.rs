@@ -1,12 +1,12 @@
 //! The verdict as it is printed.
 
 use anyhow::Result;
-use attestation_appraisal::Verdict;
+use attestation_appraisal::{Tee, Verdict};
 use serde_json::{Value, json};
 
+use crate::evidence::Came;
 use crate::moment::Moment;
 use crate::page;
-use crate::session::Came;
 
 /// What is printed beside the verdict itself, and is no part of what the digest in a token is of.
 pub const BESIDE: [&str; 2] = ["evidence", "warnings"];
@@ -56,7 +56,12 @@ fn headline(verdict: &Verdict, reasons: usize, at: Moment) -> String {
         false if reasons == 1 => "REFUSED for 1 reason".to_owned(),
         false => format!("REFUSED for {reasons} reasons"),
     };
-    format!("{what}: {} evidence, judged as of {at}", verdict.tee())
+    let of = match verdict.tee() {
+        Tee::Snp => "an SEV-SNP report",
+        Tee::Tdx => "a TDX quote",
+        Tee::Tpm => "a TPM's quote",
+    };
+    format!("{what}: {of}, judged as of {at}")
 }
 
 fn shape(evidence: &Came) -> String {

@@ -4,6 +4,7 @@
 
 mod arguments;
 mod document;
+mod evidence;
 mod files;
 mod moment;
 mod output;

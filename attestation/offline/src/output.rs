@@ -28,10 +28,17 @@ pub fn print(text: &str) -> Result<()> {
 
 /// Prints an error with all that it comes from. Files may have put what they like into it.
 pub fn complain(error: &anyhow::Error) {
-    let mut said = format!("error: {}\n", shown(&error.to_string()));
+    let mut said = format!("error: {}\n", indented(error));
     for cause in error.chain().skip(1) {
-        said.push_str(&format!("  because: {}\n", shown(&cause.to_string())));
+        said.push_str(&format!("  because: {}\n", indented(cause)));
     }
     // Whether somebody reads it or not, the exit code says the same.
     let _unread = stderr().write_all(said.as_bytes());
+}
+
+/// The lines of a message, those after the first further in.
+fn indented(message: impl std::fmt::Display) -> String {
+    let message = message.to_string();
+    let lines: Vec<_> = message.trim_end().lines().map(shown).collect();
+    lines.join("\n    ")
 }

@@ -7,10 +7,17 @@ use std::fmt::Write;
 const WIDTH: usize = 110;
 const GAP: &str = "  ";
 
-/// Every check, in order.
+/// Every check: those that failed first, those that were not made last, otherwise in order.
 pub fn checks(checks: &[CheckRecord]) -> String {
-    let rows = checks
-        .iter()
+    let of = |result| checks.iter().filter(move |check| check.result == result);
+    let results = [
+        CheckResult::Fail,
+        CheckResult::Pass,
+        CheckResult::NotChecked,
+    ];
+    let rows = results
+        .into_iter()
+        .flat_map(of)
         .map(|check| [mark(check.result), &check.name, &check.reason]);
     let title = ["RESULT", "CHECK", "REASON"];
     table(&std::iter::once(title).chain(rows).collect::<Vec<_>>())
@@ -113,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn checks_are_aligned_and_reasons_wrapped_under_themselves() {
+    fn checks_are_aligned_failures_first_and_reasons_wrapped_under_themselves() {
         let long = "word ".repeat(30);
         let page = checks(&[
             check("signature", CheckResult::Pass, "it holds"),
@@ -122,10 +129,10 @@ mod tests {
         ]);
         let lines: Vec<_> = page.lines().collect();
         assert_eq!(lines[0], "RESULT       CHECK          REASON");
-        assert_eq!(lines[1], "pass         signature      it holds");
-        assert_eq!(lines[2], "not checked  launch_digest");
-        assert!(lines[3].starts_with("FAIL         debug          word word"));
-        assert!(lines[4].starts_with(&format!("{:28}word", "")), "{page}");
+        assert!(lines[1].starts_with("FAIL         debug          word word"));
+        assert!(lines[2].starts_with(&format!("{:28}word", "")), "{page}");
+        assert_eq!(lines[3], "pass         signature      it holds");
+        assert_eq!(lines[4], "not checked  launch_digest");
         assert!(lines.iter().all(|line| line.len() <= WIDTH), "{page}");
     }
 

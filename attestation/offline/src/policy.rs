@@ -93,7 +93,7 @@ impl Source {
             format!("{name} is no built-in policy ({}) either", known.join(", "))
         });
         let place = format!("{option} {name} cannot be used");
-        Self::read(name, text?).with_context(|| place.trim_start().to_owned())
+        Self::read(name, text?).context(place)
     }
 
     fn read(name: String, text: String) -> Result<Self> {
@@ -124,7 +124,7 @@ fn test(policies: &[PathBuf], output: Output) -> Result<ExitCode> {
         [] => shipped()?,
         named => named
             .iter()
-            .map(|one| Source::of("", one))
+            .map(|one| Source::of("policy", one))
             .collect::<Result<_>>()?,
     };
     let reports: Vec<_> = sources
@@ -181,7 +181,7 @@ fn tested(source: &Source, report: &TestReport) -> String {
 }
 
 fn show(named: &Path, output: Output) -> Result<ExitCode> {
-    let source = Source::of("", named)?;
+    let source = Source::of("policy", named)?;
     output::print(&match output {
         Output::Text => for_reading(source.text),
         Output::Json => serde_json::to_string_pretty(&source.about())?,

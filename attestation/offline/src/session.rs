@@ -3,12 +3,12 @@
 use anyhow::{Context as _, Result};
 use attestation_appraisal::{Context, Judged, Policy, Tee, Verdict, VerifierId};
 use attestation_certificates::{Observation, Seen};
-use attestation_shapes::{Layer, Shape};
 use attestation_verdict::ExpectedData;
 use measured_boot_reference_values as references;
 use std::process::ExitCode;
 
 use crate::arguments::Common;
+use crate::evidence::Came;
 use crate::moment::Moment;
 use crate::output::{self, Output};
 use crate::reference::Launch;
@@ -24,8 +24,7 @@ pub struct Session<'a> {
     common: &'a Common,
     pub at: Moment,
     pub policy: Policy,
-    /// What was seen before.
-    pub seen: Seen,
+    seen: Seen,
     state: Option<Taken>,
     signer: Option<Signer<'a>>,
     warnings: Vec<String>,
@@ -34,23 +33,10 @@ pub struct Session<'a> {
 /// What came of the evidence.
 pub struct Found {
     pub judged: Judged,
-    /// What the evidence had to bind.
-    pub expected: ExpectedData,
     /// Collateral that was proven, whatever the verdict.
     pub observations: Vec<Observation>,
-    /// What the evidence came as.
-    pub evidence: Came,
     /// For people: what it is about, name by name.
     pub facts: Vec<(&'static str, String)>,
-}
-
-/// What a file turned out to be.
-#[derive(Clone)]
-pub struct Came {
-    pub shape: Shape,
-    pub layers: Vec<Layer>,
-    /// Of the files that came, which are the evidence: SHA-256.
-    pub sha256: String,
 }
 
 impl<'a> Session<'a> {
@@ -90,6 +76,11 @@ impl<'a> Session<'a> {
         Ok(Some(accepted.launches))
     }
 
+    /// What was seen before, if an account is kept.
+    pub fn seen(&self) -> Option<&Seen> {
+        self.state.as_ref().map(|_| &self.seen)
+    }
+
     /// Has the verdict say this, too.
     pub fn warn(&mut self, warning: impl Into<String>) {
         self.warnings.push(warning.into());
@@ -99,12 +90,12 @@ impl<'a> Session<'a> {
     ///
     /// # Errors
     /// Something cannot be written.
-    pub fn end(mut self, found: Found) -> Result<ExitCode> {
-        if found.expected == ExpectedData::Unbound {
+    pub fn end(mut self, found: Found, expected: ExpectedData, came: &Came) -> Result<ExitCode> {
+        if expected == ExpectedData::Unbound {
             self.warnings.insert(0, UNBOUND.to_owned());
         }
         let context = Context {
-            binding: found.expected,
+            binding: expected,
             judged_at: self.at.0,
         };
         let verdict = Verdict::of(found.judged, &self.policy, context);
@@ -116,14 +107,8 @@ impl<'a> Session<'a> {
             signer.sign(&verdict, &verifier())?;
         }
         output::print(&match self.common.output {
-            Output::Json => document::json(&verdict, &found.evidence, &self.warnings)?,
-            Output::Text => document::page(
-                &verdict,
-                self.at,
-                &found.evidence,
-                &found.facts,
-                &self.warnings,
-            ),
+            Output::Json => document::json(&verdict, came, &self.warnings)?,
+            Output::Text => document::page(&verdict, self.at, came, &found.facts, &self.warnings),
         })?;
         Ok(match verdict.accepted() {
             true => ExitCode::SUCCESS,

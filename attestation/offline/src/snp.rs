@@ -1,34 +1,224 @@
 //! `cloister verify snp`.
 
-use anyhow::{Result, bail};
-use std::path::PathBuf;
+use anyhow::{Context, Result};
+use attestation_appraisal::{Judged, Tee};
+use attestation_certificates::{Certificate, Crl};
+use attestation_shapes::SnpEvidence;
+use attestation_snp::{
+    Anchors, Endorsement, Proof, REPORT_SIZE, ReferenceValue, SnpClaims, SnpInput, SnpLimits, judge,
+};
+use attestation_verdict::ExpectedData;
+use serde_json::json;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use crate::arguments::{Binding, Common};
+use crate::evidence::{self, Came};
+use crate::files::{self, Limit};
+use crate::moment::Moment;
+use crate::reference::Launch;
+use crate::session::{Found, Session};
 
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// The report: raw, hexadecimal, base64, or one of the JSON forms of docs/evidence-shapes.md.
+    /// The report: raw, hexadecimal, base64, or in one of the JSON forms of docs/evidence-shapes.md.
     #[arg(long, value_name = "FILE")]
     report: PathBuf,
-    /// The certificate of the key that signed it, VCEK or VLEK: PEM or DER. Not needed where the evidence brings it.
-    #[arg(long, value_name = "FILE")]
-    vek: Option<PathBuf>,
-    /// ASK or ASVK and ARK, in any order: PEM, or DER one behind the other. AMD's own are built in.
-    #[arg(long, value_name = "FILE")]
-    chain: Option<PathBuf>,
-    /// A revocation list of the ARK's, PEM or DER. May be given more than once.
-    #[arg(long, value_name = "FILE")]
-    crl: Vec<PathBuf>,
-    /// Trust this root certificate instead of AMD's. The verdict says so.
-    #[arg(long, value_name = "FILE")]
-    root: Option<PathBuf>,
+    #[command(flatten)]
+    certificates: Certificates,
     #[command(flatten)]
     binding: Binding,
     #[command(flatten)]
     common: Common,
 }
 
-pub fn run(_arguments: &Arguments) -> Result<ExitCode> {
-    bail!("not yet")
+/// What endorses the key that signed a report.
+#[derive(clap::Args)]
+pub struct Certificates {
+    /// The certificate of the key that signed the report, VCEK or VLEK: PEM or DER. Not needed where the evidence
+    /// brings it.
+    #[arg(long, value_name = "FILE")]
+    vek: Option<PathBuf>,
+    /// ASK or ASVK and ARK, in any order: PEM, or DER one behind the other. AMD's own are built in.
+    #[arg(long, value_name = "FILE")]
+    chain: Option<PathBuf>,
+    /// A revocation list of the ARK's: PEM or DER. May be given more than once.
+    #[arg(long, value_name = "FILE")]
+    crl: Vec<PathBuf>,
+    /// Trust this root alone, in AMD's place. The verdict says so.
+    #[arg(long, value_name = "FILE")]
+    root: Option<PathBuf>,
+}
+
+/// Judges a report.
+///
+/// # Errors
+/// A file cannot be read as what it is given as.
+pub fn run(arguments: &Arguments) -> Result<ExitCode> {
+    let (evidence, sha256) = evidence::read("--report", &arguments.report, SnpEvidence::read)?;
+    let mut session = Session::of(&arguments.common)?;
+    let launches = session.launches(Tee::Snp)?;
+    let expected = arguments.binding.expected();
+    let found = Subject {
+        report: &evidence.report,
+        vek: evidence.vek.as_deref(),
+        chain: &evidence.chain,
+        certificates: &arguments.certificates,
+        expected: &expected,
+        launches: launches.as_deref(),
+    }
+    .judge(&mut session)?;
+    let came = Came {
+        shape: evidence.shape,
+        layers: evidence.layers,
+        sha256,
+    };
+    session.end(found, expected, &came)
+}
+
+/// A report with what came along, and what is asked of it.
+pub struct Subject<'a> {
+    pub report: &'a [u8; REPORT_SIZE],
+    /// What the evidence brings; files that are named take its place.
+    pub vek: Option<&'a [u8]>,
+    pub chain: &'a [Vec<u8>],
+    pub certificates: &'a Certificates,
+    pub expected: &'a ExpectedData,
+    pub launches: Option<&'a [Launch]>,
+}
+
+impl Subject<'_> {
+    /// Judges it by the session's policy.
+    ///
+    /// # Errors
+    /// A certificate or list cannot be read.
+    pub fn judge(&self, session: &mut Session<'_>) -> Result<Found> {
+        let anchors = self.certificates.anchors(session)?;
+        let proof = self.proof(&anchors)?;
+        let claims = SnpClaims::of(self.report, &proof);
+        let facts = facts(&claims);
+        let claims = json!(claims);
+        let limits = session.policy.limits_as::<SnpLimits>(Tee::Snp, &claims);
+        let judged = match limits {
+            Err(error) => Judged::without_limits(Tee::Snp, claims, error),
+            Ok((limits, given)) => {
+                let references = self.launches.map(references);
+                let judgement = judge(&SnpInput {
+                    report: self.report,
+                    proof: &proof,
+                    limits: &limits,
+                    expected: self.expected,
+                    references: references.as_deref(),
+                    seen: session.seen(),
+                    now: session.at.0,
+                });
+                Judged::of(Tee::Snp, &judgement, claims, given)
+            }
+        };
+        let proven = proof.proven();
+        Ok(Found {
+            judged,
+            observations: proven.map_or_else(Vec::new, |proven| proven.observations().collect()),
+            facts,
+        })
+    }
+
+    fn proof(&self, anchors: &Anchors) -> Result<Proof> {
+        let Certificates {
+            vek, chain, crl, ..
+        } = self.certificates;
+        let vek = vek.as_deref().map(|path| bundle("--vek", path));
+        let vek = vek.transpose()?;
+        let chain = chain.as_deref().map(|path| bundle("--chain", path));
+        let chain = chain.transpose()?.map(|given| vec![given]);
+        let crls = crl.iter().map(|path| list(path));
+        let crls = crls.collect::<Result<Vec<_>>>()?;
+        let endorsement = Endorsement::read(
+            vek.as_deref().or(self.vek),
+            &slices(chain.as_deref().unwrap_or(self.chain)),
+            &slices(&crls),
+            anchors,
+        );
+        Ok(endorsement
+            .context("what endorses the signing key cannot be read")?
+            .prove())
+    }
+}
+
+impl Certificates {
+    /// The roots that are trusted.
+    fn anchors(&self, session: &mut Session<'_>) -> Result<Anchors> {
+        let Some(path) = self.root.as_deref() else {
+            return Ok(Anchors::builtin());
+        };
+        let place = || format!("--root {}", path.display());
+        let root = files::read("--root", path, Limit::Mebibyte)?;
+        session.warn(format!(
+            "{} is trusted in AMD's place: whoever has its key can make any evidence",
+            place()
+        ));
+        Anchors::explicit(&root).with_context(|| format!("{} cannot be used", place()))
+    }
+}
+
+/// A file of certificates; read here too, so that an error names the file.
+fn bundle(option: &str, path: &Path) -> Result<Vec<u8>> {
+    let bytes = files::read(option, path, Limit::Mebibyte)?;
+    Certificate::bundle(&bytes)
+        .with_context(|| format!("{option} {}: not certificates, PEM or DER", path.display()))?;
+    Ok(bytes)
+}
+
+fn list(path: &Path) -> Result<Vec<u8>> {
+    let bytes = files::read("--crl", path, Limit::SixteenMebibytes)?;
+    Crl::read(&bytes)
+        .with_context(|| format!("--crl {}: no revocation list, PEM or DER", path.display()))?;
+    Ok(bytes)
+}
+
+fn slices(files: &[Vec<u8>]) -> Vec<&[u8]> {
+    files.iter().map(Vec::as_slice).collect()
+}
+
+fn references(launches: &[Launch]) -> Vec<ReferenceValue> {
+    let reference = |launch: &Launch| ReferenceValue {
+        name: launch.name.clone(),
+        launch_digest: launch.digest,
+        min_guest_svn: launch.min_svn,
+        not_before: launch.validity.not_before,
+        not_after: launch.validity.not_after,
+    };
+    launches.iter().map(reference).collect()
+}
+
+fn facts(claims: &SnpClaims) -> Vec<(&'static str, String)> {
+    let product = claims.product.as_deref().unwrap_or("not proven");
+    let tcb = &claims.reported_tcb;
+    let fmc = tcb
+        .fmc
+        .map(|fmc| format!("FMC {fmc}, "))
+        .unwrap_or_default();
+    let valid = claims.chain.map_or_else(
+        || "not proven".to_owned(),
+        |chain| {
+            format!(
+                "{} to {}",
+                Moment(chain.not_before),
+                Moment(chain.not_after)
+            )
+        },
+    );
+    vec![
+        ("product", product.to_owned()),
+        ("endorsed", valid),
+        ("launch digest", hex::encode(claims.launch_digest.0)),
+        ("REPORT_DATA", hex::encode(claims.report_data.0)),
+        (
+            "reported TCB",
+            format!(
+                "{fmc}boot loader {}, TEE {}, SNP {}, microcode {}",
+                tcb.boot_loader, tcb.tee, tcb.snp, tcb.microcode
+            ),
+        ),
+    ]
 }

@@ -2,4 +2,7 @@
 
 mod support;
 
+mod tampered;
+mod unreadable;
 mod usage;
+mod vectors;
