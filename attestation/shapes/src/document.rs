@@ -112,9 +112,13 @@ const FORMS: [Form; 10] = [
     ),
 ];
 
-/// The names of all forms, for people.
+/// The names of the forms that are read, for people.
 pub(crate) fn known() -> String {
-    FORMS.map(|form| form.name).join(", ")
+    let read = FORMS
+        .iter()
+        .filter(|form| form.document != Document::Simulated);
+    let names: Vec<&str> = read.map(|form| form.name).collect();
+    names.join(", ")
 }
 
 impl Form {
@@ -207,7 +211,7 @@ mod tests {
         let text = recognise(&quote).map_err(|error| error.to_string());
         let text = text.expect_err("a quote alone is no form");
         assert!(
-            text.contains("tdx-attester, which has cc_eventlog;"),
+            text.contains("tdx-attester, which needs cc_eventlog;"),
             "{text}"
         );
         assert!(text.contains("az-snp-vtpm-v0"), "{text}");

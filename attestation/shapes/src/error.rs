@@ -149,11 +149,11 @@ pub enum Fault {
 }
 
 fn differs(missing: &[&str], unknown: usize) -> String {
-    let missing = (!missing.is_empty()).then(|| format!("which has {}", missing.join(", ")));
+    let missing = (!missing.is_empty()).then(|| format!("which needs {}", missing.join(", ")));
     let unknown = match unknown {
         0 => None,
-        1 => Some("which has not one of the members".to_owned()),
-        count => Some(format!("which has not {count} of the members")),
+        1 => Some("which does not have one of the members".to_owned()),
+        count => Some(format!("which does not have {count} of the members")),
     };
     let both: Vec<String> = missing.into_iter().chain(unknown).collect();
     both.join(" and ")

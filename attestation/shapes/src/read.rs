@@ -103,6 +103,7 @@ fn read(bytes: &[u8], wanted: &'static str) -> Result<Evidence, ShapeError> {
     }];
     match text::as_text(&decoded).map(str::trim_ascii) {
         Some(inner) if inner.starts_with('{') => document(inner, layers),
+        Some(_) if decoded.len() != REPORT_SIZE => Err(ShapeError::UnknownText("text once more")),
         _ => Ok(binary(&decoded, wanted)?.wrapped(layers)),
     }
 }

@@ -1,0 +1,9 @@
+//! Evidence in every accepted form, and what is refused in each.
+
+mod builders;
+mod documents;
+mod plain;
+mod properties;
+mod sev;
+mod table;
+mod vectors;
