@@ -118,7 +118,8 @@ fn failed(rule: &str, error: &anyhow::Error) -> PolicyError {
 
 /// The engine's message, line by line, as a terminal can show it.
 fn message(error: &anyhow::Error) -> String {
-    let text = error.to_string();
+    // A tab is one column wide in the engine's count.
+    let text = error.to_string().replace('\t', " ");
     let lines = text.trim().lines().take(20).map(|line| shown(line, 300));
     lines.collect::<Vec<_>>().join("\n")
 }

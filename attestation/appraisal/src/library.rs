@@ -30,7 +30,7 @@ shipped! {
     "no-smt", "no_smt";
     "milan-vcek-seed", "milan_vcek_seed";
     "entrysign", "entrysign";
-    "memory-interposer", "memory_interposer";
+    "ciphertext-hiding", "ciphertext_hiding";
     "chip-allow-list", "chip_allow_list";
     "production", "production";
 }

@@ -1,6 +1,0 @@
-package cloister.appraisal
-import data.cloister.strict
-about := {"name": "memory-interposer", "dated": "2026-11-23", "text": "", "sources": []}
-limits := strict.limits
-trust_vector := strict.trust_vector
-deny := strict.deny
