@@ -112,3 +112,20 @@ impl fmt::Display for Layer {
         f.pad(self.name())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_form_has_a_name_of_its_own_in_the_documentation() {
+        let names: BTreeSet<&str> = Shape::ALL.iter().map(|shape| shape.name()).collect();
+        assert_eq!(names.len(), Shape::ALL.len());
+        let page = include_str!("../../../docs/evidence-shapes.md");
+        let layers = [Layer::Hex, Layer::Base64, Layer::KbsEvidence].map(Layer::name);
+        for name in names.into_iter().chain(layers) {
+            assert!(page.contains(&format!("| `{name}` |")), "{name}");
+        }
+    }
+}

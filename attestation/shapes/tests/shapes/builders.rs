@@ -23,7 +23,7 @@ fn low(number: usize) -> u8 {
     u8::try_from(number % 251).expect("it is below 251")
 }
 
-/// The report without the bytes that the sec crate's later versions leave out: what they can represent.
+/// The report without the bytes that the sev crate's later versions leave out: what they can represent.
 pub fn without_reserved(report: &[u8], turin: bool) -> Vec<u8> {
     let mut bytes = report.to_vec();
     let mut zero = |at: usize, count: usize| bytes[at..at + count].fill(0);

@@ -26,7 +26,8 @@ fn azures_snp_evidence_is_read_in_each_version() {
         (az_snp(1, &snp_hcl()), Shape::AzSnpVtpm1, "vcek"),
         (az_snp(2, &snp_hcl()), Shape::AzSnpVtpm2, "vcek"),
     ] {
-        let read = TpmEvidence::read(&text(&value)).expect(shape.name());
+        let read =
+            TpmEvidence::read(&text(&value)).unwrap_or_else(|error| panic!("{shape}: {error}"));
         assert_eq!(read.shape, shape);
         assert_eq!(read.vek.as_deref(), Some(vek.as_bytes()), "{shape}");
         assert_eq!(read.hcl_report, Some(snp_hcl()), "{shape}");
@@ -34,7 +35,8 @@ fn azures_snp_evidence_is_read_in_each_version() {
         let signature = QuoteSignature::Bare(b"sig".to_vec());
         assert_eq!(read.quote.signature, signature);
         assert_eq!(read.quote.pcrs.concat(), pcrs().concat(), "{shape}");
-        let inside = SnpEvidence::read(&text(&value)).expect(shape.name());
+        let inside =
+            SnpEvidence::read(&text(&value)).unwrap_or_else(|error| panic!("{shape}: {error}"));
         assert_eq!(inside.report.as_slice(), report());
         assert_eq!((inside.shape, inside.vek), (shape, read.vek));
         assert_eq!(inside.hcl_report, Some(snp_hcl()));
@@ -49,10 +51,12 @@ fn azures_tdx_evidence_is_read_in_each_version() {
         (az_tdx(1, &tdx_hcl(), &quote()), Shape::AzTdxVtpm1),
         (az_tdx(2, &tdx_hcl(), &quote()), Shape::AzTdxVtpm2),
     ] {
-        let read = TpmEvidence::read(&text(&value)).expect(shape.name());
+        let read =
+            TpmEvidence::read(&text(&value)).unwrap_or_else(|error| panic!("{shape}: {error}"));
         assert_eq!((read.shape, read.td_quote), (shape, Some(quote())));
         assert_eq!(read.hcl_report, Some(tdx_hcl()));
-        let inside = TdxEvidence::read(&text(&value)).expect(shape.name());
+        let inside =
+            TdxEvidence::read(&text(&value)).unwrap_or_else(|error| panic!("{shape}: {error}"));
         assert_eq!((inside.shape, inside.quote), (shape, quote()));
         assert_eq!(inside.hcl_report, Some(tdx_hcl()));
         let error = SnpEvidence::read(&text(&value)).expect_err("no SNP report");
@@ -266,7 +270,7 @@ fn azures_evidence_with_anything_else_in_it_is_refused() {
 }
 
 #[test]
-fn attesters_evidence_with_anything_else_in_it_is_refused() {
+fn attesters_tdx_evidence_with_anything_else_in_it_is_refused() {
     let not = Fault::NotA;
     refused(
         &json!({"quote": base64(&quote()), "cc_eventlog": "AA==", "aa_eventlog": ""}),
@@ -282,6 +286,11 @@ fn attesters_evidence_with_anything_else_in_it_is_refused() {
             ("/aa_eventlog", json!(1), not("text")),
         ],
     );
+}
+
+#[test]
+fn tpm_attesters_evidence_with_anything_else_in_it_is_refused() {
+    let not = Fault::NotA;
     refused(
         &tpm_attester(),
         &[

@@ -90,210 +90,213 @@ fn remove(value: &mut Value, member: &str) {
 
 #[test]
 fn whole_structure_with_anything_else_in_it_is_refused() {
-    let length = |found, wanted| Fault::Length { found, wanted };
-    refused(
-        &sev_whole(&report()),
-        &[
-            (
-                "a member more",
-                |r| r["more"] = json!(0),
-                "attestation_report",
-                Fault::Unknown,
-            ),
-            (
-                "a member of the other",
-                |r| r["key_info"] = json!(0),
-                "attestation_report",
-                Fault::Unknown,
-            ),
-            (
-                "a member less",
-                |r| remove(r, "vmpl"),
-                "vmpl",
-                Fault::Missing,
-            ),
-            (
-                "no reserved",
-                |r| remove(r, "_reserved_1"),
-                "_reserved_1",
-                Fault::Missing,
-            ),
-            (
-                "too long",
-                |r| r["report_data"] = json!(vec![0; 65]),
-                "report_data",
-                length(65, 64),
-            ),
-            (
-                "too short",
-                |r| r["measurement"] = json!(vec![0; 47]),
-                "measurement",
-                length(47, 48),
-            ),
-            (
-                "no array",
-                |r| r["chip_id"] = json!("00"),
-                "chip_id",
-                Fault::NotA("an array of bytes"),
-            ),
-            (
-                "no byte",
-                |r| r["chip_id"][3] = json!(256),
-                "chip_id",
-                Fault::NotA("an array of bytes"),
-            ),
-            (
-                "too large",
-                |r| r["version"] = json!(1_u64 << 32),
-                "version",
-                Fault::Range(u64::from(u32::MAX)),
-            ),
-            (
-                "a byte too large",
-                |r| r["current_build"] = json!(256),
-                "current_build",
-                Fault::Range(255),
-            ),
-            (
-                "negative",
-                |r| r["policy"] = json!(-1),
-                "policy",
-                Fault::NotA("a number"),
-            ),
-            (
-                "a fraction",
-                |r| r["policy"] = json!(1.0),
-                "policy",
-                Fault::NotA("a number"),
-            ),
-            (
-                "hexadecimal",
-                |r| r["policy"] = json!("0x30000"),
-                "policy",
-                Fault::NotA("a number"),
-            ),
-            (
-                "more in a TCB",
-                |r| r["launch_tcb"]["fmc"] = json!(0),
-                "launch_tcb",
-                Fault::Unknown,
-            ),
-            (
-                "a TCB's reserved",
-                |r| r["launch_tcb"]["_reserved"] = json!([0, 0, 0]),
-                "_reserved",
-                length(3, 4),
-            ),
-            (
-                "more in a signature",
-                |r| r["signature"]["t"] = json!(0),
-                "signature",
-                Fault::Unknown,
-            ),
-            (
-                "a short signature",
-                |r| r["signature"]["r"] = json!([1]),
-                "r",
-                length(1, 72),
-            ),
-            (
-                "its reserved",
-                |r| r["signature"]["_reserved"] = json!([1]),
-                "_reserved",
-                length(1, 368),
-            ),
-            (
-                "no signature",
-                |r| r["signature"] = json!([1]),
-                "signature",
-                Fault::NotA("an object"),
-            ),
-        ],
-    );
+    refused(&sev_whole(&report()), WHOLE_CASES);
 }
+
+const fn length(found: usize, wanted: usize) -> Fault {
+    Fault::Length { found, wanted }
+}
+
+const MIXED: Fault = Fault::Contradicts("one TCB has an FMC and another has none");
+
+const WHOLE_CASES: &[Case] = &[
+    (
+        "a member more",
+        |r| r["more"] = json!(0),
+        "attestation_report",
+        Fault::Unknown,
+    ),
+    (
+        "a member of the other",
+        |r| r["key_info"] = json!(0),
+        "attestation_report",
+        Fault::Unknown,
+    ),
+    (
+        "a member less",
+        |r| remove(r, "vmpl"),
+        "vmpl",
+        Fault::Missing,
+    ),
+    (
+        "no reserved",
+        |r| remove(r, "_reserved_1"),
+        "_reserved_1",
+        Fault::Missing,
+    ),
+    (
+        "too long",
+        |r| r["report_data"] = json!(vec![0; 65]),
+        "report_data",
+        length(65, 64),
+    ),
+    (
+        "too short",
+        |r| r["measurement"] = json!(vec![0; 47]),
+        "measurement",
+        length(47, 48),
+    ),
+    (
+        "no array",
+        |r| r["chip_id"] = json!("00"),
+        "chip_id",
+        Fault::NotA("an array of bytes"),
+    ),
+    (
+        "no byte",
+        |r| r["chip_id"][3] = json!(256),
+        "chip_id",
+        Fault::NotA("an array of bytes"),
+    ),
+    (
+        "too large",
+        |r| r["version"] = json!(1_u64 << 32),
+        "version",
+        Fault::Range(0xFFFF_FFFF),
+    ),
+    (
+        "a byte too large",
+        |r| r["current_build"] = json!(256),
+        "current_build",
+        Fault::Range(255),
+    ),
+    (
+        "negative",
+        |r| r["policy"] = json!(-1),
+        "policy",
+        Fault::NotA("a number"),
+    ),
+    (
+        "a fraction",
+        |r| r["policy"] = json!(1.0),
+        "policy",
+        Fault::NotA("a number"),
+    ),
+    (
+        "hexadecimal",
+        |r| r["policy"] = json!("0x30000"),
+        "policy",
+        Fault::NotA("a number"),
+    ),
+    (
+        "more in a TCB",
+        |r| r["launch_tcb"]["fmc"] = json!(0),
+        "launch_tcb",
+        Fault::Unknown,
+    ),
+    (
+        "a TCB's reserved",
+        |r| r["launch_tcb"]["_reserved"] = json!([0, 0, 0]),
+        "_reserved",
+        length(3, 4),
+    ),
+    (
+        "more in a signature",
+        |r| r["signature"]["t"] = json!(0),
+        "signature",
+        Fault::Unknown,
+    ),
+    (
+        "a short signature",
+        |r| r["signature"]["r"] = json!([1]),
+        "r",
+        length(1, 72),
+    ),
+    (
+        "its reserved",
+        |r| r["signature"]["_reserved"] = json!([1]),
+        "_reserved",
+        length(1, 368),
+    ),
+    (
+        "no signature",
+        |r| r["signature"] = json!([1]),
+        "signature",
+        Fault::NotA("an object"),
+    ),
+];
 
 #[test]
 fn named_structure_with_anything_else_in_it_is_refused() {
-    let mixed = Fault::Contradicts("one TCB has an FMC and another has none");
     let report = without_reserved(&of_version(5), true);
-    refused(
-        &sev_named(&report, true, Vectors::ByVersion),
-        &[
-            (
-                "a member more",
-                |r| r["more"] = json!(0),
-                "attestation_report",
-                Fault::Unknown,
-            ),
-            (
-                "a reserved member",
-                |r| r["_reserved_1"] = json!([]),
-                "attestation_report",
-                Fault::Unknown,
-            ),
-            (
-                "no key info",
-                |r| remove(r, "key_info"),
-                "key_info",
-                Fault::Missing,
-            ),
-            (
-                "no family",
-                |r| remove(r, "cpuid_fam_id"),
-                "cpuid_fam_id",
-                Fault::Missing,
-            ),
-            (
-                "family too large",
-                |r| r["cpuid_fam_id"] = json!(256),
-                "cpuid_fam_id",
-                Fault::Range(255),
-            ),
-            (
-                "mixed TCBs",
-                |r| r["current_tcb"]["fmc"] = Value::Null,
-                "current_tcb",
-                mixed,
-            ),
-            (
-                "no FMC member",
-                |r| remove(&mut r["launch_tcb"], "fmc"),
-                "fmc",
-                Fault::Missing,
-            ),
-            (
-                "more in a TCB",
-                |r| r["launch_tcb"]["more"] = json!(0),
-                "launch_tcb",
-                Fault::Unknown,
-            ),
-            (
-                "more in a version",
-                |r| r["current"]["patch"] = json!(0),
-                "current",
-                Fault::Unknown,
-            ),
-            (
-                "less in a version",
-                |r| remove(&mut r["committed"], "minor"),
-                "minor",
-                Fault::Missing,
-            ),
-            (
-                "a vector of text",
-                |r| r["launch_mit_vector"] = json!("1"),
-                "launch_mit_vector",
-                Fault::NotA("a number"),
-            ),
-            (
-                "more in a signature",
-                |r| r["signature"]["_reserved"] = json!([]),
-                "signature",
-                Fault::Unknown,
-            ),
-        ],
-    );
+    let start = sev_named(&report, true, Vectors::ByVersion);
+    refused(&start, NAMED_CASES);
 }
+
+const NAMED_CASES: &[Case] = &[
+    (
+        "a member more",
+        |r| r["more"] = json!(0),
+        "attestation_report",
+        Fault::Unknown,
+    ),
+    (
+        "a reserved member",
+        |r| r["_reserved_1"] = json!([]),
+        "attestation_report",
+        Fault::Unknown,
+    ),
+    (
+        "no key info",
+        |r| remove(r, "key_info"),
+        "key_info",
+        Fault::Missing,
+    ),
+    (
+        "no family",
+        |r| remove(r, "cpuid_fam_id"),
+        "cpuid_fam_id",
+        Fault::Missing,
+    ),
+    (
+        "family too large",
+        |r| r["cpuid_fam_id"] = json!(256),
+        "cpuid_fam_id",
+        Fault::Range(255),
+    ),
+    (
+        "mixed TCBs",
+        |r| r["current_tcb"]["fmc"] = Value::Null,
+        "current_tcb",
+        MIXED,
+    ),
+    (
+        "no FMC member",
+        |r| remove(&mut r["launch_tcb"], "fmc"),
+        "fmc",
+        Fault::Missing,
+    ),
+    (
+        "more in a TCB",
+        |r| r["launch_tcb"]["more"] = json!(0),
+        "launch_tcb",
+        Fault::Unknown,
+    ),
+    (
+        "more in a version",
+        |r| r["current"]["patch"] = json!(0),
+        "current",
+        Fault::Unknown,
+    ),
+    (
+        "less in a version",
+        |r| remove(&mut r["committed"], "minor"),
+        "minor",
+        Fault::Missing,
+    ),
+    (
+        "a vector of text",
+        |r| r["launch_mit_vector"] = json!("1"),
+        "launch_mit_vector",
+        Fault::NotA("a number"),
+    ),
+    (
+        "more in a signature",
+        |r| r["signature"]["_reserved"] = json!([]),
+        "signature",
+        Fault::Unknown,
+    ),
+];
 
 #[test]
 fn certificates_in_no_list_of_theirs_are_refused() {

@@ -20,103 +20,124 @@ fn file(folder: &Path, name: &str) -> Vec<u8> {
 
 const TRUSTEE: &str = "trustee/deps/verifier/test_data";
 
+/// What each file of evidence is, and what is around it.
+const FILES: &[(&str, Shape, &[Layer])] = &[
+    (
+        "virtee-sev/tests/certs_data/report_milan.hex",
+        Shape::SnpReport,
+        &[Layer::Hex],
+    ),
+    (
+        "go-sev-guest/verify/testdata/attestation.bin",
+        Shape::SnpReport,
+        &[],
+    ),
+    (
+        "trustee/deps/verifier/test_data/snp/test-report.bin",
+        Shape::SnpReport,
+        &[],
+    ),
+    (
+        "trustee/deps/verifier/test_data/snp/test-vlek-report.bin",
+        Shape::SnpReport,
+        &[],
+    ),
+    (
+        "trustee/deps/verifier/test_data/az-snp-vtpm/hcl-report.bin",
+        Shape::HclReportSnp,
+        &[],
+    ),
+    (
+        "trustee/deps/verifier/test_data/az-snp-vtpm/evidence-v0.json",
+        Shape::AzSnpVtpm0,
+        &[],
+    ),
+    (
+        "trustee/deps/verifier/test_data/az-snp-vtpm/evidence-genoa.json",
+        Shape::AzSnpVtpm0,
+        &[],
+    ),
+    (
+        "trustee/deps/verifier/test_data/az-snp-vtpm/evidence-v1.json",
+        Shape::AzSnpVtpm1,
+        &[],
+    ),
+    (
+        "trustee/deps/verifier/test_data/az-snp-vtpm/evidence-v2.json",
+        Shape::AzSnpVtpm2,
+        &[],
+    ),
+    (
+        "trustee/deps/verifier/test_data/az-tdx-vtpm/evidence-v0.json",
+        Shape::AzTdxVtpm0,
+        &[],
+    ),
+    (
+        "trustee/deps/verifier/test_data/az-tdx-vtpm/evidence-v1.json",
+        Shape::AzTdxVtpm1,
+        &[],
+    ),
+    (
+        "trustee/deps/verifier/test_data/az-tdx-vtpm/td-quote.bin",
+        Shape::TdxQuote,
+        &[],
+    ),
+    (
+        "trustee/deps/verifier/test_data/tpm_evidence.json",
+        Shape::TpmAttester,
+        &[],
+    ),
+    (
+        "trustee/deps/verifier/test_data/tdx_quote_4.dat",
+        Shape::TdxQuote,
+        &[],
+    ),
+    (
+        "trustee/deps/verifier/test_data/tdx_quote_5.dat",
+        Shape::TdxQuote,
+        &[],
+    ),
+    (
+        "trustee/deps/verifier/test_data/tdx_quote_6.dat",
+        Shape::TdxQuote,
+        &[],
+    ),
+    ("dcap-qvl-0.7.1/sample/tdx_quote", Shape::TdxQuote, &[]),
+    (
+        "dcap-qvl-0.7.1/sample/tdx-quote.hex",
+        Shape::TdxQuote,
+        &[Layer::Hex],
+    ),
+    (
+        "go-tdx-guest/testdata/tdx_prod_quote_SPR_E4.dat",
+        Shape::TdxQuote,
+        &[],
+    ),
+    (
+        "go-tdx-guest/testdata/quote_v5_sample.dat",
+        Shape::TdxQuote,
+        &[],
+    ),
+    (
+        "go-tdx-guest/testdata/ccel/cos-113-tdx-quote.dat",
+        Shape::TdxQuote,
+        &[],
+    ),
+    ("intel-qvl/sampleData/tdx/quote.dat", Shape::TdxQuote, &[]),
+];
+
 #[test]
 fn every_file_of_evidence_is_recognised_as_what_it_is() {
     let Some(folder) = folder() else { return };
-    let trustee = |name: &str| format!("{TRUSTEE}/{name}");
-    let dstack_hex = "dcap-qvl-0.7.1/sample/tdx-quote.hex".to_owned();
-    for (name, shape, layers) in [
-        (
-            "virtee-sev/tests/certs_data/report_milan.hex".to_owned(),
-            Shape::SnpReport,
-            vec![Layer::Hex],
-        ),
-        (
-            "go-sev-guest/verify/testdata/attestation.bin".to_owned(),
-            Shape::SnpReport,
-            vec![],
-        ),
-        (trustee("snp/test-report.bin"), Shape::SnpReport, vec![]),
-        (
-            trustee("snp/test-vlek-report.bin"),
-            Shape::SnpReport,
-            vec![],
-        ),
-        (
-            trustee("az-snp-vtpm/hcl-report.bin"),
-            Shape::HclReportSnp,
-            vec![],
-        ),
-        (
-            trustee("az-snp-vtpm/evidence-v0.json"),
-            Shape::AzSnpVtpm0,
-            vec![],
-        ),
-        (
-            trustee("az-snp-vtpm/evidence-genoa.json"),
-            Shape::AzSnpVtpm0,
-            vec![],
-        ),
-        (
-            trustee("az-snp-vtpm/evidence-v1.json"),
-            Shape::AzSnpVtpm1,
-            vec![],
-        ),
-        (
-            trustee("az-snp-vtpm/evidence-v2.json"),
-            Shape::AzSnpVtpm2,
-            vec![],
-        ),
-        (
-            trustee("az-tdx-vtpm/evidence-v0.json"),
-            Shape::AzTdxVtpm0,
-            vec![],
-        ),
-        (
-            trustee("az-tdx-vtpm/evidence-v1.json"),
-            Shape::AzTdxVtpm1,
-            vec![],
-        ),
-        (trustee("az-tdx-vtpm/td-quote.bin"), Shape::TdxQuote, vec![]),
-        (trustee("tpm_evidence.json"), Shape::TpmAttester, vec![]),
-        (trustee("tdx_quote_4.dat"), Shape::TdxQuote, vec![]),
-        (trustee("tdx_quote_5.dat"), Shape::TdxQuote, vec![]),
-        (trustee("tdx_quote_6.dat"), Shape::TdxQuote, vec![]),
-        (
-            "dcap-qvl-0.7.1/sample/tdx_quote".to_owned(),
-            Shape::TdxQuote,
-            vec![],
-        ),
-        (dstack_hex, Shape::TdxQuote, vec![Layer::Hex]),
-        (
-            "go-tdx-guest/testdata/tdx_prod_quote_SPR_E4.dat".to_owned(),
-            Shape::TdxQuote,
-            vec![],
-        ),
-        (
-            "go-tdx-guest/testdata/quote_v5_sample.dat".to_owned(),
-            Shape::TdxQuote,
-            vec![],
-        ),
-        (
-            "go-tdx-guest/testdata/ccel/cos-113-tdx-quote.dat".to_owned(),
-            Shape::TdxQuote,
-            vec![],
-        ),
-        (
-            "intel-qvl/sampleData/tdx/quote.dat".to_owned(),
-            Shape::TdxQuote,
-            vec![],
-        ),
-    ] {
-        let read = Evidence::read(&file(&folder, &name)).unwrap_or_else(|e| panic!("{name}: {e}"));
-        assert_eq!(read.shape(), shape, "{name}");
+    for (name, shape, layers) in FILES {
+        let read = Evidence::read(&file(&folder, name)).unwrap_or_else(|e| panic!("{name}: {e}"));
+        assert_eq!(read.shape(), *shape, "{name}");
         let found = match read {
             Evidence::Snp(read) => read.layers,
             Evidence::Tdx(read) => read.layers,
             Evidence::Tpm(read) => read.layers,
         };
-        assert_eq!(found, layers, "{name}");
+        assert_eq!(found, *layers, "{name}");
     }
 }
 
