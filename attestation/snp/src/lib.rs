@@ -23,6 +23,8 @@ mod names;
 mod proof;
 mod reference;
 mod rejection;
+#[cfg(feature = "test-support")]
+pub mod test_support;
 mod vek;
 
 pub use anchors::{Anchors, AnchorsError};

@@ -64,16 +64,16 @@ mod tests {
 
     #[test]
     fn platform_info_bits_are_where_the_specification_has_them() {
-        let readers: [(u32, fn(PlatformInfo) -> bool); 7] = [
-            (0, PlatformInfo::smt),
-            (1, PlatformInfo::tsme),
-            (2, PlatformInfo::ecc),
-            (3, PlatformInfo::rapl_disabled),
-            (4, PlatformInfo::ciphertext_hiding),
-            (5, PlatformInfo::alias_check_complete),
-            (7, PlatformInfo::tio),
+        let readers: [fn(PlatformInfo) -> bool; 7] = [
+            PlatformInfo::smt,
+            PlatformInfo::tsme,
+            PlatformInfo::ecc,
+            PlatformInfo::rapl_disabled,
+            PlatformInfo::ciphertext_hiding,
+            PlatformInfo::alias_check_complete,
+            PlatformInfo::tio,
         ];
-        for (bit, reader) in readers {
+        for (bit, reader) in [0, 1, 2, 3, 4, 5, 7].into_iter().zip(readers) {
             assert!(reader(PlatformInfo::from_bits(1 << bit)), "bit {bit}");
             assert!(!reader(PlatformInfo::from_bits(!(1 << bit))), "bit {bit}");
         }

@@ -18,12 +18,12 @@ impl Product {
     pub const ALL: [Self; 3] = [Self::Milan, Self::Genoa, Self::Turin];
 
     /// The product of a CPU, from the combined family and model that reports of version 3 and later carry; `None`
-    /// for one that is not known (AMD 57230, "Product names"; CPUID Fn8000_0001 of each product's PPR).
+    /// for one that is not known (AMD 57230 revision 1.0, table 4: by family and extended model).
     pub const fn of_cpu(family: u8, model: u8) -> Option<Self> {
         match (family, model) {
             (0x19, 0x00..=0x0F) => Some(Self::Milan),
             (0x19, 0x10..=0x1F | 0xA0..=0xAF) => Some(Self::Genoa),
-            (0x1A, 0x00..=0x11) => Some(Self::Turin),
+            (0x1A, 0x00..=0x1F) => Some(Self::Turin),
             _ => None,
         }
     }
@@ -145,7 +145,7 @@ mod tests {
             (0x1A, 0x11, Some(Product::Turin)),
             (0x19, 0x21, None),
             (0x19, 0xB0, None),
-            (0x1A, 0x12, None),
+            (0x1A, 0x20, None),
             (0x1A, 0x50, None),
             (0x17, 0x31, None),
             (0, 0, None),

@@ -1,0 +1,3 @@
+//! What is accepted, and what is refused for which reason.
+
+mod accepted;
