@@ -9,6 +9,7 @@ mod subjects;
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use attestation_snp::Anchors;
 
 use super::samples::{Subject, Unit};
 use super::{conclude, cpu, samples};
@@ -23,13 +24,16 @@ pub fn verify(root: &Path, rounds: usize) -> Result<()> {
     let folder = root.join("target/bench");
     std::fs::create_dir_all(&folder).context("make target/bench")?;
     let inputs = Inputs::read(root)?;
+    let anchors = Anchors::builtin();
     let mut subjects = Vec::new();
     if let Some(snp) = &inputs.snp {
         subjects.extend(peers::p384(snp)?);
         subjects.push(sev::subject(root, snp)?);
+        subjects.extend(subjects::snp(snp, &anchors)?);
     }
     if let Some(tdx) = &inputs.tdx {
         subjects.push(peers::dcap_qvl(tdx)?);
+        subjects.extend(subjects::tdx(tdx)?);
     }
     let samples = samples::take(&mut subjects, rounds)?;
     let claims = claims::judge(&samples);

@@ -4,7 +4,7 @@ use super::peers::{DCAP_QVL, P384};
 use super::sev::SEV;
 use super::subjects::{SNP_CHAIN, SNP_PROVEN, TDX_PROVEN};
 use crate::bench::claims::{Bound, Claim};
-use crate::bench::samples::{Samples, ratio};
+use crate::bench::samples::{Samples, median, ratio};
 
 /// A claim: what is compared, and where it must be.
 struct Rule {
@@ -49,13 +49,12 @@ fn rates(samples: &[Samples], name: &str) -> Option<Vec<f64>> {
     Some(found.rates())
 }
 
-/// In each round the rate of whichever library was the fastest in it.
+/// The rates of the library that is the fastest over all rounds. The fastest of each round would be the one that was
+/// disturbed least in it, which ours is not chosen by.
 fn fastest(samples: &[Samples]) -> Option<Vec<f64>> {
     let all: Option<Vec<_>> = P384.iter().map(|name| rates(samples, name)).collect();
-    let all = all?;
-    let rounds = all.iter().map(Vec::len).min()?;
-    let best = |round: usize| all.iter().map(|rates| rates[round]).fold(0.0, f64::max);
-    Some((0..rounds).map(best).collect())
+    all?.into_iter()
+        .max_by(|a, b| f64::total_cmp(&median(a), &median(b)))
 }
 
 #[cfg(test)]
@@ -74,15 +73,15 @@ mod tests {
     }
 
     #[test]
-    fn proven_chain_is_held_against_the_fastest_library_of_each_round() {
+    fn proven_chain_is_held_against_the_fastest_library() {
         let mut all = vec![
-            samples(P384[0], [9.0, 1.0, 9.0]),
+            samples(P384[0], [4.0, 4.0, 1.0]),
             samples(P384[1], [1.0, 2.0, 2.0]),
-            samples(P384[2], [2.0, 2.0, 1.0]),
-            samples(SNP_PROVEN, [1.1, 1.1, 1.1]),
+            samples(P384[2], [1.0, 1.0, 9.0]),
+            samples(SNP_PROVEN, [1.06, 1.06, 9.0]),
         ];
         assert!(judge(&all)[0].fails());
-        all[3] = samples(SNP_PROVEN, [1.04, 1.04, 1.04]);
+        all[3] = samples(SNP_PROVEN, [1.05, 1.05, 9.0]);
         assert!(!judge(&all)[0].fails());
     }
 

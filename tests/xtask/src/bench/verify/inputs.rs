@@ -7,6 +7,9 @@ use anyhow::{Context, Result};
 /// 2025-06-19T12:35:00Z, at which the collateral of the quote is in its time.
 pub const TDX_NOW: u64 = 1_750_336_500;
 
+/// 2026-06-01T00:00:00Z, at which the report's certificates are in their time.
+pub const SNP_NOW: u64 = 1_780_272_000;
+
 /// What is verified.
 pub struct Inputs {
     /// A report of a Milan, and its chain.
@@ -21,6 +24,10 @@ pub struct Snp {
     pub report: Vec<u8>,
     /// The VCEK, DER.
     pub vcek: Vec<u8>,
+    /// PEM.
+    pub ask: Vec<u8>,
+    /// PEM.
+    pub ark: Vec<u8>,
     /// Where the same are, and ARK and ASK (PEM), for a program that reads files.
     pub files: SnpFiles,
 }
@@ -73,10 +80,11 @@ fn snp(folder: &Path) -> Result<Snp> {
     };
     let report = bytes(&folder.join("tests/certs_data/report_milan.hex"))?;
     let report = hex::decode(report.trim_ascii()).context("report_milan.hex")?;
-    let vcek = bytes(&files.vcek)?;
     Ok(Snp {
         report,
-        vcek,
+        vcek: bytes(&files.vcek)?,
+        ask: bytes(&files.ask)?,
+        ark: bytes(&files.ark)?,
         files,
     })
 }
