@@ -37,6 +37,12 @@ pub struct Tried {
 
 fn tried<S: Scene>(cases: Vec<Case<S>>) -> Vec<Tried> {
     let accepted = S::accepted().record();
+    let reasons = &accepted.rejections;
+    assert!(
+        reasons.is_empty(),
+        "{} that is good is refused: {reasons:#?}",
+        S::KIND
+    );
     let tried = cases.into_iter().map(|case| Tried {
         fault: case.try_it(&accepted).err(),
         name: format!("{}: {}", S::KIND, case.name),

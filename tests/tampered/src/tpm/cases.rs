@@ -400,7 +400,7 @@ fn signature() -> Vec<Tpm> {
             s.edit_signature = |bytes| bytes[1] = 0x16
         }),
         invalid("firmware version changed after signing", |s| {
-            s.edit_quote = |quote| quote[76] ^= 1
+            s.edit_quote = |quote| quote[75] ^= 1
         }),
         invalid("clock changed after signing", |s| {
             s.edit_quote = |quote| quote[58] ^= 1
@@ -515,7 +515,7 @@ fn event_log() -> Vec<Tpm> {
             },
         ),
         of("event log with one more event", "log_other", |s| {
-            let more = log::record(4, 0x8000_0003, b"another image");
+            let more = log::record(4, 0x8000_0007, b"another image");
             log_of(s).extend(more);
         }),
         of(

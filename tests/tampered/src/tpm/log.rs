@@ -4,8 +4,8 @@ use ring::digest::{SHA256, digest};
 
 const EVENTS: [(u32, u32, &[u8]); 5] = [
     (0, 8, b"v1\0\0"),
-    (4, 0x8000_0003, b"an image"),
-    (7, 0x8000_0001, b"a variable"),
+    (4, 0x8000_0007, b"an image"),
+    (7, 0x8000_0007, b"a variable"),
     (4, 4, &[0; 4]),
     (7, 4, &[0; 4]),
 ];
