@@ -16,6 +16,7 @@ mod session;
 mod simulated;
 mod snp;
 mod state;
+mod tdx;
 mod token;
 
 use clap::{Parser, Subcommand};
@@ -40,6 +41,9 @@ enum Command {
     /// Judge an SEV-SNP attestation report.
     #[command(after_help = EXIT_CODES)]
     Snp(snp::Arguments),
+    /// Judge an Intel TDX quote.
+    #[command(after_help = EXIT_CODES)]
+    Tdx(tdx::Arguments),
     /// Show, list and test appraisal policies.
     #[command(after_help = EXIT_CODES)]
     Policy(policy::Arguments),
@@ -50,6 +54,7 @@ enum Command {
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Snp(arguments) => snp::run(&arguments),
+        Command::Tdx(arguments) => tdx::run(&arguments),
         Command::Policy(arguments) => policy::run(&arguments),
         Command::Simulated(arguments) => simulated::run(&arguments).map(|never| match never {}),
     };

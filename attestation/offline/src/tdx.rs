@@ -1,0 +1,240 @@
+//! `cloister verify tdx`.
+
+use anyhow::{Context, Result};
+use attestation_appraisal::{Judged, Tee};
+use attestation_shapes::{EventLog, TdxEvidence};
+use attestation_tdx::{
+    Bytes, Collateral, ProvenCollateral, TdxClaims, TdxInput, TdxLimits, TdxReference, TrustedRoot,
+    judge, seen_after,
+};
+use attestation_verdict::ExpectedData;
+use serde_json::json;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use crate::arguments::{Binding, Common};
+use crate::evidence::{self, Came};
+use crate::files::{self, Limit};
+use crate::moment::Moment;
+use crate::reference::Launch;
+use crate::session::{Found, Session};
+
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// The quote: raw, hexadecimal, base64, or in one of the JSON forms of docs/evidence-shapes.md.
+    #[arg(long, value_name = "FILE")]
+    quote: PathBuf,
+    /// What Intel says of the platform: collateral as dcap-qvl writes it (JSON).
+    #[arg(long, value_name = "FILE")]
+    collateral: PathBuf,
+    /// The log of what extended the RTMRs (CCEL's data). Not needed where the evidence brings it.
+    #[arg(long, value_name = "FILE")]
+    event_log: Option<PathBuf>,
+    #[command(flatten)]
+    root: Root,
+    #[command(flatten)]
+    binding: Binding,
+    #[command(flatten)]
+    common: Common,
+}
+
+/// Who is trusted.
+#[derive(clap::Args)]
+pub struct Root {
+    /// Trust this root alone, in Intel's place. The verdict says so.
+    // What was seen is remembered by platform, whoever said it: another root could have anything remembered.
+    #[arg(long, value_name = "FILE", conflicts_with = "path")]
+    root: Option<PathBuf>,
+}
+
+/// Judges a quote.
+///
+/// # Errors
+/// A file cannot be read as what it is given as.
+pub fn run(arguments: &Arguments) -> Result<ExitCode> {
+    let (evidence, sha256) = evidence::read("--quote", &arguments.quote, TdxEvidence::read)?;
+    let mut session = Session::of(&arguments.common)?;
+    let launches = session.launches(Tee::Tdx)?;
+    let event_log = match arguments.event_log.as_deref() {
+        Some(path) => Some(files::read("--event-log", path, Limit::SixteenMebibytes)?),
+        None => brought(evidence.event_log, &mut session),
+    };
+    let expected = arguments.binding.expected();
+    let found = Subject {
+        quote: &evidence.quote,
+        event_log: event_log.as_deref(),
+        collateral: &arguments.collateral,
+        root: &arguments.root,
+        expected: &expected,
+        launches: launches.as_deref(),
+    }
+    .judge(&mut session)?;
+    let came = Came {
+        shape: evidence.shape,
+        layers: evidence.layers,
+        sha256,
+    };
+    session.end(found, expected, &came)
+}
+
+/// The log that the evidence brings, if it is one that can be replayed.
+fn brought(log: Option<EventLog>, session: &mut Session<'_>) -> Option<Vec<u8>> {
+    match log? {
+        EventLog::Tcg(bytes) => Some(bytes),
+        EventLog::Dstack(_) => {
+            session.warn("the evidence brings dstack's list of events, which was not replayed");
+            None
+        }
+    }
+}
+
+/// A quote with what came along, and what is asked of it.
+pub struct Subject<'a> {
+    pub quote: &'a [u8],
+    pub event_log: Option<&'a [u8]>,
+    pub collateral: &'a Path,
+    pub root: &'a Root,
+    pub expected: &'a ExpectedData,
+    pub launches: Option<&'a [Launch]>,
+}
+
+impl Subject<'_> {
+    /// Judges it by the session's policy.
+    ///
+    /// # Errors
+    /// The collateral or the root cannot be read.
+    pub fn judge(&self, session: &mut Session<'_>) -> Result<Found> {
+        let root = self.root.trusted(session)?;
+        let collateral = read_collateral(self.collateral)?;
+        let collateral = ProvenCollateral::prove(collateral, &root).with_chain_of(self.quote);
+        let claims = TdxClaims::read(self.quote, &collateral);
+        let facts = facts(&claims);
+        let limits = session
+            .policy
+            .limits_as::<TdxLimits>(Tee::Tdx, &json!(claims));
+        let (judged, seen) = match limits {
+            Err(error) => {
+                let seen = session.seen().cloned().unwrap_or_default();
+                (Judged::without_limits(Tee::Tdx, json!(claims), error), seen)
+            }
+            Ok((mut limits, given)) => {
+                let reference = self.reference(&claims, &mut limits, session);
+                let mut input = TdxInput {
+                    quote: self.quote,
+                    collateral: &collateral,
+                    event_log: self.event_log,
+                    expected: self.expected,
+                    reference: reference.as_ref(),
+                    limits: &limits,
+                    seen: session.seen(),
+                    second_opinion: false,
+                    now: session.at.0,
+                };
+                let mut judgement = judge(&input);
+                if judgement.accepted() {
+                    // Asked of what is accepted only: of anything else it says again that something is wrong.
+                    input.second_opinion = true;
+                    judgement = judge(&input);
+                }
+                let seen = seen_after(&input, &judgement);
+                (Judged::of(Tee::Tdx, &judgement, json!(claims), given), seen)
+            }
+        };
+        Ok(Found {
+            judged,
+            observations: seen.observations().copied().collect(),
+            facts,
+        })
+    }
+
+    /// What the quote is held to: one launch, all of it. Registers of different launches make none that anybody
+    /// accepts, so lists of each register will not do.
+    fn reference(
+        &self,
+        claims: &TdxClaims,
+        limits: &mut TdxLimits,
+        session: &mut Session<'_>,
+    ) -> Option<TdxReference> {
+        let launches = self.launches?;
+        let now = session.at.0;
+        let in_time = |launch: &&Launch| {
+            (launch.validity.not_before..=launch.validity.not_after).contains(&now)
+        };
+        for launch in launches.iter().filter(|launch| !in_time(launch)) {
+            session.warn(format!(
+                "reference value {} is not in its time ({} to {}), so it allows nothing",
+                launch.name,
+                Moment(launch.validity.not_before),
+                Moment(launch.validity.not_after)
+            ));
+        }
+        let launches: Vec<_> = launches.iter().filter(in_time).collect();
+        let td = claims.quote.as_ref().map(|quote| &quote.td);
+        let agree = |launch: &&Launch| {
+            let rtmrs = launch.rtmrs.iter().zip(td.iter().flat_map(|td| td.rtmrs));
+            let same = rtmrs.filter(|(wanted, found)| wanted.is_none_or(|it| it == found.0));
+            (
+                td.is_some_and(|td| td.mr_td.0 == launch.digest),
+                same.count(),
+            )
+        };
+        // The one that is meant is the one that agrees in most: its differences are what has to be told.
+        let Some(meant) = launches.into_iter().max_by_key(agree) else {
+            // None of none: an empty list of the limits says so, and one of reference values does not.
+            limits.mr_tds = Some(Vec::new());
+            return None;
+        };
+        let rtmrs = meant
+            .rtmrs
+            .map(|rtmr| rtmr.map(Bytes).into_iter().collect());
+        Some(TdxReference {
+            mr_tds: vec![Bytes(meant.digest)],
+            rtmrs,
+        })
+    }
+}
+
+impl Root {
+    fn trusted(&self, session: &mut Session<'_>) -> Result<TrustedRoot> {
+        let Some(path) = self.root.as_deref() else {
+            return Ok(TrustedRoot::intel());
+        };
+        let place = || format!("--root {}", path.display());
+        let root = files::read("--root", path, Limit::Mebibyte)?;
+        session.warn(format!(
+            "{} is trusted in Intel's place: whoever has its key can make any evidence",
+            place()
+        ));
+        TrustedRoot::named(&root).with_context(|| format!("{}: no certificate", place()))
+    }
+}
+
+fn read_collateral(path: &Path) -> Result<Collateral> {
+    let json = files::read("--collateral", path, Limit::SixteenMebibytes)?;
+    Collateral::read(&json)
+        .with_context(|| format!("--collateral {} cannot be used", path.display()))
+}
+
+fn facts(claims: &TdxClaims) -> Vec<(&'static str, String)> {
+    let collateral = &claims.collateral;
+    let valid = format!(
+        "{} to {}",
+        Moment(collateral.valid_from),
+        Moment(collateral.valid_until)
+    );
+    let mut facts = vec![("collateral", valid)];
+    if let Some(tcb) = &claims.tcb {
+        let advisories = match tcb.advisories.as_slice() {
+            [] => "no advisories".to_owned(),
+            some => some.join(", "),
+        };
+        facts.push((
+            "TCB",
+            format!("{:?} of {}, {advisories}", tcb.status, tcb.date),
+        ));
+    }
+    if let Some(quote) = &claims.quote {
+        facts.push(("REPORTDATA", quote.td.report_data.to_string()));
+    }
+    facts
+}
