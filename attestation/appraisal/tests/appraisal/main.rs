@@ -1,0 +1,11 @@
+//! Policies, verdicts and tokens.
+
+mod ear;
+mod guards;
+mod peer;
+mod policy_file;
+mod replay;
+mod self_test;
+mod shipped;
+mod support;
+mod verdict;
