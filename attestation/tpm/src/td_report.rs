@@ -9,6 +9,8 @@ use std::ops::Range;
 
 /// REPORTTYPE.TYPE of a TD.
 const TYPE_TDX: u8 = 0x81;
+/// What has to be zero: REPORTTYPE.SUBTYPE, and reserved bytes.
+const RESERVED: [Range<usize>; 4] = [1..2, 3..16, 192..224, 495..512];
 /// One field: its name, where it is in a TDREPORT, where in a quote's body, and its bytes.
 type Field = (&'static str, usize, usize, usize);
 
@@ -45,7 +47,8 @@ pub(crate) fn report_data(body: &[u8]) -> Option<[u8; 64]> {
         .copied()
 }
 
-/// Whether a TDREPORT's first part is of a TD and has the digests of the two others (TDREPORT_STRUCT, REPORTMACSTRUCT).
+/// Whether a TDREPORT's first part is of a TD and has the digests of the two others, and reserved bytes are zero
+/// (TDREPORT_STRUCT, REPORTMACSTRUCT). The version of its type, CPUSVN and the MAC are bound by nothing.
 pub(crate) fn is_consistent(report: &[u8; 1024]) -> bool {
     let has_digest_of = |place: Range<usize>, part: Range<usize>| {
         let digest = report
@@ -53,7 +56,12 @@ pub(crate) fn is_consistent(report: &[u8; 1024]) -> bool {
             .and_then(|part| Algorithm::SHA384.hash(&[part]));
         digest.is_some_and(|digest| report.get(place) == Some(digest.as_bytes()))
     };
+    let is_zero = |place: &Range<usize>| {
+        let bytes = report.get(place.clone());
+        bytes.is_some_and(|bytes| bytes.iter().all(|byte| *byte == 0))
+    };
     report.first() == Some(&TYPE_TDX)
+        && RESERVED.iter().all(is_zero)
         && has_digest_of(32..80, 256..495)
         && has_digest_of(80..128, 512..1024)
 }

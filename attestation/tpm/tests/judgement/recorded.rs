@@ -6,7 +6,7 @@ use crate::support::{
 };
 use attestation_tpm::{AkTrust, AttestationKey, KeyError, PcrTable, TpmCheck, TpmClaims};
 use serde_json::json;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 const KEYS: &[(&str, &str, u32)] = &[
     ("ecc256-ecdsa-sha256", "ecdsa", 256),
@@ -40,7 +40,7 @@ pub fn sample(name: &str) -> (Sample, AttestationKey) {
 pub fn log() -> Option<Vec<u8>> {
     let folder = vectors()?;
     let log = "measured-boot/go-eventlog/eventlogs/tpm/cos-85-amd-sev.bin";
-    Some(read(&PathBuf::from(folder).join(log)))
+    Some(read(&folder.join(log)))
 }
 
 #[test]
