@@ -14,8 +14,9 @@ pub(crate) fn looks_like_pem(bytes: &[u8]) -> bool {
 
 /// The contents of every block, at most `limit`, all of this label.
 pub(crate) fn decode(text: &[u8], label: &str, limit: usize) -> Result<Vec<Vec<u8>>, FormatError> {
+    // Tools that write C strings leave a NUL behind: quotes and Intel's collateral have it.
+    let mut lines = Lines::new(text.strip_suffix(&[0]).unwrap_or(text));
     let mut blocks = Vec::new();
-    let mut lines = Lines::new(text);
     while let Some(line) = lines.next_filled() {
         if line != format!("-----BEGIN {label}-----").as_bytes() {
             return Err(lines.wrong("not the beginning of a block of the kind that belongs here"));
@@ -75,9 +76,7 @@ impl<'a> Lines<'a> {
     fn next_filled(&mut self) -> Option<&'a [u8]> {
         loop {
             let line = self.next_line()?;
-            // Tools that write C strings leave a NUL behind the last line: Intel's collateral has it.
-            let is_last = self.rest.is_none();
-            if !(line.is_empty() || is_last && line == [0]) {
+            if !line.is_empty() {
                 return Some(line);
             }
         }

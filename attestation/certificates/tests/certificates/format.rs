@@ -271,6 +271,7 @@ fn date_that_certificates_do_not_write_so_is_refused() {
         "260101000000",
         "260101000000+0000",
         "26010100000 Z",
+        "26010100000:Z",
         "691231235959Z",
         "20260101000000Z",
     ] {
@@ -359,6 +360,7 @@ fn pem_is_the_der_in_it() {
         text.replace('\n', "\r\n"),
         format!("\n{text}\n\n"),
         format!("{text}\0"),
+        format!("{}\0", text.trim_end()),
     ] {
         assert_eq!(Certificate::read(text.as_bytes()), expected, "{text:?}");
     }
@@ -380,6 +382,7 @@ fn pem_with_anything_else_is_refused() {
         (with_line(&"A".repeat(1028)), 2),
         (text.replacen("MII", "M=I", 1), last),
         (format!("{text}\0\n\0"), last + 1),
+        (format!("{text}\0\0"), last + 1),
     ] {
         match Certificate::read(wrong.as_bytes()) {
             Err(FormatError::Pem { line: found, .. }) => assert_eq!(found, line, "{wrong}"),
