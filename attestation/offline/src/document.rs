@@ -1,10 +1,10 @@
 //! The verdict as it is printed.
 
 use anyhow::Result;
-use attestation_appraisal::{Tee, Verdict};
+use attestation_appraisal::Verdict;
 use serde_json::{Value, json};
 
-use crate::evidence::Came;
+use crate::evidence::{Came, Evidence};
 use crate::moment::Moment;
 use crate::page;
 
@@ -19,7 +19,7 @@ pub fn json(verdict: &Verdict, evidence: &Came, warnings: &[String]) -> Result<S
     let mut document: Value = serde_json::from_str(&verdict.to_json())?;
     let [came, warned] = BESIDE;
     document[came] = json!({
-        "shape": evidence.shape.name(),
+        "shape": evidence.shape,
         "layers": evidence.layers.iter().map(|layer| layer.name()).collect::<Vec<_>>(),
         "sha256": evidence.sha256,
     });
@@ -30,13 +30,14 @@ pub fn json(verdict: &Verdict, evidence: &Came, warnings: &[String]) -> Result<S
 /// The page for people.
 pub fn page(
     verdict: &Verdict,
+    subject: Evidence,
     at: Moment,
     evidence: &Came,
     facts: &[(&str, String)],
     warnings: &[String],
 ) -> String {
     let record = verdict.record();
-    let mut page = headline(verdict, record.rejections.len(), at);
+    let mut page = headline(verdict, record.rejections.len(), subject, at);
     page.push_str("\n\n");
     page.push_str(&page::checks(&record.checks));
     let mut known = vec![("evidence", shape(evidence))];
@@ -50,24 +51,19 @@ pub fn page(
     page
 }
 
-fn headline(verdict: &Verdict, reasons: usize, at: Moment) -> String {
+fn headline(verdict: &Verdict, reasons: usize, subject: Evidence, at: Moment) -> String {
     let what = match verdict.accepted() {
         true => "ACCEPTED".to_owned(),
         false if reasons == 1 => "REFUSED for 1 reason".to_owned(),
         false => format!("REFUSED for {reasons} reasons"),
     };
-    let of = match verdict.tee() {
-        Tee::Snp => "an SEV-SNP report",
-        Tee::Tdx => "a TDX quote",
-        Tee::Tpm => "a TPM's quote",
-    };
-    format!("{what}: {of}, judged as of {at}")
+    format!("{what}: {}, judged as of {at}", subject.name())
 }
 
 fn shape(evidence: &Came) -> String {
     let mut layers = evidence.layers.iter().map(|layer| layer.name());
     match layers.next() {
-        None => evidence.shape.name().to_owned(),
+        None => evidence.shape.to_owned(),
         Some(first) => {
             let rest = layers.fold(first.to_owned(), |all, next| format!("{all}, {next}"));
             format!("{} in {rest}", evidence.shape)

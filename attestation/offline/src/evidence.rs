@@ -1,7 +1,7 @@
 //! Evidence as it came.
 
 use anyhow::{Context, Result};
-use attestation_shapes::{LARGEST_EVIDENCE, Layer, Shape, ShapeError};
+use attestation_shapes::{LARGEST_EVIDENCE, Layer, ShapeError};
 use ring::digest::{SHA256, digest};
 use std::path::Path;
 
@@ -9,11 +9,44 @@ use crate::files::{self, Limit};
 
 /// What a file turned out to be.
 pub struct Came {
-    pub shape: Shape,
+    /// Its form's name in docs/evidence-shapes.md.
+    pub shape: &'static str,
     /// What it was wrapped in, the outermost first.
     pub layers: Vec<Layer>,
     /// SHA-256 of the file, in hexadecimal digits.
     pub sha256: String,
+}
+
+/// What a verdict is about.
+#[derive(Clone, Copy)]
+pub enum Evidence {
+    Snp,
+    Tdx,
+    Tpm,
+    TpmAndSnp,
+    TpmAndTdx,
+}
+
+impl Evidence {
+    /// As people say it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Snp => "an SEV-SNP report",
+            Self::Tdx => "a TDX quote",
+            Self::Tpm => "a TPM's quote",
+            Self::TpmAndSnp => "a TPM's quote and the SEV-SNP report that vouches for it",
+            Self::TpmAndTdx => "a TPM's quote and the TDX quote that vouches for it",
+        }
+    }
+
+    /// Together with a TPM's quote.
+    pub const fn with_tpm(self) -> Self {
+        match self {
+            Self::Snp | Self::TpmAndSnp => Self::TpmAndSnp,
+            Self::Tdx | Self::TpmAndTdx => Self::TpmAndTdx,
+            Self::Tpm => Self::Tpm,
+        }
+    }
 }
 
 const _: () = assert!(LARGEST_EVIDENCE <= Limit::SixteenMebibytes as usize);

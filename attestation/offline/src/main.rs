@@ -18,6 +18,7 @@ mod snp;
 mod state;
 mod tdx;
 mod token;
+mod tpm;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -44,6 +45,9 @@ enum Command {
     /// Judge an Intel TDX quote.
     #[command(after_help = EXIT_CODES)]
     Tdx(tdx::Arguments),
+    /// Judge a vTPM's quote, and the TEE's report that vouches for the TPM.
+    #[command(after_help = EXIT_CODES)]
+    Tpm(Box<tpm::Arguments>),
     /// Show, list and test appraisal policies.
     #[command(after_help = EXIT_CODES)]
     Policy(policy::Arguments),
@@ -55,6 +59,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Snp(arguments) => snp::run(&arguments),
         Command::Tdx(arguments) => tdx::run(&arguments),
+        Command::Tpm(arguments) => tpm::run(&arguments),
         Command::Policy(arguments) => policy::run(&arguments),
         Command::Simulated(arguments) => simulated::run(&arguments).map(|never| match never {}),
     };

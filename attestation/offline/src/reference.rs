@@ -51,6 +51,11 @@ pub struct Accepted {
 }
 
 impl Arguments {
+    /// Whether any file is named.
+    pub fn is_given(&self) -> bool {
+        !self.files.is_empty()
+    }
+
     /// The launches of `tee` that are accepted; nothing where no file was given.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! One verdict, from the options that all kinds of evidence share to the exit code.
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use attestation_appraisal::{Context, Judged, Policy, Tee, Verdict, VerifierId};
 use attestation_certificates::{Observation, Seen};
 use attestation_verdict::ExpectedData;
@@ -8,7 +8,7 @@ use measured_boot_reference_values as references;
 use std::process::ExitCode;
 
 use crate::arguments::Common;
-use crate::evidence::Came;
+use crate::evidence::{Came, Evidence};
 use crate::moment::Moment;
 use crate::output::{self, Output};
 use crate::reference::Launch;
@@ -32,6 +32,8 @@ pub struct Session<'a> {
 
 /// What came of the evidence.
 pub struct Found {
+    /// What it was.
+    pub subject: Evidence,
     pub judged: Judged,
     /// Collateral that was proven, whatever the verdict.
     pub observations: Vec<Observation>,
@@ -76,6 +78,25 @@ impl<'a> Session<'a> {
         Ok(Some(accepted.launches))
     }
 
+    /// Of evidence that says nothing of a launch.
+    ///
+    /// # Errors
+    /// A reference value is given, which nothing can be compared with.
+    pub fn without_launch(&mut self) -> Result<()> {
+        if self.common.reference.is_given() {
+            bail!(
+                "--reference: there is no TEE's report in this evidence, and so no launch digest"
+            );
+        }
+        self.warn(UNKNOWN_LAUNCH);
+        Ok(())
+    }
+
+    /// Whether the account of what was seen is kept.
+    pub fn keeps_state(&self) -> bool {
+        self.state.is_some()
+    }
+
     /// What was seen before, if an account is kept.
     pub fn seen(&self) -> Option<&Seen> {
         self.state.as_ref().map(|_| &self.seen)
@@ -108,7 +129,14 @@ impl<'a> Session<'a> {
         }
         output::print(&match self.common.output {
             Output::Json => document::json(&verdict, came, &self.warnings)?,
-            Output::Text => document::page(&verdict, self.at, came, &found.facts, &self.warnings),
+            Output::Text => document::page(
+                &verdict,
+                found.subject,
+                self.at,
+                came,
+                &found.facts,
+                &self.warnings,
+            ),
         })?;
         Ok(match verdict.accepted() {
             true => ExitCode::SUCCESS,

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use crate::arguments::{Binding, Common};
-use crate::evidence::{self, Came};
+use crate::evidence::{self, Came, Evidence};
 use crate::files::{self, Limit};
 use crate::moment::Moment;
 use crate::reference::Launch;
@@ -69,7 +69,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     }
     .judge(&mut session)?;
     let came = Came {
-        shape: evidence.shape,
+        shape: evidence.shape.name(),
         layers: evidence.layers,
         sha256,
     };
@@ -117,6 +117,7 @@ impl Subject<'_> {
         };
         let proven = proof.proven();
         Ok(Found {
+            subject: Evidence::Snp,
             judged,
             observations: proven.map_or_else(Vec::new, |proven| proven.observations().collect()),
             facts,
@@ -146,6 +147,11 @@ impl Subject<'_> {
 }
 
 impl Certificates {
+    /// The root that is named.
+    pub fn root(&self) -> Option<&Path> {
+        self.root.as_deref()
+    }
+
     /// The roots that are trusted.
     fn anchors(&self, session: &mut Session<'_>) -> Result<Anchors> {
         let Some(path) = self.root.as_deref() else {

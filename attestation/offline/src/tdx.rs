@@ -1,6 +1,6 @@
 //! `cloister verify tdx`.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use attestation_appraisal::{Judged, Tee};
 use attestation_shapes::{EventLog, TdxEvidence};
 use attestation_tdx::{
@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use crate::arguments::{Binding, Common};
-use crate::evidence::{self, Came};
+use crate::evidence::{self, Came, Evidence};
 use crate::files::{self, Limit};
 use crate::moment::Moment;
 use crate::reference::Launch;
@@ -30,21 +30,13 @@ pub struct Arguments {
     /// The log of what extended the RTMRs (CCEL's data). Not needed where the evidence brings it.
     #[arg(long, value_name = "FILE")]
     event_log: Option<PathBuf>,
-    #[command(flatten)]
-    root: Root,
+    /// Trust this root alone, in Intel's place. The verdict says so.
+    #[arg(long, value_name = "FILE")]
+    root: Option<PathBuf>,
     #[command(flatten)]
     binding: Binding,
     #[command(flatten)]
     common: Common,
-}
-
-/// Who is trusted.
-#[derive(clap::Args)]
-pub struct Root {
-    /// Trust this root alone, in Intel's place. The verdict says so.
-    // What was seen is remembered by platform, whoever said it: another root could have anything remembered.
-    #[arg(long, value_name = "FILE", conflicts_with = "path")]
-    root: Option<PathBuf>,
 }
 
 /// Judges a quote.
@@ -64,13 +56,13 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         quote: &evidence.quote,
         event_log: event_log.as_deref(),
         collateral: &arguments.collateral,
-        root: &arguments.root,
+        root: arguments.root.as_deref(),
         expected: &expected,
         launches: launches.as_deref(),
     }
     .judge(&mut session)?;
     let came = Came {
-        shape: evidence.shape,
+        shape: evidence.shape.name(),
         layers: evidence.layers,
         sha256,
     };
@@ -93,7 +85,8 @@ pub struct Subject<'a> {
     pub quote: &'a [u8],
     pub event_log: Option<&'a [u8]>,
     pub collateral: &'a Path,
-    pub root: &'a Root,
+    /// Trusted in Intel's place.
+    pub root: Option<&'a Path>,
     pub expected: &'a ExpectedData,
     pub launches: Option<&'a [Launch]>,
 }
@@ -104,7 +97,7 @@ impl Subject<'_> {
     /// # Errors
     /// The collateral or the root cannot be read.
     pub fn judge(&self, session: &mut Session<'_>) -> Result<Found> {
-        let root = self.root.trusted(session)?;
+        let root = trusted(self.root, session)?;
         let collateral = read_collateral(self.collateral)?;
         let collateral = ProvenCollateral::prove(collateral, &root).with_chain_of(self.quote);
         let claims = TdxClaims::read(self.quote, &collateral);
@@ -141,6 +134,7 @@ impl Subject<'_> {
             }
         };
         Ok(Found {
+            subject: Evidence::Tdx,
             judged,
             observations: seen.observations().copied().collect(),
             facts,
@@ -194,19 +188,24 @@ impl Subject<'_> {
     }
 }
 
-impl Root {
-    fn trusted(&self, session: &mut Session<'_>) -> Result<TrustedRoot> {
-        let Some(path) = self.root.as_deref() else {
-            return Ok(TrustedRoot::intel());
-        };
-        let place = || format!("--root {}", path.display());
-        let root = files::read("--root", path, Limit::Mebibyte)?;
-        session.warn(format!(
-            "{} is trusted in Intel's place: whoever has its key can make any evidence",
+fn trusted(root: Option<&Path>, session: &mut Session<'_>) -> Result<TrustedRoot> {
+    let Some(path) = root else {
+        return Ok(TrustedRoot::intel());
+    };
+    let place = || format!("--root {}", path.display());
+    if session.keeps_state() {
+        // What was seen is remembered by platform, whoever said it.
+        bail!(
+            "{} and --state do not go together: another root than Intel's could have anything remembered",
             place()
-        ));
-        TrustedRoot::named(&root).with_context(|| format!("{}: no certificate", place()))
+        );
     }
+    let root = files::read("--root", path, Limit::Mebibyte)?;
+    session.warn(format!(
+        "{} is trusted in Intel's place: whoever has its key can make any evidence",
+        place()
+    ));
+    TrustedRoot::named(&root).with_context(|| format!("{}: no certificate", place()))
 }
 
 fn read_collateral(path: &Path) -> Result<Collateral> {

@@ -1,0 +1,117 @@
+//! The TEE's report that vouches for a TPM's key.
+
+use anyhow::{Context, Result};
+use attestation_appraisal::Tee;
+use attestation_tdx::Quote;
+use attestation_tpm::{HardwareReport, HclReport, TeeReport};
+use attestation_verdict::ExpectedData;
+
+use super::Arguments;
+use super::parts::Parts;
+use crate::session::{Found, Session};
+use crate::{snp, tdx};
+
+/// Header, and in version 5 the body's type and size (Intel, TDX DCAP Quoting Library, "Quote format").
+const HEADER: usize = 48;
+const DESCRIPTOR: usize = 6;
+/// TD_QUOTE_BODY of TDX 1.0.
+const BODY: usize = 584;
+
+/// A TEE's report, judged.
+pub struct Vouching {
+    report: Report,
+    pub found: Found,
+}
+
+enum Report {
+    Snp(Box<[u8; 1184]>),
+    /// The quote's body.
+    Tdx(Vec<u8>),
+}
+
+impl Vouching {
+    /// What the TPM's judge compares with the HCL report.
+    pub fn report(&self) -> TeeReport<'_> {
+        match &self.report {
+            Report::Snp(report) => TeeReport::Snp(report),
+            Report::Tdx(body) => TeeReport::Tdx(body),
+        }
+    }
+}
+
+/// Judges the report in the HCL report, which has to bind the runtime data; nothing where there is none to be read.
+///
+/// # Errors
+/// Collateral is missing, or a file cannot be read.
+pub fn judge(
+    parts: &Parts,
+    arguments: &Arguments,
+    session: &mut Session<'_>,
+) -> Result<Option<Vouching>> {
+    // One that cannot be read is the TPM's judge's to refuse.
+    let hcl = parts.hcl_report.as_deref().map(HclReport::read);
+    let Some(Ok(hcl)) = hcl else {
+        return Ok(None);
+    };
+    let expected = ExpectedData::Exactly(hcl.bound());
+    let vouching = match hcl.hardware {
+        HardwareReport::Snp(report) => {
+            let launches = session.launches(Tee::Snp)?;
+            let found = snp::Subject {
+                report: &report,
+                vek: parts.vek.as_deref(),
+                chain: &parts.chain,
+                certificates: &arguments.certificates,
+                expected: &expected,
+                launches: launches.as_deref(),
+            }
+            .judge(session)?;
+            Vouching {
+                report: Report::Snp(report),
+                found,
+            }
+        }
+        HardwareReport::Tdx(_) => tdx(parts, arguments, &expected, session)?,
+    };
+    Ok(Some(vouching))
+}
+
+fn tdx(
+    parts: &Parts,
+    arguments: &Arguments,
+    expected: &ExpectedData,
+    session: &mut Session<'_>,
+) -> Result<Vouching> {
+    let quote = parts.td_quote.as_deref();
+    let quote = quote
+        .context("the HCL report has a TD report in it: give the quote over it, --td-quote")?;
+    let collateral = arguments.collateral.as_deref();
+    let collateral = collateral
+        .context("the evidence has a TDX quote in it: give its collateral, --collateral")?;
+    let launches = session.launches(Tee::Tdx)?;
+    let found = tdx::Subject {
+        quote,
+        // The log that comes along is the TPM's, not the RTMRs'.
+        event_log: None,
+        collateral,
+        root: arguments.certificates.root(),
+        expected,
+        launches: launches.as_deref(),
+    }
+    .judge(session)?;
+    Ok(Vouching {
+        report: Report::Tdx(body(quote).to_vec()),
+        found,
+    })
+}
+
+/// The body of a quote, empty where the quote cannot be read: then the quote's judge refuses it.
+fn body(quote: &[u8]) -> &[u8] {
+    let signed = Quote::read(quote).map(|quote| quote.signed);
+    let signed = signed.unwrap_or_default();
+    let start = match signed.len() {
+        length if length == HEADER + BODY => HEADER,
+        _ => HEADER + DESCRIPTOR,
+    };
+    signed.get(start..).unwrap_or_default()
+}
