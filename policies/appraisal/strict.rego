@@ -99,7 +99,7 @@ tdx := {
 
 tpm := {
 	# A key that no TEE's report binds may be in any TPM, or in none.
-	"allow_named_ak": false,
+	"allow_without_tee": false,
 	"min_rsa_bits": 2048,
 	"banks": ["sha256", "sha384", "sha512"],
 	# Firmware, its configuration, boot loader and Secure Boot's keys.
@@ -126,7 +126,7 @@ trust_vector := {name: value |
 questions := {
 	"instance-identity": {
 		"needs": {"snp": {"signature", "chip_id"}, "tdx": {"signature", "pck_match"}, "tpm": set()},
-		"asks": {"chip_id", "chip_list", "pck_match", "binding", "host_data", "mr_config_id", "mr_owner", "mr_owner_config", "tpm_nonce", "tpm_ak", "tpm_tee_report", "tpm_runtime_data"},
+		"asks": {"chip_id", "chip_list", "pck_match", "binding", "host_data", "mr_config_id", "mr_owner", "mr_owner_config", "tpm_nonce", "tpm_clock", "tpm_ak", "tpm_tee_report", "tpm_runtime_data"},
 		# Trustworthy; not recognised.
 		"good": 2, "bad": 97,
 	},
@@ -142,7 +142,7 @@ questions := {
 	},
 	"executables": {
 		"needs": {"snp": {"signature", "launch_digest"}, "tdx": {"signature", "launch_digest"}, "tpm": {"never"}},
-		"asks": {"launch_digest", "reference_validity", "id_key", "author_key", "family_id", "image_id", "guest_svn", "rtmr0", "rtmr1", "rtmr2", "rtmr3", "event_log", "tpm_pcrs", "tpm_pcr_digest", "tpm_event_log"},
+		"asks": {"launch_digest", "reference_validity", "id_key", "author_key", "family_id", "image_id", "guest_svn", "rtmr0", "rtmr1", "rtmr2", "rtmr3", "event_log", "tpm_pcrs", "tpm_pcr_selection", "tpm_pcr_digest", "tpm_event_log"},
 		# What was booted is approved; not recognised.
 		"good": 3, "bad": 33,
 	},
