@@ -1,7 +1,7 @@
 //! What a judgement needs. None of it is read from anywhere else.
 
 use crate::{AttestationKey, ExpectedNonce, PcrTable, Reference, TpmLimits};
-use attestation_certificates::{Certificate, ChainProblem, Validity, prove_chain};
+use attestation_certificates::{Certificate, ChainProblem, KeyUsage, Validity, prove_chain};
 
 /// A quote and what came with it.
 #[derive(Debug, Clone, Copy)]
@@ -57,6 +57,12 @@ impl AkCertificates<'_> {
     pub(crate) fn key(&self) -> Option<AttestationKey> {
         let leaf = self.chain.first()?;
         AttestationKey::from_spki(leaf.public_key_info()).ok()
+    }
+
+    /// Whether the first certificate says that its key signs: that of a key that decrypts (an EK's) does not.
+    pub(crate) fn is_for_signing(&self) -> bool {
+        let usage = self.chain.first().and_then(Certificate::key_usage);
+        usage.is_some_and(KeyUsage::digital_signature)
     }
 
     pub(crate) fn prove(&self) -> Result<Validity, Vec<ChainProblem>> {

@@ -73,18 +73,17 @@ impl AttestationKey {
         Ok(Self { form })
     }
 
-    /// A key in a file: SubjectPublicKeyInfo in PEM or DER, a certificate of it in PEM, or a TPM2B_PUBLIC or
+    /// A key in a file: SubjectPublicKeyInfo in PEM or DER, a certificate of it in PEM or DER, or a TPM2B_PUBLIC or
     /// TPMT_PUBLIC of a restricted signing key. Of a certificate only the key is taken: who names it trusts the key.
     ///
     /// # Errors
     /// It is none of these, or the key cannot be an attestation key.
     pub fn read(file: &[u8]) -> Result<Self, KeyError> {
-        if file.starts_with(b"-----BEGIN CERTIFICATE-----") {
-            let certificate = Certificate::read(file).map_err(|_| KeyError::Form)?;
-            return spki::read(certificate.public_key_info());
-        }
-        if file.starts_with(b"-----BEGIN") {
+        if file.starts_with(b"-----BEGIN PUBLIC") {
             return spki::read_pem(file);
+        }
+        if let Ok(certificate) = Certificate::read(file) {
+            return spki::read(certificate.public_key_info());
         }
         match file.first() {
             // A SEQUENCE. No TPM2B_PUBLIC has 0x30?? bytes, and no TPMT_PUBLIC is of such a type.
@@ -202,7 +201,7 @@ fn bit_length(number: &[u8]) -> u32 {
 pub enum KeyError {
     /// Another form.
     #[error(
-        "not a public key: SubjectPublicKeyInfo in PEM or DER, a certificate in PEM, TPM2B_PUBLIC or TPMT_PUBLIC"
+        "not a public key: SubjectPublicKeyInfo in PEM or DER, a certificate, TPM2B_PUBLIC or TPMT_PUBLIC"
     )]
     Form,
     /// Encoded another way than the one.

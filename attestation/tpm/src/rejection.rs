@@ -76,6 +76,9 @@ pub enum TpmRejection {
     /// Not certified by somebody who is trusted.
     #[error("the attestation key's certificates: {0}")]
     AkChain(ChainProblem),
+    /// For something else.
+    #[error("the attestation key's certificate does not say that the key makes signatures")]
+    AkUsage,
     /// No certificate, or one of another kind of key.
     #[error("there is no certificate of a key that can sign quotes")]
     AkCertificate,
@@ -201,6 +204,7 @@ impl Rejection for TpmRejection {
             Self::SecureBootOff | Self::Console | Self::ConfigurationMissing => C::VmConfiguration,
             Self::AkNotBound
             | Self::AkChain(_)
+            | Self::AkUsage
             | Self::AkCertificate
             | Self::AkBits { .. }
             | Self::AkSentOther
@@ -240,6 +244,7 @@ impl Rejection for TpmRejection {
             Self::ConfigurationMissing => "configuration_missing",
             Self::AkNotBound => "ak_not_bound",
             Self::AkChain(_) => "ak_chain",
+            Self::AkUsage => "ak_usage",
             Self::AkCertificate => "ak_certificate",
             Self::AkBits { .. } => "ak_bits",
             Self::AkSentOther => "ak_sent_other",

@@ -34,6 +34,9 @@ impl Case<'_> {
         if let AkTrust::Certified(certificates) = self.input.trust {
             let problems = certificates.prove().err().unwrap_or_default();
             reasons.extend(problems.into_iter().map(TpmRejection::AkChain));
+            if !certificates.is_for_signing() {
+                reasons.push(TpmRejection::AkUsage);
+            }
         }
         let (found, needed) = (key.bits(), limits.min_rsa_bits);
         if key.kind() == "rsa" && found < needed {

@@ -91,11 +91,21 @@ fn sized(out: &mut Vec<u8>, buffer: &[u8]) {
     out.extend(buffer);
 }
 
-pub fn signed(quote: Vec<u8>) -> (Sample, AttestationKey) {
+/// A new key on P-256, in PKCS#8.
+pub fn new_key() -> Vec<u8> {
     let random = SystemRandom::new();
-    let algorithm = &ECDSA_P256_SHA256_FIXED_SIGNING;
-    let key = EcdsaKeyPair::generate_pkcs8(algorithm, &random).expect("randomness");
-    let key = EcdsaKeyPair::from_pkcs8(algorithm, key.as_ref(), &random).expect("just made");
+    let key = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random);
+    key.expect("randomness").as_ref().to_vec()
+}
+
+pub fn signed(quote: Vec<u8>) -> (Sample, AttestationKey) {
+    signed_by(&new_key(), quote)
+}
+
+pub fn signed_by(key: &[u8], quote: Vec<u8>) -> (Sample, AttestationKey) {
+    let random = SystemRandom::new();
+    let key = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, key, &random);
+    let key = key.expect("just made");
     let numbers = key.sign(&random, &quote).expect("randomness");
     let (r, s) = numbers.as_ref().split_at(32);
     let mut signature = vec![0, 0x18, 0, 0x0B];
@@ -239,4 +249,53 @@ pub fn runtime_data() -> Value {
         },
         "user-data": "00ff"
     })
+}
+
+/// A TDREPORT whose parts have the digests that it says, with another byte in every field.
+pub fn td_report(report_data: &[u8; 64]) -> [u8; 1024] {
+    let mut report = [0; 1024];
+    report[0] = 0x81;
+    for (place, value) in (1..).zip([264, 280, 328, 376, 512, 520, 528, 576, 624, 672, 720, 768]) {
+        report[value] = place;
+    }
+    report[816] = 13;
+    report[864] = 14;
+    report[128..192].copy_from_slice(report_data);
+    with_digests(report)
+}
+
+/// With the right digests of TEE_TCB_INFO and TDINFO.
+pub fn with_digests(mut report: [u8; 1024]) -> [u8; 1024] {
+    for (place, part) in [(32, 256..495), (80, 512..1024)] {
+        let digest = Algorithm::SHA384.hash(&[&report[part]]).expect("computed");
+        report[place..place + 48].copy_from_slice(digest.as_bytes());
+    }
+    report
+}
+
+/// The body of a quote made of a TDREPORT: what is where is Intel's quoting library's, not this crate's table.
+pub fn td_body(report: &[u8; 1024]) -> Vec<u8> {
+    let mut body = Vec::new();
+    body.extend(&report[264..264 + 16 + 48 + 48 + 8]);
+    body.extend(&report[512..512 + 8 + 8 + 4 * 48 + 4 * 48]);
+    body.extend(&report[128..192]);
+    assert_eq!(body.len(), 584);
+    body
+}
+
+impl Hcl {
+    /// With a TD report that binds the runtime data.
+    pub fn good_td() -> (Self, [u8; 1024]) {
+        let mut hcl = Self::good();
+        hcl.report_type = 4;
+        let report_data = hcl.report[0x50..0x90].try_into().expect("64 bytes");
+        let report = td_report(&report_data);
+        hcl.set_td(&report);
+        (hcl, report)
+    }
+
+    pub fn set_td(&mut self, report: &[u8; 1024]) {
+        self.report = [0; 1184];
+        self.report[..1024].copy_from_slice(report);
+    }
 }

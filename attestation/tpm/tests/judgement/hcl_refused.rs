@@ -1,6 +1,6 @@
 //! What a TEE has to bind: HCL report, runtime data, configuration.
 
-use crate::forge::{Hcl, runtime_data};
+use crate::forge::{Hcl, runtime_data, td_body, with_digests};
 use crate::support::{
     NONCE, Sample, assert_accepted, assert_refused_for, limits, limits_with, nonce,
 };
@@ -311,4 +311,75 @@ fn reasons_never_repeat_what_the_runtime_data_says() {
             rejection.code()
         );
     }
+}
+
+fn judged_td(hcl: &Hcl, body: &[u8]) -> Judgement<TpmRejection> {
+    let trust = AkTrust::Tee(TeeReport::Tdx(body));
+    hcl.quoted().judged(trust, &nonce(NONCE), &limits())
+}
+
+#[test]
+fn td_report_that_the_quote_was_made_of_is_accepted() {
+    let (hcl, report) = Hcl::good_td();
+    assert_accepted(&judged_td(&hcl, &td_body(&report)));
+    // TDX 1.5's body goes on.
+    let longer = [td_body(&report), vec![0; 64]].concat();
+    assert_accepted(&judged_td(&hcl, &longer));
+}
+
+#[test]
+fn td_report_with_any_field_other_than_the_quotes_is_refused() {
+    let (hcl, report) = Hcl::good_td();
+    let body = td_body(&report);
+    // Each field's first byte is not zero; REPORTDATA's tail is not part of the digest.
+    for place in (0..520).filter(|place| body[*place] != 0).chain([583]) {
+        let mut other = body.clone();
+        other[place] ^= 0x80;
+        let judgement = judged_td(&hcl, &other);
+        let unbound = if place == 583 {
+            "runtime_data_unbound"
+        } else {
+            ""
+        };
+        let mut expected = vec!["td_report_other"];
+        expected.extend((!unbound.is_empty()).then_some(unbound));
+        assert_eq!(crate::support::codes(&judgement), expected, "{place}");
+    }
+}
+
+#[test]
+fn td_body_of_another_length_is_refused() {
+    let (hcl, report) = Hcl::good_td();
+    let body = td_body(&report);
+    for other in [&body[..583], &[body.as_slice(), &[0]].concat(), &[]] {
+        let codes = crate::support::codes(&judged_td(&hcl, other));
+        assert_eq!(codes, ["td_body_length", "runtime_data_unbound"]);
+    }
+}
+
+/// Nothing of it is in the quote, and still it is not what a TDX module makes.
+#[test]
+fn td_report_that_no_module_makes_is_refused() {
+    let (hcl, report) = Hcl::good_td();
+    let body = td_body(&report);
+    let with = |place: usize, digests: bool| {
+        let mut report = report;
+        report[place] ^= 1;
+        let mut hcl = hcl.clone();
+        hcl.set_td(&if digests {
+            with_digests(report)
+        } else {
+            report
+        });
+        judged_td(&hcl, &body)
+    };
+    // Type, reserved bytes, the two digests, and what they cover: TEE_TCB_SVN2 and SERVTD_HASH.
+    for place in [0, 1, 3, 192, 223, 495, 511, 32, 127, 400, 912, 1023] {
+        assert_refused_for(&with(place, false), "td_report_inconsistent");
+    }
+    for place in [0, 1, 3, 192, 223, 495, 511] {
+        assert_refused_for(&with(place, true), "td_report_inconsistent");
+    }
+    // With the right digests those are as good as others.
+    assert_accepted(&with(912, true));
 }

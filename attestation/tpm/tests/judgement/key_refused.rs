@@ -1,9 +1,13 @@
 //! Which attestation keys are believed.
 
-use crate::forge::{Hcl, Quote};
+use crate::forge::{Hcl, Quote, new_key, signed_by};
 use crate::recorded;
-use crate::support::{NONCE, assert_accepted, assert_refused_for, limits, limits_with, nonce};
+use crate::support::{
+    NONCE, assert_accepted, assert_refused_for, codes, limits, limits_with, nonce,
+};
+use attestation_certificates::Certificate;
 use attestation_tpm::{AkCertificates, AkTrust, AttestationKey, KeyError};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, KeyUsagePurpose};
 use serde_json::json;
 
 #[test]
@@ -141,4 +145,72 @@ fn rsa_key_that_cannot_be_one_is_refused() {
     assert_eq!(rsa(&[0xFE; 256], &[1, 0, 1]), Err(KeyError::EvenModulus));
     assert_eq!(AttestationKey::point(&[2; 33]), Err(KeyError::Point));
     assert_eq!(AttestationKey::point(&[4; 64]), Err(KeyError::Point));
+}
+
+/// A root of these tests, and its certificate of this key.
+fn certified(key: &[u8], usage: KeyUsagePurpose) -> [Certificate; 2] {
+    let mut params = CertificateParams::default();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+    let root_key = KeyPair::generate().expect("randomness");
+    let root = CertifiedIssuer::self_signed(params, root_key).expect("a root");
+    let key = KeyPair::try_from(key).expect("a key");
+    let mut params = CertificateParams::default();
+    params.key_usages = vec![usage];
+    let leaf = params.signed_by(&key, &root).expect("a certificate");
+    [leaf.der(), root.der()].map(|der| Certificate::read(der).expect("just made"))
+}
+
+const NOW: u64 = 1_750_000_000;
+
+#[test]
+fn key_that_a_named_root_certified_is_accepted() {
+    let pkcs8 = new_key();
+    let (sample, key) = signed_by(&pkcs8, Quote::good().bytes());
+    let chain = certified(&pkcs8, KeyUsagePurpose::DigitalSignature);
+    let trust = AkTrust::Certified(AkCertificates {
+        chain: &chain,
+        anchors: &chain[1..],
+        now: NOW,
+    });
+    assert_accepted(&sample.judged(trust, &nonce(NONCE), &limits()));
+    let limits = limits_with("allow_without_tee", json!(false));
+    let judgement = sample.judged(trust, &nonce(NONCE), &limits);
+    assert_refused_for(&judgement, "ak_not_bound");
+    // The certificate alone names the key.
+    assert_eq!(AttestationKey::read(chain[0].der()).as_ref(), Ok(&key));
+}
+
+#[test]
+fn key_that_nobody_named_certified_is_refused() {
+    let pkcs8 = new_key();
+    let (sample, _) = signed_by(&pkcs8, Quote::good().bytes());
+    let chain = certified(&pkcs8, KeyUsagePurpose::DigitalSignature);
+    let other = certified(&pkcs8, KeyUsagePurpose::DigitalSignature);
+    for (anchors, now) in [(&other[1..], NOW), (&[], NOW), (&chain[1..], 1)] {
+        let trust = AkTrust::Certified(AkCertificates {
+            chain: &chain,
+            anchors,
+            now,
+        });
+        let judgement = sample.judged(trust, &nonce(NONCE), &limits());
+        let found = codes(&judgement);
+        assert!(
+            !found.is_empty() && found.iter().all(|code| *code == "ak_chain"),
+            "{found:?}"
+        );
+    }
+}
+
+#[test]
+fn key_that_was_certified_for_something_else_is_refused() {
+    let pkcs8 = new_key();
+    let (sample, _) = signed_by(&pkcs8, Quote::good().bytes());
+    let chain = certified(&pkcs8, KeyUsagePurpose::KeyAgreement);
+    let trust = AkTrust::Certified(AkCertificates {
+        chain: &chain,
+        anchors: &chain[1..],
+        now: NOW,
+    });
+    assert_refused_for(&sample.judged(trust, &nonce(NONCE), &limits()), "ak_usage");
 }

@@ -2,6 +2,7 @@
 
 mod forge;
 mod hcl_refused;
+mod hostile;
 mod key_refused;
 mod log_refused;
 mod pcrs_refused;
