@@ -3,17 +3,17 @@
 use attestation_verdict::{CheckResult, Record};
 use std::fmt;
 
-/// Evidence before it is signed, with what it is judged by.
+/// Evidence, with what it is judged by.
 pub trait Scene: Sized {
     /// What kind of evidence it is.
     const KIND: &'static str;
 
-    /// Evidence that is accepted.
-    fn accepted() -> Self;
-
     /// Signs it and has it judged.
     fn record(&self) -> Record;
 }
+
+/// Which check refuses, and for which reason.
+pub type Reason = (&'static str, &'static str);
 
 /// One thing that is wrong.
 pub struct Case<S> {
@@ -25,22 +25,25 @@ pub struct Case<S> {
     pub code: &'static str,
     /// Checks that have nothing to look at any more.
     silenced: Vec<&'static str>,
-    tamper: Box<dyn Fn(&mut S)>,
+    good: Box<dyn Fn() -> S>,
+    bad: Box<dyn Fn() -> S>,
 }
 
 impl<S: Scene> Case<S> {
-    /// This change makes this check, and it alone, refuse for this reason.
+    /// What is good is accepted; what is bad is refused by this check alone, for this reason alone.
     pub fn new(
         name: impl Into<String>,
-        (check, code): (&'static str, &'static str),
-        tamper: impl Fn(&mut S) + 'static,
+        (check, code): Reason,
+        good: impl Fn() -> S + 'static,
+        bad: impl Fn() -> S + 'static,
     ) -> Self {
         Self {
             name: name.into(),
             check,
             code,
             silenced: Vec::new(),
-            tamper: Box::new(tamper),
+            good: Box::new(good),
+            bad: Box::new(bad),
         }
     }
 
@@ -51,36 +54,28 @@ impl<S: Scene> Case<S> {
         self
     }
 
-    /// Has it judged, and compares with the record of what was accepted.
+    /// Has both judged.
     ///
     /// # Errors
-    /// It is not refused as it has to be.
-    pub fn try_it(&self, accepted: &Record) -> Result<(), Fault> {
-        let mut scene = S::accepted();
-        (self.tamper)(&mut scene);
-        let record = scene.record();
-        let told = |what| Fault {
-            what,
-            rejections: record
-                .rejections
-                .iter()
-                .map(|it| format!("{it:?}"))
-                .collect(),
-        };
+    /// What is good is refused, or what is bad is not refused as it has to be.
+    pub fn try_it(&self) -> Result<(), Fault> {
+        let accepted = (self.good)().record();
+        if !accepted.rejections.is_empty() {
+            return Err(Fault::of("what is good is refused", &accepted));
+        }
+        let record = (self.bad)().record();
         if record.rejections.is_empty() {
-            return Err(told("it is accepted".to_owned()));
+            return Err(Fault::of("it is accepted", &record));
         }
-        let is_the_reason = |check: &str, code: &str| check == self.check && code == self.code;
-        if !record
-            .rejections
-            .iter()
-            .all(|it| is_the_reason(&it.check, &it.code))
-        {
-            return Err(told(format!(
-                "{} alone was to say {}",
-                self.check, self.code
-            )));
+        let reasons = &mut record.rejections.iter();
+        if reasons.any(|it| it.check != self.check || it.code != self.code) {
+            let wanted = format!("{} alone was to say {}", self.check, self.code);
+            return Err(Fault::of(&wanted, &record));
         }
+        self.compare(&record, &accepted)
+    }
+
+    fn compare(&self, record: &Record, accepted: &Record) -> Result<(), Fault> {
         for (check, before) in record.checks.iter().zip(&accepted.checks) {
             let wanted = if check.name == self.check {
                 CheckResult::Fail
@@ -91,7 +86,8 @@ impl<S: Scene> Case<S> {
             };
             if check.result != wanted || check.name != before.name {
                 let (name, found) = (&check.name, check.result);
-                return Err(told(format!("{name} was to be {wanted}, and is {found}")));
+                let told = format!("{name} was to be `{wanted}`, and is `{found}`");
+                return Err(Fault::of(&told, record));
             }
         }
         Ok(())
@@ -103,6 +99,18 @@ impl<S: Scene> Case<S> {
 pub struct Fault {
     what: String,
     rejections: Vec<String>,
+}
+
+impl Fault {
+    fn of(what: &str, record: &Record) -> Self {
+        let reasons = record.rejections.iter();
+        Self {
+            what: what.to_owned(),
+            rejections: reasons
+                .map(|it| format!("{}/{}: {}", it.check, it.code, it.reason))
+                .collect(),
+        }
+    }
 }
 
 impl fmt::Display for Fault {

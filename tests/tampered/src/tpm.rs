@@ -62,10 +62,9 @@ pub struct TpmScene {
     pub limits: Value,
 }
 
-impl Scene for TpmScene {
-    const KIND: &'static str = "tpm";
-
-    fn accepted() -> Self {
+impl TpmScene {
+    /// A quote that is accepted.
+    pub fn accepted() -> Self {
         let pcrs = log::pcrs();
         Self {
             quote: QuoteDraft::over(&pcrs),
@@ -91,6 +90,10 @@ impl Scene for TpmScene {
             }),
         }
     }
+}
+
+impl Scene for TpmScene {
+    const KIND: &'static str = "tpm";
 
     fn record(&self) -> Record {
         let signed = Signed::of(self);

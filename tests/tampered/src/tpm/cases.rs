@@ -1,15 +1,19 @@
 //! What can be wrong with a TPM's quote.
 
 use super::{TpmScene, log};
-use crate::Case;
 use crate::forge::Key;
+use crate::{Case, Reason};
 use attestation_tpm::ExpectedNonce;
 use serde_json::{Value, json};
 
 type Tpm = Case<TpmScene>;
 
-fn case(name: &str, reason: (&'static str, &'static str), tamper: fn(&mut TpmScene)) -> Tpm {
-    Case::new(name, reason, tamper)
+fn case(name: &str, reason: Reason, tamper: fn(&mut TpmScene)) -> Tpm {
+    Case::new(name, reason, TpmScene::accepted, move || {
+        let mut scene = TpmScene::accepted();
+        tamper(&mut scene);
+        scene
+    })
 }
 
 /// Checks that look into the quote.
