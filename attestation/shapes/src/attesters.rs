@@ -3,7 +3,7 @@
 use crate::azure::hex_pcrs;
 use crate::certificates::CertificateTable;
 use crate::error::Fault;
-use crate::json;
+use crate::json::{self, Json};
 use crate::members::Members;
 use crate::{
     DstackEvent, EventLog, QuoteSignature, Shape, ShapeError, SnpEvidence, TdxEvidence,
@@ -70,24 +70,24 @@ pub(crate) fn dstack(from: Members<'_>) -> Result<TdxEvidence, ShapeError> {
     }
     let quote = from.text("quote")?;
     let quote = from.hex_of("quote", quote.strip_prefix("0x").unwrap_or(quote))?;
-    let log = match from.text("event_log")? {
-        "" => None,
-        log => Some(EventLog::Dstack(dstack_log(log)?)),
+    let log = match from.needed("event_log")? {
+        Json::Text(none) if none.is_empty() => None,
+        Json::Text(text) => Some(dstack_log(&json::parse(text)?)?),
+        list => Some(dstack_log(list)?),
     };
     let vm_config = from.text_or_null("vm_config")?.map(str::to_owned);
     Ok(TdxEvidence {
         vm_config,
-        ..evidence(quote, log, Shape::Dstack)
+        ..evidence(quote, log.map(EventLog::Dstack), Shape::Dstack)
     })
 }
 
 /// dstack's own events.
 const DSTACK_EVENT: u32 = 0x0800_0001;
 
-fn dstack_log(text: &str) -> Result<Vec<DstackEvent>, ShapeError> {
-    let log = [("event_log".to_owned(), json::parse(text)?)];
-    let log = Members::new("dstack's event_log", &log);
-    let events = log.list("event_log")?.iter();
+fn dstack_log(list: &Json) -> Result<Vec<DstackEvent>, ShapeError> {
+    let log = Members::new("dstack's event_log", &[]);
+    let events = log.list_of("event_log", list)?.iter();
     let event = |event| dstack_event(log.entry("event_log", event)?);
     events.map(event).collect()
 }

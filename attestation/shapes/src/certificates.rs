@@ -108,10 +108,10 @@ impl CertificateTable {
         Ok(read)
     }
 
-    /// The list of an attester: entries of `cert_type` and `data`, or `null`.
+    /// The list of an attester: entries of `cert_type` and `data`, or `null`, or nothing.
     pub(crate) fn from_list(from: &Members<'_>, member: &'static str) -> Result<Self, ShapeError> {
         let mut read = Self::default();
-        if matches!(from.needed(member)?, Json::Null) {
+        if matches!(from.spare(member), None | Some(Json::Null)) {
             return Ok(read);
         }
         let list = from.list(member)?;

@@ -47,14 +47,14 @@ const FORMS: [Form; 10] = [
     form(
         Document::SnpAttester,
         "snp-attester",
-        &["attestation_report", "cert_chain"],
-        &[],
+        &["attestation_report"],
+        &["cert_chain"],
     ),
     form(
         Document::TdxAttester,
         "tdx-attester",
-        &["quote", "cc_eventlog"],
-        &["aa_eventlog"],
+        &["quote"],
+        &["cc_eventlog", "aa_eventlog"],
     ),
     form(
         Document::Dstack,
@@ -207,11 +207,11 @@ mod tests {
             error(&["quote", "cc_eventlog", "x"]),
             ("tdx-attester", vec![], 1)
         );
-        let quote = object(&["quote"]);
-        let text = recognise(&quote).map_err(|error| error.to_string());
-        let text = text.expect_err("a quote alone is no form");
+        let key = object(&["ak_public"]);
+        let text = recognise(&key).map_err(|error| error.to_string());
+        let text = text.expect_err("a key alone is no form");
         assert!(
-            text.contains("tdx-attester, which needs cc_eventlog;"),
+            text.contains("tpm-attester, which needs tpm_quote;"),
             "{text}"
         );
         assert!(text.contains("az-snp-vtpm-v0"), "{text}");

@@ -42,14 +42,12 @@ pub enum ShapeError {
     /// Text, and of no known form.
     #[error("text that is {0}: evidence in text is hexadecimal, base64 or a JSON object")]
     UnknownText(&'static str),
-    /// Text of a known encoding, and not in its one spelling.
-    #[error("text that looks like {encoding}, but {problem}")]
-    Encoding {
-        /// Which one.
-        encoding: &'static str,
-        /// What is wrong with it.
-        problem: &'static str,
-    },
+    /// Text of the characters of base64 or hexadecimal, and in no spelling of either.
+    #[error(
+        "text of the characters of base64 or hexadecimal, but cut off, of both alphabets, with an odd number of \
+         digits, or with spare bits set"
+    )]
+    NotDecoded,
     /// Not exactly one JSON document.
     #[error("at line {line}, column {column} of the JSON: {problem}")]
     Json {

@@ -66,8 +66,12 @@ impl<'j> Members<'j> {
     }
 
     /// An object in a list.
-    pub(crate) fn entry(&self, member: &'static str, value: &'j Json) -> Result<Self, ShapeError> {
-        Self::of(self.form, member, value)
+    pub(crate) fn entry<'v>(
+        &self,
+        member: &'static str,
+        value: &'v Json,
+    ) -> Result<Members<'v>, ShapeError> {
+        Members::of(self.form, member, value)
     }
 
     pub(crate) fn text(&self, member: &'static str) -> Result<&'j str, ShapeError> {
@@ -86,7 +90,15 @@ impl<'j> Members<'j> {
     }
 
     pub(crate) fn list(&self, member: &'static str) -> Result<&'j [Json], ShapeError> {
-        match self.needed(member)? {
+        self.list_of(member, self.needed(member)?)
+    }
+
+    pub(crate) fn list_of<'v>(
+        &self,
+        member: &'static str,
+        value: &'v Json,
+    ) -> Result<&'v [Json], ShapeError> {
+        match value {
             Json::Array(items) => Ok(items),
             Json::Bytes(bytes) if bytes.is_empty() => Ok(&[]),
             _ => Err(self.fault(member, Fault::NotA("a list"))),

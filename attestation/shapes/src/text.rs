@@ -39,30 +39,18 @@ pub(crate) enum Spelling {
 }
 
 /// The bytes that a text spells, spaces and line ends left out. A text of an even number of hexadecimal digits alone is
-/// hexadecimal, though it might be base64 too.
+/// hexadecimal, though it might be base64 too; any other of base64's characters is base64, though it might begin with 0x.
 pub(crate) fn decode(text: &str) -> Result<(Spelling, Vec<u8>), ShapeError> {
     let dense: String = text.split_ascii_whitespace().collect();
-    if let Some(digits) = dense.strip_prefix("0x").or(dense.strip_prefix("0X")) {
-        return Ok((Spelling::Hex, hex_of(digits)?));
-    }
-    if dense.bytes().all(|byte| byte.is_ascii_hexdigit()) && dense.len().is_multiple_of(2) {
-        return Ok((Spelling::Hex, hex_of(&dense)?));
+    let prefix = dense.strip_prefix("0x").or(dense.strip_prefix("0X"));
+    if let Some(bytes) = hex(prefix.unwrap_or(&dense)) {
+        return Ok((Spelling::Hex, bytes));
     }
     if !dense.bytes().all(is_base64) {
         return Err(ShapeError::UnknownText("neither of them"));
     }
-    let bytes = base64(&dense).ok_or(ShapeError::Encoding {
-        encoding: "base64",
-        problem: "it is cut off, of both alphabets, or has spare bits set",
-    })?;
+    let bytes = base64(&dense).ok_or(ShapeError::NotDecoded)?;
     Ok((Spelling::Base64, bytes))
-}
-
-fn hex_of(digits: &str) -> Result<Vec<u8>, ShapeError> {
-    hex(digits).ok_or(ShapeError::Encoding {
-        encoding: "hexadecimal",
-        problem: "it is not pairs of the digits 0 to 9 and a to f",
-    })
 }
 
 fn is_base64(byte: u8) -> bool {
@@ -90,9 +78,19 @@ mod tests {
     }
 
     #[test]
+    fn base64_that_looks_like_hexadecimal_is_still_base64() {
+        assert_eq!(decode("AAA"), Ok((Spelling::Base64, vec![0, 0])));
+        assert_eq!(
+            decode("0xAz"),
+            Ok((Spelling::Base64, vec![0xD3, 0x10, 0x33]))
+        );
+        assert_eq!(decode("0xAa"), Ok((Spelling::Hex, vec![0xAA])));
+    }
+
+    #[test]
     fn text_in_no_single_spelling_is_refused() {
         for text in [
-            "0xabc", "+_8AEA==", "+/8AEB==", "+/8AE", "=", "a!", "ü", "0x 0x",
+            "0xabc", "+_8AEA==", "+/8AEB==", "+/8AE", "=", "a!", "ü", "0x0x0",
         ] {
             assert!(decode(text).is_err(), "{text}");
         }

@@ -74,18 +74,28 @@ fn attesters_tdx_evidence_is_read_with_and_without_its_log() {
     let value = json!({"quote": base64(&quote()), "cc_eventlog": null, "aa_eventlog": null});
     let read = TdxEvidence::read(&text(&value)).expect("without");
     assert_eq!((read.quote, read.event_log), (quote(), None));
+    let value = json!({"quote": base64(&quote())});
+    assert!(TdxEvidence::read(&text(&value)).is_ok());
+}
+
+fn firmware_event() -> Value {
+    let mut event = dstack_event();
+    event["imr"] = json!(0);
+    event["event_type"] = json!(4);
+    event
+}
+
+fn second_event() -> Value {
+    let mut event = dstack_event();
+    event["digest"] = json!("");
+    event["version"] = json!(2);
+    event["preimage"] = json!("aabb");
+    event
 }
 
 #[test]
 fn dstacks_evidence_is_read_with_its_list_of_events() {
-    let mut firmware = dstack_event();
-    firmware["imr"] = json!(0);
-    firmware["event_type"] = json!(4);
-    let mut second = dstack_event();
-    second["digest"] = json!("");
-    second["version"] = json!(2);
-    second["preimage"] = json!("aabb");
-    let events = json!([firmware, dstack_event(), second]);
+    let events = json!([firmware_event(), dstack_event(), second_event()]);
     let value = dstack(&quote(), &events);
     let read = TdxEvidence::read(&text(&value)).expect("dstack's");
     assert_eq!((read.quote, read.shape), (quote(), Shape::Dstack));
@@ -105,6 +115,10 @@ fn dstacks_evidence_is_read_with_its_list_of_events() {
         event(3, own, Some([0xAB; 48]), 1, None),
         event(3, own, None, 2, Some(vec![0xAA, 0xBB])),
     ];
+    assert_eq!(read.event_log, Some(EventLog::Dstack(events.clone())));
+    let mut list = value;
+    list["event_log"] = json!([firmware_event(), dstack_event(), second_event()]);
+    let read = TdxEvidence::read(&text(&list)).expect("a list that is not in a text");
     assert_eq!(read.event_log, Some(EventLog::Dstack(events)));
 }
 
@@ -147,7 +161,9 @@ fn evidence_is_read_out_of_a_kbs_envelope_and_out_of_base64() {
     assert_eq!((read.quote, read.layers), (quote(), layers));
     let twice = base64(base64(&text(&inner)).as_bytes());
     assert!(TdxEvidence::read(twice.as_bytes()).is_err());
-    assert!(TdxEvidence::read(&text(&kbs(&wrapped))).is_err());
+    let nested = TdxEvidence::read(&text(&kbs(&wrapped)));
+    let once = ShapeError::UnknownText("KBS evidence in KBS evidence");
+    assert_eq!(nested, Err(once));
 }
 
 #[test]
@@ -320,7 +336,8 @@ fn dstacks_evidence_with_anything_else_in_it_is_refused() {
             ("/report_data", json!(1), not("text")),
             ("/vm_config", json!({}), not("text")),
             ("/attestation", json!("00"), other),
-            ("/event_log", json!([]), not("text")),
+            ("/event_log", json!(1), not("a list")),
+            ("/event_log", json!([1]), not("a list")),
             ("/event_log", json!("{}"), not("a list")),
             ("/event_log", json!("[1]"), not("a list")),
             ("/event_log", json!("[\"\"]"), not("an object")),
@@ -406,5 +423,7 @@ fn azures_certificates_are_read_and_nothing_beside_them() {
     }
     assert!(HostCertificates::read(b"[]").is_err());
     assert!(HostCertificates::read(b"\0").is_err());
-    assert!(HostCertificates::read(&[b' '; (4 << 20) + 1]).is_err());
+    let (size, limit) = ((4 << 20) + 1, 4 << 20);
+    let large = HostCertificates::read(&vec![b' '; size]);
+    assert_eq!(large, Err(ShapeError::TooLarge { size, limit }));
 }

@@ -71,8 +71,8 @@ fn text_in_no_form_is_refused_by_what_it_looks_like() {
     for (text, part) in [
         ("hello, world", "hexadecimal, base64 or a JSON object"),
         ("[1,2]", "hexadecimal, base64 or a JSON object"),
-        ("0x123", "looks like hexadecimal"),
-        ("ab+_", "looks like base64"),
+        ("0x123", "an odd number of digits"),
+        ("ab+_", "of both alphabets"),
         ("-----BEGIN CERTIFICATE-----", "PEM"),
         ("{} x", "line 1"),
         ("\u{feff}{}", "hexadecimal, base64 or a JSON object"),
