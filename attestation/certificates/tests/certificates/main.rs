@@ -7,6 +7,7 @@ mod format;
 mod intel;
 mod issuing;
 mod lists;
+mod pem;
 mod real;
 mod seen;
 mod vectors;

@@ -2,8 +2,8 @@
 
 use crate::vectors::{bundle, certificate, every_certificate, vectors};
 use attestation_certificates::{
-    Certificate, CertificateProblem, ChainProblem, Number, Oid, PublicKey, SignatureAlgorithm,
-    prove_chain,
+    Certificate, CertificateProblem, ChainProblem, Crl, CrlProblem, IssueProblem, Number, Oid,
+    PublicKey, SignatureAlgorithm, prove_chain,
 };
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
@@ -193,4 +193,63 @@ fn bundle_of_der_is_the_bundle_of_pem() {
     let der: Vec<u8> = pem.iter().flat_map(|one| one.der().to_vec()).collect();
     assert_eq!(Certificate::bundle(&der).as_ref(), Ok(&pem));
     assert!(Certificate::read(&der).is_err(), "one belongs there");
+}
+
+/// AMD's own lists, with the product, CRL number and a second at which they were in force (2025-06-01T00:00:00Z).
+const LISTS: [(&[u8], &str, u64); 2] = [
+    (include_bytes!("../amd-lists/milan.der"), "milan", 6),
+    (include_bytes!("../amd-lists/genoa.der"), "genoa", 4),
+];
+const IN_FORCE: u64 = 1_748_736_000;
+
+#[test]
+fn amd_list_is_proven_and_revokes_none_of_todays_authorities() {
+    let Some(folder) = vectors() else { return };
+    for (list, product, number) in LISTS {
+        let list = Crl::read(list).expect("it is AMD's");
+        let name = format!("trustee/deps/verifier/src/snp/{product}_ask_ark_asvk.pem");
+        let authorities = bundle(&folder, &name);
+        let is_root = |one: &&Certificate| one.subject() == one.issuer();
+        let root = authorities.iter().find(is_root).expect("it is there");
+        assert!(list.prove(root, IN_FORCE).is_ok(), "{product}");
+        assert_eq!(list.number(), Some(Number::from(number)));
+        for authority in &authorities {
+            assert!(list.covers(authority) && !list.revokes(authority));
+        }
+    }
+}
+
+#[test]
+fn amd_list_of_genoa_revokes_the_ask_before_todays() {
+    let list = Crl::read(LISTS[1].0).expect("it is AMD's");
+    assert_eq!(list.revoked_count(), 1);
+    assert!(list.lists(Number::from(0x02_0001)));
+    assert!(!list.lists(Number::from(0x02_0002)));
+}
+
+#[test]
+fn amd_list_of_another_product_is_refused() {
+    let Some(folder) = vectors() else { return };
+    let turin = bundle(&folder, "virtee-sev/tests/certs_data/cert_chain_turin");
+    for (list, product, _) in LISTS {
+        let list = Crl::read(list).expect("it is AMD's");
+        let problems = list.prove(named(&turin, "ARK-Turin"), IN_FORCE);
+        let expected = vec![CrlProblem::Issue(IssueProblem::Name)];
+        assert_eq!(problems, Err(expected), "{product}");
+    }
+}
+
+#[test]
+fn amd_authorities_of_every_product_are_of_their_root() {
+    let Some(folder) = vectors() else { return };
+    for product in ["milan", "genoa", "turin"] {
+        let name = format!("trustee/deps/verifier/src/snp/{product}_ask_ark_asvk.pem");
+        let authorities = bundle(&folder, &name);
+        assert_eq!(authorities.len(), 3);
+        let is_root = |one: &&Certificate| one.subject() == one.issuer();
+        let root = authorities.iter().find(is_root).expect("it is there");
+        for authority in &authorities {
+            assert_eq!(authority.verify_issued_by(root), Ok(()), "{product}");
+        }
+    }
 }
