@@ -5,7 +5,7 @@ use crate::names::VekKind;
 use crate::vek::Vek;
 use crate::{CertificateName, Endorsement, SnpRejection};
 use attestation_certificates::{
-    Certificate, ChainProblem, Crl, CrlProblem, Observation, Validity, prove_chain,
+    Certificate, ChainProblem, Crl, Observation, Validity, prove_chain,
 };
 use measured_boot_snp_abi::Product;
 
@@ -243,12 +243,8 @@ impl Path<'_> {
         let [vek, issuer, _] = self.names();
         let by_root = crl.issuer() == self.root.subject();
         let maker = if by_root { self.root } else { self.issuer };
-        // Lists of AMD's need no number: the date tells which of two is newer.
-        let counts = |problem: &&CrlProblem| {
-            !(problem.is_about_dates() || **problem == CrlProblem::NoNumber)
-        };
         let problems = crl.prove(maker, 0).err().unwrap_or_default();
-        let problems = problems.iter().filter(counts);
+        let problems = problems.iter().filter(|problem| !problem.is_about_dates());
         let mut reasons: Vec<_> = problems
             .map(|problem| SnpRejection::Crl { problem: *problem })
             .collect();

@@ -161,6 +161,23 @@ fn report_under_the_certificate_of_another_chip_is_refused() {
 }
 
 #[test]
+fn real_report_with_another_products_root_beside_its_chain_is_refused() {
+    let (Some(chain), Some(other)) = (
+        read("virtee-sev/tests/certs_data/cert_chain_milan"),
+        read("virtee-sev/src/certs/snp/builtin/genoa/ark.pem"),
+    ) else {
+        return;
+    };
+    for Vector {
+        report, vek, at, ..
+    } in all().into_iter().take(1)
+    {
+        let judgement = judged(&report, &prove(&vek, &[&chain, &other]), &lenient(), at);
+        assert_eq!(codes(&judgement), ["chain_of_other_product"]);
+    }
+}
+
+#[test]
 fn real_certificate_of_turin_is_proven_and_names_eight_bytes_of_chip() {
     let (Some(vek), Some(chain)) = (
         read("virtee-sev/tests/certs_data/vcek_turin.der"),
