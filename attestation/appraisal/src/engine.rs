@@ -30,8 +30,6 @@ impl Rego {
             });
         }
         let mut engine = Engine::new();
-        // Messages belong to whoever asked, not on this process's stderr.
-        engine.set_gather_prints(true);
         engine.set_execution_timer_config(budget::limit());
         let package = engine.add_policy(FILE.to_owned(), source.to_owned());
         let package = package.map_err(|error| PolicyError::Syntax(message(&error)))?;
@@ -49,6 +47,8 @@ impl Rego {
             let added = engine.add_policy(format!("{}.rego", one.name), one.as_library());
             added.map_err(|error| PolicyError::Syntax(message(&error)))?;
         }
+        // The first evaluation analyses every rule. What it says is asked for again by whoever wants to know.
+        let _ = engine.eval_rule(path("about"));
         Ok(Self { engine })
     }
 
