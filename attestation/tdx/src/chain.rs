@@ -54,7 +54,8 @@ impl Proof {
         self.reasons.push(reason);
     }
 
-    /// Reads a chain of exactly `N` certificates, the leaf first and the root last.
+    /// Reads a chain of exactly `N` certificates, the leaf first and the root last; or the other way round, as Intel's
+    /// library writes its samples.
     pub(crate) fn read_chain<const N: usize>(
         &mut self,
         chain: Piece,
@@ -62,7 +63,7 @@ impl Proof {
     ) -> Option<[Certificate; N]> {
         // Nothing of a format error's text is repeated but its own words: it has offsets and no bytes.
         let problem = match Certificate::bundle(pem).map(<[Certificate; N]>::try_from) {
-            Ok(Ok(certificates)) => return Some(certificates),
+            Ok(Ok(certificates)) => return Some(leaf_first(certificates)),
             Ok(Err(_)) => "another number of certificates than belongs there",
             Err(_) => "not PEM or DER certificates one after another, and nothing else",
         };
@@ -153,4 +154,14 @@ impl Proof {
             self.refuse(TdxRejection::Revoked { certificate: piece });
         }
     }
+}
+
+fn leaf_first<const N: usize>(mut certificates: [Certificate; N]) -> [Certificate; N] {
+    let first_is_root = certificates
+        .first()
+        .is_some_and(|one| one.issuer() == one.subject());
+    if first_is_root {
+        certificates.reverse();
+    }
+    certificates
 }

@@ -2,7 +2,9 @@
 
 use crate::facts::Facts;
 use crate::matched::MatchedTcb;
-use crate::{ProvenCollateral, TdxCheck, TdxLimits, TdxReference, TdxRejection, checks};
+use crate::{
+    ProvenCollateral, TdxCheck, TdxLimits, TdxReference, TdxRejection, checks, second_opinion,
+};
 use attestation_certificates::Seen;
 use attestation_verdict::{ExpectedData, Finding, Judgement};
 
@@ -23,8 +25,8 @@ pub struct TdxInput<'a> {
     pub limits: &'a TdxLimits,
     /// The newest collateral that was seen, if somebody keeps account.
     pub seen: Option<&'a Seen>,
-    /// Whether dcap-qvl verifies everything from scratch too, and has to agree. It costs as much as five quotes on
-    /// proven collateral.
+    /// Whether dcap-qvl verifies everything from scratch too, and has to agree where nothing else that it looks at is
+    /// wrong. It costs as much as five quotes on proven collateral.
     pub second_opinion: bool,
     /// When this is judged: seconds since 1970-01-01T00:00:00Z.
     pub now: u64,
@@ -34,17 +36,25 @@ pub(crate) struct Case<'a> {
     pub(crate) input: &'a TdxInput<'a>,
     pub(crate) facts: Facts<'a>,
     pub(crate) tcb: Option<Result<MatchedTcb, TdxRejection>>,
+    /// Whether dcap-qvl was asked and refused.
+    pub(crate) contradicted: bool,
 }
 
 /// Judges a quote: every check is asked, whatever the others found.
 #[must_use]
 pub fn judge(input: &TdxInput<'_>) -> Judgement<TdxRejection> {
     let facts = Facts::of(input.quote, input.collateral);
-    let case = Case {
+    let mut case = Case {
         tcb: facts.tcb(),
         facts,
         input,
+        contradicted: false,
     };
+    let judgement = Judgement::of(|check| case.ask(check));
+    if !input.second_opinion || judgement.rejections().any(second_opinion::is_theirs_too) {
+        return judgement;
+    }
+    case.contradicted = !second_opinion::agrees(&case);
     Judgement::of(|check| case.ask(check))
 }
 

@@ -90,7 +90,7 @@ impl Svns {
             let short = level.shortfalls(&platform.cpu_svn.0, platform.pce_svn, Some(svn));
             short.is_ok_and(|short| short.is_empty())
         });
-        let level = met.ok_or(TdxRejection::TcbNoLevel(""))?;
+        let level = met.ok_or(TdxRejection::TcbNoLevel)?;
         Ok(Self {
             platform: Level {
                 status: level.tcb_status,

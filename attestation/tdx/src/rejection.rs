@@ -160,8 +160,8 @@ pub enum TdxRejection {
     #[error("the quoting enclave's ISVSVN {0} is below every level of the QE identity")]
     QeNoLevel(u16),
     /// A platform older than any that is known.
-    #[error("the platform is below every level of the TCB info{0}")]
-    TcbNoLevel(&'static str),
+    #[error("the platform is below every level of the TCB info")]
+    TcbNoLevel,
     /// A module older than any that is known.
     #[error("the TDX module's security version {0} is below every level of its identity")]
     ModuleNoLevel(u8),
@@ -376,7 +376,7 @@ impl Rejection for TdxRejection {
             Self::QeVendor | Self::QeIdentity(_) | Self::QeDebug | Self::QeNoLevel(_) => {
                 TdxCheck::QeIdentity
             }
-            Self::TcbNoLevel(_)
+            Self::TcbNoLevel
             | Self::ModuleNoLevel(_)
             | Self::TcbStatus(_)
             | Self::TcbRevoked
@@ -432,7 +432,7 @@ impl Rejection for TdxRejection {
             Self::QeIdentity(_) => "qe_identity_differs",
             Self::QeDebug => "qe_debug",
             Self::QeNoLevel(_) => "qe_below_every_level",
-            Self::TcbNoLevel(_) => "tcb_below_every_level",
+            Self::TcbNoLevel => "tcb_below_every_level",
             Self::ModuleNoLevel(_) => "module_below_every_level",
             Self::TcbStatus(_) => "tcb_status",
             Self::TcbRevoked => "tcb_revoked",

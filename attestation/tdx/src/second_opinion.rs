@@ -1,7 +1,8 @@
 //! What another implementation says of the same bytes.
 
-use crate::Collateral;
 use crate::judge::Case;
+use crate::{Collateral, TdxCheck, TdxRejection};
+use attestation_verdict::Rejection as _;
 use dcap_qvl::QuoteCollateralV3;
 use dcap_qvl::verify::QuoteVerifier;
 
@@ -13,6 +14,27 @@ const OF_ATTRIBUTES: [&str; 4] = [
     "SERVTD_EXT is enabled",
     "SEPT_VE_DISABLE is not enabled",
 ];
+
+/// Whether dcap-qvl refuses for this reason too, so that it need not be asked.
+pub(crate) fn is_theirs_too(reason: &TdxRejection) -> bool {
+    match reason.check() {
+        TdxCheck::QuoteFormat
+        | TdxCheck::CollateralFormat
+        | TdxCheck::Chain
+        | TdxCheck::Dates
+        | TdxCheck::CollateralSignatures
+        | TdxCheck::Revocation
+        | TdxCheck::PckMatch
+        | TdxCheck::Signature
+        | TdxCheck::QeIdentity
+        | TdxCheck::ModuleIdentity => true,
+        TdxCheck::TcbStatus => matches!(
+            reason,
+            TdxRejection::TcbNoLevel | TdxRejection::ModuleNoLevel(_) | TdxRejection::TcbRevoked
+        ),
+        _ => false,
+    }
+}
 
 /// Whether dcap-qvl, from scratch, verifies quote and collateral too.
 pub(crate) fn agrees(case: &Case<'_>) -> bool {

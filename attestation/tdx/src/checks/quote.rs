@@ -1,8 +1,8 @@
 //! Whether the platform made the quote.
 
 use super::{Found, quote};
+use crate::TdxRejection;
 use crate::judge::Case;
-use crate::{TdxRejection, second_opinion};
 use attestation_verdict::Finding;
 use ring::digest::{Context, SHA256};
 use ring::signature::{ECDSA_P256_SHA256_FIXED, UnparsedPublicKey};
@@ -35,7 +35,7 @@ pub(crate) fn signature(case: &Case<'_>) -> Found {
     if !verify(&key, quote.signed, &quote.signature) {
         reasons.push(TdxRejection::QuoteSignature);
     }
-    if reasons.is_empty() && case.input.second_opinion && !second_opinion::agrees(case) {
+    if case.contradicted {
         reasons.push(TdxRejection::SecondOpinion);
     }
     Finding::from_reasons(reasons, || {

@@ -1,4 +1,13 @@
 //! TDX quotes, real and made, and what is said of them.
 
+mod accepted;
+mod flips;
+mod platform;
+mod readers;
 mod real_quotes;
-mod vectors;
+mod refused_chain;
+mod refused_collateral;
+mod refused_quote;
+mod refused_td;
+mod seen;
+mod support;
