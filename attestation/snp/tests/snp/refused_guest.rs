@@ -3,6 +3,9 @@
 use attestation_snp::test_support::{Scene, offset};
 use attestation_snp::{Product, SnpCheck, SnpLimits};
 
+/// One member of the limits.
+type Member<T> = fn(&mut SnpLimits) -> &mut T;
+
 fn milan() -> Scene {
     Scene::new(Product::Milan)
 }
@@ -123,7 +126,7 @@ fn report_that_the_host_asked_for_is_refused() {
 
 #[test]
 fn platform_that_is_not_set_up_as_required_is_refused() {
-    let demands: [(fn(&mut SnpLimits) -> &mut bool, u8); 6] = [
+    let demands: [(Member<bool>, u8); 6] = [
         (|limits| &mut limits.require_smt_disabled, 0),
         (|limits| &mut limits.require_tsme, 1),
         (|limits| &mut limits.require_ecc, 2),
@@ -160,7 +163,7 @@ fn platform_with_bits_that_nobody_named_is_accepted() {
 
 #[test]
 fn guest_without_a_mitigation_that_is_asked_for_is_refused() {
-    let demands: [(fn(&mut SnpLimits) -> &mut u64, usize); 2] = [
+    let demands: [(Member<u64>, usize); 2] = [
         (
             |limits| &mut limits.launch_mitigations,
             offset::LAUNCH_MIT_VECTOR,
