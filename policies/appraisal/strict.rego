@@ -199,6 +199,22 @@ test_limits_are_there_for_each_tee if {
 	object.keys(limits) == {"snp", "tdx", "tpm"}
 }
 
+test_nothing_is_allowed_that_opens_a_guest if {
+	limits.snp.allow_debug == false
+	limits.snp.allow_migration == false
+	limits.snp.allow_masked_chip_id == false
+	limits.snp.max_vmpl == 0
+	limits.tdx.allow_debug == false
+	limits.tdx.accepted_tcb_statuses == ["UpToDate"]
+	limits.tdx.accepted_advisories == []
+	limits.tdx.grace_days == 0
+	limits.tdx.mr_service_tds == []
+	count({"migratable", "servtd_ext", "tpa", "perfmon"} & {name | some name in limits.tdx.allowed_attributes}) == 0
+	limits.tpm.allow_without_tee == false
+	limits.tpm.require_secure_boot
+	limits.tpm.min_rsa_bits >= 2048
+}
+
 test_good_snp_evidence_affirms_all_but_executables if {
 	vector := trust_vector with input as good_snp
 	vector == {"instance-identity": 2, "configuration": 3, "executables": 0, "hardware": 2, "runtime-opaque": 2}
