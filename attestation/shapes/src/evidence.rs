@@ -62,7 +62,7 @@ pub struct DstackEvent {
     pub payload: Vec<u8>,
     /// How dstack makes the digest of its own events, 1 or 2.
     pub version: u8,
-    /// What the digest is said to be made of.
+    /// What the digest is said to be made of. Not used.
     pub preimage: Option<Vec<u8>>,
 }
 

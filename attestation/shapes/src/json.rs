@@ -6,8 +6,8 @@ use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use std::cell::Cell;
 use std::fmt;
 
-/// How many values a document may have; an array of bytes counts as one. dstack's longest logs have some thousand.
-pub(crate) const MOST_VALUES: u32 = 1 << 16;
+/// How many values a document may have; an array of bytes counts as one. dstack's logs have some hundred.
+pub(crate) const MOST_VALUES: u32 = 1 << 14;
 
 /// A value of a document.
 #[derive(Debug, Clone, PartialEq)]

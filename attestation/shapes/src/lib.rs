@@ -10,6 +10,7 @@ mod attesters;
 mod azure;
 mod certificates;
 mod document;
+mod dstack;
 mod error;
 mod evidence;
 mod json;

@@ -8,7 +8,7 @@ use crate::members::Members;
 use crate::text::{self, Spelling};
 use crate::{
     Evidence, LARGEST_EVIDENCE, Layer, Shape, ShapeError, SnpEvidence, TdxEvidence, TpmEvidence,
-    attesters,
+    attesters, dstack,
 };
 use measured_boot_snp_abi::REPORT_SIZE;
 
@@ -191,7 +191,7 @@ fn evidence(kind: Document, members: Members<'_>) -> Result<Evidence, ShapeError
     match kind {
         Document::SnpAttester => attesters::snp(members).map(Evidence::Snp),
         Document::TdxAttester => attesters::tdx(members).map(Evidence::Tdx),
-        Document::Dstack => attesters::dstack(members).map(Evidence::Tdx),
+        Document::Dstack => dstack::read(members).map(Evidence::Tdx),
         Document::AzSnpVtpm0 => azure::snp_0(members).map(Evidence::Tpm),
         Document::AzSnpVtpm => azure::snp(members).map(Evidence::Tpm),
         Document::AzTdxVtpm0 => azure::tdx_0(members).map(Evidence::Tpm),

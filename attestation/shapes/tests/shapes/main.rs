@@ -2,6 +2,7 @@
 
 mod builders;
 mod documents;
+mod dstack;
 mod plain;
 mod properties;
 mod sev;
