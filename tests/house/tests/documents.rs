@@ -7,7 +7,8 @@ use tests_house::promises::{Shown, promises};
 
 /// The documents that name tests, and how many at least: a table that is no longer understood would
 /// keep every promise.
-const DOCUMENTS: [(&str, usize); 3] = [
+const DOCUMENTS: [(&str, usize); 4] = [
+    ("docs/appraisal-policy.md", 30),
     ("docs/threat-model.md", 15),
     ("docs/verdict.md", 40),
     ("docs/verifier-api.md", 10),
