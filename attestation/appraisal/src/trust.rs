@@ -1,4 +1,4 @@
-//! Trustworthiness vectors of draft-ietf-rats-ar4si (section 2.3).
+//! Trustworthiness vectors of draft-ietf-rats-ar4si-10.
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
