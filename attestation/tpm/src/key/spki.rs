@@ -37,7 +37,7 @@ pub(super) fn read_pem(file: &[u8]) -> Result<AttestationKey, KeyError> {
 
 /// Whatever reads other than one key's only encoding is refused by comparing with that.
 pub(super) fn read(der: &[u8]) -> Result<AttestationKey, KeyError> {
-    let (content, rest) = element(der, SEQUENCE)?;
+    let (content, _) = element(der, SEQUENCE)?;
     let key = if let Some(bits) = content.strip_prefix(RSA) {
         let (numbers, _) = element(bit_string(bits)?, SEQUENCE)?;
         let (modulus, exponent) = element(numbers, INTEGER)?;
@@ -47,7 +47,7 @@ pub(super) fn read(der: &[u8]) -> Result<AttestationKey, KeyError> {
     } else {
         return Err(KeyError::Kind);
     };
-    if !rest.is_empty() || key.to_spki() != der {
+    if key.to_spki() != der {
         return Err(KeyError::Encoding);
     }
     Ok(key)
