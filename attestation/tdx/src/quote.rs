@@ -159,7 +159,7 @@ impl Header {
             user_data: reader.array()?,
         };
         match (version, tee, key_type) {
-            (3, TEE_SGX, _) | (4 | 5, TEE_SGX, _) => Err(QuoteFault::Sgx { version }),
+            (3..=5, TEE_SGX, _) => Err(QuoteFault::Sgx { version }),
             (4 | 5, TEE_TDX, KEY_ECDSA_P256) => Ok(header),
             (4 | 5, TEE_TDX, other) => Err(QuoteFault::KeyType(other)),
             (4 | 5, other, _) => Err(QuoteFault::Tee(other)),

@@ -80,7 +80,7 @@ pub(super) fn qe_report() -> Vec<u8> {
 pub(super) fn make(scene: &Scene, pck_chain: &str) -> Vec<u8> {
     let keys = &scene.keys;
     let mut quote = scene.header.clone();
-    if quote.first() == Some(&5) {
+    if quote.first() != Some(&4) {
         quote.extend(scene.body_type.to_le_bytes());
         quote.extend(length(&scene.body));
     }

@@ -1,56 +1,114 @@
 //! Quotes whose frame, signatures or quoting enclave are not as they have to be.
 
-use crate::support::{Question, refused, refused_after, refused_of_tdx_1_5};
-use attestation_tdx::test_support::{Scene, offset};
+use crate::support::{Question, refused, refused_after};
+use attestation_tdx::test_support::{Made, Scene, offset};
+use attestation_tdx::{QuoteFault, TdxCheck, TdxRejection};
+use measured_boot_reader::Trailing;
 
-const MALFORMED: &[(&str, &str)] = &[("quote_format", "quote_malformed")];
+/// Refused for this fault of its frame and nothing else.
+#[track_caller]
+fn faulty(made: &Made, fault: QuoteFault) {
+    let judgement = Question::of(made).judge();
+    let found: Vec<_> = judgement.rejections().collect();
+    assert_eq!(found, [&TdxRejection::Quote(fault)]);
+}
+
+#[track_caller]
+fn faulty_scene(mut scene: Scene, spoil: impl FnOnce(&mut Scene), fault: QuoteFault) {
+    spoil(&mut scene);
+    faulty(&scene.make(), fault);
+}
+
+#[track_caller]
+fn faulty_after(spoil: impl FnOnce(&mut Made), fault: QuoteFault) {
+    let mut made = Scene::new().make();
+    spoil(&mut made);
+    faulty(&made, fault);
+}
 
 #[test]
 fn quote_of_another_version_is_refused() {
-    refused(|scene| scene.header[offset::VERSION] = 6, MALFORMED);
+    for version in [0, 3, 6] {
+        faulty_scene(
+            Scene::of_tdx_1_5(),
+            |scene| scene.header[offset::VERSION] = version,
+            QuoteFault::Version(version.into()),
+        );
+    }
 }
 
 #[test]
 fn quote_of_an_sgx_enclave_is_refused_as_not_tdx() {
-    let sgx = &[("quote_format", "quote_of_an_sgx_enclave")];
-    refused(
-        |scene| {
-            scene.header[offset::VERSION] = 3;
+    for version in [3, 4] {
+        let spoil = |scene: &mut Scene| {
+            scene.header[offset::VERSION] = version;
             scene.header[offset::TEE_TYPE] = 0;
-        },
-        sgx,
-    );
-    refused(|scene| scene.header[offset::TEE_TYPE] = 0, sgx);
+        };
+        let version = version.into();
+        faulty_scene(Scene::new(), spoil, QuoteFault::Sgx { version });
+        refused(spoil, &[("quote_format", "quote_of_an_sgx_enclave")]);
+    }
 }
 
 #[test]
 fn quote_of_another_tee_is_refused() {
-    refused(|scene| scene.header[offset::TEE_TYPE] = 0x82, MALFORMED);
+    faulty_scene(
+        Scene::new(),
+        |scene| scene.header[offset::TEE_TYPE] = 0x82,
+        QuoteFault::Tee(0x82),
+    );
 }
 
 #[test]
 fn quote_by_another_kind_of_key_is_refused() {
-    refused(|scene| scene.header[offset::KEY_TYPE] = 3, MALFORMED);
+    faulty_scene(
+        Scene::new(),
+        |scene| scene.header[offset::KEY_TYPE] = 3,
+        QuoteFault::KeyType(3),
+    );
 }
 
 #[test]
 fn body_of_another_type_is_refused() {
     for kind in [0, 1, 5] {
-        refused_of_tdx_1_5(|scene| scene.body_type = kind, MALFORMED);
+        faulty_scene(
+            Scene::of_tdx_1_5(),
+            |scene| scene.body_type = kind,
+            QuoteFault::BodyType(kind),
+        );
     }
 }
 
 #[test]
 fn body_of_another_size_than_its_types_is_refused() {
-    refused_of_tdx_1_5(|scene| scene.body.push(0), MALFORMED);
-    refused_of_tdx_1_5(|scene| scene.body_type = 4, MALFORMED);
+    let size = |kind, found, expected| QuoteFault::BodySize {
+        kind,
+        found,
+        expected,
+    };
+    faulty_scene(
+        Scene::of_tdx_1_5(),
+        |scene| scene.body.push(0),
+        size(3, 649, 648),
+    );
+    faulty_scene(
+        Scene::of_tdx_1_5(),
+        |scene| scene.body_type = 4,
+        size(4, 648, 885),
+    );
 }
 
 #[test]
 fn bytes_after_a_quote_are_refused() {
-    let trailing = &[("quote_format", "quote_trailing_bytes")];
-    refused_after(|made| made.quote.push(1), trailing);
-    refused_after(|made| made.quote.extend([0, 0, 0x20]), trailing);
+    let made = |bytes: &[u8]| {
+        let mut made = Scene::new().make();
+        let at = made.quote.len() + bytes.len() - 1;
+        made.quote.extend(bytes);
+        faulty(&made, QuoteFault::NotPadding(at));
+        Question::of(&made).is_refused_for(&[("quote_format", "quote_trailing_bytes")]);
+    };
+    made(&[1]);
+    made(&[0, 0, 0x20]);
 }
 
 #[test]
@@ -60,10 +118,7 @@ fn quote_that_ends_early_is_refused_wherever_it_ends() {
     for length in 0..made.quote.len() {
         question.quote.clone_from(&made.quote[..length].to_vec());
         let judgement = question.judge();
-        assert!(
-            !judgement.passed(attestation_tdx::TdxCheck::QuoteFormat),
-            "{length}"
-        );
+        assert!(!judgement.passed(TdxCheck::QuoteFormat), "{length}");
         assert!(!judgement.accepted(), "{length}");
     }
 }
@@ -76,40 +131,75 @@ const INNER_TYPE: usize = QE_AUTH_LENGTH + 2 + 32;
 
 #[test]
 fn lengths_that_do_not_fit_each_other_are_refused() {
-    let lengths = [
+    // One byte less leaves a byte over, which belongs to nothing; zeros follow for those that say more.
+    for at in [
         AUTHENTICATION_LENGTH,
         OUTER_TYPE + 2,
         QE_AUTH_LENGTH,
         INNER_TYPE + 2,
-    ];
-    for at in lengths {
+    ] {
         for change in [1_u8, 0xFF] {
             let mut made = Scene::new().make();
             made.quote[at] = made.quote[at].wrapping_add(change);
-            let mut question = Question::of(&made);
-            question.quote.extend([0; 512]);
-            let judgement = question.judge();
-            assert!(
-                !judgement.passed(attestation_tdx::TdxCheck::QuoteFormat),
-                "{at} {change}"
-            );
+            made.quote.extend([0; 512]);
+            let judgement = Question::of(&made).judge();
+            assert!(!judgement.passed(TdxCheck::QuoteFormat), "{at} {change}");
         }
     }
 }
 
 #[test]
-fn certification_data_of_another_type_is_refused() {
-    refused_after(|made| made.quote[OUTER_TYPE] = 5, MALFORMED);
-    for kind in [0, 4, 7] {
-        refused_after(|made| made.quote[INNER_TYPE] = kind, MALFORMED);
+fn bytes_that_no_length_covers_are_refused() {
+    // The outer certification data is one byte shorter than what holds it; the inner one likewise; an identifier of
+    // the PCK certificate with a byte more.
+    let mut made = Scene::new().make();
+    made.quote.push(0);
+    lengthen(&mut made.quote, AUTHENTICATION_LENGTH);
+    let at = made.quote.len() - 1;
+    let left = |offset| QuoteFault::Trailing(Trailing { offset, left: 1 });
+    faulty(&made, left(at));
+    lengthen(&mut made.quote, OUTER_TYPE + 2);
+    faulty(&made, left(at));
+    let mut scene = Scene::new();
+    scene.pck_in_quote = false;
+    let mut made = scene.make();
+    made.quote.push(0);
+    for length in [AUTHENTICATION_LENGTH, OUTER_TYPE + 2, INNER_TYPE + 2] {
+        lengthen(&mut made.quote, length);
     }
-    // An identifier has its own length.
-    refused_after(|made| made.quote[INNER_TYPE] = 3, MALFORMED);
+    faulty(&made, left(made.quote.len() - 1));
+}
+
+/// A length of four bytes, one more.
+fn lengthen(quote: &mut [u8], at: usize) {
+    let length: [u8; 4] = quote[at..at + 4].try_into().expect("four bytes");
+    let more = u32::from_le_bytes(length) + 1;
+    quote[at..at + 4].copy_from_slice(&more.to_le_bytes());
+}
+
+#[test]
+fn certification_data_of_another_type_is_refused() {
+    let outer = QuoteFault::Certification {
+        found: 5,
+        expected: "6, a report of the quoting enclave,",
+    };
+    faulty_after(|made| made.quote[OUTER_TYPE] = 5, outer);
+    for kind in [0, 4, 7] {
+        let inner = QuoteFault::Certification {
+            found: kind.into(),
+            expected: "5, the PCK certificate's chain, or 1 to 3, its identifier,",
+        };
+        faulty_after(|made| made.quote[INNER_TYPE] = kind, inner);
+    }
 }
 
 #[test]
 fn quote_larger_than_any_is_refused() {
-    refused_after(|made| made.quote.resize((1 << 20) + 1, 0), MALFORMED);
+    let size = (1 << 20) + 1;
+    faulty_after(
+        |made| made.quote.resize(size, 0),
+        QuoteFault::TooLarge(size),
+    );
 }
 
 #[test]
