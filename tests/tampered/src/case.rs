@@ -1,6 +1,7 @@
 //! One thing that is wrong, and who says so.
 
 use attestation_verdict::{CheckResult, Record};
+use std::collections::BTreeSet;
 use std::fmt;
 
 /// Evidence, with what it is judged by.
@@ -23,6 +24,8 @@ pub struct Case<S> {
     pub check: &'static str,
     /// For which reason, and for no other.
     pub code: &'static str,
+    /// What else it cannot but be refused for.
+    also: Vec<Reason>,
     /// Checks that have nothing to look at any more.
     silenced: Vec<&'static str>,
     good: Box<dyn Fn() -> S>,
@@ -41,10 +44,18 @@ impl<S: Scene> Case<S> {
             name: name.into(),
             check,
             code,
+            also: Vec::new(),
             silenced: Vec::new(),
             good: Box::new(good),
             bad: Box::new(bad),
         }
+    }
+
+    /// This check refuses it too, for this reason: one thing is wrong, and two see it.
+    #[must_use]
+    pub fn also(mut self, reason: Reason) -> Self {
+        self.also.push(reason);
+        self
     }
 
     /// These checks are not made then.
@@ -67,17 +78,31 @@ impl<S: Scene> Case<S> {
         if record.rejections.is_empty() {
             return Err(Fault::of("it is accepted", &record));
         }
-        let reasons = &mut record.rejections.iter();
-        if reasons.any(|it| it.check != self.check || it.code != self.code) {
-            let wanted = format!("{} alone was to say {}", self.check, self.code);
-            return Err(Fault::of(&wanted, &record));
+        let found: BTreeSet<_> = record
+            .rejections
+            .iter()
+            .map(|it| (it.check.as_str(), it.code.as_str()))
+            .collect();
+        let wanted: BTreeSet<_> = self.reasons().collect();
+        if found != wanted {
+            return Err(Fault::of(
+                &format!("the reasons were to be {wanted:?}"),
+                &record,
+            ));
         }
         self.compare(&record, &accepted)
     }
 
+    fn reasons(&self) -> impl Iterator<Item = Reason> {
+        let first = (self.check, self.code);
+        std::iter::once(first).chain(self.also.iter().copied())
+    }
+
     fn compare(&self, record: &Record, accepted: &Record) -> Result<(), Fault> {
+        let mut others = Vec::new();
         for (check, before) in record.checks.iter().zip(&accepted.checks) {
-            let wanted = if check.name == self.check {
+            let fails = self.reasons().any(|(name, _)| name == check.name);
+            let wanted = if fails {
                 CheckResult::Fail
             } else if self.silenced.contains(&check.name.as_str()) {
                 CheckResult::NotChecked
@@ -85,10 +110,14 @@ impl<S: Scene> Case<S> {
                 before.result
             };
             if check.result != wanted || check.name != before.name {
-                let (name, found) = (&check.name, check.result);
-                let told = format!("{name} was to be `{wanted}`, and is `{found}`");
-                return Err(Fault::of(&told, record));
+                others.push(format!(
+                    "{} is `{}` and not `{wanted}`",
+                    check.name, check.result
+                ));
             }
+        }
+        if !others.is_empty() {
+            return Err(Fault::of(&others.join(", "), record));
         }
         Ok(())
     }
