@@ -76,6 +76,8 @@ fn dstack_version(from: &Members<'_>) -> Result<u8, ShapeError> {
 
 /// What firmware ends its part of a register with (TCG PC Client Platform Firmware Profile 1.06, 10.4.1).
 const SEPARATOR: u32 = 4;
+/// EV_EVENT_TAG, the same.
+const EVENT_TAG: u32 = 6;
 
 impl EventLog {
     /// The log in the binary format of the TCG (PC Client Platform Firmware Profile 1.06, 10), whichever it came in.
@@ -83,7 +85,7 @@ impl EventLog {
     /// A dstack list becomes a log of its events in order, each with its type, its SHA-384 digest and its payload. The
     /// digests of dstack's own events are made here, out of their names and payloads, whatever the list says: so their
     /// names are right if the log replays. Of a separator without its payload the four bytes are put back that its
-    /// digest is made of.
+    /// digest is made of; any other event of firmware without its payload becomes an EV_EVENT_TAG.
     pub fn into_tcg(self) -> Vec<u8> {
         match self {
             Self::Tcg(log) => log,
@@ -124,10 +126,11 @@ impl DstackEvent {
     fn append_to(&self, log: &mut Vec<u8>) {
         let digest = self.extended();
         log.extend_from_slice(&(u32::from(self.rtmr) + 1).to_le_bytes());
-        log.extend_from_slice(&self.event_type.to_le_bytes());
+        let payload = self.payload_of(&digest);
+        log.extend_from_slice(&self.type_beside(payload).to_le_bytes());
         log.extend_from_slice(&[1, 0, 0, 0, 0x0C, 0]);
         log.extend_from_slice(&digest);
-        append(log, self.payload_of(&digest));
+        append(log, payload);
     }
 
     /// What extended the register.
@@ -151,6 +154,16 @@ impl DstackEvent {
         }
         let number = self.event_type.to_le_bytes();
         [&number[..], b":", event.as_bytes(), b":", payload].concat()
+    }
+
+    /// dstack leaves payloads out to save room. Most types say how their payload is read, so that a type without it
+    /// is no record of the format: then it is a tag.
+    fn type_beside(&self, payload: &[u8]) -> u32 {
+        match (payload, self.event_type) {
+            ([], own @ DSTACK_EVENT) => own,
+            ([], _) => EVENT_TAG,
+            (_, kind) => kind,
+        }
     }
 
     fn payload_of(&self, digest: &[u8; 48]) -> &[u8] {

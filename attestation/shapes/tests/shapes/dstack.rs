@@ -70,6 +70,17 @@ fn separator_without_its_payload_gets_the_bytes_of_its_digest() {
 }
 
 #[test]
+fn event_of_firmware_without_its_payload_still_extends_its_register() {
+    let mut event = dstack_event();
+    event["imr"] = json!(0);
+    // A UEFI variable, of which nothing can be read here.
+    event["event_type"] = json!(0x8000_0001_u32);
+    event["event_payload"] = json!("");
+    let log = log(&json!([event]));
+    assert_eq!(after(&log, 0), Some(sha384(&[&[0; 48], &[0xAB; 48]])));
+}
+
+#[test]
 fn list_without_events_is_a_log_that_extends_nothing() {
     let log = log(&json!([]));
     let zeros = Some(vec![0; 48]);
