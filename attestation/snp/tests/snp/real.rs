@@ -177,6 +177,45 @@ fn real_report_with_another_products_root_beside_its_chain_is_refused() {
     }
 }
 
+/// AMD's list of one product, of which another crate's tests keep a copy.
+fn amd_list(product: &str) -> Vec<u8> {
+    let folder = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../certificates/tests/amd-lists"
+    );
+    std::fs::read(format!("{folder}/{product}.der")).expect("it is kept with the tests")
+}
+
+#[test]
+fn real_report_is_judged_by_amds_own_revocation_list() {
+    let anchors = Anchors::builtin();
+    let mut limits = lenient();
+    limits.require_crl = true;
+    for Vector {
+        name, report, vek, ..
+    } in all()
+    {
+        let product = if name == "genoa" { "genoa" } else { "milan" };
+        let other = if name == "genoa" { "milan" } else { "genoa" };
+        // 2025-06-01, when both lists are in force, and a year after both.
+        for (list, at, passes) in [
+            (product, 1_748_736_000, true),
+            (product, 1_780_272_000, false),
+            (other, 1_748_736_000, false),
+        ] {
+            let list = amd_list(list);
+            let read = Endorsement::read(Some(&vek), &[], &[&list], &anchors);
+            let proof = read.expect("the files can be read").prove();
+            let judgement = judged(&report, &proof, &limits, at);
+            assert_eq!(
+                judgement.passed(SnpCheck::Revocation),
+                passes,
+                "{name} {at}"
+            );
+        }
+    }
+}
+
 #[test]
 fn real_certificate_of_turin_is_proven_and_names_eight_bytes_of_chip() {
     let (Some(vek), Some(chain)) = (

@@ -163,7 +163,8 @@ fn files_that_hold_no_certificate_or_too_many_are_not_read() {
             scene.vek = Some([scene.chip.vek.clone(), scene.chip.vek.clone()].concat())
         }),
         milan().with(|scene| scene.chain[0].push(0)),
-        milan().with(|scene| scene.chain = vec![scene.chip.issuer.clone(); 17]),
+        milan().with(|scene| scene.chain = vec![[&scene.chip.issuer[..]; 9].concat(); 2]),
+        milan().with(|scene| scene.crls = vec![scene.chip.crl(true, 1, &[]); 17]),
         milan().with(|scene| scene.crls = vec![vec![0x30, 0]]),
     ];
     for (index, scene) in scenes.iter().enumerate() {

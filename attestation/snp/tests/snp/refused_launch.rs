@@ -1,7 +1,7 @@
 //! Launches that are refused.
 
 use attestation_snp::test_support::{NOW, Scene, offset};
-use attestation_snp::{Hex, Product, ReferenceValue, SnpCheck};
+use attestation_snp::{Hex, Product, ReferenceValue, SnpCheck, SnpLimits};
 use attestation_verdict::{CheckResult, ExpectedData};
 
 fn milan() -> Scene {
@@ -11,10 +11,8 @@ fn milan() -> Scene {
 /// With the one reference value changed.
 fn reference(change: impl FnOnce(&mut ReferenceValue)) -> Scene {
     milan().with(|scene| {
-        scene.references.iter_mut().flatten().take(1).for_each({
-            let mut change = Some(change);
-            move |reference| change.take().expect("there is one")(reference)
-        })
+        let references = scene.references.as_mut().expect("there is one");
+        change(&mut references[0]);
     })
 }
 
@@ -118,33 +116,55 @@ fn expired_reference_value_does_not_excuse_a_low_svn() {
     );
 }
 
+/// With sevens in a field, and limits that list one value of it.
+fn listing(at: usize, length: usize, list: impl FnOnce(&mut SnpLimits)) -> Scene {
+    milan().with_field(at, &vec![7; length]).with_limits(list)
+}
+
 #[test]
-fn guest_of_an_identity_that_is_not_listed_is_refused() {
-    let with = |at, bytes: &[u8]| milan().with_field(at, bytes);
-    let id_key = |listed| {
-        with(offset::ID_KEY_DIGEST, &[7; 48])
-            .with_limits(|limits| limits.id_keys = Some(vec![Hex([listed; 48])]))
+fn guest_of_an_id_key_that_is_not_listed_is_refused() {
+    let scene = |listed| {
+        let list = Some(vec![Hex([listed; 48])]);
+        listing(offset::ID_KEY_DIGEST, 48, |limits| limits.id_keys = list)
     };
-    assert_eq!(id_key(8).refused_only_by(SnpCheck::IdKey), "id_key");
-    assert!(id_key(7).judge().passed(SnpCheck::IdKey));
-    let family = |listed| {
-        with(offset::FAMILY_ID, &[7; 16])
-            .with_limits(|limits| limits.family_ids = Some(vec![Hex([listed; 16])]))
+    assert_eq!(scene(8).refused_only_by(SnpCheck::IdKey), "id_key");
+    assert!(scene(7).judge().passed(SnpCheck::IdKey));
+}
+
+#[test]
+fn guest_of_a_family_that_is_not_listed_is_refused() {
+    let scene = |listed| {
+        let list = Some(vec![Hex([listed; 16])]);
+        listing(offset::FAMILY_ID, 16, |limits| limits.family_ids = list)
     };
-    assert_eq!(family(8).refused_only_by(SnpCheck::FamilyId), "family_id");
-    assert!(family(7).judge().passed(SnpCheck::FamilyId));
-    let image = |listed| {
-        with(offset::IMAGE_ID, &[7; 16])
-            .with_limits(|limits| limits.image_ids = Some(vec![Hex([listed; 16])]))
+    assert_eq!(scene(8).refused_only_by(SnpCheck::FamilyId), "family_id");
+    assert!(scene(7).judge().passed(SnpCheck::FamilyId));
+}
+
+#[test]
+fn guest_of_an_image_that_is_not_listed_is_refused() {
+    let scene = |listed| {
+        let list = Some(vec![Hex([listed; 16])]);
+        listing(offset::IMAGE_ID, 16, |limits| limits.image_ids = list)
     };
-    assert_eq!(image(8).refused_only_by(SnpCheck::ImageId), "image_id");
-    assert!(image(7).judge().passed(SnpCheck::ImageId));
-    let host = |listed| {
-        with(offset::HOST_DATA, &[7; 32])
-            .with_limits(|limits| limits.host_data = Some(vec![Hex([listed; 32])]))
+    assert_eq!(scene(8).refused_only_by(SnpCheck::ImageId), "image_id");
+    assert!(scene(7).judge().passed(SnpCheck::ImageId));
+}
+
+#[test]
+fn guest_with_host_data_that_is_not_listed_is_refused() {
+    let scene = |listed| {
+        let list = Some(vec![Hex([listed; 32])]);
+        listing(offset::HOST_DATA, 32, |limits| limits.host_data = list)
     };
-    assert_eq!(host(8).refused_only_by(SnpCheck::HostData), "host_data");
-    assert!(host(7).judge().passed(SnpCheck::HostData));
+    assert_eq!(scene(8).refused_only_by(SnpCheck::HostData), "host_data");
+    assert!(scene(7).judge().passed(SnpCheck::HostData));
+}
+
+#[test]
+fn empty_list_accepts_nothing() {
+    let scene = milan().with_limits(|limits| limits.id_keys = Some(Vec::new()));
+    assert_eq!(scene.refused_only_by(SnpCheck::IdKey), "id_key");
 }
 
 #[test]
