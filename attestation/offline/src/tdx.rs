@@ -49,7 +49,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let launches = session.launches(Tee::Tdx)?;
     let event_log = match arguments.event_log.as_deref() {
         Some(path) => Some(files::read("--event-log", path, Limit::SixteenMebibytes)?),
-        None => brought(evidence.event_log, &mut session),
+        None => evidence.event_log.map(EventLog::into_tcg),
     };
     let expected = arguments.binding.expected();
     let found = Subject {
@@ -67,17 +67,6 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         sha256,
     };
     session.end(found, expected, &came)
-}
-
-/// The log that the evidence brings, if it is one that can be replayed.
-fn brought(log: Option<EventLog>, session: &mut Session<'_>) -> Option<Vec<u8>> {
-    match log? {
-        EventLog::Tcg(bytes) => Some(bytes),
-        EventLog::Dstack(_) => {
-            session.warn("the evidence brings dstack's list of events, which was not replayed");
-            None
-        }
-    }
 }
 
 /// A quote with what came along, and what is asked of it.

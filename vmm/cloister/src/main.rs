@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
 /// The words that a person types, the program they run, its own words, and what it is for.
-const PARTS: [Part; 7] = [
+const PARTS: [Part; 8] = [
     Part::new(
         "measure",
         "cloister-measure",
@@ -34,9 +34,15 @@ const PARTS: [Part; 7] = [
     ),
     Part::new(
         "verify",
-        "cloister-verifier",
-        &["verify"],
-        "judge one piece of evidence, offline",
+        "cloister-verify",
+        &[],
+        "judge one piece of evidence, offline: `cloister verify snp`, `tdx`, `tpm`",
+    ),
+    Part::new(
+        "policy",
+        "cloister-verify",
+        &["policy"],
+        "show, list and test appraisal policies",
     ),
     Part::new(
         "verifier",

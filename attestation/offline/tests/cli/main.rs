@@ -2,7 +2,10 @@
 
 mod support;
 
+mod references;
+mod state;
 mod tampered;
+mod token;
 mod unreadable;
 mod usage;
 mod vectors;

@@ -122,7 +122,7 @@ fn file_of_something_else_is_told() {
         b"{\"a\": 1}",
         b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
         &[0x30, 0x03, 2, 1, 1],
-        &[0; 5000],
+        &[0xFF; 600],
         b"\xFF\xFE\x00",
     ] {
         told(&folder.write("other", content), "");
