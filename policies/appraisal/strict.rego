@@ -125,7 +125,7 @@ trust_vector := {name: value |
 
 questions := {
 	"instance-identity": {
-		"needs": {"snp": {"signature", "chip_id"}, "tdx": {"signature", "pck_match"}, "tpm": set()},
+		"needs": {"snp": {"signature", "chip_id"}, "tdx": {"signature", "pck_match"}, "tpm": {"tpm_signature", "tpm_ak"}},
 		"asks": {"chip_id", "chip_list", "pck_match", "binding", "host_data", "mr_config_id", "mr_owner", "mr_owner_config", "tpm_nonce", "tpm_clock", "tpm_ak", "tpm_tee_report", "tpm_runtime_data"},
 		# Trustworthy; not recognised.
 		"good": 2, "bad": 97,
@@ -134,14 +134,14 @@ questions := {
 		"needs": {
 			"snp": {"signature", "debug", "migration", "vmpl", "platform"},
 			"tdx": {"signature", "debug", "td_attributes", "xfam", "service_td"},
-			"tpm": set(),
+			"tpm": {"tpm_signature", "tpm_vm_configuration"},
 		},
 		"asks": {"debug", "migration", "report_id_ma", "smt", "single_socket", "abi", "guest_policy_reserved", "vmpl", "platform", "td_attributes", "xfam", "service_td", "tpm_vm_configuration"},
 		# No known vulnerabilities; unacceptable ones.
 		"good": 3, "bad": 96,
 	},
 	"executables": {
-		"needs": {"snp": {"signature", "launch_digest"}, "tdx": {"signature", "launch_digest"}, "tpm": {"never"}},
+		"needs": {"snp": {"signature", "launch_digest"}, "tdx": {"signature", "launch_digest"}, "tpm": {"tpm_signature", "tpm_pcrs"}},
 		"asks": {"launch_digest", "reference_validity", "id_key", "author_key", "family_id", "image_id", "guest_svn", "rtmr0", "rtmr1", "rtmr2", "rtmr3", "event_log", "tpm_pcrs", "tpm_pcr_selection", "tpm_pcr_digest", "tpm_event_log"},
 		# What was booted is approved; not recognised.
 		"good": 3, "bad": 33,
@@ -158,7 +158,7 @@ questions := {
 	},
 	"runtime-opaque": {
 		"needs": {"snp": {"signature", "chain", "debug"}, "tdx": {"signature", "chain", "debug"}, "tpm": {"never"}},
-		"asks": {"signature", "chain", "debug", "migration", "vmpl"},
+		"asks": {"signature", "chain", "debug", "migration"},
 		# Encrypted; visible.
 		"good": 2, "bad": 96,
 	},
@@ -255,8 +255,10 @@ test_debuggable_guest_is_visible if {
 }
 
 test_record_of_nothing_affirms_nothing if {
-	vector := trust_vector with input as {"tee": "snp", "record": {"checks": []}}
-	every value in vector { value == 0 }
+	every tee in ["snp", "tdx", "tpm"] {
+		vector := trust_vector with input as {"tee": tee, "record": {"checks": []}}
+		every value in vector { value == 0 }
+	}
 }
 
 test_tpm_alone_is_denied if {

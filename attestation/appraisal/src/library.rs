@@ -32,6 +32,7 @@ shipped! {
     "entrysign", "entrysign";
     "ciphertext-hiding", "ciphertext_hiding";
     "chip-allow-list", "chip_allow_list";
+    "tpm-alone", "tpm_alone";
     "production", "production";
 }
 
