@@ -77,6 +77,11 @@ test_demands_of_all_parts_are_there if {
 	found.minimum_firmware.minor == 55
 	found.chip_allow == []
 	object.keys(found) == object.keys(strict.limits.snp)
+	all := limits with input as turin
+	all.tdx.min_tcb_evaluation_data_number == least_evaluation_number
+	all.tdx.min_tcb_evaluation_data_number > 0
+	all.tdx.allow_smt == false
+	all.tpm.require_event_log
 }
 
 test_known_launch_in_an_own_session_is_not_denied if {
