@@ -33,7 +33,8 @@ pub enum QuoteSignature<'a> {
 #[derive(Debug, Clone, Copy)]
 pub enum AkTrust<'a> {
     /// A TEE's report binds the runtime data that names it. This report has to be accepted by a judgement of its own:
-    /// nothing here looks at its signature.
+    /// nothing here looks at its signature. What was launched decides whether there is a TPM at all: a machine with
+    /// another launch digest than a paravisor's may bind any key and quote what it likes.
     Tee(TeeReport<'a>),
     /// The relying party named it.
     Named(&'a AttestationKey),

@@ -14,7 +14,9 @@ impl Case<'_> {
         };
         Finding::from_reasons(self.ak_reasons(key), || {
             let why = match self.input.trust {
-                AkTrust::Tee(_) => "bound by the TEE's report",
+                AkTrust::Tee(_) => {
+                    "bound by the TEE's report: a TPM's, if the launch digest is of what holds one"
+                }
                 AkTrust::Named(_) => "trusted because the relying party named it: no TEE binds it",
                 AkTrust::Certified(_) => {
                     "trusted because its certificates lead to a named root: no TEE binds it"

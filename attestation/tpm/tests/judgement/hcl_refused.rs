@@ -98,6 +98,20 @@ fn hcl_report_that_ends_early_is_refused() {
     }
 }
 
+/// Peers take that much out of the file, and crash.
+#[test]
+fn hcl_report_that_says_more_runtime_data_than_it_has_is_refused() {
+    let hcl = changed(|hcl| hcl.after = Vec::new());
+    // The size of the runtime data is the last number before it.
+    let place = 32 + 1184 + 16;
+    for size in [1 << 12, u32::MAX] {
+        let mut sample = hcl.quoted();
+        let report = sample.hcl_report.as_mut().expect("it has one");
+        report[place..place + 4].copy_from_slice(&size.to_le_bytes());
+        assert_refused_for(&judged(&sample, &hcl.report), "hcl_unreadable");
+    }
+}
+
 #[test]
 fn hcl_report_with_a_description_of_version_2_is_accepted_with_its_extension() {
     let hcl = changed(|hcl| {

@@ -104,6 +104,26 @@ fn spki_is_refused_unless_it_is_the_only_encoding() {
 }
 
 #[test]
+fn pem_of_a_key_with_anything_else_is_refused() {
+    let pem = recorded::file("ecc256-ecdsa-sha256.pem");
+    let text = std::str::from_utf8(&pem).expect("PEM is text");
+    assert!(AttestationKey::read(text.trim_end().as_bytes()).is_ok());
+    for bad in [
+        format!("{text}{text}"),
+        format!("{text}more"),
+        format!("text\n{text}"),
+        text.replace("PUBLIC KEY", "RSA PUBLIC KEY"),
+        text.replacen('M', "*", 1),
+        text[..text.len() - 12].to_owned(),
+        "-----BEGIN PUBLIC KEY-----".to_owned(),
+        String::new(),
+    ] {
+        let key = AttestationKey::read(bad.as_bytes());
+        assert!(key.is_err(), "{bad}");
+    }
+}
+
+#[test]
 fn public_area_is_refused_where_it_is_another_or_goes_on() {
     for name in ["rsa2048-rsassa-sha256", "ecc384-ecdsa-sha384"] {
         let area = recorded::file(&format!("{name}.pub"));
