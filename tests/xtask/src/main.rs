@@ -1,4 +1,4 @@
-//! cargo xtask: demo, test, fuzz.
+//! cargo xtask: demo, test, fuzz, mutants, bench.
 //!
 //! `cargo xtask demo` walks the whole road once and writes `target/demo/summary.json`;
 //! `cargo xtask test` runs every test. Each first installs what it needs and says so.
@@ -8,6 +8,7 @@
 mod bench;
 mod fuzz;
 mod install;
+mod mutants;
 mod test;
 
 use std::path::{Path, PathBuf};
@@ -45,6 +46,8 @@ enum Command {
     Test,
     /// Look for files that break a parser's promises.
     Fuzz(fuzz::Arguments),
+    /// Take each guard of the verdict out, and see its test fail; minutes a crate.
+    Mutants(mutants::Arguments),
     /// Time it.
     #[command(subcommand)]
     Bench(Bench),
@@ -82,6 +85,7 @@ fn main() -> ExitCode {
         Command::Demo { backend, no_build } => run_demo(backend, no_build),
         Command::Test => test::run(&root()),
         Command::Fuzz(arguments) => fuzz::run(&root(), &arguments),
+        Command::Mutants(arguments) => mutants::run(&root(), &arguments),
         Command::Bench(Bench::Measure { rounds, no_build }) => {
             bench::measure(&root(), rounds.into(), !no_build)
         }

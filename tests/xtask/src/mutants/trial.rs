@@ -1,0 +1,148 @@
+//! One guard taken out, and the one test run.
+
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+
+use super::copy;
+use super::table::{Crate, Mutant, TestTarget, target_of};
+
+/// Longer than any build and test of one crate takes.
+const SECONDS: &str = "600";
+
+/// What became of a trial.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The test failed, as it must.
+    Failed,
+    /// The test passed: it does not need the guard.
+    Passed,
+    /// Without the guard there is no program.
+    DoesNotCompile,
+    /// No test of this name ran, or it came to no end.
+    NotRun,
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Failed => "fails without",
+            Self::Passed => "PASSES WITHOUT",
+            Self::DoesNotCompile => "DOES NOT COMPILE",
+            Self::NotRun => "DOES NOT RUN",
+        })
+    }
+}
+
+/// A copy of the tree in which a crate's tests passed.
+pub struct Trials<'a> {
+    one: &'a Crate,
+    tree: PathBuf,
+    build: PathBuf,
+}
+
+impl<'a> Trials<'a> {
+    /// Copies the tree and runs the crate's tests with every guard in place.
+    ///
+    /// # Errors
+    /// They do not pass.
+    pub fn prepare(root: &Path, folder: &Path, one: &'a Crate) -> Result<Self> {
+        let trials = Self {
+            one,
+            tree: folder.join("tree"),
+            build: folder.join("build"),
+        };
+        copy::sync(root, &trials.tree).context("copy the tree")?;
+        // Tests find the published vectors beside the tree.
+        let (vectors, link) = (root.join("../shared"), folder.join("shared"));
+        if vectors.exists() && !link.exists() {
+            std::os::unix::fs::symlink(fs::canonicalize(vectors)?, link)?;
+        }
+        let output = trials.cargo(&[]).output().context("run cargo")?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        let told = String::from_utf8_lossy(&output.stdout);
+        ensure!(
+            output.status.success(),
+            "the tests of {} do not pass as they are\n{said}\n{told}",
+            one.package()
+        );
+        Ok(trials)
+    }
+
+    /// Takes the guard out, runs its test, and puts it back.
+    ///
+    /// # Errors
+    /// The guard is not there, or cargo cannot be run.
+    pub fn run(&self, mutant: &Mutant) -> Result<Outcome> {
+        let folder = self.one.folder(&self.tree);
+        let path = folder.join(&mutant.file);
+        let whole = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+        let target = match target_of(&folder, &mutant.test)? {
+            TestTarget::Library => vec!["--lib".to_owned()],
+            TestTarget::Named(name) => vec!["--test".to_owned(), name],
+        };
+        fs::write(&path, mutant.apply(&whole)?)?;
+        let mut command = self.cargo(&target);
+        let output = command.args(["--", &mutant.test]).output();
+        fs::write(&path, whole)?;
+        let output = output.context("run cargo")?;
+        Ok(outcome(
+            &mutant.test,
+            &String::from_utf8_lossy(&output.stderr),
+            &String::from_utf8_lossy(&output.stdout),
+        ))
+    }
+
+    /// `cargo test` of the crate. Fast to build rather than fast, and on one target folder for all trials.
+    fn cargo(&self, target: &[String]) -> Command {
+        let mut command = Command::new("timeout");
+        command.args([SECONDS, "cargo", "test", "--offline", "--locked"]);
+        command.arg("--package").arg(self.one.package());
+        command.args(target);
+        command
+            .current_dir(&self.tree)
+            .env("CARGO_TARGET_DIR", &self.build)
+            .env("CARGO_PROFILE_DEV_DEBUG", "0")
+            .env_remove("CARGO_MANIFEST_DIR");
+        command
+    }
+}
+
+fn outcome(test: &str, said: &str, told: &str) -> Outcome {
+    if said.contains("could not compile") {
+        return Outcome::DoesNotCompile;
+    }
+    let of = |word: &str| {
+        let ends = [
+            format!("::{test} ... {word}"),
+            format!("test {test} ... {word}"),
+        ];
+        let mut lines = told.lines();
+        lines.any(|line| ends.iter().any(|end| line.ends_with(end.as_str())))
+    };
+    if of("FAILED") {
+        Outcome::Failed
+    } else if of("ok") {
+        Outcome::Passed
+    } else {
+        Outcome::NotRun
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn outcome_is_read_from_what_cargo_prints() {
+        let told = "running 2 tests\ntest a::b_of_c ... ok\ntest a::b ... FAILED\n";
+        assert_eq!(outcome("b", "", told), Outcome::Failed);
+        assert_eq!(outcome("b_of_c", "", told), Outcome::Passed);
+        assert_eq!(outcome("c", "", told), Outcome::NotRun);
+        let said = "error: could not compile `x` (lib)";
+        assert_eq!(outcome("b", said, ""), Outcome::DoesNotCompile);
+    }
+}
