@@ -1,14 +1,15 @@
 //! `cloister policy`, and the policy that a verdict is appraised by.
 
 use anyhow::{Context, Result};
-use attestation_appraisal::{Policy, SHIPPED, Shipped, TestReport};
+use attestation_appraisal::{Policy, SHIPPED, Shipped, TestReport, Verdict};
 use clap::Subcommand;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::io::{IsTerminal, stdout};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use crate::EXIT_CODES;
+use crate::document::BESIDE;
 use crate::files::{self, Limit};
 use crate::output::{self, Output};
 use crate::page::{self, shown};
@@ -42,6 +43,20 @@ enum Command {
         #[arg(short, long, value_enum, value_name = "FORMAT", default_value = "text")]
         output: Output,
     },
+    /// Ask a policy once more about a verdict that was printed as JSON: the same input, policy and engine have to give
+    /// the same decision.
+    #[command(after_help = EXIT_CODES)]
+    Replay {
+        /// What `cloister verify ... -o json` printed.
+        #[arg(value_name = "VERDICT.JSON")]
+        verdict: PathBuf,
+        /// The policy: a file, or the name of a built-in one.
+        #[arg(long, value_name = "FILE", default_value = STRICT)]
+        policy: PathBuf,
+        /// How to print the result.
+        #[arg(short, long, value_enum, value_name = "FORMAT", default_value = "text")]
+        output: Output,
+    },
     /// List the built-in policies: what each is for, and of when it is.
     #[command(after_help = EXIT_CODES)]
     List {
@@ -70,6 +85,11 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     match &arguments.command {
         Command::Test { policies, output } => test(policies, *output),
         Command::Show { policy, output } => show(policy, *output),
+        Command::Replay {
+            verdict,
+            policy,
+            output,
+        } => replay(verdict, policy, *output),
         Command::List { output } => list(*output),
     }
 }
@@ -196,6 +216,44 @@ fn for_reading(text: String) -> String {
     }
     let lines: Vec<_> = text.lines().map(shown).collect();
     lines.join("\n")
+}
+
+fn replay(verdict: &Path, named: &Path, output: Output) -> Result<ExitCode> {
+    let policy = Source::of("--policy", named)?.policy;
+    let place = || {
+        format!(
+            "{} is no verdict of `cloister verify -o json`",
+            verdict.display()
+        )
+    };
+    let text = files::text("verdict", verdict, Limit::SixteenMebibytes)?;
+    let mut document: Map<String, Value> = serde_json::from_str(&text).with_context(place)?;
+    for name in BESIDE {
+        document.remove(name);
+    }
+    let replay = Verdict::replay(&Value::Object(document).to_string(), &policy);
+    let replay = replay.with_context(place)?;
+    let decision = if replay.accepted {
+        "accepted"
+    } else {
+        "refused"
+    };
+    output::print(&match output {
+        Output::Json => serde_json::to_string_pretty(&json!({
+            "same": replay.same(),
+            "verdict": decision,
+            "differences": replay.differences,
+        }))?,
+        Output::Text if replay.same() => format!("the same: {decision}"),
+        Output::Text => format!(
+            "NOT THE SAME: {decision}; it differs in {}",
+            shown(&replay.differences.join(", "))
+        ),
+    })?;
+    Ok(match replay.same() {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::from(REFUSED),
+    })
 }
 
 fn list(output: Output) -> Result<ExitCode> {

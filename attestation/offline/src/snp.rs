@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use attestation_appraisal::{Judged, Tee};
 use attestation_certificates::{Certificate, Crl};
-use attestation_shapes::SnpEvidence;
+use attestation_shapes::{HostCertificates, SnpEvidence};
 use attestation_snp::{
     Anchors, Endorsement, Proof, REPORT_SIZE, ReferenceValue, SnpClaims, SnpInput, SnpLimits, judge,
 };
@@ -35,8 +35,8 @@ pub struct Arguments {
 /// What endorses the key that signed a report.
 #[derive(clap::Args)]
 pub struct Certificates {
-    /// The certificate of the key that signed the report, VCEK or VLEK: PEM or DER. Not needed where the evidence
-    /// brings it.
+    /// The certificate of the key that signed the report, VCEK or VLEK: PEM or DER, with its chain or without; or
+    /// what Azure's host answers to /metadata/THIM/amd/certification (JSON). Not needed where the evidence brings it.
     #[arg(long, value_name = "FILE")]
     vek: Option<PathBuf>,
     /// ASK or ASVK and ARK, in any order: PEM, or DER one behind the other. AMD's own are built in.
@@ -128,14 +128,16 @@ impl Subject<'_> {
         let Certificates {
             vek, chain, crl, ..
         } = self.certificates;
-        let vek = vek.as_deref().map(|path| bundle("--vek", path));
-        let vek = vek.transpose()?;
+        let mut vek = vek.as_deref().map(key_certificate).transpose()?;
         let chain = chain.as_deref().map(|path| bundle("--chain", path));
-        let chain = chain.transpose()?.map(|given| vec![given]);
+        let brought = vek.as_mut().and_then(|vek| vek.chain.take());
+        let chain = chain.transpose()?.or(brought).map(|given| vec![given]);
         let crls = crl.iter().map(|path| list(path));
         let crls = crls.collect::<Result<Vec<_>>>()?;
         let endorsement = Endorsement::read(
-            vek.as_deref().or(self.vek),
+            vek.as_ref()
+                .map(|vek| vek.certificate.as_slice())
+                .or(self.vek),
             &slices(chain.as_deref().unwrap_or(self.chain)),
             &slices(&crls),
             anchors,
@@ -165,6 +167,28 @@ impl Certificates {
         ));
         Anchors::explicit(&root).with_context(|| format!("{} cannot be used", place()))
     }
+}
+
+/// What `--vek` names.
+struct KeyCertificate {
+    certificate: Vec<u8>,
+    chain: Option<Vec<u8>>,
+}
+
+fn key_certificate(path: &Path) -> Result<KeyCertificate> {
+    let bytes = files::read("--vek", path, Limit::Mebibyte)?;
+    if bytes.trim_ascii_start().starts_with(b"{") {
+        let answer = HostCertificates::read(&bytes)
+            .with_context(|| format!("--vek {}: no certificates", path.display()))?;
+        return Ok(KeyCertificate {
+            certificate: answer.vcek,
+            chain: Some(answer.chain),
+        });
+    }
+    Ok(KeyCertificate {
+        certificate: bundle("--vek", path)?,
+        chain: None,
+    })
 }
 
 /// A file of certificates; read here too, so that an error names the file.

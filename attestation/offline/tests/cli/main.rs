@@ -2,6 +2,7 @@
 
 mod support;
 
+mod policy;
 mod references;
 mod state;
 mod tampered;

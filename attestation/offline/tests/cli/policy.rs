@@ -1,0 +1,160 @@
+//! `cloister policy`, and `--policy`.
+
+use crate::support::{Folder, check, checks, document, error, run, run_line, stdout};
+use serde_json::Value;
+
+const REPORT: &str = "snp --report @virtee/report_milan.hex --vek @virtee/vcek_milan.der --no-binding --at 2026-01-01T00:00:00Z -o json";
+
+fn strict() -> String {
+    stdout(&run(&["policy", "show"]), 0)
+}
+
+#[test]
+fn built_in_policies_pass_their_tests() {
+    let printed = stdout(&run(&["policy", "test"]), 0);
+    assert!(printed.starts_with("pass  strict: "), "{printed}");
+    assert!(!printed.contains("FAIL"), "{printed}");
+    let document = document(&run(&["policy", "test", "badram", "-o", "json"]), 0);
+    assert_eq!(document["passed"], true);
+    assert_eq!(document["policies"][0]["policy"], "badram");
+}
+
+#[test]
+fn test_that_fails_is_named_with_its_line() {
+    let folder = Folder::empty();
+    let policy = strict() + "\ntest_that_cannot_pass if {\n\t1 == 2\n}\n";
+    let line = policy
+        .lines()
+        .position(|line| line.starts_with("test_that_cannot"));
+    let line = line.expect("it is there") + 1;
+    let file = folder.write("policy.rego", &policy);
+    let printed = stdout(&run(&["policy", "test", "strict", &file]), 3);
+    assert!(printed.contains("pass  strict"), "{printed}");
+    assert!(
+        printed.contains(&format!("line {line}, test_that_cannot_pass")),
+        "{printed}"
+    );
+    let document = document(&run(&["policy", "test", &file, "-o", "json"]), 3);
+    assert_eq!(document["passed"], false);
+}
+
+#[test]
+fn policy_without_tests_does_not_pass() {
+    let folder = Folder::empty();
+    let text = strict();
+    let (without, _) = text
+        .split_once("# --- tests")
+        .expect("the tests are at the end");
+    let file = folder.write("policy.rego", without);
+    let printed = stdout(&run(&["policy", "test", &file]), 3);
+    assert!(printed.contains("no tests"), "{printed}");
+}
+
+/// What is shown is what is used: the same digest, the same verdict.
+#[test]
+fn shown_policy_is_the_one_that_is_used() {
+    let folder = Folder::empty();
+    let file = folder.write("own.rego", strict());
+    let shown = document(&run(&["policy", "show", "-o", "json"]), 0);
+    let Some(output) = run_line(&format!("{REPORT} --policy {{}}"), &[&file]) else {
+        return;
+    };
+    let own = document(&output, 0);
+    let built_in = document(&run_line(REPORT, &[]).expect("vectors"), 0);
+    assert_eq!(own, built_in);
+    assert_eq!(shown["digest"], built_in["appraisal"]["policy_digest"]);
+    assert_eq!(shown["engine"], built_in["appraisal"]["engine"]);
+}
+
+/// Every report of version 2 has ALIAS_CHECK_COMPLETE clear, has SMT on, and is of Milan.
+#[test]
+fn packs_refuse_what_they_are_against() {
+    for (policy, check) in [
+        ("badram", "platform"),
+        ("no-smt", "platform"),
+        ("milan-vcek-seed", "product"),
+        ("chip-allow-list", "chip_list"),
+    ] {
+        let line = format!("{REPORT} --policy {policy}");
+        let Some(output) = run_line(&line, &[]) else {
+            return;
+        };
+        let document = document(&output, 3);
+        let failed = checks(&document, "fail");
+        assert!(
+            failed == [check] || failed == ["policy"],
+            "{policy}: {failed:?}"
+        );
+    }
+}
+
+#[test]
+fn policy_that_is_none_is_unreadable() {
+    let folder = Folder::empty();
+    for text in [
+        "package cloister.appraisal\n",
+        "package other\n",
+        "no rego",
+        "package a\nx := {",
+    ] {
+        let file = folder.write("policy.rego", text);
+        let Some(output) = run_line(&format!("{REPORT} --policy {{}}"), &[&file]) else {
+            return;
+        };
+        assert!(error(&output, 1).contains("--policy"));
+        error(&run(&["policy", "test", &file]), 1);
+    }
+    let said = error(&run(&["policy", "show", "strikt"]), 1);
+    assert!(said.contains("strict, badram"), "{said}");
+}
+
+/// A policy whose limits the judge does not know refuses, and says which member.
+#[test]
+fn policy_with_other_limits_is_refused_by_the_policy_check() {
+    let folder = Folder::empty();
+    let policy = strict().replacen("\"max_vmpl\"", "\"max_vpml\"", 1);
+    let file = folder.write("policy.rego", policy);
+    let Some(output) = run_line(&format!("{REPORT} --policy {{}}"), &[&file]) else {
+        return;
+    };
+    let document = document(&output, 3);
+    let (result, reason) = check(&document, "policy");
+    assert_eq!(result, "fail");
+    assert!(reason.contains("max_vpml"), "{reason}");
+}
+
+#[test]
+fn list_names_every_built_in_policy_with_its_date() {
+    let list = document(&run(&["policy", "list", "-o", "json"]), 0);
+    let list = list.as_array().expect("a list");
+    assert_eq!(list[0]["name"], "strict");
+    for policy in list {
+        assert_eq!(policy["dated"].as_str().expect("text").len(), 10);
+    }
+    assert!(stdout(&run(&["policy", "list"]), 0).contains("badram"));
+}
+
+#[test]
+fn verdict_is_replayed_by_its_own_policy_and_not_by_another() {
+    let folder = Folder::empty();
+    for (binding, code) in [("--no-binding", 0), ("--expect-report-data 00", 3)] {
+        let line = REPORT.replace("--no-binding", binding);
+        let Some(output) = run_line(&line, &[]) else {
+            return;
+        };
+        let verdict = stdout(&output, code);
+        let file = folder.write("verdict.json", &verdict);
+        let replayed = document(&run(&["policy", "replay", &file, "-o", "json"]), 0);
+        assert_eq!(replayed["same"], true, "{replayed}");
+        let other = run(&[
+            "policy", "replay", &file, "--policy", "badram", "-o", "json",
+        ]);
+        assert_eq!(document(&other, 3)["same"], false);
+        let mut changed: Value = serde_json::from_str(&verdict).expect("JSON");
+        changed["claims"]["snp"]["guest_svn"] = 7.into();
+        let file = folder.write("changed.json", changed.to_string());
+        assert!(stdout(&run(&["policy", "replay", &file]), 3).contains("NOT THE SAME"));
+    }
+    let none = folder.write("none.json", "{}");
+    error(&run(&["policy", "replay", &none]), 1);
+}
