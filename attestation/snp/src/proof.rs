@@ -150,10 +150,13 @@ impl Endorsement<'_> {
             Some(chain) => chain.as_slice(),
             None => self.anchors.intermediates(),
         };
-        let of_name = || above.iter().filter(|one| one.subject() == vek.issuer());
-        // Two of one name: the one that signed is meant.
-        let signed = of_name().find(|one| vek.verify_issued_by(one).is_ok());
-        let issuer = signed.or_else(|| of_name().next());
+        let of_name: Vec<_> = above
+            .iter()
+            .filter(|one| one.subject() == vek.issuer())
+            .collect();
+        // Of several with this name, the one that signed is meant. Of one, the signature is looked at once, below.
+        let signed = |one: &&&Certificate| of_name.len() > 1 && vek.verify_issued_by(one).is_ok();
+        let issuer = of_name.iter().find(signed).or(of_name.first());
         let issuer = issuer.ok_or(SnpRejection::IssuerMissing { certificate })?;
         let root = self.anchors.root(issuer.issuer());
         let root = root.ok_or(SnpRejection::RootNotTrusted)?;
