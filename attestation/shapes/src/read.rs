@@ -145,8 +145,10 @@ fn binary(bytes: &[u8], wanted: &'static str) -> Result<Evidence, ShapeError> {
         let quote = attesters::evidence(bytes.to_vec(), None, Shape::TdxQuote);
         return Ok(Evidence::Tdx(quote));
     }
+    // Without a certificate it is a report with zeros behind it.
     if let Some((report, table)) = bytes.split_first_chunk::<REPORT_SIZE>()
         && let Ok(table) = CertificateTable::read(table)
+        && table != CertificateTable::default()
     {
         return Ok(bare_report(*report, table, Shape::SnpExtendedReport));
     }

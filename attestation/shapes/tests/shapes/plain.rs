@@ -1,6 +1,6 @@
 //! Bytes without JSON: raw, hexadecimal, base64.
 
-use crate::builders::{ARK_GUID, VCEK_GUID, base64, base64url, hcl, quote, report, table};
+use crate::builders::{ARK_GUID, REPORT, VCEK_GUID, base64, base64url, hcl, quote, report, table};
 use attestation_shapes::{
     Evidence, LARGEST_EVIDENCE, Layer, SMALLEST_QUOTE, Shape, ShapeError, SnpEvidence, TdxEvidence,
     TpmEvidence,
@@ -37,7 +37,8 @@ fn report_is_read_raw_and_in_every_spelling() {
 #[test]
 fn report_of_another_length_is_refused() {
     let report = report();
-    for bytes in [&report[..1183], &[&report[..], &[1]].concat()] {
+    let longer = |bytes: &[u8]| [&report[..], bytes].concat();
+    for bytes in [&report[..1183], &longer(&[1]), &longer(&[0; 2816])] {
         for text in [bytes.to_vec(), hex::encode(bytes).into_bytes()] {
             let error = SnpEvidence::read(&text).expect_err("another length");
             let size = bytes.len();
@@ -163,6 +164,8 @@ fn report_with_a_certificate_table_brings_its_certificates() {
     assert_eq!(read.shape, Shape::SnpExtendedReport);
     assert_eq!(read.vek.as_deref(), Some(&b"vcek"[..]));
     assert_eq!(read.chain, [b"ark"]);
+    bytes[REPORT + 24 * 3] ^= 1;
+    assert!(SnpEvidence::read(&bytes).is_ok(), "no one reads the ARK");
     let last = bytes.len() - 1;
     bytes[last] = 1;
     assert!(SnpEvidence::read(&bytes).is_err());
