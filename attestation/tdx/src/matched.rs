@@ -51,30 +51,28 @@ impl MatchedTcb {
         let now = body
             .td15
             .map(|td15| Svns::new(document, platform, &td15.tee_tcb_svn_2.0));
-        let mut status = launch.with(&qe).status;
-        let mut advisories = launch.with(&qe).advisory_ids;
-        if let Some(now) = now.transpose()? {
-            let now = now.with(&qe);
-            if now.status == TcbStatus::Revoked {
-                status = TcbStatus::Revoked;
-            }
-            status = relaunch(status, now.status);
-            add(&mut advisories, &now.advisory_ids);
+        let now = now.transpose()?;
+        let (mut status, mut advisories) = launch.with(&qe);
+        if let Some(now) = &now {
+            let (present, more) = now.with(&qe);
+            status = relaunch(status, present);
+            add(&mut advisories, more);
         }
         advisories.sort();
+        let levels = launch.levels().chain(now.iter().flat_map(Svns::levels));
+        let levels: Vec<_> = levels.chain([&qe]).collect();
         Ok(Self {
             status,
             advisories,
-            date: oldest(&launch, &qe),
+            date: oldest(&levels),
             platform: launch.platform.status,
-            module: launch.module.map(|module| module.status),
+            module: launch.module.as_ref().map(|module| module.status),
             qe: qe.status,
         })
     }
 }
 
 /// The levels that one set of security versions meets.
-#[derive(Debug, Clone)]
 struct Svns {
     platform: Level,
     module: Option<Level>,
@@ -101,15 +99,20 @@ impl Svns {
         })
     }
 
-    /// The state together with the module's and the quoting enclave's.
-    fn with(&self, qe: &Level) -> TcbStatusWithAdvisory {
+    /// The state together with the module's and the quoting enclave's, and the advisories of all three.
+    fn with(&self, qe: &Level) -> (TcbStatus, Vec<String>) {
         let of = |level: &Level| TcbStatusWithAdvisory::new(level.status, level.advisories.clone());
         let platform = of(&self.platform);
         let platform = match &self.module {
             Some(module) => platform.merge(&of(module)),
             None => platform,
         };
-        platform.merge(&of(qe))
+        let all = platform.merge(&of(qe));
+        (all.status, all.advisory_ids)
+    }
+
+    fn levels(&self) -> impl Iterator<Item = &Level> {
+        [&self.platform].into_iter().chain(&self.module)
     }
 }
 
@@ -159,18 +162,11 @@ fn qe_level(document: &QeDocument, qe: &EnclaveReport) -> Result<Level, TdxRejec
 }
 
 /// The oldest date of the levels that are out of date; of all, where none is.
-fn oldest(launch: &Svns, qe: &Level) -> String {
-    let levels = [Some(&launch.platform), launch.module.as_ref(), Some(qe)];
-    let levels = || levels.into_iter().flatten();
-    let late = levels().filter(|level| is_out_of_date(level.status));
-    let of = |date: &String| instant::seconds(date).unwrap_or(0);
-    let oldest = late.map(|level| &level.date).min_by_key(|date| of(date));
-    let oldest = oldest.or_else(|| {
-        levels()
-            .map(|level| &level.date)
-            .min_by_key(|date| of(date))
-    });
-    oldest.cloned().unwrap_or_default()
+fn oldest(levels: &[&Level]) -> String {
+    let late = levels.iter().filter(|level| is_out_of_date(level.status));
+    let of = |level: &&&Level| instant::seconds(&level.date).unwrap_or(0);
+    let oldest = late.min_by_key(of).or_else(|| levels.iter().min_by_key(of));
+    oldest.map(|level| level.date.clone()).unwrap_or_default()
 }
 
 /// A newer version exists that mends something.
@@ -190,21 +186,26 @@ const fn needs_configuration(status: TcbStatus) -> bool {
     )
 }
 
-/// A TD that was launched out of date and is not any more has to be launched again.
+/// A TD that was launched out of date and is not any more has to be launched again. One that has become out of date
+/// since is so, of which Intel's library says nothing.
 fn relaunch(launch: TcbStatus, now: TcbStatus) -> TcbStatus {
-    if !is_out_of_date(launch) || is_out_of_date(now) || now == TcbStatus::Revoked {
-        launch
-    } else if needs_configuration(launch) || needs_configuration(now) {
-        TcbStatus::TDRelaunchAdvisedConfigurationNeeded
-    } else {
-        TcbStatus::TDRelaunchAdvised
+    if launch == TcbStatus::Revoked || now == TcbStatus::Revoked {
+        return TcbStatus::Revoked;
+    }
+    match (is_out_of_date(launch), is_out_of_date(now)) {
+        (false, true) => now,
+        (false, false) | (true, true) => launch,
+        (true, false) if needs_configuration(launch) || needs_configuration(now) => {
+            TcbStatus::TDRelaunchAdvisedConfigurationNeeded
+        }
+        (true, false) => TcbStatus::TDRelaunchAdvised,
     }
 }
 
-fn add(to: &mut Vec<String>, from: &[String]) {
+fn add(to: &mut Vec<String>, from: Vec<String>) {
     for one in from {
-        if !to.contains(one) {
-            to.push(one.clone());
+        if !to.contains(&one) {
+            to.push(one);
         }
     }
 }

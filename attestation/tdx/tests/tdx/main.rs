@@ -1,6 +1,7 @@
 //! TDX quotes, real and made, and what is said of them.
 
 mod accepted;
+mod event_log;
 mod flips;
 mod platform;
 mod readers;

@@ -201,10 +201,26 @@ fn td_launched_out_of_date_and_updated_since_has_to_be_launched_again() {
         tcb(&scene).0,
         TcbStatus::TDRelaunchAdvisedConfigurationNeeded
     );
+    // Here it is the present level alone that needs configuration.
+    scene.body[offset::TEE_TCB_SVN + 1] = 0;
+    assert_eq!(
+        tcb(&scene).0,
+        TcbStatus::TDRelaunchAdvisedConfigurationNeeded
+    );
     refused_of_tdx_1_5(
         |scene| scene.body[offset::TEE_TCB_SVN] = 2,
         &[("tcb_status", "tcb_status"), ("advisories", "advisory")],
     );
+}
+
+#[test]
+fn td_that_is_out_of_date_now_is_so_whenever_it_was_launched() {
+    let advisories = || vec!["INTEL-SA-00003".to_owned()];
+    let mut scene = Scene::of_tdx_1_5();
+    scene.body[offset::TEE_TCB_SVN_2] = 2;
+    assert_eq!(tcb(&scene), (TcbStatus::OutOfDate, advisories()));
+    scene.body[offset::TEE_TCB_SVN] = 2;
+    assert_eq!(tcb(&scene), (TcbStatus::OutOfDate, advisories()));
 }
 
 #[test]

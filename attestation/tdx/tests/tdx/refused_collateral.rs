@@ -15,7 +15,10 @@ fn tcb_info_of_another_kind_is_refused() {
 #[test]
 fn tcb_info_that_is_not_well_formed_is_refused() {
     type Spoil = fn(&mut serde_json::Value);
-    let spoilt: [Spoil; 12] = [
+    let spoilt: [Spoil; 15] = [
+        |info| info["tdxModuleIdentities"][0]["mrsigner"] = "00".into(),
+        |info| info["tcbLevels"][2]["tcb"]["tdxtcbcomponents"] = serde_json::json!([]),
+        |info| info["tdxModuleIdentities"][0]["tcbLevels"][1]["tcbDate"] = "2026".into(),
         |info| info["tcbLevels"] = serde_json::json!([]),
         |info| info["fmspc"] = "B0C06F0000".into(),
         |info| info["pceId"] = "00".into(),
@@ -51,7 +54,8 @@ fn qe_identity_of_another_kind_is_refused() {
 #[test]
 fn qe_identity_that_is_not_well_formed_is_refused() {
     type Spoil = fn(&mut serde_json::Value);
-    let spoilt: [Spoil; 5] = [
+    let spoilt: [Spoil; 6] = [
+        |identity| identity["tcbLevels"][1]["tcbDate"] = "2026".into(),
         |identity| identity["tcbLevels"] = serde_json::json!([]),
         |identity| identity["mrsigner"] = "55".into(),
         |identity| identity["issueDate"] = 1.into(),

@@ -59,7 +59,8 @@ fn evaluation_older_than_the_newest_seen_is_refused() {
 #[test]
 fn collateral_that_is_not_genuine_is_not_remembered() {
     type Spoil = fn(&mut Scene);
-    let spoilt: [Spoil; 3] = [
+    let spoilt: [Spoil; 4] = [
+        |scene| scene.tcb_info["id"] = "SGX".into(),
         |scene| scene.tcb_info["issueDate"] = "2027-11-15T00:00:00Z".into(),
         |scene| scene.signer.name = "somebody".to_owned(),
         |scene| scene.root_crl.revoked.push(4),
