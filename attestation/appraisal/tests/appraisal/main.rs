@@ -4,6 +4,7 @@ mod ear;
 mod guards;
 mod peer;
 mod policy_file;
+mod real;
 mod replay;
 mod self_test;
 mod shipped;
