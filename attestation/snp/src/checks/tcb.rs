@@ -35,19 +35,25 @@ pub fn certificate(case: &Case<'_>) -> Found {
     })
 }
 
-/// Firmware keeps these (56860 rev 1.58, SNP_COMMIT, SNP_CONFIG, DOWNLOAD_FIRMWARE_EX): committed is what the running
-/// one cannot be taken back beyond, reported is at most what runs. A guest whose launch TCB is above the running one
-/// saw its platform taken back under it.
+/// Firmware keeps reported at or below committed, which it cannot be taken back beyond, and that at or below current
+/// (56860 rev 1.58, SNP_CONFIG, SNP_COMMIT, DOWNLOAD_FIRMWARE_EX). A guest whose launch TCB is above the current one
+/// saw its platform taken back under it. The certificate's is the reported one, so all of it is below the others too.
 pub fn order(case: &Case<'_>) -> Found {
     let product = case.layout();
-    let current = case.report.current_tcb.components(product);
     let mut reasons = Vec::new();
     for (which, version) in versions(case.report) {
         if !version.reserved_is_zero(product) {
             reasons.push(Reason::TcbReserved { which, product });
         }
-        if let Some(part) = current.first_below(version.components(product)) {
-            let (lower, higher) = (which, TcbName::Current);
+    }
+    let [reported, committed, current, launch] = versions(case.report);
+    for ((lower, low), (higher, high)) in [
+        (reported, committed),
+        (committed, current),
+        (launch, current),
+    ] {
+        let (low, high) = (low.components(product), high.components(product));
+        if let Some(part) = high.first_below(low) {
             reasons.push(Reason::TcbOrder {
                 lower,
                 higher,
@@ -60,6 +66,7 @@ pub fn order(case: &Case<'_>) -> Found {
         reasons.push(Reason::FirmwareOrder);
     }
     Finding::from_reasons(reasons, || {
+        let current = case.report.current_tcb.components(product);
         format!("none is above the current one, {}", shown(current))
     })
 }

@@ -82,12 +82,21 @@ fn tcb_above_the_running_one_is_refused() {
             assert_eq!(scene.refused_only_by(SnpCheck::TcbOrder), "tcb_order");
         }
     }
-    let newer = vcek(Product::Milan).with_extension(&[3, 3], Some(vec![2, 1, 25]));
-    let scene = Scene::of(newer).with_field(offset::REPORTED_TCB + 6, &[25]);
-    assert_eq!(scene.refused_only_by(SnpCheck::TcbOrder), "tcb_order");
     // Turin has its parts elsewhere.
     let scene = Scene::new(Product::Turin).with_report(|report| report[offset::LAUNCH_TCB] += 1);
     assert_eq!(scene.refused_only_by(SnpCheck::TcbOrder), "tcb_order");
+}
+
+#[test]
+fn reported_tcb_above_the_committed_one_is_refused() {
+    let newer = || vcek(Product::Milan).with_extension(&[3, 3], Some(vec![2, 1, 25]));
+    let scene = Scene::of(newer()).with_field(offset::REPORTED_TCB + 6, &[25]);
+    assert_eq!(scene.refused_only_by(SnpCheck::TcbOrder), "tcb_order");
+    // Though it runs.
+    let scene = scene.with_field(offset::CURRENT_TCB + 6, &[25]);
+    assert_eq!(scene.refused_only_by(SnpCheck::TcbOrder), "tcb_order");
+    let scene = scene.with_field(offset::COMMITTED_TCB + 6, &[25]);
+    assert!(scene.judge().accepted());
 }
 
 #[test]
