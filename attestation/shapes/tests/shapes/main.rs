@@ -3,6 +3,7 @@
 mod builders;
 mod documents;
 mod dstack;
+mod memory;
 mod plain;
 mod properties;
 mod sev;
