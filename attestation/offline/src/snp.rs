@@ -34,6 +34,7 @@ pub struct Arguments {
 
 /// What endorses the key that signed a report.
 #[derive(clap::Args)]
+#[command(next_help_heading = "Who vouches for the TEE's report")]
 pub struct Certificates {
     /// The certificate of the key that signed the report, VCEK or VLEK: PEM or DER, with its chain or without; or
     /// what Azure's host answers to /metadata/THIM/amd/certification (JSON). Not needed where the evidence brings it.
@@ -45,7 +46,7 @@ pub struct Certificates {
     /// A revocation list of the ARK's: PEM or DER. May be given more than once.
     #[arg(long, value_name = "FILE")]
     crl: Vec<PathBuf>,
-    /// Trust this root alone, in AMD's place. The verdict says so.
+    /// Trust this root alone, in the vendor's place. The verdict says so.
     #[arg(long, value_name = "FILE")]
     root: Option<PathBuf>,
 }

@@ -1,6 +1,6 @@
 //! A TPM's evidence, in one piece or in several.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use attestation_shapes::{QuoteSignature, TpmEvidence};
 use attestation_tpm::PcrTable;
 use ring::digest::{SHA256, digest};
@@ -14,7 +14,7 @@ const BARE: [usize; 3] = [256, 384, 512];
 
 /// Where the evidence is.
 #[derive(clap::Args)]
-#[group(required = true, multiple = true)]
+#[command(group = clap::ArgGroup::new("subject").required(true).args(["evidence", "quote"]))]
 pub struct Arguments {
     /// The evidence in one piece: one of the JSON forms of docs/evidence-shapes.md.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["quote", "signature", "pcrs", "hcl_report", "td_quote"])]
@@ -72,7 +72,7 @@ impl Arguments {
     fn several(&self) -> Result<Parts> {
         let (Some(quote), Some(signature), Some(pcrs)) = (&self.quote, &self.signature, &self.pcrs)
         else {
-            bail!("--evidence is needed, or --quote, --signature and --pcrs");
+            unreachable!("without --evidence --quote is required, and the others with it");
         };
         let message = small("--quote", quote)?;
         let signature = small("--signature", signature)?;

@@ -2,8 +2,10 @@
 
 mod support;
 
+mod azure;
 mod policy;
 mod references;
+mod simulated;
 mod state;
 mod tampered;
 mod token;

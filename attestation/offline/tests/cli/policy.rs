@@ -81,10 +81,7 @@ fn packs_refuse_what_they_are_against() {
         };
         let document = document(&output, 3);
         let failed = checks(&document, "fail");
-        assert!(
-            failed == [check] || failed == ["policy"],
-            "{policy}: {failed:?}"
-        );
+        assert!(failed.contains(&check), "{policy}: {failed:?}");
     }
 }
 

@@ -1,6 +1,6 @@
 //! Real evidence, at its right date and at others: what verdicts.json says of it, and what follows from that.
 
-use crate::support::{check, checks, document, run_line};
+use crate::support::{Folder, check, checks, document, run_line, vector_bytes};
 
 /// A command line, how it ends, and the checks that fail.
 struct Case(&'static str, i32, &'static [&'static str]);
@@ -111,4 +111,44 @@ fn launch_digest_without_a_reference_is_not_checked_and_no_refusal() {
         assert_eq!(check(&document, "signature").0, "pass");
         assert_eq!(check(&document, "chain").0, "pass");
     }
+}
+
+/// A real quote with Intel's documents for its platform, and with the lists and the signer of other collateral: all
+/// is genuine, the lists are stale by then, and the platform's PCE is older than the newest TCB level asks for.
+#[test]
+fn quote_with_its_own_documents_is_refused_for_stale_lists_and_an_old_platform_alone() {
+    let folder = Folder::empty();
+    let Some(collateral) = own_documents() else {
+        return;
+    };
+    let collateral = folder.write("collateral.json", collateral);
+    let line = "tdx --quote @trustee/tdx_quote_6.dat --collateral {} --no-binding --at 2025-11-01T00:00:00Z -o json";
+    let Some(output) = run_line(line, &[&collateral]) else {
+        return;
+    };
+    let document = document(&output, 3);
+    assert_eq!(checks(&document, "fail"), ["dates", "tcb_status"]);
+    assert_eq!(check(&document, "signature").0, "pass");
+    assert!(check(&document, "dates").1.contains("PCK revocation list"));
+    assert!(check(&document, "tcb_status").1.contains("OutOfDate"));
+}
+
+fn own_documents() -> Option<String> {
+    let parts = |name: &str, member: &str| {
+        let response = String::from_utf8(vector_bytes(name)?).expect("text");
+        let (text, signature) = response.split_once(",\"signature\":\"").expect("signed");
+        let text = text.strip_prefix(member).expect("a response");
+        let signature = signature.split('"').next().unwrap_or_default();
+        Some((text.to_owned(), signature.to_owned()))
+    };
+    let (tcb_info, tcb_info_signature) = parts("@trustee/tcbInfo.json", "{\"tcbInfo\":")?;
+    let (identity, identity_signature) =
+        parts("@trustee/enclaveIdentity.json", "{\"enclaveIdentity\":")?;
+    let mut collateral: serde_json::Value =
+        serde_json::from_slice(&vector_bytes("@dcap/tdx_quote_collateral.json")?).expect("JSON");
+    collateral["tcb_info"] = tcb_info.into();
+    collateral["tcb_info_signature"] = tcb_info_signature.into();
+    collateral["qe_identity"] = identity.into();
+    collateral["qe_identity_signature"] = identity_signature.into();
+    Some(collateral.to_string())
 }
