@@ -122,6 +122,21 @@ fn token_of_a_refused_verdict_is_contraindicated() {
 }
 
 #[test]
+fn token_of_a_verdict_that_claims_nothing_has_no_vector() {
+    let [key, _] = keys();
+    for vector in ["{}", "{\"hardware\": 200}"] {
+        let policy = policy(&format!("trust_vector := {vector}"));
+        let claims = key.public().verify(token(&policy, &[], &key).as_str());
+        let claims = claims.expect("its own token");
+        assert!(
+            claims["submods"]["snp"]
+                .get("ear_trustworthiness_vector")
+                .is_none()
+        );
+    }
+}
+
+#[test]
 fn equal_verdicts_give_equal_tokens() {
     for key in keys() {
         assert_eq!(accepting(&key), accepting(&key));
