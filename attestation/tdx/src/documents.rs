@@ -28,6 +28,12 @@ const QE_STATUSES: [TcbStatus; 5] = [
     TcbStatus::Revoked,
 ];
 
+/// More modules than Intel will make: real documents have two or three.
+const MAX_MODULES: usize = 64;
+/// More advisories than a level will have: real ones have up to twenty. Before the signature is looked at, anybody may
+/// have written the document, and lists are merged.
+const MAX_ADVISORIES: usize = 256;
+
 /// A TCB info for TDX, its fields checked and its levels in order, the highest first.
 #[derive(Debug, Clone)]
 pub(crate) struct PlatformDocument {
@@ -89,6 +95,7 @@ fn levels_are_well_formed(info: &TcbInfo) -> bool {
         && info.tcb_levels.iter().all(|level| {
             level.tcb.sgx_components.len() == 16
                 && level.tcb.tdx_components.len() == 16
+                && level.advisory_ids.len() <= MAX_ADVISORIES
                 && PLATFORM_STATUSES.contains(&level.tcb_status)
                 && instant::seconds(&level.tcb_date).is_some()
         })
@@ -103,6 +110,9 @@ fn modules_are_well_formed(info: &TcbInfo) -> bool {
         )
     });
     let identities = &info.tdx_module_identities;
+    if identities.len() > MAX_MODULES {
+        return false;
+    }
     let unique = identities.iter().enumerate().all(|(index, one)| {
         identities[..index]
             .iter()
@@ -112,7 +122,8 @@ fn modules_are_well_formed(info: &TcbInfo) -> bool {
         && identities.iter().all(|one| {
             is_module(&one.mrsigner, &one.attributes, &one.attributes_mask)
                 && one.tcb_levels.iter().all(|level| {
-                    MODULE_STATUSES.contains(&level.tcb_status)
+                    level.advisory_ids.len() <= MAX_ADVISORIES
+                        && MODULE_STATUSES.contains(&level.tcb_status)
                         && instant::seconds(&level.tcb_date).is_some()
                 })
         })
@@ -132,7 +143,9 @@ impl QeDocument {
             return Err("not the identity of TDX's quoting enclave, version 2 or 3");
         }
         let well_formed = identity.tcb_levels.iter().all(|level| {
-            QE_STATUSES.contains(&level.tcb_status) && instant::seconds(&level.tcb_date).is_some()
+            level.advisory_ids.len() <= MAX_ADVISORIES
+                && QE_STATUSES.contains(&level.tcb_status)
+                && instant::seconds(&level.tcb_date).is_some()
         });
         if !well_formed || identity.tcb_levels.is_empty() {
             return Err("a level that is not well-formed");

@@ -1,6 +1,6 @@
 //! Why a TDX quote is refused.
 
-use crate::{QuoteFault, TdAttribute, TdxCheck};
+use crate::{QuoteFault, TdAttribute, TdxCheck, instant};
 use attestation_certificates::Older;
 use attestation_verdict::Rejection;
 use dcap_qvl::TcbStatus;
@@ -52,7 +52,7 @@ pub enum TdxRejection {
     #[error("the PCK revocation list comes with another CA than the PCK certificate's")]
     PckCaDiffers,
     /// A piece is not yet valid.
-    #[error("{piece} is not valid before {from} (seconds since 1970)")]
+    #[error("{piece} is not valid before {}", instant::text(*from))]
     NotYetValid {
         /// Which.
         piece: Piece,
@@ -60,7 +60,7 @@ pub enum TdxRejection {
         from: u64,
     },
     /// A piece's time is over.
-    #[error("{piece} expired: its last second was {until} (seconds since 1970)")]
+    #[error("{piece} expired: its last second was {}", instant::text(*until))]
     Expired {
         /// Which.
         piece: Piece,

@@ -3,7 +3,7 @@
 use super::{Found, left_by_proofs};
 use crate::chain::Dated;
 use crate::judge::Case;
-use crate::{Piece, TdxCheck, TdxRejection};
+use crate::{Piece, TdxCheck, TdxRejection, instant};
 use attestation_verdict::Finding;
 
 pub(crate) fn quote_format(case: &Case<'_>) -> Found {
@@ -67,8 +67,9 @@ pub(crate) fn dates(case: &Case<'_>) -> Found {
     Finding::from_reasons(reasons, || {
         let until = dated.iter().map(|one| one.until).min().unwrap_or(0);
         format!(
-            "{} pieces are in their time, until second {until} since 1970",
-            dated.len()
+            "{} pieces are in their time, until {}",
+            dated.len(),
+            instant::text(until)
         )
     })
 }

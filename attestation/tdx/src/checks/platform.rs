@@ -146,13 +146,20 @@ pub(crate) fn advisories(case: &Case<'_>) -> Found {
     };
     let count = tcb.advisories.len();
     let Some(accepted) = &case.input.limits.accepted_advisories else {
-        return Finding::Pass(format!("{count} apply, and any is accepted"));
+        return Finding::Pass(applying(count, "any is accepted"));
     };
     let refused = tcb.advisories.iter().filter(|one| !accepted.contains(one));
     let reasons: Vec<_> = refused
         .map(|one| TdxRejection::Advisory(shown(one)))
         .collect();
-    Finding::from_reasons(reasons, || format!("{count} apply, all accepted"))
+    Finding::from_reasons(reasons, || applying(count, "all are accepted"))
+}
+
+fn applying(count: usize, accepted: &str) -> String {
+    match count {
+        0 => "none applies".to_owned(),
+        _ => format!("{count} apply, {accepted}"),
+    }
 }
 
 /// Only what Intel's names are made of: before the collateral is proven, a host may have written it.

@@ -68,6 +68,43 @@ fn qe_identity_that_is_not_well_formed_is_refused() {
 }
 
 #[test]
+fn document_with_more_modules_or_advisories_than_any_has_is_refused() {
+    let advisories = |count: usize| {
+        let names = (0..count).map(|number| format!("INTEL-SA-{number:05}"));
+        serde_json::Value::from(names.collect::<Vec<_>>())
+    };
+    type Place = fn(&mut Scene) -> &mut serde_json::Value;
+    let places: [Place; 3] = [
+        |scene| &mut scene.tcb_info["tcbLevels"][1],
+        |scene| &mut scene.tcb_info["tdxModuleIdentities"][0]["tcbLevels"][1],
+        |scene| &mut scene.qe_identity["tcbLevels"][1],
+    ];
+    for place in places {
+        let mut scene = Scene::new();
+        place(&mut scene)["advisoryIDs"] = advisories(256);
+        Question::of(&scene.make()).is_accepted();
+        refused(
+            |scene| place(scene)["advisoryIDs"] = advisories(257),
+            MALFORMED,
+        );
+    }
+    let modules = |count: usize| {
+        let mut scene = Scene::new();
+        let list = scene.tcb_info["tdxModuleIdentities"]
+            .as_array_mut()
+            .expect("a list");
+        for number in 1..count {
+            let mut one = list[0].clone();
+            one["id"] = format!("TDX_1{number:02X}").into();
+            list.push(one);
+        }
+        Question::of(&scene.make())
+    };
+    modules(64).is_accepted();
+    modules(65).is_refused_for(MALFORMED);
+}
+
+#[test]
 fn document_with_a_member_twice_is_refused() {
     let made = |text: &str, scene: &Scene| {
         let mut made = scene.make();
