@@ -1,6 +1,6 @@
 //! Reports, certificates and manifests, as a guest sends them.
 
-use crate::{Bound, Target};
+use crate::{Bound, Target, parts};
 use attestation_evidence::encoding::FormatVersion;
 use attestation_evidence::{CertChain, Nonce, RuntimeData, SimulatedEvidence, Tee, TeePublicKey};
 use attestation_verify::{
@@ -32,8 +32,7 @@ pub const APPRAISAL: Target = Target {
 const NOW: u64 = 1_795_348_800;
 
 fn check(bytes: &[u8], bound: &Bound) -> bool {
-    let mut rest = bytes;
-    let [report, vcek, ask, ark, manifest] = [(); 5].map(|()| part(&mut rest));
+    let [report, vcek, ask, ark, manifest] = parts::parts(bytes);
     read_report(report);
     let chain = CertChain {
         vcek: vcek.to_vec(),
@@ -51,16 +50,6 @@ fn check(bytes: &[u8], bound: &Bound) -> bool {
     assert_eq!(appraise(&input), verdict);
     assert_eq!(verdict.accepted().is_ok(), all_passed);
     all_passed
-}
-
-fn part<'a>(rest: &mut &'a [u8]) -> &'a [u8] {
-    let Some((length, after)) = rest.split_first_chunk() else {
-        return &[];
-    };
-    let length = usize::from(u16::from_le_bytes(*length)).min(after.len());
-    let (part, after) = after.split_at(length);
-    *rest = after;
-    part
 }
 
 fn read_report(bytes: &[u8]) {

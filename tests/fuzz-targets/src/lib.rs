@@ -16,22 +16,35 @@ mod ccel_table;
 mod certificate;
 mod corim;
 mod differences;
+mod ear;
 mod event_log;
+mod evidence;
+mod hcl;
 mod id_auth;
 mod id_key;
 mod igvm;
 mod json;
+mod judged;
 mod kernel;
+mod limits;
 mod linux_setup;
 mod manifest;
 mod ovmf;
+mod parts;
 mod pe;
+mod policy;
 mod revocation_list;
 mod seen;
+mod snp;
 mod svsm;
 mod td_hob;
 mod tdvf;
+mod tdx;
+mod tdx_quote;
 mod tee_frame;
+mod tpm;
+mod tpm_parts;
+mod tpm_quote;
 mod uefi_payload;
 mod uki;
 mod vm_config;
@@ -70,28 +83,39 @@ pub use ccel_table::CCEL_TABLE;
 pub use certificate::CERTIFICATE;
 pub use corim::CORIM;
 pub use differences::DIFFERENCES;
+pub use ear::EAR;
 pub use event_log::EVENT_LOG;
+pub use evidence::EVIDENCE;
+pub use hcl::HCL;
 pub use id_auth::ID_AUTH;
 pub use id_key::ID_KEY;
 pub use igvm::IGVM;
 pub use json::JSON;
 pub use kernel::KERNEL;
+pub use limits::LIMITS;
 pub use linux_setup::LINUX_SETUP;
 pub use manifest::MANIFEST;
 pub use ovmf::OVMF;
 pub use pe::PE;
+pub use policy::POLICY;
 pub use revocation_list::REVOCATION_LIST;
 pub use seen::SEEN;
+pub use snp::SNP;
 pub use svsm::SVSM;
 pub use td_hob::TD_HOB;
 pub use tdvf::TDVF;
+pub use tdx::TDX;
+pub use tdx_quote::TDX_QUOTE;
 pub use tee_frame::TEE_FRAME;
+pub use tpm::TPM;
+pub use tpm_parts::TPM_PARTS;
+pub use tpm_quote::TPM_QUOTE;
 pub use uefi_payload::UEFI_PAYLOAD;
 pub use uki::UKI;
 pub use vm_config::VM_CONFIG;
 
 /// Every target, by name.
-pub const TARGETS: [&Target; 27] = [
+pub const TARGETS: [&Target; 38] = [
     &ACPI_BLOBS,
     &APPRAISAL,
     &BZIMAGE,
@@ -100,22 +124,33 @@ pub const TARGETS: [&Target; 27] = [
     &CERTIFICATE,
     &CORIM,
     &DIFFERENCES,
+    &EAR,
     &EVENT_LOG,
+    &EVIDENCE,
+    &HCL,
     &ID_AUTH,
     &ID_KEY,
     &IGVM,
     &JSON,
     &KERNEL,
+    &LIMITS,
     &LINUX_SETUP,
     &MANIFEST,
     &OVMF,
     &PE,
+    &POLICY,
     &REVOCATION_LIST,
     &SEEN,
+    &SNP,
     &SVSM,
     &TDVF,
+    &TDX,
+    &TDX_QUOTE,
     &TD_HOB,
     &TEE_FRAME,
+    &TPM,
+    &TPM_PARTS,
+    &TPM_QUOTE,
     &UEFI_PAYLOAD,
     &UKI,
     &VM_CONFIG,

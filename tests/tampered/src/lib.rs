@@ -4,6 +4,7 @@
 //! scene sign what results, so that nothing else is wrong, and the case says which check refuses it, and why.
 
 #![forbid(unsafe_code)]
+#![allow(clippy::too_many_lines, reason = "tables, a row each")]
 
 mod case;
 #[expect(

@@ -12,6 +12,7 @@ mod certificates;
 #[path = "../../../../attestation/certificates/tests/forge/mod.rs"]
 mod forge;
 mod igvm;
+mod judged;
 mod kernels;
 mod logs;
 mod ovmf;
@@ -27,7 +28,7 @@ type Seed = (&'static str, Vec<u8>);
 
 fn main() -> io::Result<()> {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus");
-    let all: [(&str, Vec<Seed>); 27] = [
+    let all: [(&str, Vec<Seed>); 38] = [
         ("acpi_blobs", tdx::acpi_blobs()),
         ("appraisal", attestation::appraisal()),
         ("bzimage", kernels::bzimage()),
@@ -36,22 +37,33 @@ fn main() -> io::Result<()> {
         ("certificate", certificates::certificate()),
         ("corim", reference::corim()),
         ("differences", reference::differences()),
+        ("ear", judged::ear()),
         ("event_log", logs::event_log()),
+        ("evidence", judged::evidence()),
+        ("hcl", judged::hcl()),
         ("id_auth", attestation::id_auth()),
         ("id_key", attestation::id_key()),
         ("igvm", igvm::seeds()),
         ("json", attestation::json()),
         ("kernel", kernels::elf()),
+        ("limits", judged::limits()),
         ("linux_setup", tdx::linux_setup()),
         ("manifest", kernels::manifest()),
         ("ovmf", ovmf::seeds()),
         ("pe", pe::pe()),
+        ("policy", judged::policy()),
         ("revocation_list", certificates::revocation_list()),
         ("seen", certificates::seen()),
+        ("snp", judged::snp()),
         ("svsm", ovmf::svsm()),
         ("td_hob", tdx::td_hob()),
         ("tdvf", tdx::tdvf()),
+        ("tdx", judged::tdx()),
+        ("tdx_quote", judged::tdx_quote()),
         ("tee_frame", attestation::tee_frame()),
+        ("tpm", judged::tpm()),
+        ("tpm_parts", judged::tpm_parts()),
+        ("tpm_quote", judged::tpm_quote()),
         ("uefi_payload", logs::uefi_payload()),
         ("uki", pe::uki()),
         ("vm_config", kernels::vm_config()),
