@@ -5,10 +5,11 @@ mod log;
 mod write;
 
 use crate::Scene;
-use crate::forge::Key;
+use crate::forge::{Key, WITHIN};
+use attestation_certificates::Certificate;
 use attestation_tpm::{
-    AkTrust, AttestationKey, ExpectedNonce, PcrTable, QuoteSignature, Reference, TeeReport,
-    TpmEvidence, TpmInput, TpmLimits, judge,
+    AkCertificates, AkTrust, AttestationKey, ExpectedNonce, PcrTable, QuoteSignature, Reference,
+    TeeReport, TpmEvidence, TpmInput, TpmLimits, judge,
 };
 use attestation_verdict::Record;
 use base64::Engine as _;
@@ -50,6 +51,9 @@ pub struct TpmScene {
     pub sent_ak: Option<Vec<u8>>,
     /// Whether the relying party named the key itself, and no TEE binds it.
     pub is_named: bool,
+    /// Certificates of the key, where they and no TEE make it believable: the key's, its issuer's, and a root that the
+    /// relying party named.
+    pub certified: Option<[Vec<u8>; 3]>,
     /// The judged body of a TD's quote, in place of an SNP report.
     pub td_body: Option<Vec<u8>>,
     /// The event log.
@@ -80,6 +84,7 @@ impl TpmScene {
             edit_report: |_| (),
             sent_ak: None,
             is_named: false,
+            certified: None,
             td_body: None,
             log: Some(log::log()),
             expected: ExpectedNonce::exactly(b"a nonce").expect("it is short"),
@@ -110,6 +115,17 @@ impl Scene for TpmScene {
             .td_body
             .as_deref()
             .map_or(TeeReport::Snp(report), TeeReport::Tdx);
+        let read = |der: &Vec<u8>| Certificate::read(der).expect("it is a certificate");
+        let certified = self.certified.as_ref().map(|all| all.each_ref().map(read));
+        let trust = match &certified {
+            Some([chain @ .., root]) => AkTrust::Certified(AkCertificates {
+                chain,
+                anchors: std::slice::from_ref(root),
+                now: WITHIN,
+            }),
+            None if self.is_named => AkTrust::Named(&key),
+            None => AkTrust::Tee(tee),
+        };
         let input = TpmInput {
             evidence: TpmEvidence {
                 quote: &signed.quote,
@@ -119,11 +135,7 @@ impl Scene for TpmScene {
                 hcl_report: signed.hcl.as_deref(),
                 event_log: self.log.as_deref(),
             },
-            trust: if self.is_named {
-                AkTrust::Named(&key)
-            } else {
-                AkTrust::Tee(tee)
-            },
+            trust,
             expected: &self.expected,
             reference: Some(&reference),
             limits: &limits,

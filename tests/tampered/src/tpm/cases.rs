@@ -1,9 +1,10 @@
 //! What can be wrong with a TPM's quote.
 
 use super::{TpmScene, log};
-use crate::forge::Key;
+use crate::forge::{Draft, Key, name, validity};
 use crate::{Case, Reason};
 use attestation_tpm::ExpectedNonce;
+use ring::digest::{SHA384, digest};
 use serde_json::{Value, json};
 
 type Tpm = Case<TpmScene>;
@@ -45,6 +46,8 @@ pub fn cases() -> Vec<Tpm> {
         signature(),
         pcrs(),
         event_log(),
+        certified(),
+        td(),
     ];
     all.into_iter().flatten().collect()
 }
@@ -550,4 +553,167 @@ fn sha1_log() -> Vec<u8> {
     log.extend([7; 20]);
     log.extend([2, 0, 0, 0, b'1', 0]);
     log
+}
+
+/// A key that certificates vouch for, under a root that is named.
+fn certified() -> Vec<Tpm> {
+    const CHECK: &str = "tpm_ak";
+    let of = |name: &str, code, leaf: fn(&mut Draft)| {
+        Case::new(
+            name,
+            (CHECK, code),
+            || scene_certified(|_| ()),
+            move || scene_certified(leaf),
+        )
+    };
+    vec![
+        of(
+            "certificate of a key for something else",
+            "ak_usage",
+            |leaf| leaf.allow(0b0010_0000),
+        ),
+        of(
+            "certificate that does not say what its key is for",
+            "ak_usage",
+            |leaf| drop(leaf.extensions.pop()),
+        ),
+        of("certificate of the key that expired", "ak_chain", |leaf| {
+            leaf.validity = validity("260101000000Z", "260301000000Z");
+        }),
+        of(
+            "certificate of the key by another issuer",
+            "ak_chain",
+            |leaf| leaf.issuer = name("other"),
+        ),
+        of(
+            "certificate of a key of an unknown kind",
+            "ak_certificate",
+            |leaf| {
+                let oid = leaf
+                    .key_info
+                    .windows(3)
+                    .position(|bytes| bytes == [0x86, 0xF7, 0x0D]);
+                let at = oid.expect("an RSA key");
+                leaf.key_info[at] ^= 1;
+            },
+        )
+        .silencing(&["tpm_signature"]),
+        Case::new(
+            "root of somebody else",
+            (CHECK, "ak_chain"),
+            || scene_certified(|_| ()),
+            || {
+                let mut scene = scene_certified(|_| ());
+                let other = Key::p256();
+                let root = Draft::authority("root", &other, "root", &other).signed_by(&other);
+                scene.certified.as_mut().expect("it has")[2] = root;
+                scene
+            },
+        ),
+    ]
+}
+
+fn scene_certified(change: fn(&mut Draft)) -> TpmScene {
+    let mut scene = TpmScene::accepted();
+    scene.hcl = None;
+    for (limit, value) in [
+        ("require_secure_boot", false),
+        ("allow_console", true),
+        ("allow_without_tee", true),
+    ] {
+        scene.limits[limit] = json!(value);
+    }
+    let issuer = Key::p256();
+    let root = Draft::authority("root", &issuer, "root", &issuer).signed_by(&issuer);
+    let mut leaf = Draft::leaf("ak", &super::key(), "root", &issuer);
+    leaf.allow(0b1000_0000);
+    change(&mut leaf);
+    scene.certified = Some([leaf.signed_by(&issuer), root.clone(), root]);
+    scene
+}
+
+/// The vTPM of a TD.
+fn td() -> Vec<Tpm> {
+    const CHECK: &str = "tpm_tee_report";
+    let of = |name: &str, code, change: fn(&mut TpmScene)| {
+        Case::new(name, (CHECK, code), scene_of_td, move || {
+            let mut scene = scene_of_td();
+            change(&mut scene);
+            scene
+        })
+    };
+    fn body(scene: &mut TpmScene) -> &mut Vec<u8> {
+        scene.td_body.as_mut().expect("there is one")
+    }
+    vec![
+        of("body of a quote with a byte more", "td_body_length", |s| {
+            body(s).push(0)
+        })
+        .also(("tpm_runtime_data", "runtime_data_unbound")),
+        of("quote of another TD", "td_report_other", |s| {
+            body(s)[136] = 1
+        }),
+        of("quote of a TD with another RTMR3", "td_report_other", |s| {
+            body(s)[519] = 1
+        }),
+        of(
+            "TD report with another digest of its parts",
+            "td_report_inconsistent",
+            |s| {
+                s.edit_hcl = |hcl| hcl[32 + 32] ^= 1;
+            },
+        ),
+        of("TD report of another type", "td_report_inconsistent", |s| {
+            s.edit_hcl = |hcl| hcl[32] = 0
+        }),
+        Case::new(
+            "no PCR of an accepted bank",
+            ("tpm_pcr_selection", "selection_empty"),
+            unasked,
+            || {
+                let mut scene = unasked();
+                scene.limits["banks"] = json!(["sha384"]);
+                scene
+            },
+        ),
+        case(
+            "event log with two separators of one PCR",
+            ("tpm_event_log", "log_ambiguous"),
+            |s| {
+                let more = log::record(4, 4, &[0; 4]);
+                s.log.as_mut().expect("there is one").extend(more);
+            },
+        )
+        .also(("tpm_event_log", "log_other")),
+    ]
+}
+
+/// Nothing is asked of the PCRs.
+fn unasked() -> TpmScene {
+    let mut scene = TpmScene::accepted();
+    scene.reference = json!({});
+    scene.log = None;
+    scene.limits["require_event_log"] = json!(false);
+    scene.limits["quoted_pcrs"] = json!([]);
+    scene
+}
+
+fn scene_of_td() -> TpmScene {
+    let mut scene = TpmScene::accepted();
+    let data = super::Signed::of(&scene).judged[0x50..0x90].to_vec();
+    let mut body = vec![0; 584];
+    body[520..584].copy_from_slice(&data);
+    scene.td_body = Some(body);
+    let hcl = scene.hcl.as_mut().expect("there is one");
+    hcl.report_type = 4;
+    hcl.edit_report = |report| {
+        let data = report[0x50..0x90].to_vec();
+        report.fill(0);
+        report[0] = 0x81;
+        report[128..192].copy_from_slice(&data);
+        let digests = [256..495, 512..1024].map(|part| digest(&SHA384, &report[part]));
+        report[32..80].copy_from_slice(digests[0].as_ref());
+        report[80..128].copy_from_slice(digests[1].as_ref());
+    };
+    scene
 }
