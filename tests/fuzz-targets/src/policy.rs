@@ -14,7 +14,7 @@ pub const POLICY: Target = Target {
         factor: 8192,
         constant: 16 << 20,
     },
-    longest: 2 << 10,
+    longest: 8 << 10,
     vectors: &[],
     check,
 };

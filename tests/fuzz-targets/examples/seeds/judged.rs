@@ -212,7 +212,18 @@ pub(crate) fn limits() -> Vec<Seed> {
 }
 
 pub(crate) fn policy() -> Vec<Seed> {
-    let small = "package policy\n\nimport rego.v1\n\nname := \"small\"\n\nlimits := {\"snp\": {}} if input.tee == \"snp\"\n\ntrust_vector := {\"hardware\": 2}\n\ndeny contains {\"code\": \"c\", \"reason\": \"r\"} if input.x\n";
+    let small = r#"package cloister.appraisal
+
+import rego.v1
+
+about := {"name": "small", "dated": "2026-11-22", "text": "t", "sources": []}
+
+limits := {"snp": {"allow_debug": input.snp.version == 3}}
+
+trust_vector := {"hardware": 2}
+
+deny contains {"code": "c", "reason": "r"} if input.tee == "tdx"
+"#;
     let strict = include_str!("../../../../policies/appraisal/strict.rego");
     let example = include_str!("../../../../policies/appraisal/no-smt.rego");
     vec![

@@ -99,7 +99,7 @@ impl<'a> Trials<'a> {
     /// `cargo test` of the crate. Fast to build rather than fast, and on one target folder for all trials.
     fn cargo(&self, target: &[String]) -> Command {
         let mut command = Command::new("timeout");
-        command.args([SECONDS, "cargo", "test", "--offline", "--locked"]);
+        command.args([SECONDS, "cargo", "test", "--offline"]);
         command.arg("--package").arg(self.one.package());
         command.args(target);
         command
