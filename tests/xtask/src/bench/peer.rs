@@ -1,15 +1,16 @@
 //! What ours is compared with from PyPI, in a Python environment of its own: sev-snp-measure, and the
-//! libraries by which tests read and write signed reference values.
+//! libraries by which tests read and write signed reference values and tokens.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 
-/// Packages, each with the file that shows that it is there. The first brings cryptography along.
-const PACKAGES: [(&str, &str); 2] = [
-    ("sev-snp-measure==0.0.13", "bin/sev-snp-measure"),
-    ("cbor2==6.3.0", "bin/cbor2"),
+/// Packages, each with the module that shows that it is there. The first brings cryptography along.
+const PACKAGES: [(&str, &str); 3] = [
+    ("sev-snp-measure==0.0.13", "sevsnpmeasure"),
+    ("cbor2==6.3.0", "cbor2"),
+    ("pyjwt==2.15.1", "jwt"),
 ];
 
 /// The program.
@@ -23,7 +24,7 @@ pub fn installed(root: &Path) -> Result<Peer> {
     let folder = root.join("target/tools/peers");
     let missing = PACKAGES
         .iter()
-        .filter(|(_, shows)| !folder.join(shows).exists());
+        .filter(|(_, module)| !is_there(&folder, module));
     let missing: Vec<&str> = missing.map(|(package, _)| *package).collect();
     if !missing.is_empty() {
         let names = missing.join(", ");
@@ -44,6 +45,12 @@ impl Peer {
         command.arg("--ovmf").arg(firmware);
         command
     }
+}
+
+fn is_there(folder: &Path, module: &str) -> bool {
+    let mut python = Command::new(folder.join("bin/python3"));
+    let found = python.args(["-c", &format!("import {module}")]).output();
+    found.is_ok_and(|output| output.status.success())
 }
 
 fn run(command: &mut Command) -> Result<()> {
