@@ -76,7 +76,8 @@ pub struct LogClaims {
     pub events: usize,
     /// What makes it ambiguous: how many findings.
     pub findings: usize,
-    /// Bank, then the quoted PCRs whose values it explains.
+    /// Bank, then the quoted PCRs whose values it explains: none of a bank of which an event has no digest. It has
+    /// every quoted bank whose values could be believed, accepted by limits or not.
     pub explains: BTreeMap<String, Vec<u8>>,
 }
 
@@ -148,8 +149,8 @@ fn log(reading: &Reading) -> Option<LogClaims> {
     let log = reading.log.as_ref()?.as_ref().ok()?;
     let explains = reading.banks().into_iter().map(|(bank, pcrs)| {
         let explained = |(index, value): &&(u8, &[u8])| {
-            log.value(bank, *index)
-                .is_some_and(|replayed| replayed == *value)
+            let replayed = log.value(bank, *index);
+            log.has(bank) && replayed.is_some_and(|replayed| replayed == *value)
         };
         let pcrs = pcrs.iter().filter(explained).map(|(index, _)| *index);
         (bank.to_string(), pcrs.collect())

@@ -13,7 +13,8 @@ pub struct TpmLimits {
     pub allow_without_tee: bool,
     /// The fewest bits of an RSA attestation key's modulus. Fewer than 2048 are never accepted.
     pub min_rsa_bits: u32,
-    /// The banks of PCRs that are believed; quotes may cover others too.
+    /// The banks of PCRs that are believed; quotes may cover others too, which count for nothing. An event log has to
+    /// explain every one of these that the quote covers.
     pub banks: BTreeSet<Bank>,
     /// The PCRs that a quote has to cover in at least one of these banks.
     pub quoted_pcrs: BTreeSet<u8>,

@@ -166,9 +166,11 @@ pub enum TpmRejection {
     /// Ambiguous.
     #[error("the event log is ambiguous: {0}")]
     LogAmbiguous(Finding),
-    /// Says nothing of what is quoted.
-    #[error("the event log has no digests of a bank that the quote covers and the limits accept")]
-    LogBank,
+    /// Says nothing of what is quoted: whoever sent it may have left it out.
+    #[error(
+        "the event log does not have a digest of {0} for each event, and the quote covers PCRs of that bank, which the limits accept"
+    )]
+    LogBank(Bank),
     /// Not this boot's.
     #[error("the event log makes another value of PCR {index} of {bank} than the quoted one")]
     LogOther {
@@ -220,7 +222,7 @@ impl Rejection for TpmRejection {
             | Self::LogUnreadable(_)
             | Self::LogOfRtmrs
             | Self::LogAmbiguous(_)
-            | Self::LogBank
+            | Self::LogBank(_)
             | Self::LogOther { .. }
             | Self::LogSilent { .. } => C::EventLog,
         }
@@ -264,7 +266,7 @@ impl Rejection for TpmRejection {
             Self::LogUnreadable(_) => "log_unreadable",
             Self::LogOfRtmrs => "log_of_rtmrs",
             Self::LogAmbiguous(_) => "log_ambiguous",
-            Self::LogBank => "log_bank",
+            Self::LogBank(_) => "log_bank",
             Self::LogOther { .. } => "log_other",
             Self::LogSilent { .. } => "log_silent",
         }

@@ -8,8 +8,8 @@ use crate::Scene;
 use crate::forge::{Key, WITHIN};
 use attestation_certificates::Certificate;
 use attestation_tpm::{
-    AkCertificates, AkTrust, AttestationKey, ExpectedNonce, PcrTable, QuoteSignature, Reference,
-    TeeReport, TpmEvidence, TpmInput, TpmLimits, judge,
+    AkCertificates, AkTrust, AttestationKey, Bank, ExpectedNonce, PcrTable, QuoteSignature,
+    Reference, TeeReport, TpmEvidence, TpmInput, TpmLimits, judge,
 };
 use attestation_verdict::Record;
 use base64::Engine as _;
@@ -33,8 +33,10 @@ pub struct TpmScene {
     pub edit_signature: Edit,
     /// What is changed of the quote after it was signed.
     pub edit_quote: Edit,
-    /// The values that come along.
-    pub pcrs: Vec<[u8; 32]>,
+    /// The values that come along, of SHA-256's bank.
+    pub pcrs: Vec<Vec<u8>>,
+    /// Those of SHA-384's.
+    pub pcrs_384: Vec<Vec<u8>>,
     /// The runtime data, that REPORT_DATA binds.
     pub runtime_data: Value,
     /// What is changed of its text before it is bound.
@@ -69,13 +71,14 @@ pub struct TpmScene {
 impl TpmScene {
     /// A quote that is accepted.
     pub fn accepted() -> Self {
-        let pcrs = log::pcrs();
+        let pcrs = log::pcrs(log::SHA256);
         Self {
             quote: QuoteDraft::over(&pcrs),
             edit_signature: |_| (),
             edit_quote: |_| (),
-            reference: json!({"sha256": {"4": [hex::encode(pcrs[4])]}}),
+            reference: json!({"sha256": {"4": [hex::encode(&pcrs[4])]}}),
             pcrs,
+            pcrs_384: Vec::new(),
             runtime_data: runtime_data(),
             edit_runtime_data: |_| (),
             hcl: Some(HclDraft::default()),
@@ -86,7 +89,7 @@ impl TpmScene {
             is_named: false,
             certified: None,
             td_body: None,
-            log: Some(log::log()),
+            log: Some(log::log(&[log::SHA256])),
             expected: ExpectedNonce::exactly(b"a nonce").expect("it is short"),
             limits: json!({
                 "allow_without_tee": false, "min_rsa_bits": 2048, "banks": ["sha256"], "quoted_pcrs": [0, 4, 7],
@@ -97,12 +100,26 @@ impl TpmScene {
     }
 }
 
+impl TpmScene {
+    fn table(&self) -> PcrTable {
+        let mut table = PcrTable::default();
+        let banks = [(Bank::Sha256, &self.pcrs), (Bank::Sha384, &self.pcrs_384)];
+        for (bank, values) in banks {
+            for (index, value) in (0..).zip(values) {
+                let inserted = table.insert(bank.algorithm(), index, value);
+                inserted.expect("they are values of PCRs");
+            }
+        }
+        table
+    }
+}
+
 impl Scene for TpmScene {
     const KIND: &'static str = "tpm";
 
     fn record(&self) -> Record {
         let signed = Signed::of(self);
-        let pcrs = PcrTable::sha256_bank(&self.pcrs).expect("they are values of PCRs");
+        let pcrs = self.table();
         let limits: TpmLimits = serde_json::from_value(self.limits.clone()).expect("limits");
         let reference: Reference = serde_json::from_value(self.reference.clone()).expect("PCRs");
         let key = AttestationKey::from_spki(&key().info()).expect("it is a key");

@@ -1,15 +1,18 @@
 //! What an event log has to explain.
 
 use crate::forge::{Quote, SHA256, hash};
+use crate::log_edit::{SHA384, edited};
 use crate::recorded;
 use crate::support::{
     NONCE, Sample, assert_accepted, assert_refused_for, codes, limits, limits_with, nonce, read,
     vectors,
 };
-use attestation_tpm::{AkTrust, AttestationKey, PcrTable, TpmCheck, TpmLimits, TpmRejection};
-use attestation_verdict::Judgement;
+use attestation_tpm::{
+    AkTrust, AttestationKey, Bank, PcrTable, TpmCheck, TpmClaims, TpmLimits, TpmRejection,
+};
+use attestation_verdict::{Finding, Judgement};
 use measured_boot_event_log::Algorithm;
-use serde_json::json;
+use serde_json::{Value, json};
 
 fn judged(sample: &Sample, key: &AttestationKey, limits: &TpmLimits) -> Judgement<TpmRejection> {
     sample.judged(AkTrust::Named(key), &nonce(NONCE), limits)
@@ -81,6 +84,71 @@ fn log_of_a_bank_that_is_not_quoted_is_refused() {
     let log = folder.join("measured-boot/go-eventlog/eventlogs/tpm/debian-10.bin");
     let (sample, key) = with_log(&read(&log));
     assert_refused_for(&judged(&sample, &key, &limits()), "log_bank");
+}
+
+/// A log is not signed: who leaves a bank out of it leaves nothing that could explain its PCRs.
+#[test]
+fn log_without_a_bank_that_is_quoted_and_accepted_is_refused() {
+    let Some(log) = recorded::log() else { return };
+    let (mut sample, key) = recorded::sample("ecc384-ecdsa-sha384");
+    let both = limits_with("banks", json!(["sha256", "sha384"]));
+    sample.event_log = Some(log.clone());
+    assert_accepted(&judged(&sample, &key, &both));
+    sample.event_log = Some(edited(&log, |_, algorithm| algorithm != SHA384));
+    let judgement = judged(&sample, &key, &both);
+    assert_refused_for(&judgement, "log_bank");
+    let bank = TpmRejection::LogBank(Bank::Sha384);
+    assert!(judgement.rejections().eq([&bank]));
+    assert!(bank.to_string().contains("sha384"));
+    let explains = explained(&sample, &key);
+    assert_eq!(
+        explains,
+        json!({"sha256": [0, 1, 2, 3, 4, 5, 6, 7, 8, 9], "sha384": []})
+    );
+}
+
+/// Nobody relies on a bank that the limits do not accept, nor on a PCR that they let hold more than the log explains.
+#[test]
+fn log_needs_no_bank_that_is_not_accepted_or_has_nothing_to_explain() {
+    let Some(log) = recorded::log() else { return };
+    let (mut sample, key) = recorded::sample("ecc384-ecdsa-sha384");
+    sample.event_log = Some(edited(&log, |_, algorithm| algorithm != SHA384));
+    let judgement = judged(&sample, &key, &limits());
+    assert_accepted(&judgement);
+    assert!(judgement.passed(TpmCheck::EventLog));
+    let mut both = limits_with("banks", json!(["sha256", "sha384"]));
+    both.unlogged_pcrs.extend([0, 7]);
+    let judgement = judged(&sample, &key, &both);
+    assert_accepted(&judgement);
+    assert!(judgement.passed(TpmCheck::EventLog));
+    // Where nothing is left to explain, the log affirms nothing.
+    both.unlogged_pcrs.extend(0..24);
+    let judgement = judged(&sample, &key, &both);
+    assert_accepted(&judgement);
+    assert!(!judgement.passed(TpmCheck::EventLog));
+    both.banks.clear();
+    let judgement = judged(&sample, &key, &both);
+    let finding = judgement.finding(TpmCheck::EventLog);
+    assert!(matches!(finding, Some(Finding::NotMade(_))), "{finding:?}");
+}
+
+/// Such an event is left out of the replay, so that an attacker's would be shown and not be measured.
+#[test]
+fn log_with_an_event_that_has_no_digest_of_a_quoted_bank_is_refused() {
+    let Some(log) = recorded::log() else { return };
+    let (mut sample, key) = recorded::sample("ecc384-ecdsa-sha384");
+    let both = limits_with("banks", json!(["sha256", "sha384"]));
+    // An event of PCR 4, of which no SHA-384 value is quoted.
+    sample.event_log = Some(edited(&log, |pcr, algorithm| {
+        pcr != 4 || algorithm != SHA384
+    }));
+    assert_refused_for(&judged(&sample, &key, &both), "log_bank");
+    assert_eq!(explained(&sample, &key)["sha384"], json!([]));
+}
+
+fn explained(sample: &Sample, key: &AttestationKey) -> Value {
+    let claims = TpmClaims::of(&sample.evidence(), AkTrust::Named(key));
+    json!(claims.event_log.expect("there is a log").explains)
 }
 
 #[test]

@@ -4,6 +4,7 @@ mod forge;
 mod hcl_refused;
 mod hostile;
 mod key_refused;
+mod log_edit;
 mod log_refused;
 mod pcrs_refused;
 mod quote_refused;

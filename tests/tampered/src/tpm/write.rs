@@ -26,7 +26,7 @@ pub struct QuoteDraft {
 
 impl QuoteDraft {
     /// Over PCRs 0 to 7 of the SHA-256 bank.
-    pub fn over(pcrs: &[[u8; 32]]) -> Self {
+    pub fn over(pcrs: &[Vec<u8>]) -> Self {
         Self {
             magic: 0xFF54_4347,
             kind: 0x8018,
@@ -37,6 +37,15 @@ impl QuoteDraft {
             digest: digest(&SHA256, &pcrs[..8].concat()).as_ref().to_vec(),
             trailing: Vec::new(),
         }
+    }
+
+    /// Over PCRs 0 to 7 of SHA-256's bank and of SHA-384's.
+    pub fn over_both(pcrs: &[Vec<u8>], pcrs_384: &[Vec<u8>]) -> Self {
+        let mut quote = Self::over(pcrs);
+        quote.selections.push((0x0C, vec![0xFF, 0, 0]));
+        let values = [pcrs[..8].concat(), pcrs_384[..8].concat()].concat();
+        quote.digest = digest(&SHA256, &values).as_ref().to_vec();
+        quote
     }
 
     /// As the TPM signs it.
