@@ -117,7 +117,9 @@ tpm := {
 }
 
 # The claims (AR4SI). Each asks some of the checks: one that failed makes it `bad`; if none failed and all that it needs
-# passed, it is `good`; or else nothing is claimed. So a check that nobody asked for affirms nothing.
+# passed, it is `good`; or else nothing is claimed. So a check that nobody asked for affirms nothing. What only the vendor's
+# word makes `genuine` is not claimed under a root that the caller named in the vendor's place: whoever has its key can make
+# any evidence without any hardware.
 trust_vector := {name: value |
 	some name, question in questions
 	value := claimed(question)
@@ -153,12 +155,14 @@ questions := {
 			"tpm": {"never"},
 		},
 		"asks": {"report_format", "quote_format", "collateral_format", "chain", "dates", "collateral_signatures", "revocation", "freshness", "product", "signing_key", "signature", "tcb_certificate", "tcb_order", "tcb_minimum", "firmware", "mitigation", "qe_identity", "tcb_status", "module_identity", "advisories", "tpm_signature", "tpm_quote_format", "tpm_hcl_format"},
+		"genuine": true,
 		# Genuine; not to be relied on.
 		"good": 2, "bad": 96,
 	},
 	"runtime-opaque": {
 		"needs": {"snp": {"signature", "chain", "debug"}, "tdx": {"signature", "chain", "debug"}, "tpm": {"never"}},
 		"asks": {"signature", "chain", "debug", "migration"},
+		"genuine": true,
 		# Encrypted; visible.
 		"good": 2, "bad": 96,
 	},
@@ -166,6 +170,9 @@ questions := {
 
 claimed(question) := question.bad if {
 	count(question.asks & failed) > 0
+} else := 0 if {
+	question.genuine
+	not input.named_root == false
 } else := question.good if {
 	count(question.needs[input.tee] - passed) == 0
 } else := 0
@@ -181,11 +188,11 @@ deny contains {"code": "tpm_alone", "reason": "a TPM's quote without a TEE's rep
 
 # --- tests: cloister policy test strict.rego ---------------------------------------------------------------------------------
 
-good_snp := {"tee": "snp", "record": {"checks": [{"name": name, "result": "pass"} |
+good_snp := {"tee": "snp", "named_root": false, "record": {"checks": [{"name": name, "result": "pass"} |
 	some name in {"signature", "chain", "dates", "product", "tcb_certificate", "tcb_minimum", "chip_id", "debug", "migration", "vmpl", "platform"}
 ]}}
 
-good_tdx := {"tee": "tdx", "record": {"checks": [{"name": name, "result": "pass"} |
+good_tdx := {"tee": "tdx", "named_root": false, "record": {"checks": [{"name": name, "result": "pass"} |
 	some name in {"signature", "chain", "dates", "qe_identity", "tcb_status", "module_identity", "pck_match", "debug", "td_attributes", "xfam", "service_td"}
 ]}}
 
@@ -225,6 +232,17 @@ test_good_snp_evidence_affirms_all_but_executables if {
 test_good_tdx_evidence_affirms_all_but_executables if {
 	vector := trust_vector with input as good_tdx
 	vector == {"instance-identity": 2, "configuration": 3, "executables": 0, "hardware": 2, "runtime-opaque": 2}
+}
+
+test_named_root_says_nothing_of_hardware_and_memory if {
+	every evidence in [good_snp, good_tdx] {
+		vector := trust_vector with input as object.union(evidence, {"named_root": true})
+		vector == {"instance-identity": 2, "configuration": 3, "executables": 0, "hardware": 0, "runtime-opaque": 0}
+		untold := trust_vector with input as object.remove(evidence, ["named_root"])
+		untold == vector
+		failed_vector := trust_vector with input as with_check(object.union(evidence, {"named_root": true}), "signature", "fail")
+		failed_vector.hardware == 96
+	}
 }
 
 test_approved_launch_affirms_executables if {

@@ -1,6 +1,7 @@
 //! What a policy made of a judgement.
 
-use crate::{AppraisalCheck, AppraisalRejection, Judged, PolicyError, TrustTier, TrustVector};
+use crate::{AppraisalCheck, AppraisalRejection, Context, Judged, PolicyError};
+use crate::{TrustTier, TrustVector};
 use attestation_verdict::{Finding, Judgement, Record, Rejection};
 use serde::{Deserialize, Serialize};
 
@@ -22,14 +23,15 @@ pub struct Appraisal {
     error: Option<PolicyError>,
     status: TrustTier,
     judgement: Judgement<AppraisalRejection>,
-    pub(crate) input_digest: Option<String>,
+    pub(crate) input_digest: String,
 }
 
 impl Appraisal {
     pub(crate) fn of(
         judged: &Judged,
         answer: Result<(TrustVector, Vec<Denial>), PolicyError>,
-        input_digest: Option<String>,
+        context: &Context,
+        input_digest: String,
     ) -> Self {
         let (trust_vector, deny, error) = match answer {
             Ok((vector, deny)) => (vector, deny, None),
@@ -42,11 +44,8 @@ impl Appraisal {
             }
             Finding::from_reasons(reasons.clone(), || affirmed(&trust_vector))
         });
-        let status = if judged.accepted() && deny.is_empty() && error.is_none() {
-            trust_vector.tier()
-        } else {
-            TrustTier::Contraindicated
-        };
+        let refused = !judged.accepted() || !deny.is_empty() || error.is_some();
+        let status = status(refused, trust_vector.tier(), context.named_root);
         Self {
             trust_vector,
             deny,
@@ -72,7 +71,8 @@ impl Appraisal {
         self.error.as_ref()
     }
 
-    /// The tier of the whole: that of the worst claim, or contraindicated where anything refuses.
+    /// The tier of the whole: that of the worst claim, or contraindicated where anything refuses. Never affirming under a
+    /// root that was named.
     pub fn status(&self) -> TrustTier {
         self.status
     }
@@ -96,6 +96,15 @@ impl Appraisal {
             };
         }
         record
+    }
+}
+
+fn status(refused: bool, worst: TrustTier, named_root: bool) -> TrustTier {
+    match worst {
+        _ if refused => TrustTier::Contraindicated,
+        // Whoever reads nothing but the status of a token takes an affirming one for genuine hardware's.
+        TrustTier::Affirming if named_root => TrustTier::Warning,
+        worst => worst,
     }
 }
 

@@ -14,23 +14,37 @@ const LONGEST_TEXT: usize = 16 * 1024;
 const MOST_VALUES: usize = 32 * 1024;
 /// How deep they may lie.
 const DEEPEST: usize = 16;
+/// The most files that a verdict may be reached by: their digests are in tokens.
+const MOST_FILES: usize = 256;
 
 /// Checked for size; nothing else reaches a policy.
 #[derive(Debug)]
 pub(crate) struct Input {
     value: Value,
-    /// Of the canonical text.
-    pub digest: String,
 }
 
 impl Input {
     /// Before the judgement: the claims of one TEE.
     pub fn before(tee: Tee, claims: &Value) -> Result<Self, PolicyError> {
-        Self::bounded(json!({"tee": tee.name(), tee.name(): claims}))
+        let value = json!({"tee": tee.name(), tee.name(): claims});
+        let text = canonical::text(&value);
+        Self::bounded(value, &text)
     }
 
-    /// After it: everything that was found.
-    pub fn after(judged: &Judged, context: &Context) -> Result<Self, PolicyError> {
+    /// After it: everything that was found, and the digest of its canonical text, which is there whatever its size.
+    pub fn after(judged: &Judged, context: &Context) -> (Result<Self, PolicyError>, String) {
+        let value = Self::found(judged, context);
+        let text = canonical::text(&value);
+        let digest = canonical::digest(text.as_bytes());
+        let files = context.files.count();
+        if files > MOST_FILES {
+            let message = format!("{files} files, where {MOST_FILES} are allowed");
+            return (Err(PolicyError::Input(message)), digest);
+        }
+        (Self::bounded(value, &text), digest)
+    }
+
+    fn found(judged: &Judged, context: &Context) -> Value {
         let mut limits = Map::new();
         let mut input = Map::new();
         for part in judged.parts() {
@@ -42,19 +56,19 @@ impl Input {
         input.insert("record".to_owned(), json!(judged.record()));
         input.insert("binding".to_owned(), context.binding_value());
         input.insert("judged_at".to_owned(), json!(context.judged_at));
-        Self::bounded(Value::Object(input))
+        input.insert("named_root".to_owned(), json!(context.named_root));
+        input.insert("files".to_owned(), json!(context.files));
+        Value::Object(input)
     }
 
-    fn bounded(value: Value) -> Result<Self, PolicyError> {
+    fn bounded(value: Value, text: &str) -> Result<Self, PolicyError> {
         let mut count = 0;
         bounded(&value, 0, &mut count).map_err(PolicyError::Input)?;
-        let text = canonical::text(&value);
         if text.len() > LARGEST {
             let message = format!("{} bytes, where {LARGEST} are allowed", text.len());
             return Err(PolicyError::Input(message));
         }
-        let digest = canonical::digest(text.as_bytes());
-        Ok(Self { value, digest })
+        Ok(Self { value })
     }
 
     pub fn value(&self) -> &Value {

@@ -1,8 +1,11 @@
 //! What the judges found, before a policy is asked.
 
 use crate::{PolicyError, Tee};
-use attestation_verdict::{CheckResult, Judgement, Record, Rejection};
+use attestation_verdict::{Check, CheckRecord, CheckResult, Judgement, Record, Rejection};
 use serde_json::Value;
+
+/// Why every check of a piece of evidence was left out.
+const NO_LIMITS: &str = "the policy gave no limits for this evidence, so that it was not judged";
 
 /// One judgement, or several of evidence that belongs together, with the claims and limits that they were made of.
 #[derive(Debug, Clone)]
@@ -45,32 +48,47 @@ impl Judged {
         }
     }
 
-    /// Evidence that could not be judged, since the policy gave no limits for it. Never accepted.
-    pub fn without_limits(tee: Tee, claims: Value, error: PolicyError) -> Self {
+    /// Evidence that could not be judged, since the policy gave no limits for it: no check `C` of it was made. Never
+    /// accepted.
+    pub fn without_limits<C: Check>(tee: Tee, claims: Value, error: PolicyError) -> Self {
+        let not_made = |check: &C| CheckRecord {
+            name: check.name().to_owned(),
+            result: CheckResult::NotChecked,
+            reason: NO_LIMITS.to_owned(),
+        };
         Self {
             parts: vec![Part {
                 tee,
                 claims,
                 limits: Value::Null,
             }],
-            record: Record::default(),
+            record: Record {
+                checks: C::ALL.iter().map(not_made).collect(),
+                rejections: Vec::new(),
+            },
             accepted: false,
             unanswered: Some(error),
         }
     }
 
-    /// What a record says was judged: accepted where nothing failed. For replays alone, whose verdict is compared with the
-    /// one that is replayed and releases nothing.
-    pub(crate) fn recorded(parts: Vec<Part>, record: Record) -> Self {
-        let failed = |check: &attestation_verdict::CheckRecord| check.result == CheckResult::Fail;
-        let accepted = !record.checks.is_empty()
+    /// What a record says was judged: accepted where nothing failed or went without limits. For replays alone, whose
+    /// verdict is compared with the one that is replayed and releases nothing.
+    pub(crate) fn recorded(
+        parts: Vec<Part>,
+        record: Record,
+        unanswered: Option<PolicyError>,
+    ) -> Self {
+        let refuses =
+            |check: &CheckRecord| check.result == CheckResult::Fail || check.reason == NO_LIMITS;
+        let accepted = unanswered.is_none()
+            && !record.checks.is_empty()
             && record.rejections.is_empty()
-            && !record.checks.iter().any(failed);
+            && !record.checks.iter().any(refuses);
         Self {
             parts,
             record,
             accepted,
-            unanswered: None,
+            unanswered,
         }
     }
 

@@ -16,6 +16,7 @@ mod budget;
 mod canonical;
 mod ear;
 mod engine;
+mod files;
 mod input;
 mod judged;
 mod library;
@@ -30,6 +31,7 @@ mod verdict;
 
 pub use appraisal::{Appraisal, Denial};
 pub use ear::{EarError, EarKey, EarPublicKey, EarToken, KeyError, VerifierId};
+pub use files::Files;
 pub use judged::{Judged, JudgedTwice};
 pub use library::{SHIPPED, Shipped};
 pub use policy::{About, Policy};

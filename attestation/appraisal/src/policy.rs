@@ -92,13 +92,12 @@ impl Policy {
 
     /// What the policy makes of a judgement. A policy that fails refuses.
     pub fn appraise(&self, judged: &Judged, context: &Context) -> Appraisal {
-        if let Some(error) = judged.unanswered() {
-            return Appraisal::of(judged, Err(error.clone()), None);
-        }
-        match Input::after(judged, context) {
-            Ok(input) => Appraisal::of(judged, self.answer(&input), Some(input.digest)),
-            Err(error) => Appraisal::of(judged, Err(error), None),
-        }
+        let (input, digest) = Input::after(judged, context);
+        let answer = match judged.unanswered() {
+            Some(error) => Err(error.clone()),
+            None => input.and_then(|input| self.answer(&input)),
+        };
+        Appraisal::of(judged, answer, context, digest)
     }
 
     fn answer(&self, input: &Input) -> Result<(TrustVector, Vec<Denial>), PolicyError> {

@@ -2,7 +2,7 @@
 
 use crate::judged::Part;
 use crate::verdict::Document;
-use crate::{AppraisalCheck, Context, Judged, Policy, Tee, Verdict};
+use crate::{AppraisalCheck, Context, Files, Judged, Policy, PolicyError, Tee, Verdict};
 use attestation_verdict::{Check, ExpectedData, Record};
 use serde_json::{Value, json};
 
@@ -46,8 +46,20 @@ impl Verdict {
     /// # Errors
     /// The document is no verdict.
     pub fn replay(document: &str, policy: &Policy) -> Result<Replay, ReplayError> {
+        Self::replay_with(document, policy, |tee, claims| policy.limits(tee, claims))
+    }
+
+    /// Where limits have to be those that a judge takes: they come by [`Policy::limits_as`] then as now.
+    ///
+    /// # Errors
+    /// The document is no verdict.
+    pub fn replay_with(
+        document: &str,
+        policy: &Policy,
+        limits: impl Fn(Tee, &Value) -> Result<Value, PolicyError>,
+    ) -> Result<Replay, ReplayError> {
         let then: Document = serde_json::from_str(document).map_err(ReplayError::NotAVerdict)?;
-        let now = again(&then, policy)?;
+        let now = again(&then, policy, limits)?;
         let (then, now_document) = (json!(then), json!(now.document()));
         let mut differences = Vec::new();
         different("", &then, &now_document, &mut differences);
@@ -58,29 +70,33 @@ impl Verdict {
     }
 }
 
-fn again(then: &Document, policy: &Policy) -> Result<Verdict, ReplayError> {
+fn again(
+    then: &Document,
+    policy: &Policy,
+    limits: impl Fn(Tee, &Value) -> Result<Value, PolicyError>,
+) -> Result<Verdict, ReplayError> {
     let context = Context {
         binding: binding(&then.binding).ok_or(ReplayError::Binding)?,
         judged_at: then.judged_at,
+        named_root: then.named_root,
+        files: then.files.clone(),
     };
     let mut parts = Vec::new();
     let mut unanswered = None;
     for (name, claims) in &then.claims {
         let tee = Tee::ALL.into_iter().find(|tee| tee.name() == name);
         let tee = tee.ok_or_else(|| ReplayError::Claims(crate::text::shown(name, 64)))?;
-        match policy.limits(tee, claims) {
-            Ok(limits) => parts.push(Part {
-                tee,
-                claims: claims.clone(),
-                limits,
-            }),
-            Err(error) => unanswered = Some((tee, claims.clone(), error)),
-        }
+        let limits = limits(tee, claims).unwrap_or_else(|error| {
+            unanswered.get_or_insert(error);
+            Value::Null
+        });
+        parts.push(Part {
+            tee,
+            claims: claims.clone(),
+            limits,
+        });
     }
-    let judged = match unanswered {
-        Some((tee, claims, error)) => Judged::without_limits(tee, claims, error),
-        None => Judged::recorded(parts, before_the_policy(then)),
-    };
+    let judged = Judged::recorded(parts, before_the_policy(then), unanswered);
     Ok(Verdict::of(judged, policy, context))
 }
 
@@ -106,6 +122,8 @@ fn binding(value: &Value) -> Option<ExpectedData> {
     let context = Context {
         binding: found.clone(),
         judged_at: 0,
+        named_root: false,
+        files: Files::default(),
     };
     (context.binding_value() == *value).then_some(found)
 }

@@ -1,7 +1,7 @@
 //! What all of it comes to.
 
-use crate::{Appraisal, EarKey, EarToken, Judged, Policy, Tee, TrustTier, TrustVector, VerifierId};
-use crate::{canonical, ear};
+use crate::{Appraisal, EarKey, EarToken, Files, Judged, Policy, Tee, TrustTier, TrustVector};
+use crate::{VerifierId, canonical, ear};
 use attestation_verdict::{CheckRecord, ExpectedData, Record, RejectionRecord};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -13,6 +13,11 @@ pub struct Context {
     pub binding: ExpectedData,
     /// The time that it was judged at, in seconds since 1970.
     pub judged_at: u64,
+    /// Whether the caller named a root to be trusted in the place of the vendor's, which is built in: then nothing says
+    /// that the hardware is genuine.
+    pub named_root: bool,
+    /// Every file that took part, the policy's apart, whose digest a verdict has anyway.
+    pub files: Files,
 }
 
 impl Context {
@@ -91,6 +96,8 @@ impl Verdict {
             tee: self.tee(),
             binding: self.context.binding_value(),
             judged_at: self.context.judged_at,
+            named_root: self.context.named_root,
+            files: self.context.files.clone(),
             checks: record.checks,
             rejections: record.rejections,
             claims: claims.collect(),
@@ -122,6 +129,8 @@ pub(crate) struct Document {
     pub tee: Tee,
     pub binding: Value,
     pub judged_at: u64,
+    pub named_root: bool,
+    pub files: Files,
     pub checks: Vec<CheckRecord>,
     pub rejections: Vec<RejectionRecord>,
     pub claims: Map<String, Value>,
@@ -135,7 +144,7 @@ pub(crate) struct AppraisalDocument {
     pub trust_vector: TrustVector,
     pub policy_name: String,
     pub policy_digest: String,
-    /// None where nothing could be put to the policy.
-    pub input_digest: Option<String>,
+    /// Of what was found, put to the policy or not.
+    pub input_digest: String,
     pub engine: String,
 }

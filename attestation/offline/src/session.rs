@@ -1,7 +1,7 @@
 //! One verdict, from the options that all kinds of evidence share to the exit code.
 
 use anyhow::{Context as _, Result, bail};
-use attestation_appraisal::{Context, Judged, Policy, Tee, Verdict, VerifierId};
+use attestation_appraisal::{Context, Files, Judged, Policy, Tee, Verdict, VerifierId};
 use attestation_certificates::{Observation, Seen};
 use attestation_verdict::ExpectedData;
 use measured_boot_reference_values as references;
@@ -28,6 +28,8 @@ pub struct Session<'a> {
     state: Option<Taken>,
     signer: Option<Signer<'a>>,
     warnings: Vec<String>,
+    files: Files,
+    named_root: bool,
 }
 
 /// What came of the evidence.
@@ -57,6 +59,8 @@ impl<'a> Session<'a> {
             state,
             signer,
             warnings: Vec::new(),
+            files: Files::default(),
+            named_root: false,
         })
     }
 
@@ -118,6 +122,8 @@ impl<'a> Session<'a> {
         let context = Context {
             binding: expected,
             judged_at: self.at.0,
+            named_root: self.named_root,
+            files: self.files,
         };
         let verdict = Verdict::of(found.judged, &self.policy, context);
         if let Some(state) = self.state {

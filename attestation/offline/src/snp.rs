@@ -5,7 +5,8 @@ use attestation_appraisal::{Judged, Tee};
 use attestation_certificates::{Certificate, Crl};
 use attestation_shapes::{HostCertificates, SnpEvidence};
 use attestation_snp::{
-    Anchors, Endorsement, Proof, REPORT_SIZE, ReferenceValue, SnpClaims, SnpInput, SnpLimits, judge,
+    Anchors, Endorsement, Proof, REPORT_SIZE, ReferenceValue, SnpCheck, SnpClaims, SnpInput,
+    SnpLimits, judge,
 };
 use attestation_verdict::ExpectedData;
 use serde_json::json;
@@ -101,7 +102,7 @@ impl Subject<'_> {
         let claims = json!(claims);
         let limits = session.policy.limits_as::<SnpLimits>(Tee::Snp, &claims);
         let judged = match limits {
-            Err(error) => Judged::without_limits(Tee::Snp, claims, error),
+            Err(error) => Judged::without_limits::<SnpCheck>(Tee::Snp, claims, error),
             Ok((limits, given)) => {
                 let references = self.launches.map(references);
                 let judgement = judge(&SnpInput {

@@ -4,8 +4,8 @@ use anyhow::{Context, Result, bail};
 use attestation_appraisal::{Judged, Tee};
 use attestation_shapes::{EventLog, TdxEvidence};
 use attestation_tdx::{
-    Bytes, Collateral, ProvenCollateral, TdxClaims, TdxInput, TdxLimits, TdxReference, TrustedRoot,
-    judge, seen_after,
+    Bytes, Collateral, ProvenCollateral, TdxCheck, TdxClaims, TdxInput, TdxLimits, TdxReference,
+    TrustedRoot, judge, seen_after,
 };
 use attestation_verdict::ExpectedData;
 use serde_json::json;
@@ -97,7 +97,10 @@ impl Subject<'_> {
         let (judged, seen) = match limits {
             Err(error) => {
                 let seen = session.seen().cloned().unwrap_or_default();
-                (Judged::without_limits(Tee::Tdx, json!(claims), error), seen)
+                (
+                    Judged::without_limits::<TdxCheck>(Tee::Tdx, json!(claims), error),
+                    seen,
+                )
             }
             Ok((mut limits, given)) => {
                 let reference = self.reference(&claims, &mut limits, session);

@@ -7,7 +7,7 @@ mod tee;
 use anyhow::{Context, Result};
 use attestation_appraisal::{Judged, Tee};
 use attestation_tpm::{
-    AkTrust, ExpectedNonce, NonceError, Reference, TpmClaims, TpmInput, TpmLimits, judge,
+    AkTrust, ExpectedNonce, NonceError, Reference, TpmCheck, TpmClaims, TpmInput, TpmLimits, judge,
 };
 use attestation_verdict::ExpectedData;
 use serde_json::json;
@@ -129,7 +129,7 @@ fn quoted(
     let claims = json!(claims);
     let limits = session.policy.limits_as::<TpmLimits>(Tee::Tpm, &claims);
     let judged = match limits {
-        Err(error) => Judged::without_limits(Tee::Tpm, claims, error),
+        Err(error) => Judged::without_limits::<TpmCheck>(Tee::Tpm, claims, error),
         Ok((limits, given)) => {
             let judgement = judge(&TpmInput {
                 evidence,

@@ -44,9 +44,9 @@ fn submodule(document: &Document) -> Value {
     claim("cloister_accepted", json!(accepted));
     claim("cloister_binding", document.binding.clone());
     claim("cloister_policy_digest", json!(appraisal.policy_digest));
-    if let Some(digest) = &appraisal.input_digest {
-        claim("cloister_input_digest", json!(digest));
-    }
+    claim("cloister_input_digest", json!(appraisal.input_digest));
+    claim("cloister_named_root", json!(document.named_root));
+    claim("cloister_files", json!(document.files));
     claim("cloister_engine", json!(appraisal.engine));
     claim(
         "cloister_verdict_digest",

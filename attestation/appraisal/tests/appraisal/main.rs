@@ -1,6 +1,7 @@
 //! Policies, verdicts and tokens.
 
 mod ear;
+mod given;
 mod guards;
 mod peer;
 mod policy_file;

@@ -1,6 +1,6 @@
 //! The policies that come along, on real evidence: each refuses for its own reason what it is against.
 
-use attestation_appraisal::{Context, Judged, Policy, SHIPPED, Tee, Verdict};
+use attestation_appraisal::{Context, Files, Judged, Policy, SHIPPED, Tee, Verdict};
 use attestation_snp::{Anchors, Endorsement, REPORT_SIZE, SnpClaims, SnpInput, SnpLimits};
 use attestation_tdx::{Collateral, ProvenCollateral, TdxClaims, TdxInput, TdxLimits, TrustedRoot};
 use attestation_verdict::ExpectedData;
@@ -26,6 +26,8 @@ fn codes(judged: Judged, policy: &Policy, judged_at: u64) -> Vec<String> {
     let context = Context {
         binding: ExpectedData::Unbound,
         judged_at,
+        named_root: false,
+        files: Files::default(),
     };
     let verdict = Verdict::of(judged, policy, context);
     let rejections = verdict.record().rejections.into_iter();

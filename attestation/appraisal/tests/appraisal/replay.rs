@@ -29,7 +29,7 @@ fn replay_of_evidence_without_limits_comes_out_the_same() {
     let policy = policy("limits := {\"tdx\": {}}");
     let error = policy.limits(Tee::Snp, &claims()).expect_err("no limits");
     let verdict = Verdict::of(
-        Judged::without_limits(Tee::Snp, claims(), error),
+        Judged::without_limits::<Question>(Tee::Snp, claims(), error),
         &policy,
         context(),
     );
@@ -81,6 +81,8 @@ fn replay_of_a_changed_document_tells_what_differs() {
             "appraisal.input_digest",
         ),
         ("/checks/0/result", json!("fail"), "verdict"),
+        ("/named_root", json!(true), "appraisal.input_digest"),
+        ("/files", json!([]), "appraisal.input_digest"),
         (
             "/appraisal/engine",
             json!("regorus 0.1.0"),

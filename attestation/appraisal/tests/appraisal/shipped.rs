@@ -67,6 +67,7 @@ fn shipped_policies_ask_only_of_checks_that_there_are() {
         "tdx",
         "tpm",
         "never",
+        "genuine",
         "instance-identity",
         "configuration",
         "executables",

@@ -1,6 +1,6 @@
 //! Judgements and policies that are easy to say.
 
-use attestation_appraisal::{Context, Judged, Policy, Tee, Verdict};
+use attestation_appraisal::{Context, Files, Judged, Policy, Tee, Verdict};
 use attestation_verdict::{Check, ExpectedData, Finding, Judgement, Rejection};
 use serde_json::{Value, json};
 use std::fmt;
@@ -72,7 +72,17 @@ pub fn context() -> Context {
     Context {
         binding: ExpectedData::Exactly([7; 64]),
         judged_at: 1_790_000_000,
+        named_root: false,
+        files: files(),
     }
+}
+
+/// Two files, of the same option.
+pub fn files() -> Files {
+    let mut files = Files::default();
+    files.add("crl", b"one");
+    files.add("crl", b"two");
+    files
 }
 
 pub fn verdict(policy: &Policy, failed: &[Question]) -> Verdict {

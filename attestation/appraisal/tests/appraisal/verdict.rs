@@ -96,12 +96,20 @@ fn denial_refuses_under_the_policys_own_code_with_every_other() {
 fn evidence_without_limits_is_refused_with_the_policys_error() {
     let policy = policy("limits := {\"tdx\": {}}");
     let error = policy.limits(Tee::Snp, &claims()).expect_err("no limits");
-    let judged = Judged::without_limits(Tee::Snp, claims(), error.clone());
+    let judged = Judged::without_limits::<Question>(Tee::Snp, claims(), error.clone());
     let verdict = Verdict::of(judged, &policy, context());
     assert!(!verdict.accepted());
     assert_eq!(verdict.appraisal().error(), Some(&error));
     assert_eq!(policy_codes(&verdict), ["policy_unanswered"]);
     assert_eq!(error, PolicyError::Undefined("limits.snp".to_owned()));
+    let left_out = |name: &str| {
+        let check = verdict.record().check(name).cloned().expect("it is listed");
+        check.result == CheckResult::NotChecked && check.reason.contains("gave no limits")
+    };
+    assert!(left_out("signature") && left_out("debug"));
+    assert_eq!(verdict.record().checks.len(), 3);
+    let digest = &document(&verdict)["appraisal"]["input_digest"];
+    assert!(digest.as_str().is_some_and(|digest| digest.len() == 71));
 }
 
 #[test]
@@ -143,7 +151,9 @@ fn document_has_every_member_and_no_other() {
             "binding",
             "checks",
             "claims",
+            "files",
             "judged_at",
+            "named_root",
             "rejections",
             "tee",
             "verdict"
@@ -182,7 +192,7 @@ fn document_says_that_nothing_was_bound() {
     let policy = policy("");
     let unbound = Context {
         binding: ExpectedData::Unbound,
-        judged_at: 1,
+        ..context()
     };
     let verdict = Verdict::of(judged(&policy, &[]), &policy, unbound);
     assert_eq!(document(&verdict)["binding"], json!({"kind": "unbound"}));

@@ -1,7 +1,7 @@
 //! Reports, quotes and what they are judged with, by keys made here.
 
 use crate::{Seed, bytes};
-use attestation_appraisal::{Context, EarKey, Judged, Policy, Tee, VerifierId};
+use attestation_appraisal::{Context, EarKey, Files, Judged, Policy, Tee, VerifierId};
 use attestation_snp::test_support::Scene as SnpScene;
 use attestation_snp::{Product, SnpClaims};
 use attestation_tdx::TdxClaims;
@@ -241,6 +241,8 @@ pub(crate) fn ear() -> Vec<Seed> {
     let context = Context {
         binding: ExpectedData::Unbound,
         judged_at: 1_795_348_800,
+        named_root: true,
+        files: Files::default(),
     };
     let verdict = attestation_appraisal::Verdict::of(judged, &verdict, context);
     let token = |curve: &str| {
