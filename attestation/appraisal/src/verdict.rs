@@ -68,6 +68,11 @@ impl Verdict {
         self.judged.record().clone().and(self.appraisal.record())
     }
 
+    /// What it rests on besides evidence and policy.
+    pub fn context(&self) -> &Context {
+        &self.context
+    }
+
     /// What the policy made of it.
     pub fn appraisal(&self) -> &Appraisal {
         &self.appraisal

@@ -57,7 +57,11 @@ fn headline(verdict: &Verdict, reasons: usize, subject: Evidence, at: Moment) ->
         false if reasons == 1 => "REFUSED for 1 reason".to_owned(),
         false => format!("REFUSED for {reasons} reasons"),
     };
-    format!("{what}: {}, judged as of {at}", subject.name())
+    let root = match verdict.context().named_root {
+        true => " under a root that was named",
+        false => "",
+    };
+    format!("{what}{root}: {}, judged as of {at}", subject.name())
 }
 
 fn shape(evidence: &Came) -> String {

@@ -5,7 +5,8 @@ use attestation_shapes::{LARGEST_EVIDENCE, Layer, ShapeError};
 use ring::digest::{SHA256, digest};
 use std::path::Path;
 
-use crate::files::{self, Limit};
+use crate::files::Limit;
+use crate::session::Session;
 
 /// What a file turned out to be.
 pub struct Came {
@@ -58,9 +59,10 @@ const _: () = assert!(LARGEST_EVIDENCE <= Limit::SixteenMebibytes as usize);
 pub fn read<T>(
     option: &str,
     path: &Path,
+    session: &mut Session<'_>,
     parse: impl Fn(&[u8]) -> Result<T, ShapeError>,
 ) -> Result<(T, String)> {
-    let bytes = files::read(option, path, Limit::SixteenMebibytes)?;
+    let bytes = session.read(option, path, Limit::SixteenMebibytes)?;
     let place = || format!("{option} {} is no such evidence", path.display());
     let evidence = parse(&bytes).with_context(place)?;
     Ok((evidence, hex::encode(digest(&SHA256, &bytes))))

@@ -19,6 +19,7 @@ mod state;
 mod tdx;
 mod token;
 mod tpm;
+mod warning;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;

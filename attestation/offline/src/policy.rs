@@ -1,7 +1,10 @@
 //! `cloister policy`, and the policy that a verdict is appraised by.
 
 use anyhow::{Context, Result};
-use attestation_appraisal::{Policy, SHIPPED, Shipped, TestReport, Verdict};
+use attestation_appraisal::{Policy, PolicyError, SHIPPED, Shipped, Tee, TestReport, Verdict};
+use attestation_snp::SnpLimits;
+use attestation_tdx::TdxLimits;
+use attestation_tpm::TpmLimits;
 use clap::Subcommand;
 use serde_json::{Map, Value, json};
 use std::io::{IsTerminal, stdout};
@@ -231,7 +234,10 @@ fn replay(verdict: &Path, named: &Path, output: Output) -> Result<ExitCode> {
     for name in BESIDE {
         document.remove(name);
     }
-    let replay = Verdict::replay(&Value::Object(document).to_string(), &policy);
+    let document = Value::Object(document).to_string();
+    let replay = Verdict::replay_with(&document, &policy, |tee, claims| {
+        limits(&policy, tee, claims)
+    });
     let replay = replay.with_context(place)?;
     let decision = if replay.accepted {
         "accepted"
@@ -254,6 +260,16 @@ fn replay(verdict: &Path, named: &Path, output: Output) -> Result<ExitCode> {
         true => ExitCode::SUCCESS,
         false => ExitCode::from(REFUSED),
     })
+}
+
+/// The policy's limits, if they are what the judge of this TEE takes.
+fn limits(policy: &Policy, tee: Tee, claims: &Value) -> Result<Value, PolicyError> {
+    let given = match tee {
+        Tee::Snp => policy.limits_as::<SnpLimits>(tee, claims)?.1,
+        Tee::Tdx => policy.limits_as::<TdxLimits>(tee, claims)?.1,
+        Tee::Tpm => policy.limits_as::<TpmLimits>(tee, claims)?.1,
+    };
+    Ok(given)
 }
 
 fn list(output: Output) -> Result<ExitCode> {

@@ -1,6 +1,7 @@
 //! Launches that the caller accepts, from any of the forms in which `cloister measure` writes them.
 
 use anyhow::{Context, Result, bail};
+use attestation_appraisal::Files;
 use measured_boot_reference_values::{
     Alternative, CorimRejection, ReferenceSet, Signed, Tee, Validity, VerifyingKey,
 };
@@ -60,14 +61,23 @@ impl Arguments {
     ///
     /// # Errors
     /// A file is no reference value in any form.
-    pub fn accepted(&self, tee: Tee, at: Moment) -> Result<Option<Accepted>> {
+    pub fn accepted(
+        &self,
+        tee: Tee,
+        at: Moment,
+        read_files: &mut Files,
+    ) -> Result<Option<Accepted>> {
         if self.files.is_empty() {
             return Ok(None);
         }
-        let key = self.key.as_deref().map(verifying_key).transpose()?;
+        let key = self.key.as_deref();
+        let key = key
+            .map(|path| verifying_key(path, read_files))
+            .transpose()?;
         let mut accepted = Accepted::default();
         for path in &self.files {
             let bytes = files::read(OPTION, path, Limit::Mebibyte)?;
+            read_files.add("reference", &bytes);
             let place = || format!("{OPTION} {}", path.display());
             match read(path, &bytes, key.as_ref(), at).with_context(place)? {
                 Ok((found, launches)) if found == tee => accepted.launches.extend(launches),
@@ -87,8 +97,9 @@ impl Arguments {
     }
 }
 
-fn verifying_key(path: &Path) -> Result<VerifyingKey> {
+fn verifying_key(path: &Path, read_files: &mut Files) -> Result<VerifyingKey> {
     let pem = files::text("--reference-key", path, Limit::Mebibyte)?;
+    read_files.add("reference-key", pem.as_bytes());
     let place = || format!("--reference-key {}: not a key to check by", path.display());
     VerifyingKey::from_pem(&pem).with_context(place)
 }

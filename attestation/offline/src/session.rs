@@ -5,15 +5,18 @@ use attestation_appraisal::{Context, Files, Judged, Policy, Tee, Verdict, Verifi
 use attestation_certificates::{Observation, Seen};
 use attestation_verdict::ExpectedData;
 use measured_boot_reference_values as references;
+use std::path::Path;
 use std::process::ExitCode;
 
 use crate::arguments::Common;
 use crate::evidence::{Came, Evidence};
+use crate::files::{self, Limit};
 use crate::moment::Moment;
 use crate::output::{self, Output};
 use crate::reference::Launch;
 use crate::state::Taken;
 use crate::token::Signer;
+use crate::warning::{UNBOUND, UNKNOWN_LAUNCH, UNKNOWN_PARAVISOR};
 use crate::{document, policy};
 
 /// Judged and refused.
@@ -44,13 +47,19 @@ pub struct Found {
 }
 
 impl<'a> Session<'a> {
-    /// Reads policy, state and key.
+    /// Takes an older token away, and reads policy, state and key: before anything else, so that no run that ends
+    /// without a verdict leaves the token of another.
     ///
     /// # Errors
     /// One of them is not what it has to be.
     pub fn of(common: &'a Common) -> Result<Self> {
+        common.token.clear()?;
         let signer = common.token.signer()?;
         let state = common.state.take()?;
+        let mut files = Files::default();
+        if let Some(bytes) = state.as_ref().and_then(Taken::bytes) {
+            files.add("state", bytes);
+        }
         Ok(Self {
             at: common.at()?,
             policy: policy::chosen(common.policy.as_deref())?,
@@ -59,9 +68,32 @@ impl<'a> Session<'a> {
             state,
             signer,
             warnings: Vec::new(),
-            files: Files::default(),
+            files,
             named_root: false,
         })
+    }
+
+    /// Reads a file that takes part in the verdict, which names it by the option and its digest.
+    ///
+    /// # Errors
+    /// Those of [`files::read`].
+    pub fn read(&mut self, option: &str, path: &Path, limit: Limit) -> Result<Vec<u8>> {
+        let bytes = files::read(option, path, limit)?;
+        self.files.add(option.trim_start_matches('-'), &bytes);
+        Ok(bytes)
+    }
+
+    /// Reads the root that is trusted in the place of a vendor's, and has the verdict say so.
+    ///
+    /// # Errors
+    /// Those of [`files::read`].
+    pub fn read_root(&mut self, path: &Path, vendor: &str) -> Result<Vec<u8>> {
+        self.named_root = true;
+        self.warn(format!(
+            "--root {} is trusted in {vendor}'s place: whoever has its key can make any evidence without any hardware",
+            path.display()
+        ));
+        self.read("--root", path, Limit::Mebibyte)
     }
 
     /// The launches that are accepted, if any file names some.
@@ -73,7 +105,8 @@ impl<'a> Session<'a> {
             Tee::Tdx => references::Tee::Tdx,
             Tee::Snp | Tee::Tpm => references::Tee::Snp,
         };
-        let accepted = self.common.reference.accepted(tee, self.at)?;
+        let reference = &self.common.reference;
+        let accepted = reference.accepted(tee, self.at, &mut self.files)?;
         let Some(accepted) = accepted else {
             self.warn(UNKNOWN_LAUNCH);
             return Ok(None);
@@ -94,6 +127,13 @@ impl<'a> Session<'a> {
         }
         self.warn(UNKNOWN_LAUNCH);
         Ok(())
+    }
+
+    /// Of a TPM's key that a TEE's report binds: only what is known to have been launched says whose key that is.
+    pub fn with_bound_key(&mut self) {
+        if !self.common.reference.is_given() {
+            self.warn(UNKNOWN_PARAVISOR);
+        }
     }
 
     /// Whether the account of what was seen is kept.
@@ -150,11 +190,6 @@ impl<'a> Session<'a> {
         })
     }
 }
-
-const UNBOUND: &str =
-    "nothing ties this evidence to you (--no-binding): whoever has a copy can send it again";
-const UNKNOWN_LAUNCH: &str =
-    "what was launched was not looked at: no --reference says which launches are accepted";
 
 fn seen(state: Option<&Taken>) -> Result<Seen> {
     let Some((taken, bytes)) = state.and_then(|taken| Some((taken, taken.bytes()?))) else {

@@ -15,10 +15,11 @@ use std::process::ExitCode;
 
 use crate::arguments::{Binding, Common};
 use crate::evidence::{self, Came, Evidence};
-use crate::files::{self, Limit};
+use crate::files::Limit;
 use crate::moment::Moment;
 use crate::reference::Launch;
 use crate::session::{Found, Session};
+use crate::warning;
 
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -57,8 +58,12 @@ pub struct Certificates {
 /// # Errors
 /// A file cannot be read as what it is given as.
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
-    let (evidence, sha256) = evidence::read("--report", &arguments.report, SnpEvidence::read)?;
     let mut session = Session::of(&arguments.common)?;
+    let report = &arguments.report;
+    let (evidence, sha256) = evidence::read("--report", report, &mut session, SnpEvidence::read)?;
+    if let Some(warning) = warning::unjudged(evidence.shape) {
+        session.warn(warning);
+    }
     let launches = session.launches(Tee::Snp)?;
     let expected = arguments.binding.expected();
     let found = Subject {
@@ -96,7 +101,7 @@ impl Subject<'_> {
     /// A certificate or list cannot be read.
     pub fn judge(&self, session: &mut Session<'_>) -> Result<Found> {
         let anchors = self.certificates.anchors(session)?;
-        let proof = self.proof(&anchors)?;
+        let proof = self.proof(&anchors, session)?;
         let claims = SnpClaims::of(self.report, &proof);
         let facts = facts(&claims);
         let claims = json!(claims);
@@ -126,15 +131,17 @@ impl Subject<'_> {
         })
     }
 
-    fn proof(&self, anchors: &Anchors) -> Result<Proof> {
+    fn proof(&self, anchors: &Anchors, session: &mut Session<'_>) -> Result<Proof> {
         let Certificates {
             vek, chain, crl, ..
         } = self.certificates;
-        let mut vek = vek.as_deref().map(key_certificate).transpose()?;
-        let chain = chain.as_deref().map(|path| bundle("--chain", path));
+        let vek = vek.as_deref();
+        let mut vek = vek.map(|path| key_certificate(path, session)).transpose()?;
+        let chain = chain.as_deref();
+        let chain = chain.map(|path| bundle("--chain", path, session));
         let brought = vek.as_mut().and_then(|vek| vek.chain.take());
         let chain = chain.transpose()?.or(brought).map(|given| vec![given]);
-        let crls = crl.iter().map(|path| list(path));
+        let crls = crl.iter().map(|path| list(path, session));
         let crls = crls.collect::<Result<Vec<_>>>()?;
         let endorsement = Endorsement::read(
             vek.as_ref()
@@ -161,13 +168,9 @@ impl Certificates {
         let Some(path) = self.root.as_deref() else {
             return Ok(Anchors::builtin());
         };
-        let place = || format!("--root {}", path.display());
-        let root = files::read("--root", path, Limit::Mebibyte)?;
-        session.warn(format!(
-            "{} is trusted in AMD's place: whoever has its key can make any evidence",
-            place()
-        ));
-        Anchors::explicit(&root).with_context(|| format!("{} cannot be used", place()))
+        let root = session.read_root(path, "AMD")?;
+        Anchors::explicit(&root)
+            .with_context(|| format!("--root {} cannot be used", path.display()))
     }
 }
 
@@ -177,8 +180,8 @@ struct KeyCertificate {
     chain: Option<Vec<u8>>,
 }
 
-fn key_certificate(path: &Path) -> Result<KeyCertificate> {
-    let bytes = files::read("--vek", path, Limit::Mebibyte)?;
+fn key_certificate(path: &Path, session: &mut Session<'_>) -> Result<KeyCertificate> {
+    let bytes = session.read("--vek", path, Limit::Mebibyte)?;
     if bytes.trim_ascii_start().starts_with(b"{") {
         let answer = HostCertificates::read(&bytes)
             .with_context(|| format!("--vek {}: no certificates", path.display()))?;
@@ -188,21 +191,25 @@ fn key_certificate(path: &Path) -> Result<KeyCertificate> {
         });
     }
     Ok(KeyCertificate {
-        certificate: bundle("--vek", path)?,
+        certificate: certificates("--vek", path, bytes)?,
         chain: None,
     })
 }
 
+fn bundle(option: &str, path: &Path, session: &mut Session<'_>) -> Result<Vec<u8>> {
+    let bytes = session.read(option, path, Limit::Mebibyte)?;
+    certificates(option, path, bytes)
+}
+
 /// A file of certificates; read here too, so that an error names the file.
-fn bundle(option: &str, path: &Path) -> Result<Vec<u8>> {
-    let bytes = files::read(option, path, Limit::Mebibyte)?;
+fn certificates(option: &str, path: &Path, bytes: Vec<u8>) -> Result<Vec<u8>> {
     Certificate::bundle(&bytes)
         .with_context(|| format!("{option} {}: not certificates, PEM or DER", path.display()))?;
     Ok(bytes)
 }
 
-fn list(path: &Path) -> Result<Vec<u8>> {
-    let bytes = files::read("--crl", path, Limit::SixteenMebibytes)?;
+fn list(path: &Path, session: &mut Session<'_>) -> Result<Vec<u8>> {
+    let bytes = session.read("--crl", path, Limit::SixteenMebibytes)?;
     Crl::read(&bytes)
         .with_context(|| format!("--crl {}: no revocation list, PEM or DER", path.display()))?;
     Ok(bytes)

@@ -14,10 +14,11 @@ use std::process::ExitCode;
 
 use crate::arguments::{Binding, Common};
 use crate::evidence::{self, Came, Evidence};
-use crate::files::{self, Limit};
+use crate::files::Limit;
 use crate::moment::Moment;
 use crate::reference::Launch;
 use crate::session::{Found, Session};
+use crate::warning;
 
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -44,11 +45,15 @@ pub struct Arguments {
 /// # Errors
 /// A file cannot be read as what it is given as.
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
-    let (evidence, sha256) = evidence::read("--quote", &arguments.quote, TdxEvidence::read)?;
     let mut session = Session::of(&arguments.common)?;
+    let quote = &arguments.quote;
+    let (evidence, sha256) = evidence::read("--quote", quote, &mut session, TdxEvidence::read)?;
+    if let Some(warning) = warning::unjudged(evidence.shape) {
+        session.warn(warning);
+    }
     let launches = session.launches(Tee::Tdx)?;
     let event_log = match arguments.event_log.as_deref() {
-        Some(path) => Some(files::read("--event-log", path, Limit::SixteenMebibytes)?),
+        Some(path) => Some(session.read("--event-log", path, Limit::SixteenMebibytes)?),
         None => evidence.event_log.map(EventLog::into_tcg),
     };
     let expected = arguments.binding.expected();
@@ -87,7 +92,7 @@ impl Subject<'_> {
     /// The collateral or the root cannot be read.
     pub fn judge(&self, session: &mut Session<'_>) -> Result<Found> {
         let root = trusted(self.root, session)?;
-        let collateral = read_collateral(self.collateral)?;
+        let collateral = read_collateral(self.collateral, session)?;
         let collateral = ProvenCollateral::prove(collateral, &root).with_chain_of(self.quote);
         let claims = TdxClaims::read(self.quote, &collateral);
         let facts = facts(&claims);
@@ -192,16 +197,12 @@ fn trusted(root: Option<&Path>, session: &mut Session<'_>) -> Result<TrustedRoot
             place()
         );
     }
-    let root = files::read("--root", path, Limit::Mebibyte)?;
-    session.warn(format!(
-        "{} is trusted in Intel's place: whoever has its key can make any evidence",
-        place()
-    ));
+    let root = session.read_root(path, "Intel")?;
     TrustedRoot::named(&root).with_context(|| format!("{}: no certificate", place()))
 }
 
-fn read_collateral(path: &Path) -> Result<Collateral> {
-    let json = files::read("--collateral", path, Limit::SixteenMebibytes)?;
+fn read_collateral(path: &Path, session: &mut Session<'_>) -> Result<Collateral> {
+    let json = session.read("--collateral", path, Limit::SixteenMebibytes)?;
     Collateral::read(&json)
         .with_context(|| format!("--collateral {} cannot be used", path.display()))
 }

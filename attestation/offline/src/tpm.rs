@@ -16,7 +16,7 @@ use std::process::ExitCode;
 
 use crate::arguments::Common;
 use crate::evidence::Evidence;
-use crate::files::{self, Limit};
+use crate::files::Limit;
 use crate::session::{Found, Session};
 use crate::snp::Certificates;
 use parts::Parts;
@@ -64,8 +64,8 @@ fn nonce(text: &str) -> Result<ExpectedNonce, NonceError> {
 /// # Errors
 /// A file cannot be read as what it is given as.
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
-    let parts = arguments.parts.read()?;
     let mut session = Session::of(&arguments.common)?;
+    let parts = arguments.parts.read(&mut session)?;
     let expected = arguments.binding.expect_nonce.clone();
     let expected = expected.unwrap_or(ExpectedNonce::Unbound);
     let found = whole(arguments, &parts, &expected, &mut session)?;
@@ -104,6 +104,7 @@ fn whole(
         session.without_launch()?;
         return Ok(quote);
     };
+    session.with_bound_key();
     quote.facts.extend(found.facts);
     Ok(Found {
         subject: found.subject.with_tpm(),
@@ -119,10 +120,11 @@ fn quoted(
     parts: &Parts,
     expected: &ExpectedNonce,
     trust: AkTrust<'_>,
-    session: &Session<'_>,
+    session: &mut Session<'_>,
 ) -> Result<Found> {
     let reference = arguments.expect_pcrs.as_deref();
-    let reference = reference.map(expected_pcrs).transpose()?;
+    let reference = reference.map(|path| expected_pcrs(path, session));
+    let reference = reference.transpose()?;
     let evidence = parts.evidence();
     let claims = TpmClaims::of(&evidence, trust);
     let facts = facts(&claims);
@@ -149,8 +151,8 @@ fn quoted(
     })
 }
 
-fn expected_pcrs(path: &Path) -> Result<Reference> {
-    let json = files::read("--expect-pcrs", path, Limit::Mebibyte)?;
+fn expected_pcrs(path: &Path, session: &mut Session<'_>) -> Result<Reference> {
+    let json = session.read("--expect-pcrs", path, Limit::Mebibyte)?;
     let place = || format!("--expect-pcrs {}: not values of PCRs", path.display());
     serde_json::from_slice(&json).with_context(place)
 }

@@ -5,7 +5,7 @@ use attestation_certificates::Certificate;
 use attestation_tpm::{AkCertificates, AkTrust, AttestationKey, TeeReport};
 use std::path::{Path, PathBuf};
 
-use crate::files::{self, Limit};
+use crate::files::Limit;
 use crate::moment::Moment;
 use crate::session::Session;
 
@@ -47,7 +47,7 @@ impl Arguments {
     pub fn believed(&self, session: &mut Session<'_>) -> Result<Option<Believed>> {
         if let Some(path) = &self.ak {
             let place = || format!("--ak {}", path.display());
-            let file = files::read("--ak", path, Limit::Mebibyte)?;
+            let file = session.read("--ak", path, Limit::Mebibyte)?;
             let key = AttestationKey::read(&file)
                 .with_context(|| format!("{}: no attestation key", place()))?;
             session.warn(format!(
@@ -60,8 +60,8 @@ impl Arguments {
             return Ok(None);
         };
         session.warn("the TPM's key is believed because of --ak-root");
-        let chain = certificates("--ak-certificates", path)?;
-        let roots = self.ak_root.iter().map(|path| root(path));
+        let chain = certificates("--ak-certificates", path, session)?;
+        let roots = self.ak_root.iter().map(|path| root(path, session));
         Ok(Some(Believed::Certificates {
             chain,
             roots: roots.collect::<Result<_>>()?,
@@ -69,14 +69,14 @@ impl Arguments {
     }
 }
 
-fn certificates(option: &str, path: &Path) -> Result<Vec<Certificate>> {
-    let file = files::read(option, path, Limit::Mebibyte)?;
+fn certificates(option: &str, path: &Path, session: &mut Session<'_>) -> Result<Vec<Certificate>> {
+    let file = session.read(option, path, Limit::Mebibyte)?;
     Certificate::bundle(&file)
         .with_context(|| format!("{option} {}: not certificates, PEM or DER", path.display()))
 }
 
-fn root(path: &Path) -> Result<Certificate> {
-    match certificates("--ak-root", path)?.as_slice() {
+fn root(path: &Path, session: &mut Session<'_>) -> Result<Certificate> {
+    match certificates("--ak-root", path, session)?.as_slice() {
         [one] => Ok(one.clone()),
         more => bail!(
             "--ak-root {}: {} certificates, where one is needed",

@@ -7,7 +7,8 @@ use ring::digest::{SHA256, digest};
 use std::path::{Path, PathBuf};
 
 use crate::evidence::{self, Came};
-use crate::files::{self, Limit};
+use crate::files::Limit;
+use crate::session::Session;
 
 /// Lengths of an RSA signature alone, of 2048, 3072 and 4096 bits; a TPMT_SIGNATURE has none of these.
 const BARE: [usize; 3] = [256, 384, 512];
@@ -58,22 +59,23 @@ impl Arguments {
     ///
     /// # Errors
     /// A file cannot be read as what it is given as.
-    pub fn read(&self) -> Result<Parts> {
+    pub fn read(&self, session: &mut Session<'_>) -> Result<Parts> {
         let mut parts = match &self.evidence {
-            Some(path) => one(path)?,
-            None => self.several()?,
+            Some(path) => one(path, session)?,
+            None => self.several(session)?,
         };
         if let Some(path) = &self.event_log {
-            parts.event_log = Some(files::read("--event-log", path, Limit::SixteenMebibytes)?);
+            parts.event_log = Some(session.read("--event-log", path, Limit::SixteenMebibytes)?);
         }
         Ok(parts)
     }
 
-    fn several(&self) -> Result<Parts> {
+    fn several(&self, session: &mut Session<'_>) -> Result<Parts> {
         let (Some(quote), Some(signature), Some(pcrs)) = (&self.quote, &self.signature, &self.pcrs)
         else {
             unreachable!("without --evidence --quote is required, and the others with it");
         };
+        let mut small = |option, path| session.read(option, path, Limit::Mebibyte);
         let message = small("--quote", quote)?;
         let signature = small("--signature", signature)?;
         let table = small("--pcrs", pcrs)?;
@@ -126,12 +128,8 @@ impl Parts {
     }
 }
 
-fn small(option: &str, path: &Path) -> Result<Vec<u8>> {
-    files::read(option, path, Limit::Mebibyte)
-}
-
-fn one(path: &Path) -> Result<Parts> {
-    let (evidence, sha256) = evidence::read("--evidence", path, TpmEvidence::read)?;
+fn one(path: &Path, session: &mut Session<'_>) -> Result<Parts> {
+    let (evidence, sha256) = evidence::read("--evidence", path, session, TpmEvidence::read)?;
     Ok(Parts {
         message: evidence.quote.message,
         signature: evidence.quote.signature,
