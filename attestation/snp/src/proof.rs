@@ -95,11 +95,21 @@ impl ProvenVek {
             .fold(self.vek.validity, Validity::and)
     }
 
-    /// What to remember, once a verdict was reached, so that no older list is accepted later. Lists that were not
-    /// proven are none of it.
+    /// What to remember, once a verdict was reached, so that no older list is accepted later: a list that revokes
+    /// something is what an attacker keeps back next time. Lists that were not proven are none of it, nor are those of
+    /// an issuer that the root revoked.
     pub fn observations(&self) -> impl Iterator<Item = Observation> {
-        let good = self.lists.iter().filter(|list| list.reasons.is_empty());
+        let issuer_is_revoked = self.lists.iter().any(ProvenList::revokes_issuer);
+        let good = self.lists.iter();
+        let good = good.filter(move |list| list.is_of_root || !issuer_is_revoked);
         good.filter_map(|list| list.observation)
+    }
+}
+
+impl ProvenList {
+    fn revokes_issuer(&self) -> bool {
+        let is_issuer = |reason: &SnpRejection| matches!(reason, SnpRejection::Revoked { certificate } if *certificate != CertificateName::Vek);
+        self.is_of_root && self.reasons.iter().any(is_issuer)
     }
 }
 

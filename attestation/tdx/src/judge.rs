@@ -3,10 +3,11 @@
 use crate::facts::Facts;
 use crate::matched::MatchedTcb;
 use crate::{
-    ProvenCollateral, TdxCheck, TdxLimits, TdxReference, TdxRejection, checks, second_opinion,
+    Piece, ProvenCollateral, TdxCheck, TdxLimits, TdxReference, TdxRejection, checks,
+    second_opinion,
 };
 use attestation_certificates::Seen;
-use attestation_verdict::{ExpectedData, Finding, Judgement};
+use attestation_verdict::{ExpectedData, Finding, Judgement, Rejection};
 
 /// All that a judgement depends on. The same input gets the same judgement years later.
 #[derive(Debug, Clone, Copy)]
@@ -59,8 +60,8 @@ pub fn judge(input: &TdxInput<'_>) -> Judgement<TdxRejection> {
 }
 
 /// What is to be remembered after this judgement, which was made of this input: the collateral's age too, if all of it
-/// was proven to be genuine and in its time. Otherwise what was remembered before: whoever could have anything else
-/// remembered could have everything genuine refused.
+/// was proven to be genuine and in its time; of what a revoked certificate signed, nothing. Otherwise what was
+/// remembered before: whoever could have anything else remembered could have everything genuine refused.
 ///
 /// A state belongs to one root: do not use it under another.
 #[must_use]
@@ -71,14 +72,49 @@ pub fn seen_after(input: &TdxInput<'_>, judgement: &Judgement<TdxRejection>) -> 
         TdxCheck::Chain,
         TdxCheck::Dates,
         TdxCheck::CollateralSignatures,
-        TdxCheck::Revocation,
     ];
+    let Some(revoked) = revoked(judgement) else {
+        return before;
+    };
     if !proven.iter().all(|check| judgement.passed(*check)) {
         return before;
     }
-    let observations = input.collateral.observations.iter().map(|(_, one)| *one);
+    let observations = input.collateral.observations.iter();
+    let observations = observations
+        .filter(|(piece, _)| !revoked.contains(&signer(*piece)))
+        .map(|(_, one)| *one);
     // A state that is full stays as it is: forgetting something else would let older collateral in.
     before.with(observations).unwrap_or(before)
+}
+
+/// The certificates that genuine lists revoke: such lists are what an attacker keeps back next time. `None` if
+/// something is wrong with a list itself, or with the root.
+fn revoked(judgement: &Judgement<TdxRejection>) -> Option<Vec<Piece>> {
+    if let Finding::NotMade(_) | Finding::NotAsked(_) = judgement.finding(TdxCheck::Revocation)? {
+        return None;
+    }
+    let mut reasons = judgement.rejections();
+    reasons.try_fold(Vec::new(), |mut revoked, reason| {
+        match reason {
+            TdxRejection::Revoked {
+                certificate: Piece::Root,
+            } => return None,
+            TdxRejection::Revoked { certificate } => revoked.push(*certificate),
+            other if other.check() == TdxCheck::Revocation => return None,
+            _ => (),
+        }
+        Some(revoked)
+    })
+}
+
+/// Whose certificate vouches for a piece.
+const fn signer(piece: Piece) -> Piece {
+    match piece {
+        Piece::TcbInfo => Piece::TcbSigner,
+        Piece::QeIdentity => Piece::QeSigner,
+        Piece::PckCrl => Piece::PckCa,
+        _ => Piece::Root,
+    }
 }
 
 impl Case<'_> {

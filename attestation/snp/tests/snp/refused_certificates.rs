@@ -319,6 +319,41 @@ fn list_that_is_refused_is_nothing_to_remember() {
     assert_eq!(proven.observations().count(), 0);
 }
 
+/// Else an older one, which revokes nothing, would be good the next time.
+#[test]
+fn list_that_revokes_something_is_remembered() {
+    for (by_root, serial) in [(true, 1), (true, 2), (false, 0)] {
+        let revoking = milan().with(|scene| {
+            scene.crls = vec![scene.chip.crl(by_root, 7, &[serial])];
+        });
+        let seen = remembered(&revoking);
+        let older = revoking.with(|scene| {
+            scene.crls = vec![scene.chip.crl(by_root, 6, &[])];
+            scene.seen = Some(seen);
+        });
+        let code = older.refused_only_by(SnpCheck::Revocation);
+        assert_eq!(code, "crl_older_than_seen", "{by_root} {serial}");
+    }
+}
+
+#[test]
+fn list_of_a_revoked_issuer_is_nothing_to_remember() {
+    let scene = milan().with(|scene| {
+        let lists = [(true, 2), (false, 0)];
+        scene.crls = lists
+            .map(|(by, serial)| scene.chip.crl(by, 7, &[serial]))
+            .to_vec();
+    });
+    assert_eq!(remembered(&scene).observations().count(), 1);
+}
+
+fn remembered(scene: &Scene) -> Seen {
+    let proof = scene.prove().expect("the files can be read");
+    let proven = proof.proven().expect("the chain is right");
+    let seen = Seen::default().with(proven.observations());
+    seen.expect("few lists")
+}
+
 #[test]
 fn product_that_is_not_accepted_is_refused() {
     let scene =

@@ -2,8 +2,8 @@
 
 use crate::support::Question;
 use attestation_certificates::Seen;
-use attestation_tdx::seen_after;
 use attestation_tdx::test_support::Scene;
+use attestation_tdx::{TdxCheck, seen_after};
 
 fn after(scene: &Scene) -> Seen {
     let question = Question::of(&scene.make());
@@ -63,7 +63,7 @@ fn collateral_that_is_not_genuine_is_not_remembered() {
         |scene| scene.tcb_info["id"] = "SGX".into(),
         |scene| scene.tcb_info["issueDate"] = "2027-11-15T00:00:00Z".into(),
         |scene| scene.signer.name = "somebody".to_owned(),
-        |scene| scene.root_crl.revoked.push(4),
+        |scene| scene.root_crl.revoked.push(1),
     ];
     for spoil in spoilt {
         let mut scene = Scene::new();
@@ -78,12 +78,44 @@ fn collateral_that_is_not_genuine_is_not_remembered() {
         Seen::default()
     );
     let mut made = Scene::new().make();
+    made.collateral.pck_crl = made.collateral.root_ca_crl.clone();
+    let question = Question::of(&made);
+    assert_eq!(
+        seen_after(&question.input(), &question.judge()),
+        Seen::default()
+    );
+    let mut made = Scene::new().make();
     made.collateral.tcb_info_signature[0] ^= 1;
     let question = Question::of(&made);
     assert_eq!(
         seen_after(&question.input(), &question.judge()),
         Seen::default()
     );
+}
+
+/// Else older lists, which revoke nothing, would be good the next time. What a revoked certificate signed is not proven.
+#[test]
+fn lists_that_revoke_something_are_remembered() {
+    type Revoke = fn(&mut Scene);
+    let revoked: [(Revoke, usize); 3] = [
+        // The PCK certificate, its CA (who signed a list), the signer of both documents.
+        (|scene| scene.pck_crl.revoked.push(3), 4),
+        (|scene| scene.root_crl.revoked.push(2), 3),
+        (|scene| scene.root_crl.revoked.push(4), 2),
+    ];
+    for (revoke, pieces) in revoked {
+        let scene = Scene::new();
+        let mut later = Scene::with_keys(scene.keys.clone());
+        later.root_crl.number += 1;
+        later.pck_crl.number += 1;
+        revoke(&mut later);
+        let mut question = Question::of(&scene.make());
+        let seen = after(&later);
+        assert_eq!(seen.observations().count(), pieces);
+        question.seen = Some(seen);
+        let refused = question.judge();
+        assert!(!refused.passed(TdxCheck::Freshness) && !refused.accepted());
+    }
 }
 
 #[test]
