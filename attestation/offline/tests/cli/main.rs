@@ -3,6 +3,10 @@
 mod support;
 
 mod azure;
+mod files_named;
+mod left_out;
+mod named_root;
+mod older_token;
 mod policy;
 mod references;
 mod simulated;
