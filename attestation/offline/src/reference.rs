@@ -1,5 +1,8 @@
 //! Launches that the caller accepts, from any of the forms in which `cloister measure` writes them.
 
+mod members;
+mod predicted;
+
 use anyhow::{Context, Result, bail};
 use attestation_appraisal::Files;
 use measured_boot_reference_values::{
@@ -10,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use crate::files::{self, Limit};
 use crate::moment::Moment;
+use members::Members;
 
 const OPTION: &str = "--reference";
 
@@ -116,19 +120,12 @@ fn read(path: &Path, bytes: &[u8], key: Option<&VerifyingKey>, at: Moment) -> Re
         };
         return signed(bytes, key, at);
     }
-    // A prediction has no dates, and a reference value always has them.
-    let dated: Dated = serde_json::from_slice(bytes).context("no JSON")?;
-    let (tee, launch) = match dated.not_before {
-        Some(_) => Plain::read(bytes)?,
-        None => Predicted::read(path, bytes)?,
+    let members = Members::of(bytes).context("no JSON, or a member twice")?;
+    let (tee, launch) = match predicted::is_one(&members) {
+        true => predicted::read(path, bytes)?,
+        false => Plain::read(bytes)?,
     };
     Ok(Ok((tee, vec![launch])))
-}
-
-/// What tells one JSON form from the other.
-#[derive(Deserialize)]
-struct Dated {
-    not_before: Option<serde::de::IgnoredAny>,
 }
 
 /// What the key signed. The judge says of a document that is not in force what that means, so it is opened as of
@@ -165,8 +162,9 @@ struct Plain {
     name: String,
     tee: String,
     launch_digest: String,
-    /// By which a refusal could name the component that differs; the offline verdict does not.
-    #[serde(rename = "manifest")]
+    /// By which a refusal could name the component that differs; the offline verdict does not. It may be null, and is
+    /// always there.
+    #[serde(rename = "manifest", deserialize_with = "Option::deserialize")]
     _manifest: Option<String>,
     not_before: u64,
     not_after: u64,
@@ -174,8 +172,9 @@ struct Plain {
 
 impl Plain {
     fn read(bytes: &[u8]) -> Result<(Tee, Launch)> {
-        let plain: Self = serde_json::from_slice(bytes)
-            .context("not what `cloister measure reference` writes")?;
+        let plain: Self = serde_json::from_slice(bytes).context(
+            "neither a reference value nor a whole prediction of `cloister measure ... -o json`",
+        )?;
         if plain.version != 1 {
             bail!("version {} is not 1, the one that is known", plain.version);
         }
@@ -190,48 +189,6 @@ impl Plain {
             },
         };
         Ok((tee(&plain.tee)?, launch))
-    }
-}
-
-/// What is read of the documents that `cloister measure plan`, `snp` and `tdx` print.
-#[derive(Deserialize)]
-struct Predicted {
-    tee: String,
-    launch_digest: String,
-    rtmr0: Option<String>,
-    rtmr1: Option<String>,
-    rtmr2: Option<String>,
-    rtmr3: Option<String>,
-}
-
-impl Predicted {
-    fn read(path: &Path, bytes: &[u8]) -> Result<(Tee, Launch)> {
-        let predicted: Self = serde_json::from_slice(bytes).context(
-            "neither a reference value nor a prediction of `cloister measure ... -o json`",
-        )?;
-        let given = [
-            predicted.rtmr0,
-            predicted.rtmr1,
-            predicted.rtmr2,
-            predicted.rtmr3,
-        ];
-        let mut rtmrs = [None; 4];
-        for (rtmr, given) in rtmrs.iter_mut().zip(given) {
-            *rtmr = given.as_deref().map(digest).transpose()?;
-        }
-        let file = path.file_name().unwrap_or(path.as_os_str());
-        let launch = Launch {
-            name: file.display().to_string(),
-            digest: digest(&predicted.launch_digest)?,
-            rtmrs,
-            min_svn: None,
-            // Who names a prediction means it now.
-            validity: Validity {
-                not_before: 0,
-                not_after: u64::MAX,
-            },
-        };
-        Ok((tee(&predicted.tee)?, launch))
     }
 }
 

@@ -8,6 +8,7 @@ mod left_out;
 mod named_root;
 mod older_token;
 mod policy;
+mod reference_forms;
 mod references;
 mod simulated;
 mod state;

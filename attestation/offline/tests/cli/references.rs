@@ -1,5 +1,6 @@
 //! `--reference`: which launches are accepted, in each of its forms.
 
+use crate::reference_forms::{of_snp, of_tdx};
 use crate::support::{Folder, check, checks, document, error, run_line};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -112,9 +113,8 @@ fn reference_out_of_its_time_allows_nothing() {
 /// What `cloister measure snp` and `tdx` print with `-o json`; RTMRs are part of a launch.
 #[test]
 fn prediction_is_a_reference_with_its_registers() {
-    let snp = json!({"tee": "snp", "launch_digest": LAUNCH, "components": [], "warnings": []});
-    judged(REPORT, &[snp], 0);
-    let tdx = json!({"tee": "tdx", "launch_digest": MRTD, "mrtd": MRTD, "rtmr0": RTMR0, "rtmr1": RTMR1, "rtmr2": null});
+    judged(REPORT, &[of_snp(LAUNCH)], 0);
+    let tdx = of_tdx(MRTD, [Some(RTMR0), Some(RTMR1)]);
     let Some(document) = judged(QUOTE, std::slice::from_ref(&tdx), 0) else {
         return;
     };
@@ -133,7 +133,7 @@ fn prediction_is_a_reference_with_its_registers() {
 /// Two launches, each of which has one register of the quote's: together they make none that is accepted.
 #[test]
 fn registers_of_different_launches_make_no_launch() {
-    let launch = |rtmr0: &str, rtmr1: &str| json!({"tee": "tdx", "launch_digest": MRTD, "rtmr0": rtmr0, "rtmr1": rtmr1});
+    let launch = |rtmr0: &str, rtmr1: &str| of_tdx(MRTD, [Some(rtmr0), Some(rtmr1)]);
     let crossed = [launch(RTMR0, &other(RTMR1)), launch(&other(RTMR0), RTMR1)];
     let Some(document) = judged(QUOTE, &crossed, 3) else {
         return;
