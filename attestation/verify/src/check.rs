@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// One question that a verdict answers. docs/verdict.md tells each one's source and its test.
+/// One question that a verdict answers. docs/simulated-verdict.md tells each one's source and its test.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Check {

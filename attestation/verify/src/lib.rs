@@ -4,7 +4,7 @@
 //! it needs to know (the session, the anchors, the policy, the time) is in the input, none of it
 //! optional, so that a check cannot be skipped by leaving something out, and an auditor gets the
 //! same [`Verdict`] years later. Every check is listed with its result; a verdict is accepted only
-//! if **all** of them passed. docs/verdict.md has the table of checks.
+//! if **all** of them passed. docs/simulated-verdict.md has the table of checks.
 
 #![forbid(unsafe_code)]
 

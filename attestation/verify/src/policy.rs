@@ -36,5 +36,5 @@ impl Policy {
 
 /// A policy file is not understood.
 #[derive(Debug, thiserror::Error)]
-#[error("not an appraisal policy; docs/verdict.md lists the members that it must have")]
+#[error("not an appraisal policy; docs/simulated-verdict.md lists the members that it must have")]
 pub struct PolicyError(#[source] serde_json::Error);

@@ -103,9 +103,9 @@ fn cases() -> impl Iterator<Item = Scene> {
     })
 }
 
-/// The codes of docs/verdict.md: the second column of its tables of checks.
+/// The codes of docs/simulated-verdict.md: the second column of its tables of checks.
 fn documented_codes() -> BTreeSet<String> {
-    let document = include_str!("../../../../docs/verdict.md");
+    let document = include_str!("../../../../docs/simulated-verdict.md");
     let second = |line: &str| Some(line.split('|').nth(2)?.to_owned());
     let rows = document
         .lines()
