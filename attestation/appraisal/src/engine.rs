@@ -1,14 +1,18 @@
 //! Rego, evaluated so that it ends and so that it can be evaluated again.
 
-use crate::text::shown;
-use crate::{PolicyError, budget, library};
+use crate::text::{one_line, shown};
+use crate::{PolicyError, budget, depth, functions, library, references, shape};
 use regorus::{Engine, LimitError, Value};
+use std::collections::BTreeSet;
 
 /// The version of the engine, which decides as much as the policy does; a test compares it with the lock file.
 pub(crate) const VERSION: &str = "regorus 0.14.1";
 
 /// The longest policy, in bytes.
 pub(crate) const LONGEST_POLICY: usize = 256 * 1024;
+
+/// The largest value of a rule: values, and bytes of texts and numbers.
+const LARGEST_ANSWER: u64 = 1 << 20;
 
 /// How the engine's messages call the policy.
 const FILE: &str = "policy.rego";
@@ -29,8 +33,11 @@ impl Rego {
                 most: LONGEST_POLICY,
             });
         }
+        shape::check(source)?;
         let mut engine = Engine::new();
         engine.set_execution_timer_config(budget::limit());
+        let given = functions::give_to(&mut engine);
+        given.map_err(|error| PolicyError::Syntax(message(&error)))?;
         let package = engine.add_policy(FILE.to_owned(), source.to_owned());
         let package = package.map_err(|error| PolicyError::Syntax(message(&error)))?;
         if package != PACKAGE {
@@ -43,11 +50,12 @@ impl Rego {
                 return Err(PolicyError::NoRule(rule));
             }
         }
-        for one in library::named_in(source) {
+        for one in looked_up(&mut engine)? {
             let added = engine.add_policy(format!("{}.rego", one.name), one.as_library());
             added.map_err(|error| PolicyError::Syntax(message(&error)))?;
         }
         // The first evaluation analyses every rule. What it says is asked for again by whoever wants to know.
+        functions::begin();
         let _ = engine.eval_rule(path("about"));
         Ok(Self { engine })
     }
@@ -60,14 +68,16 @@ impl Rego {
     ) -> Result<serde_json::Value, PolicyError> {
         let mut engine = self.engine.clone();
         engine.set_input(Value::from(input.clone()));
+        functions::begin();
         let value = engine.eval_rule(path(rule));
-        match value.map_err(|error| failed(rule, &error))? {
-            Value::Undefined => Err(PolicyError::Undefined(rule.to_owned())),
-            value => serde_json::to_value(&value).map_err(|error| PolicyError::Answer {
+        if functions::overspent() {
+            return Err(PolicyError::Functions {
                 rule: rule.to_owned(),
-                message: shown(&error.to_string(), 500),
-            }),
+                most: functions::MOST,
+            });
         }
+        let value = value.map_err(|error| failed(rule, &error))?;
+        answer(rule, &value)
     }
 
     /// The names of the policy's own rules that begin so, each once, in order, with their lines.
@@ -94,6 +104,34 @@ impl Rego {
     }
 }
 
+/// The policies that the one that was read builds on, if it names nothing but what there is.
+fn looked_up(engine: &mut Engine) -> Result<Vec<&'static library::Shipped>, PolicyError> {
+    let mut policies = BTreeSet::new();
+    for module in engine.get_modules() {
+        let found = references::check(module)?;
+        depth::check(&found)?;
+        policies.extend(found.policies);
+    }
+    Ok(library::with_theirs(&policies))
+}
+
+/// The value, if it is there, and no more than is ever needed: its parts may lie in it any number of times.
+fn answer(rule: &str, value: &Value) -> Result<serde_json::Value, PolicyError> {
+    let unusable = |message: String| PolicyError::Answer {
+        rule: rule.to_owned(),
+        message,
+    };
+    if *value == Value::Undefined {
+        return Err(PolicyError::Undefined(rule.to_owned()));
+    }
+    if functions::size(value, 0, LARGEST_ANSWER) > LARGEST_ANSWER {
+        return Err(unusable(format!(
+            "more than {LARGEST_ANSWER} values and bytes"
+        )));
+    }
+    serde_json::to_value(value).map_err(|error| unusable(shown(&error.to_string(), 500)))
+}
+
 fn is_of_a_name(character: char) -> bool {
     character.is_ascii_alphanumeric() || character == '_'
 }
@@ -111,7 +149,7 @@ fn failed(rule: &str, error: &anyhow::Error) -> PolicyError {
         },
         None => PolicyError::Evaluation {
             rule,
-            message: message(error),
+            message: one_line(&error.to_string()),
         },
     }
 }

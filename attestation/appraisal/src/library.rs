@@ -1,6 +1,10 @@
 //! The policies that come with this crate.
 
 use crate::canonical;
+use crate::references::{self, Rules};
+use regorus::Engine;
+use std::collections::BTreeSet;
+use std::sync::OnceLock;
 
 /// One of the policies that come with this crate: a whole policy, that others may build on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,25 +49,58 @@ impl Shipped {
         let own = format!("package cloister.{}\n", self.package);
         self.source.replacen(OWN_PACKAGE, &own, 1)
     }
+}
 
-    fn is_named_in(&self, source: &str) -> bool {
-        source.contains(&format!("data.cloister.{}", self.package))
+/// What is known of a shipped policy once it is parsed.
+struct Known {
+    rules: Rules,
+    /// The packages that it names.
+    names: BTreeSet<&'static str>,
+}
+
+impl Known {
+    fn of(one: &Shipped) -> anyhow::Result<Self> {
+        let mut engine = Engine::new();
+        engine.add_policy(one.name.to_owned(), one.source.to_owned())?;
+        let modules = engine.get_modules().first();
+        let module = modules.ok_or_else(|| anyhow::anyhow!("no module"))?;
+        Ok(Self {
+            rules: references::rules_of(module),
+            names: references::check(module)?.policies,
+        })
     }
 }
 
-/// The shipped policies that a policy names, and those that these name.
-pub(crate) fn named_in(source: &str) -> Vec<&'static Shipped> {
-    let mut named: Vec<&Shipped> = Vec::new();
-    loop {
-        let next = SHIPPED.iter().find(|one| {
-            let sources = std::iter::once(source).chain(named.iter().map(|named| named.source));
-            !named.contains(one) && sources.into_iter().any(|text| one.is_named_in(text))
-        });
-        match next {
-            Some(one) => named.push(one),
-            None => return named,
+/// Each is parsed when it is first named: most policies name one or two.
+static KNOWN: [OnceLock<Known>; SHIPPED.len()] = [const { OnceLock::new() }; SHIPPED.len()];
+
+fn known(package: &str) -> Option<&'static Known> {
+    let mut all = SHIPPED.iter().zip(&KNOWN);
+    let (one, known) = all.find(|(one, _)| one.package == package)?;
+    Some(known.get_or_init(|| Known::of(one).expect("the shipped policies are tested")))
+}
+
+/// The rules of a shipped policy.
+pub(crate) fn rules(package: &str) -> Option<&'static Rules> {
+    known(package).map(|known| &known.rules)
+}
+
+/// The packages of the shipped policies.
+pub(crate) fn packages() -> impl Iterator<Item = &'static str> + Clone {
+    SHIPPED.iter().map(|one| one.package)
+}
+
+/// The shipped policies of these packages, and those that these name.
+pub(crate) fn with_theirs(packages: &BTreeSet<&'static str>) -> Vec<&'static Shipped> {
+    let mut found = BTreeSet::new();
+    let mut left: Vec<&str> = packages.iter().copied().collect();
+    while let Some(package) = left.pop() {
+        if found.insert(package) {
+            left.extend(known(package).into_iter().flat_map(|known| &known.names));
         }
     }
+    let named = SHIPPED.iter().filter(|one| found.contains(one.package));
+    named.collect()
 }
 
 /// The digest of all shipped policies: what a policy says may rest on them.

@@ -1,6 +1,6 @@
 //! Why a policy refuses, and why one cannot be used.
 
-use crate::{Tee, TrustClaim, TrustTier, text::shown};
+use crate::{PolicyFault, Tee, TrustClaim, TrustTier, text::shown};
 use attestation_verdict::{Check, Rejection};
 
 /// A policy that is none, or gave no answer that can be used.
@@ -17,6 +17,14 @@ pub enum PolicyError {
     /// Not Rego: the engine's message, with line and column.
     #[error("the policy is not Rego:\n{0}")]
     Syntax(String),
+    /// It does what no policy may.
+    #[error("line {line} of the policy: {fault}")]
+    Fault {
+        /// Where.
+        line: u32,
+        /// What.
+        fault: PolicyFault,
+    },
     /// It is in another package.
     #[error("the policy is in package {0}, where it has to be in `package cloister.appraisal`")]
     Package(String),
@@ -33,8 +41,8 @@ pub enum PolicyError {
         "rule `{0}` of the policy is undefined for this evidence, and undefined is not accepted"
     )]
     Undefined(String),
-    /// A rule failed: the engine's message, with line and column.
-    #[error("rule `{rule}` of the policy fails:\n{message}")]
+    /// A rule failed: the engine's message, with line and column, in one line.
+    #[error("rule `{rule}` of the policy fails: {message}")]
     Evaluation {
         /// Which.
         rule: String,
@@ -48,6 +56,16 @@ pub enum PolicyError {
         rule: String,
         /// How many it may take.
         steps: u64,
+    },
+    /// A rule's functions make too much.
+    #[error(
+        "the functions that rule `{rule}` of the policy calls make more than {most} values and bytes"
+    )]
+    Functions {
+        /// Which.
+        rule: String,
+        /// How many they may make.
+        most: u64,
     },
     /// A rule's value is not what it has to be.
     #[error("rule `{rule}` of the policy gives no valid value: {message}")]

@@ -18,6 +18,23 @@ pub(crate) fn shown(text: &str, longest: usize) -> String {
     shown
 }
 
+/// A message of the engine in one line: the place that it names first, and what it says last.
+///
+/// It draws the line that it means, with a mark under the column, and a function's own message is drawn within that of its
+/// call. A table has a line for each reason.
+pub(crate) fn one_line(message: &str) -> String {
+    let place = message
+        .split("--> ")
+        .nth(1)
+        .and_then(|rest| rest.lines().next());
+    let said = message.rsplit("error: ").next().unwrap_or(message);
+    let said: Vec<_> = said.split_whitespace().collect();
+    match place {
+        Some(place) => shown(&format!("{}: {}", place.trim(), said.join(" ")), 500),
+        None => shown(&said.join(" "), 500),
+    }
+}
+
 /// Printable ASCII alone: no control, no direction mark, no character that looks like another.
 fn plain(character: char) -> bool {
     matches!(character, ' '..='~')
@@ -39,6 +56,13 @@ mod tests {
         assert_eq!(shown(hostile, 100), "\\u{1b}[2Jok\\u{a}\\u{202e}evil");
         assert_eq!(shown("abcdef", 3), "abc...");
         assert_eq!(shown("abc", 3), "abc");
+    }
+
+    #[test]
+    fn engines_drawing_becomes_one_line() {
+        let drawn = "\n--> policy.rego:7:3\n  |\n7 | test if f(\"error: x\")\n  |   ^\nerror: \n--> f:1:1\n  |\n1 | f\n  | ^\nerror: `f` expects\n numbers";
+        assert_eq!(one_line(drawn), "policy.rego:7:3: `f` expects numbers");
+        assert_eq!(one_line("no drawing\u{1b}"), "no drawing\\u{1b}");
     }
 
     #[test]

@@ -1,11 +1,13 @@
 //! Policies, verdicts and tokens.
 
+mod bounds;
 mod ear;
 mod given;
 mod guards;
 mod peer;
 mod policy_file;
 mod real;
+mod references;
 mod replay;
 mod self_test;
 mod shipped;

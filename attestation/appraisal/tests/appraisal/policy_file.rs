@@ -43,7 +43,7 @@ fn policy_that_is_no_rego_is_refused_with_line_and_column() {
         panic!("it is a matter of syntax");
     };
     assert!(message.contains("policy.rego:7:1"), "{message}");
-    for text in ["", "\0", "package", "deny if { }"] {
+    for text in ["", "package", "deny if { }"] {
         assert!(matches!(refused(text), PolicyError::Syntax(_)), "{text:?}");
     }
 }
@@ -74,27 +74,6 @@ fn policy_that_says_nothing_sound_of_itself_is_refused() {
         assert!(
             matches!(&error, PolicyError::Answer { rule, .. } if rule == "about"),
             "{error}"
-        );
-    }
-}
-
-#[test]
-fn policy_that_asks_for_chance_time_or_network_is_refused() {
-    // None of them is linked: what could differ between two evaluations is an unknown function.
-    for call in [
-        "rand.intn(\"seed\", 10)",
-        "time.now_ns()",
-        "http.send({})",
-        "opa.runtime()",
-        "uuid.rfc4122(\"seed\")",
-    ] {
-        let about = format!(
-            r#"about := {{"name": "test", "dated": "2026-11-23", "text": sprintf("%v", [{call}]), "sources": []}}"#
-        );
-        let error = refused(&source(&about));
-        assert!(
-            matches!(error, PolicyError::Evaluation { .. }),
-            "{call}: {error}"
         );
     }
 }
