@@ -73,3 +73,60 @@ fn never_ending(found: &Metadata) -> Option<&'static str> {
         () => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+    use std::os::unix::net::UnixListener;
+
+    #[test]
+    fn file_is_read_up_to_its_limit_and_no_further() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("file");
+        let file = File::create(&path).expect("it can be written");
+        for limit in [Limit::Mebibyte, Limit::SixteenMebibytes] {
+            let most = limit as u64;
+            for (length, is_good) in [(0, false), (1, true), (most, true), (most + 1, false)] {
+                file.set_len(length).expect("it has holes");
+                let bytes = read("--file", &path, limit);
+                assert_eq!(bytes.is_ok(), is_good, "{length}");
+                let length = usize::try_from(length).expect("small");
+                assert!(bytes.is_err() || bytes.is_ok_and(|bytes| bytes.len() == length));
+            }
+        }
+        file.set_len(1 << 40).expect("it has holes");
+        let fault = read("--file", &path, Limit::Mebibyte).expect_err("it is huge");
+        assert!(format!("{fault:#}").ends_with("it is larger than 1 MiB"));
+    }
+
+    #[test]
+    fn file_that_never_ends_is_not_read() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (pipe, socket) = (folder.path().join("pipe"), folder.path().join("socket"));
+        mknodat(CWD, &pipe, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).expect("a pipe");
+        let _listener = UnixListener::bind(&socket).expect("a socket");
+        for (path, kind) in [
+            (folder.path(), "a directory"),
+            (&pipe, "a pipe"),
+            (Path::new("/dev/zero"), "a device"),
+            (Path::new("/dev/null"), "a device"),
+        ] {
+            let fault = read("--file", path, Limit::Mebibyte).expect_err("it is no file");
+            assert!(format!("{fault:#}").ends_with(&format!("it is {kind}, and no plain file")));
+        }
+        assert!(read("--file", &socket, Limit::Mebibyte).is_err());
+    }
+
+    #[test]
+    fn file_behind_a_link_is_read() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (path, link) = (folder.path().join("file"), folder.path().join("link"));
+        std::fs::write(&path, "text").expect("it can be written");
+        std::os::unix::fs::symlink(&path, &link).expect("a link");
+        let read = text("--file", &link, Limit::Mebibyte);
+        assert_eq!(read.expect("it is text"), "text");
+        std::fs::write(&path, b"\xFF").expect("it can be written");
+        assert!(text("--file", &link, Limit::Mebibyte).is_err());
+    }
+}

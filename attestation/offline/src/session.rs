@@ -14,7 +14,7 @@ use crate::files::{self, Limit};
 use crate::moment::Moment;
 use crate::output::{self, Output};
 use crate::reference::Launch;
-use crate::state::Taken;
+use crate::state::{Taken, issued_by};
 use crate::token::Signer;
 use crate::warning::{UNBOUND, UNKNOWN_LAUNCH, UNKNOWN_PARAVISOR};
 use crate::{document, policy};
@@ -167,7 +167,7 @@ impl<'a> Session<'a> {
         };
         let verdict = Verdict::of(found.judged, &self.policy, context);
         if let Some(state) = self.state {
-            let seen = self.seen.with(found.observations)?;
+            let seen = self.seen.with(issued_by(self.at, found.observations))?;
             state.replace(seen.to_json().as_bytes())?;
         }
         if let Some(signer) = self.signer {

@@ -5,11 +5,14 @@
 //! still the file of that name.
 
 use anyhow::{Context, Result, bail};
+use attestation_certificates::Observation;
 use std::fs::{File, TryLockError};
 use std::io::{Read, Write};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
+
+use crate::moment::Moment;
 
 /// A verdict takes milliseconds: who holds the lock for longer hangs.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -134,15 +137,31 @@ impl Taken {
     }
 }
 
+/// Of what was proven, what was issued by a time. Who judges as of a past time has lists that were not there yet:
+/// remembering them would have all that was good then refused.
+pub fn issued_by(at: Moment, proven: Vec<Observation>) -> impl IntoIterator<Item = Observation> {
+    let is_there = move |one: &Observation| {
+        let (Observation::TcbInfo { issued, .. }
+        | Observation::Identity { issued, .. }
+        | Observation::Crl { issued, .. }) = one;
+        *issued <= at.0
+    };
+    proven.into_iter().filter(is_there)
+}
+
 impl Held {
     fn of(path: &Path) -> Result<Self> {
         let until = Instant::now() + PATIENCE;
         loop {
-            // Refused before it is opened: who opens a pipe waits for somebody to write.
-            if !path.metadata()?.is_file() {
+            let options = File::options()
+                .read(true)
+                // Who opens a pipe waits for somebody to write.
+                .custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed())
+                .open(path);
+            let file = options?;
+            if !file.metadata()?.is_file() {
                 bail!("it is no plain file");
             }
-            let file = File::open(path)?;
             lock(&file, until)?;
             let (locked, named) = (file.metadata()?, path.metadata()?);
             if (locked.dev(), locked.ino()) == (named.dev(), named.ino()) {
@@ -220,6 +239,91 @@ mod tests {
         first.replace(b"first").expect("it can be written");
         assert!(second.replace(b"second").is_err());
         assert_eq!(std::fs::read(&path).expect("it is there"), b"first");
+    }
+
+    /// Whoever reads it meanwhile reads the whole older one.
+    #[test]
+    fn state_is_replaced_whole() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("seen.json");
+        std::fs::write(&path, b"one").expect("it can be written");
+        let mut reader = File::open(&path).expect("it is there");
+        let taken = take(&path, false).expect("it is there");
+        taken.replace(b"another").expect("it can be written");
+        let mut read = Vec::new();
+        reader.read_to_end(&mut read).expect("it can be read");
+        assert_eq!(read, b"one");
+        assert_eq!(std::fs::read(&path).expect("it is there"), b"another");
+    }
+
+    #[test]
+    fn state_that_cannot_be_written_is_an_error() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let below = folder.path().join("below");
+        std::fs::create_dir(&below).expect("a folder");
+        let path = below.join("seen.json");
+        let begun = take(&path, true).expect("it is not there yet");
+        std::fs::remove_dir(&below).expect("it is empty");
+        assert!(begun.replace(b"one").is_err());
+    }
+
+    #[test]
+    fn state_larger_than_any_is_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("seen.json");
+        let file = File::create(&path).expect("it can be written");
+        for (length, is_good) in [(MOST, true), (MOST + 1, false)] {
+            file.set_len(length).expect("it has holes");
+            assert_eq!(take(&path, false).is_ok(), is_good, "{length}");
+        }
+    }
+
+    #[test]
+    fn state_that_is_no_plain_file_is_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let pipe = folder.path().join("pipe");
+        let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+        let kind = rustix::fs::FileType::Fifo;
+        rustix::fs::mknodat(rustix::fs::CWD, &pipe, kind, mode, 0).expect("a pipe");
+        for path in [folder.path(), &pipe, Path::new("/dev/null")] {
+            let fault = take(path, false).expect_err("it is no file");
+            assert!(format!("{fault:#}").ends_with("it is no plain file"));
+        }
+    }
+
+    /// A link that leads nowhere is there, too: begun behind it, the state would be where nobody looks for it.
+    #[test]
+    fn state_is_not_begun_where_a_link_is() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (path, link) = (folder.path().join("seen.json"), folder.path().join("link"));
+        std::os::unix::fs::symlink(&path, &link).expect("a link");
+        assert!(take(&link, true).is_err());
+        assert!(take(&link, false).is_err());
+    }
+
+    #[test]
+    fn state_that_another_run_holds_is_waited_for_no_longer_than_that() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("seen.json");
+        std::fs::write(&path, b"one").expect("it can be written");
+        let held = take(&path, false).expect("it is there");
+        let file = File::open(&path).expect("it is there");
+        let fault = lock(&file, Instant::now()).expect_err("it is held");
+        assert!(fault.to_string().contains("another run"));
+        drop(held);
+        lock(&file, Instant::now()).expect("it came free");
+    }
+
+    #[test]
+    fn what_was_not_issued_yet_is_not_remembered() {
+        let list = |issued| Observation::Crl {
+            issuer: [0; 32],
+            number: 1.into(),
+            issued,
+        };
+        let proven = [99, 100, 101].map(list).to_vec();
+        let known = issued_by(Moment(100), proven);
+        assert!(known.into_iter().eq([99, 100].map(list)));
     }
 
     /// Each run reads a number and writes the next: where two held the file at once, one would be lost.

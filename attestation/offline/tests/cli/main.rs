@@ -11,6 +11,7 @@ mod policy;
 mod reference_forms;
 mod references;
 mod simulated;
+mod snp_state;
 mod state;
 mod tampered;
 mod token;

@@ -2,7 +2,7 @@
 //!
 //! A prediction is good at any time, so nothing else may be taken for one.
 
-use crate::support::{Folder, document, error, run_line};
+use crate::support::{Folder, document, error, run_line, stdout};
 use serde_json::{Value, json};
 
 pub const REPORT: &str = "snp --report @virtee/report_milan.hex --vek @virtee/vcek_milan.der --no-binding --at 2026-01-01T00:00:00Z -o json";
@@ -205,4 +205,25 @@ fn prediction_whose_digests_contradict_each_other_is_none() {
         return;
     };
     assert_eq!(found, None);
+}
+
+/// Names in files may hold what a terminal obeys; the page shows them all the same.
+#[test]
+fn what_a_terminal_would_obey_is_escaped_on_the_page() {
+    const QUOTE: &str = "tdx --quote @dcap/tdx_quote --collateral @dcap/tdx_quote_collateral.json --no-binding --at 2025-06-19T12:35:00Z --reference {}";
+    let folder = Folder::empty();
+    let mut reference = with(&expired(), "name", json!("a\u{1B}[2Jb\u{202E}c\rd"));
+    for tee in ["tdx", "snp"] {
+        reference["tee"] = tee.into();
+        let file = folder.write("\u{1B}[2J\u{202E}", reference.to_string());
+        let Some(output) = run_line(QUOTE, &[&file]) else {
+            return;
+        };
+        let page = stdout(&output, 3);
+        assert!(
+            page.contains("WARNING:") && page.contains("\\u{1b}[2J") && page.contains("\\u{202e}"),
+            "{page}"
+        );
+        assert!(!page.contains(['\u{1B}', '\u{202E}', '\r']), "{page:?}");
+    }
 }

@@ -45,7 +45,11 @@ impl Crate {
 
     /// As cargo names it.
     pub fn package(&self) -> String {
-        format!("attestation-{}", self.name)
+        match self.name.as_str() {
+            // A program is called as people call it.
+            "offline" => "cloister-verify".to_owned(),
+            name => format!("attestation-{name}"),
+        }
     }
 }
 
@@ -110,11 +114,13 @@ fn read_one(path: &Path) -> Result<Crate> {
     })
 }
 
-/// Which of cargo's targets has a test: the library, or a program of `tests/`.
+/// Which of cargo's targets has a test: the library, the program of a crate that has none, or a program of `tests/`.
 #[derive(Debug, PartialEq, Eq)]
 pub enum TestTarget {
     /// `--lib`.
     Library,
+    /// `--bins`.
+    Program,
     /// `--test`.
     Named(String),
 }
@@ -128,7 +134,8 @@ pub fn target_of(folder: &Path, test: &str) -> Result<TestTarget> {
     let mut parts = path.iter().filter_map(|part| part.to_str());
     Ok(match (parts.next(), parts.next()) {
         (Some("tests"), Some(name)) => TestTarget::Named(name.trim_end_matches(".rs").to_owned()),
-        _ => TestTarget::Library,
+        _ if folder.join("src/lib.rs").exists() => TestTarget::Library,
+        _ => TestTarget::Program,
     })
 }
 
@@ -174,7 +181,15 @@ mod tests {
     fn every_crate_that_judges_has_guards_in_the_table() {
         let crates = read(root()).expect("the table can be read");
         let names: Vec<_> = crates.iter().map(|one| one.name.as_str()).collect();
-        let judging = ["appraisal", "certificates", "shapes", "snp", "tdx", "tpm"];
+        let judging = [
+            "appraisal",
+            "certificates",
+            "offline",
+            "shapes",
+            "snp",
+            "tdx",
+            "tpm",
+        ];
         assert_eq!(names, judging);
         assert!(crates.iter().all(|one| !one.mutants.is_empty()));
     }

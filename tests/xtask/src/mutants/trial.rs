@@ -82,6 +82,7 @@ impl<'a> Trials<'a> {
         let whole = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
         let target = match target_of(&folder, &mutant.test)? {
             TestTarget::Library => vec!["--lib".to_owned()],
+            TestTarget::Program => vec!["--bins".to_owned()],
             TestTarget::Named(name) => vec!["--test".to_owned(), name],
         };
         fs::write(&path, mutant.apply(&whole)?)?;
