@@ -15,6 +15,7 @@ mod snp_state;
 mod state;
 mod tampered;
 mod token;
+mod tpm_alone;
 mod unreadable;
 mod usage;
 mod vectors;
