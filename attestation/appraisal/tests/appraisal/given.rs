@@ -50,6 +50,8 @@ fn named_root_is_in_the_document_and_put_to_the_policy() {
         let verdict = under(named, &denies);
         assert_eq!(verdict.accepted(), !named);
         assert_eq!(document(&verdict)["named_root"], named);
+        let replay = Verdict::replay(&verdict.to_json(), &denies);
+        assert!(replay.expect("a verdict").same());
     }
 }
 
