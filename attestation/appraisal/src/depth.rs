@@ -5,59 +5,47 @@
 
 use crate::references::References;
 use crate::{PolicyError, PolicyFault};
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 /// How deep rules may need rules. Shipped policies need five.
 pub(crate) const DEEPEST: usize = 32;
 
 /// Refuses a rule that needs itself, and one that needs others too deep.
 pub(crate) fn check(references: &References) -> Result<(), PolicyError> {
-    let mut depths = Depths {
-        references,
-        known: BTreeMap::new(),
+    let needs = &references.needs;
+    let mut left: BTreeSet<&str> = needs.keys().map(String::as_str).collect();
+    for _ in 0..DEEPEST {
+        // Those that need none of what is left.
+        let waits = |name: &&str| {
+            let found = needs.get(*name).map(|(_, needs)| needs);
+            found.is_some_and(|needs| needs.iter().any(|need| left.contains(need.as_str())))
+        };
+        left = left.iter().copied().filter(waits).collect();
+    }
+    match left.first() {
+        None => Ok(()),
+        Some(first) => Err(fault(references, &left, first)),
+    }
+}
+
+/// What is wrong with what is left, beginning at one of it.
+fn fault(references: &References, left: &BTreeSet<&str>, first: &str) -> PolicyError {
+    let mut way = vec![first.to_owned()];
+    while let Some((line, needs)) = way.last().and_then(|last| references.needs.get(last)) {
+        let next = needs.iter().find(|need| left.contains(need.as_str()));
+        let Some(next) = next.filter(|_| way.len() <= DEEPEST) else {
+            break;
+        };
+        if way.contains(next) {
+            let fault = PolicyFault::Recursion { rule: next.clone() };
+            return PolicyError::Fault { line: *line, fault };
+        }
+        way.push(next.clone());
+    }
+    let line = references.needs.get(first).map_or(0, |(line, _)| *line);
+    let fault = PolicyFault::RuleDepth {
+        rule: first.to_owned(),
+        most: DEEPEST,
     };
-    for name in references.needs.keys() {
-        depths.of(name, &mut Vec::new())?;
-    }
-    Ok(())
-}
-
-struct Depths<'a> {
-    references: &'a References,
-    known: BTreeMap<&'a str, usize>,
-}
-
-impl<'a> Depths<'a> {
-    /// How many rules lie under this one. `above` are those that need it.
-    fn of(&mut self, name: &'a str, above: &mut Vec<&'a str>) -> Result<usize, PolicyError> {
-        if let Some(depth) = self.known.get(name) {
-            return Ok(*depth);
-        }
-        let Some((line, needs)) = self.references.needs.get(name) else {
-            return Ok(0);
-        };
-        let rule = name.to_owned();
-        let fault = |fault| PolicyError::Fault { line: *line, fault };
-        if above.contains(&name) {
-            return Err(fault(PolicyFault::Recursion { rule }));
-        }
-        let too_deep = PolicyFault::RuleDepth {
-            rule,
-            most: DEEPEST,
-        };
-        if above.len() >= DEEPEST {
-            return Err(fault(too_deep));
-        }
-        above.push(name);
-        let mut depth = 0;
-        for need in needs {
-            depth = depth.max(1 + self.of(need, above)?);
-        }
-        above.pop();
-        if depth >= DEEPEST {
-            return Err(fault(too_deep));
-        }
-        self.known.insert(name, depth);
-        Ok(depth)
-    }
+    PolicyError::Fault { line, fault }
 }
