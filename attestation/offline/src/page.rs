@@ -3,8 +3,6 @@
 use attestation_verdict::{CheckRecord, CheckResult};
 use std::fmt::Write;
 
-use crate::moment::Moment;
-
 /// A terminal of this width shows every line whole, but for digests that are longer.
 const WIDTH: usize = 110;
 const GAP: &str = "  ";
@@ -17,41 +15,12 @@ pub fn checks(checks: &[CheckRecord]) -> String {
         CheckResult::Pass,
         CheckResult::NotChecked,
     ];
-    let found: Vec<_> = results.into_iter().flat_map(of).collect();
-    let reasons: Vec<_> = found.iter().map(|check| dated(&check.reason)).collect();
-    let rows = found.iter().zip(&reasons);
-    let rows = rows.map(|(check, reason)| [mark(check.result), &check.name, reason.as_str()]);
+    let rows = results
+        .into_iter()
+        .flat_map(of)
+        .map(|check| [mark(check.result), &check.name, &check.reason]);
     let title = ["RESULT", "CHECK", "REASON"];
     table(&std::iter::once(title).chain(rows).collect::<Vec<_>>())
-}
-
-/// How a reason says that its numbers are times.
-const IN_SECONDS: &str = " (unix seconds)";
-/// Fewer digits are a number of something else: 1970-01-12 and before were no times of any certificate.
-const DIGITS_OF_A_TIME: usize = 7;
-
-/// A reason with its times as people write them; programs are given the seconds.
-fn dated(reason: &str) -> String {
-    // Reasons of one check are joined so: only those that say so have times.
-    let one = |reason: &str| match reason.contains(IN_SECONDS) {
-        true => with_dates(&reason.replace(IN_SECONDS, "")),
-        false => reason.to_owned(),
-    };
-    let all: Vec<_> = reason.split("; ").map(one).collect();
-    all.join("; ")
-}
-
-fn with_dates(text: &str) -> String {
-    let words = text.split(' ').map(|word| {
-        let number = word.trim_end_matches([',', ';', ':']);
-        let is_time =
-            number.len() >= DIGITS_OF_A_TIME && number.bytes().all(|b| b.is_ascii_digit());
-        match number.parse::<Moment>() {
-            Ok(moment) if is_time => word.replace(number, &moment.to_string()),
-            _ => word.to_owned(),
-        }
-    });
-    words.collect::<Vec<_>>().join(" ")
 }
 
 /// A failure is what the eye has to find.
@@ -165,28 +134,6 @@ mod tests {
         assert_eq!(lines[3], "pass         signature      it holds");
         assert_eq!(lines[4], "not checked  launch_digest");
         assert!(lines.iter().all(|line| line.len() <= WIDTH), "{page}");
-    }
-
-    #[test]
-    fn times_are_shown_as_people_write_them() {
-        for (reason, shown) in [
-            (
-                "valid from 1680549823 to 1901474623 (unix seconds)",
-                "valid from 2023-04-03T19:23:43Z to 2030-04-03T19:23:43Z",
-            ),
-            (
-                "reference value 12 expired at 1680549823, and it is 1901474623 (unix seconds); chip 1680549823",
-                "reference value 12 expired at 2023-04-03T19:23:43Z, and it is 2030-04-03T19:23:43Z; chip 1680549823",
-            ),
-            // The end of what has none.
-            (
-                "until 18446744073709551615 (unix seconds)",
-                "until 18446744073709551615",
-            ),
-            ("no time: 1680549823", "no time: 1680549823"),
-        ] {
-            assert_eq!(dated(reason), shown);
-        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod files_named;
 mod left_out;
 mod named_root;
 mod older_token;
+mod page;
 mod policy;
 mod reference_forms;
 mod references;
