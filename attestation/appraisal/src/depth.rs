@@ -7,7 +7,7 @@ use crate::references::References;
 use crate::{PolicyError, PolicyFault};
 use std::collections::BTreeSet;
 
-/// How deep rules may need rules. Shipped policies need five.
+/// How deep rules may need rules. Shipped policies need a few.
 pub(crate) const DEEPEST: usize = 32;
 
 /// Refuses a rule that needs itself, and one that needs others too deep.

@@ -8,14 +8,14 @@
 
 use crate::{PolicyError, PolicyFault};
 
-/// How deep brackets may lie in each other. Shipped policies need seven.
+/// How deep brackets may lie in each other. Shipped policies need six.
 pub(crate) const DEEPEST: usize = 12;
 
 /// How many operators one expression may have in a row, signs among them. Shipped policies need one.
 pub(crate) const MOST_OPERATORS: usize = 48;
 
 /// How many words the parser may have to look at, each counted thrice for each bracket that it lies in. Shipped policies need
-/// some hundred thousand.
+/// some ten thousand.
 pub(crate) const MOST_READINGS: u64 = 10_000_000;
 
 /// What the last word was.
