@@ -58,10 +58,16 @@ deny contains {"code": "unbound", "reason": "REPORT_DATA was not compared: anybo
 	input.binding.kind != "exactly"
 }
 
+# Made without hardware, by whoever has the key of the root that was named.
+deny contains {"code": "named_root", "reason": "a root was named in the vendor's place: nothing says that the hardware is genuine"} if {
+	not input.named_root == false
+}
+
 # --- tests -------------------------------------------------------------------------------------------------------------------
 
 turin := {
 	"tee": "snp",
+	"named_root": false,
 	"snp": {"product": "turin", "cpu": {"family": 26, "model": 2, "stepping": 1}},
 	"binding": {"kind": "exactly", "report_data": "00"},
 	"record": {"checks": [{"name": "launch_digest", "result": "pass"}]},
@@ -96,6 +102,8 @@ codes(evidence) := {denial.code | some denial in denied} if {
 test_each_reason_comes_by_itself if {
 	codes(object.union(turin, {"binding": {"kind": "unbound"}})) == {"unbound"}
 	codes(object.union(turin, {"record": {"checks": []}})) == {"launch_unknown"}
+	codes(object.union(turin, {"named_root": true})) == {"named_root"}
+	codes(object.remove(turin, ["named_root"])) == {"named_root"}
 	codes(object.union(turin, {"snp": {"product": "milan"}})) == {"generation_broken"}
 	codes(object.union(turin, {"tee": "tdx", "tdx": {"platform": {"ppid": "00"}}})) == {"platform_unlisted"}
 	codes(object.union(turin, {"tee": "tpm"})) == {"tpm_alone"}
