@@ -40,6 +40,13 @@ snp := {
 	# Every cloud runs with SMT; who shares no core with strangers demands so (no-smt).
 	"allow_smt": true,
 	"require_single_socket": false,
+	# With bit 21 a device outside of the processor may hold the guest's memory: no attester of today's clouds asks for it.
+	"allow_cxl": false,
+	# Bits 22 to 25 are what a tenant can have firmware hold every platform to. Guests of today ask for none of them.
+	"require_policy_aes_256_xts": false,
+	"require_policy_rapl_disabled": false,
+	"require_policy_ciphertext_hiding": false,
+	"require_policy_page_swap_disabled": false,
 	# A report of a lesser level may come from software that the guest's own monitor does not trust.
 	"max_vmpl": 0,
 	# Firmware of before 2025 has no such bit: it is demanded by the policy against the attack (badram).
@@ -49,6 +56,8 @@ snp := {
 	"require_tsme": false,
 	"require_ecc": false,
 	"require_rapl_disabled": false,
+	# Trusted I/O lets devices reach guests' memory; who uses such devices judges them too, which nothing here does.
+	"allow_tio": false,
 	# Who signs launches, and what hosts say of them, only the relying party knows.
 	"id_keys": null,
 	"author_keys": null,
@@ -138,7 +147,7 @@ questions := {
 			"tdx": {"signature", "debug", "td_attributes", "xfam", "service_td"},
 			"tpm": {"tpm_signature", "tpm_vm_configuration"},
 		},
-		"asks": {"debug", "migration", "report_id_ma", "smt", "single_socket", "abi", "guest_policy_reserved", "vmpl", "platform", "td_attributes", "xfam", "service_td", "tpm_vm_configuration"},
+		"asks": {"debug", "migration", "report_id_ma", "smt", "single_socket", "cxl", "guest_policy", "abi", "guest_policy_reserved", "vmpl", "platform", "td_attributes", "xfam", "service_td", "tpm_vm_configuration"},
 		# No known vulnerabilities; unacceptable ones.
 		"good": 3, "bad": 96,
 	},
@@ -210,6 +219,8 @@ test_nothing_is_allowed_that_opens_a_guest if {
 	limits.snp.allow_debug == false
 	limits.snp.allow_migration == false
 	limits.snp.allow_masked_chip_id == false
+	limits.snp.allow_cxl == false
+	limits.snp.allow_tio == false
 	limits.snp.max_vmpl == 0
 	limits.tdx.allow_debug == false
 	limits.tdx.accepted_tcb_statuses == ["UpToDate"]

@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use crate::{Certificate, IssueProblem, Validity};
+use crate::{Certificate, IssueProblem, Validity, rfc3339};
 
 /// The most certificates in one chain.
 pub const MAX_CHAIN: usize = 8;
@@ -36,13 +36,13 @@ pub enum CertificateProblem {
     #[error(transparent)]
     Issue(IssueProblem),
     /// Its first second is later.
-    #[error("it is valid from {not_before} on (unix seconds)")]
+    #[error("it is valid from {} on", rfc3339(*not_before))]
     NotYetValid {
         /// Its first second.
         not_before: u64,
     },
     /// Its last second is over.
-    #[error("it expired at {not_after} (unix seconds)")]
+    #[error("it expired at {}", rfc3339(*not_after))]
     Expired {
         /// Its last second.
         not_after: u64,

@@ -7,7 +7,7 @@ use thiserror::Error;
 use crate::der::{Der, SEQUENCE, context};
 use crate::extensions::{self, CRL_NUMBER};
 use crate::signed::{Frame, Signed};
-use crate::{Certificate, FormatError, IssueProblem, Number, Validity, format, pem, time};
+use crate::{Certificate, FormatError, IssueProblem, Number, Validity, format, pem, rfc3339, time};
 
 const LABEL: &str = "X509 CRL";
 const VERSION_2: u32 = 1;
@@ -36,13 +36,13 @@ pub enum CrlProblem {
     #[error("its issuer may not sign revocation lists")]
     MayNotSign,
     /// It is of the future.
-    #[error("it is valid from {this_update} on (unix seconds)")]
+    #[error("it is valid from {} on", rfc3339(*this_update))]
     NotYetValid {
         /// Its first second.
         this_update: u64,
     },
     /// A newer one has to exist.
-    #[error("a newer one was due at {next_update} (unix seconds)")]
+    #[error("a newer one was due at {}", rfc3339(*next_update))]
     Expired {
         /// Its last second.
         next_update: u64,

@@ -32,6 +32,6 @@ pub use format::FormatError;
 pub use number::Number;
 pub use oid::Oid;
 pub use public_key::{PublicKey, RsaKey};
-pub use seen::{Observation, Older, QuotingIdentity, Seen, SeenError, Tee};
+pub use seen::{CrlIssuer, Observation, Older, QuotingIdentity, Seen, SeenError, Tee};
 pub use signed::IssueProblem;
-pub use time::Validity;
+pub use time::{Validity, rfc3339};

@@ -6,7 +6,7 @@ use std::collections::btree_map::Entry;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::{Certificate, Crl, Number};
+use crate::{Certificate, Crl, Number, rfc3339};
 
 mod hexadecimal;
 
@@ -55,6 +55,20 @@ pub enum Observation {
     },
 }
 
+/// Whose list it is, as it is remembered: SHA-256 of the issuer's `SubjectPublicKeyInfo`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CrlIssuer([u8; 32]);
+
+impl CrlIssuer {
+    /// With this certificate's key.
+    pub fn of(issuer: &Certificate) -> Self {
+        let digest = ring::digest::digest(&ring::digest::SHA256, issuer.public_key_info());
+        let mut key = [0; 32];
+        key.copy_from_slice(digest.as_ref());
+        Self(key)
+    }
+}
+
 /// The TEE that Intel's TCB information is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -80,7 +94,7 @@ pub enum QuotingIdentity {
 /// Collateral is older than what was seen before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error(
-    "older than what was seen before: number {found} of {found_issued} (unix seconds), seen was {seen} of {seen_issued}"
+    "older than what was seen before: number {found} of {}, seen was {seen} of {}", rfc3339(*found_issued), rfc3339(*seen_issued)
 )]
 pub struct Older {
     /// Its number: lower-case hexadecimal digits in text, as with serial numbers.
@@ -112,11 +126,8 @@ struct Age {
 impl Observation {
     /// Of a list that was proven to be this issuer's. A list without a number counts as number 0.
     pub fn of_crl(crl: &Crl, issuer: &Certificate) -> Self {
-        let digest = ring::digest::digest(&ring::digest::SHA256, issuer.public_key_info());
-        let mut key = [0; 32];
-        key.copy_from_slice(digest.as_ref());
         Self::Crl {
-            issuer: key,
+            issuer: CrlIssuer::of(issuer).0,
             number: crl.number().unwrap_or(Number::from(0)),
             issued: crl.this_update(),
         }
@@ -202,6 +213,11 @@ impl Seen {
             seen: seen.number,
             seen_issued: seen.issued,
         })
+    }
+
+    /// Whether any list of this issuer was seen: then leaving the list out would forget what it revokes.
+    pub fn has_list_of(&self, issuer: CrlIssuer) -> bool {
+        self.0.contains_key(&Key::Crl { issuer: issuer.0 })
     }
 
     /// With these too. Where one is older than what is remembered, that stays.

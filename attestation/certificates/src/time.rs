@@ -37,6 +37,30 @@ impl Validity {
     }
 }
 
+/// A second since 1970-01-01T00:00:00Z as people write it (RFC 3339), such as `2025-06-19T10:16:03Z`; after the year 9999,
+/// which that cannot write, as its number.
+pub fn rfc3339(seconds: u64) -> String {
+    let of_the_day = seconds % 86_400;
+    let Some((year, month, day)) = date(seconds / 86_400) else {
+        return format!("second {seconds} since 1970");
+    };
+    let (hour, minute, second) = (of_the_day / 3600, of_the_day / 60 % 60, of_the_day % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
+/// Year, month and day of a number of days since 1970.
+fn date(days: u64) -> Option<(u64, u64, u64)> {
+    // A year has at most 366 days: this one, or one not much later.
+    let mut year = (1970 + days / 366).min(9999);
+    while year < 9999 && days_since_1970(year + 1, 1, 1)? <= days {
+        year += 1;
+    }
+    let first = |month: &u64| days_since_1970(year, *month, 1).is_some_and(|first| first <= days);
+    let month = (1..=12).rev().find(first)?;
+    let day = days - days_since_1970(year, month, 1)? + 1;
+    days_since_1970(year, month, day).map(|_| (year, month, day))
+}
+
 /// Reads a UTCTime or a GeneralizedTime.
 pub(crate) fn read(der: &mut Der<'_>) -> Result<u64, DerError> {
     let value = der.any()?;
@@ -90,4 +114,36 @@ fn days_since_1970(year: u64, month: u64, day: u64) -> Option<u64> {
     // 1969 is the last year before the epoch: 719,162 days from the year 1 to its end.
     let to_year = before * 365 + before / 4 - before / 100 + before / 400 - 719_162;
     Some(to_year + BEFORE_MONTH.get(index)? + u64::from(leap && month > 2) + day - 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_of_known_moments_is_written_as_theirs() {
+        // `date -u -d @N +%FT%TZ` of GNU coreutils.
+        for (seconds, expected) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (951_782_400, "2000-02-29T00:00:00Z"),
+            (951_868_799, "2000-02-29T23:59:59Z"),
+            (951_868_800, "2000-03-01T00:00:00Z"),
+            (1_752_771_886, "2025-07-17T17:04:46Z"),
+            (2_259_410_115, "2041-08-06T13:55:15Z"),
+            (4_107_542_400, "2100-03-01T00:00:00Z"),
+            (253_402_300_799, "9999-12-31T23:59:59Z"),
+            (253_402_300_800, "second 253402300800 since 1970"),
+            (u64::MAX, "second 18446744073709551615 since 1970"),
+        ] {
+            assert_eq!(rfc3339(seconds), expected);
+        }
+    }
+
+    #[test]
+    fn every_day_of_four_centuries_is_written_as_it_is_read() {
+        for day in 0..=146_097 {
+            let (year, month, date) = date(day).expect("before the year 10000");
+            assert_eq!(days_since_1970(year, month, date), Some(day));
+        }
+    }
 }

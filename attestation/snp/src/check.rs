@@ -41,6 +41,10 @@ pub enum SnpCheck {
     Smt,
     /// Is the guest kept to one socket, where that is asked for?
     SingleSocket,
+    /// Is the guest's memory kept off CXL devices, unless that is accepted?
+    Cxl,
+    /// Does the guest policy ask of platforms what it has to?
+    GuestPolicy,
     /// Does the guest ask for a firmware ABI that is new enough, and did it get it?
     Abi,
     /// Are the reserved bits of the guest policy as they have to be?
@@ -91,6 +95,8 @@ impl Check for SnpCheck {
         Self::ReportIdMa,
         Self::Smt,
         Self::SingleSocket,
+        Self::Cxl,
+        Self::GuestPolicy,
         Self::Abi,
         Self::GuestPolicyReserved,
         Self::Vmpl,
@@ -127,6 +133,8 @@ impl Check for SnpCheck {
             Self::ReportIdMa => "report_id_ma",
             Self::Smt => "smt",
             Self::SingleSocket => "single_socket",
+            Self::Cxl => "cxl",
+            Self::GuestPolicy => "guest_policy",
             Self::Abi => "abi",
             Self::GuestPolicyReserved => "guest_policy_reserved",
             Self::Vmpl => "vmpl",

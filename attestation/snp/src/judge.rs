@@ -49,6 +49,8 @@ pub fn judge(input: &SnpInput<'_>) -> Judgement<SnpRejection> {
         SnpCheck::ReportIdMa => checks::policy::report_id_ma(&case),
         SnpCheck::Smt => checks::policy::smt(&case),
         SnpCheck::SingleSocket => checks::policy::single_socket(&case),
+        SnpCheck::Cxl => checks::policy::cxl(&case),
+        SnpCheck::GuestPolicy => checks::policy::demands(&case),
         SnpCheck::Abi => checks::policy::abi(&case),
         SnpCheck::GuestPolicyReserved => checks::policy::reserved(&case),
         SnpCheck::Vmpl => checks::policy::vmpl(&case),

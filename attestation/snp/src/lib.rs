@@ -41,4 +41,4 @@ pub use measured_boot_snp_abi::{AttestationReport, Product, REPORT_SIZE};
 pub use names::VekKind;
 pub use proof::{Proof, ProvenVek, Unproven};
 pub use reference::ReferenceValue;
-pub use rejection::{CertificateName, PlatformDemand, SnpRejection, TcbName};
+pub use rejection::{CertificateName, GuestPolicyDemand, PlatformDemand, SnpRejection, TcbName};

@@ -40,6 +40,16 @@ pub struct SnpLimits {
     pub allow_smt: bool,
     /// Whether the guest has to be kept to one socket.
     pub require_single_socket: bool,
+    /// Whether CXL devices may hold the guest's memory: what the guest policy allows (bit 21).
+    pub allow_cxl: bool,
+    /// Whether the guest policy has to ask for memory encrypted by AES-256 in XTS mode (bit 22).
+    pub require_policy_aes_256_xts: bool,
+    /// Whether it has to ask for RAPL to be off (bit 23): firmware then runs the guest nowhere else.
+    pub require_policy_rapl_disabled: bool,
+    /// Whether it has to ask that the host cannot read the memory's ciphertext (bit 24).
+    pub require_policy_ciphertext_hiding: bool,
+    /// Whether it has to forbid the host to swap pages (bit 25).
+    pub require_policy_page_swap_disabled: bool,
     /// The least privileged VMPL that is accepted, 0 to 3.
     pub max_vmpl: u8,
     /// Whether the platform has to have checked for aliasing memory.
@@ -54,6 +64,8 @@ pub struct SnpLimits {
     pub require_ecc: bool,
     /// Whether the platform has to have RAPL off.
     pub require_rapl_disabled: bool,
+    /// Whether the platform may have trusted I/O on.
+    pub allow_tio: bool,
     /// Accepted digests of the ID key, 96 hexadecimal digits each.
     #[serde(deserialize_with = "present")]
     pub id_keys: Option<Vec<Hex<48>>>,

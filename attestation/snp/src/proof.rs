@@ -1,11 +1,12 @@
 //! From certificates and lists to a key that may sign reports.
 
+use crate::anchors::Root;
 use crate::endorsement::EndorsementKey;
 use crate::names::VekKind;
 use crate::vek::Vek;
 use crate::{CertificateName, Endorsement, SnpRejection};
 use attestation_certificates::{
-    Certificate, ChainProblem, Crl, Observation, Validity, prove_chain,
+    Certificate, ChainProblem, Crl, CrlIssuer, Observation, Validity, prove_chain,
 };
 use measured_boot_snp_abi::Product;
 
@@ -28,6 +29,10 @@ pub struct ProvenVek {
     pub(crate) root_is_built_in: bool,
     pub(crate) dated: Vec<(CertificateName, Validity)>,
     pub(crate) lists: Vec<ProvenList>,
+    /// Who may revoke something of the chain: the issuer of the VEK, and the root.
+    pub(crate) revokers: [(CertificateName, CrlIssuer); 2],
+    /// Whether the issuer of the VEK is one that was revoked when this was built.
+    pub(crate) issuer_is_known_revoked: bool,
     key: EndorsementKey,
 }
 
@@ -44,12 +49,22 @@ pub struct Unproven {
 pub(crate) struct ProvenList {
     /// What is wrong with it at any time, and what it revokes.
     pub(crate) reasons: Vec<SnpRejection>,
-    /// Whether it is the root's, who certifies the ASK and the ASVK.
-    pub(crate) is_of_root: bool,
+    pub(crate) whose: ListOf,
     pub(crate) this_update: u64,
     pub(crate) next_update: u64,
     /// `None` where nobody proved whose it is.
     pub(crate) observation: Option<Observation>,
+}
+
+/// Who made a revocation list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ListOf {
+    /// The root, who certifies the ASK and the ASVK.
+    Root,
+    /// Who certifies the VEK, or nobody whom the chain knows.
+    Issuer,
+    /// A trusted root that the chain does not end in: the list says nothing of it and is set aside.
+    OtherRoot,
 }
 
 impl Proof {
@@ -85,7 +100,8 @@ impl ProvenVek {
 
     /// When every certificate is valid and every list in force: outside of it, no report is accepted.
     pub fn validity(&self) -> Validity {
-        let lists = self.lists.iter().map(|list| Validity {
+        let lists = self.lists.iter().filter(|list| list.counts());
+        let lists = lists.map(|list| Validity {
             not_before: list.this_update,
             not_after: list.next_update,
         });
@@ -99,17 +115,27 @@ impl ProvenVek {
     /// something is what an attacker keeps back next time. Lists that were not proven are none of it, nor are those of
     /// an issuer that the root revoked.
     pub fn observations(&self) -> impl Iterator<Item = Observation> {
-        let issuer_is_revoked = self.lists.iter().any(ProvenList::revokes_issuer);
+        let listed = self.lists.iter().any(ProvenList::revokes_issuer);
+        let issuer_is_revoked = listed || self.issuer_is_known_revoked;
         let good = self.lists.iter();
-        let good = good.filter(move |list| list.is_of_root || !issuer_is_revoked);
+        let good = good.filter(move |list| list.is_of_root() || !issuer_is_revoked);
         good.filter_map(|list| list.observation)
     }
 }
 
 impl ProvenList {
+    /// Whether it says anything of the chain.
+    pub(crate) fn counts(&self) -> bool {
+        self.whose != ListOf::OtherRoot
+    }
+
+    pub(crate) fn is_of_root(&self) -> bool {
+        self.whose == ListOf::Root
+    }
+
     fn revokes_issuer(&self) -> bool {
         let is_issuer = |reason: &SnpRejection| matches!(reason, SnpRejection::Revoked { certificate } if *certificate != CertificateName::Vek);
-        self.is_of_root && self.reasons.iter().any(is_issuer)
+        self.is_of_root() && self.reasons.iter().any(is_issuer)
     }
 }
 
@@ -118,8 +144,7 @@ struct Path<'a> {
     vek: &'a Certificate,
     kind: VekKind,
     issuer: &'a Certificate,
-    root: &'a Certificate,
-    product: Product,
+    root: &'a Root,
 }
 
 impl Endorsement<'_> {
@@ -137,10 +162,12 @@ impl Endorsement<'_> {
             (Ok(path), Some(vek), None) => Proof::Proven(ProvenVek {
                 vek,
                 kind: path.kind,
-                product: path.product,
+                product: path.root.product,
                 root_is_built_in: self.anchors.are_built_in(),
                 dated: path.dated().to_vec(),
-                lists: self.crls.iter().map(|crl| path.list(crl)).collect(),
+                lists: self.crls.iter().map(|crl| self.list(&path, crl)).collect(),
+                revokers: path.revokers(),
+                issuer_is_known_revoked: path.root.has_revoked(path.issuer),
                 key: self.key,
             }),
             (_, vek, first) => Proof::Unproven(Unproven {
@@ -174,8 +201,7 @@ impl Endorsement<'_> {
             vek,
             kind,
             issuer,
-            root: &root.certificate,
-            product: root.product,
+            root,
         })
     }
 
@@ -192,7 +218,7 @@ impl Endorsement<'_> {
     /// Why a certificate that came along has no business in this chain.
     fn misfit(&self, path: &Path<'_>, other: &Certificate) -> Option<SnpRejection> {
         let is = |one: &Certificate| one.der() == other.der();
-        if is(path.vek) || is(path.issuer) || is(path.root) {
+        if is(path.vek) || is(path.issuer) || is(&path.root.certificate) {
             return None;
         }
         if other.subject() == other.issuer() {
@@ -204,8 +230,44 @@ impl Endorsement<'_> {
             });
         }
         // The bundles that AMD's users pass around have ASK and ASVK beside each other.
-        let of_this_root = other.verify_issued_by(path.root).is_ok();
+        let of_this_root = other.verify_issued_by(&path.root.certificate).is_ok();
         (!of_this_root).then_some(SnpRejection::ChainUnrelated)
+    }
+
+    /// What a list says of this path. AMD's keys all have serial number 0, so a list says something of who is its
+    /// issuer's own only.
+    fn list(&self, path: &Path<'_>, crl: &Crl) -> ProvenList {
+        let (whose, maker) = self.maker(path, crl);
+        let problems = crl.prove(maker, 0).err().unwrap_or_default();
+        let problems = problems.iter().filter(|problem| !problem.is_about_dates());
+        let mut reasons: Vec<_> = problems
+            .map(|problem| SnpRejection::Crl { problem: *problem })
+            .collect();
+        let proven = reasons.is_empty();
+        for (certificate, name) in path.certificates() {
+            if proven && crl.revokes(certificate) {
+                reasons.push(SnpRejection::Revoked { certificate: name });
+            }
+        }
+        let remembered = proven && whose != ListOf::OtherRoot;
+        ProvenList {
+            reasons,
+            whose,
+            this_update: crl.this_update(),
+            next_update: crl.next_update().unwrap_or(crl.this_update()),
+            observation: remembered.then(|| Observation::of_crl(crl, maker)),
+        }
+    }
+
+    /// Who has to have made a list, by its name. Whoever collects the lists of several products hands over all.
+    fn maker<'a>(&'a self, path: &Path<'a>, crl: &Crl) -> (ListOf, &'a Certificate) {
+        match self.anchors.root(crl.issuer()) {
+            Some(root) if crl.issuer() == path.root.certificate.subject() => {
+                (ListOf::Root, &root.certificate)
+            }
+            Some(other) => (ListOf::OtherRoot, &other.certificate),
+            None => (ListOf::Issuer, path.issuer),
+        }
     }
 }
 
@@ -215,22 +277,32 @@ impl Path<'_> {
         [CertificateName::Vek, issuer, CertificateName::Ark]
     }
 
-    fn dated(&self) -> [(CertificateName, Validity); 3] {
+    fn certificates(&self) -> [(&Certificate, CertificateName); 3] {
         let [vek, issuer, ark] = self.names();
-        [
-            (vek, self.vek.validity()),
-            (issuer, self.issuer.validity()),
-            (ark, self.root.validity()),
-        ]
+        let root = &self.root.certificate;
+        [(self.vek, vek), (self.issuer, issuer), (root, ark)]
+    }
+
+    fn dated(&self) -> [(CertificateName, Validity); 3] {
+        self.certificates()
+            .map(|(certificate, name)| (name, certificate.validity()))
+    }
+
+    fn revokers(&self) -> [(CertificateName, CrlIssuer); 2] {
+        let [_, issuer, root] = self.certificates();
+        [issuer, root].map(|(certificate, name)| (name, CrlIssuer::of(certificate)))
     }
 
     fn problems(&self) -> Vec<SnpRejection> {
         let mut reasons = Vec::new();
-        if self.issuer.subject_common_name() != Some(self.kind.issuer_name(self.product).as_str()) {
+        if self.issuer.subject_common_name()
+            != Some(self.kind.issuer_name(self.root.product).as_str())
+        {
             reasons.push(SnpRejection::IssuerName { kind: self.kind });
         }
         // Dates have a check of their own, which needs to know the time.
-        let answer = prove_chain(&[self.vek, self.issuer, self.root], &[self.root], 0);
+        let root = &self.root.certificate;
+        let answer = prove_chain(&[self.vek, self.issuer, root], &[root], 0);
         let problems = answer.err().unwrap_or_default();
         let problems = problems.iter().filter(|problem| !problem.is_about_dates());
         reasons.extend(problems.map(|problem| self.rejection(*problem)));
@@ -247,36 +319,6 @@ impl Path<'_> {
             ChainProblem::Root | ChainProblem::Empty | ChainProblem::TooLong(_) => {
                 SnpRejection::RootNotTrusted
             }
-        }
-    }
-
-    /// What a list says of this path. AMD's keys all have serial number 0, so a list says something of who is its
-    /// issuer's own only.
-    fn list(&self, crl: &Crl) -> ProvenList {
-        let [vek, issuer, _] = self.names();
-        let by_root = crl.issuer() == self.root.subject();
-        let maker = if by_root { self.root } else { self.issuer };
-        let problems = crl.prove(maker, 0).err().unwrap_or_default();
-        let problems = problems.iter().filter(|problem| !problem.is_about_dates());
-        let mut reasons: Vec<_> = problems
-            .map(|problem| SnpRejection::Crl { problem: *problem })
-            .collect();
-        let proven = reasons.is_empty();
-        for (certificate, name) in [
-            (self.vek, vek),
-            (self.issuer, issuer),
-            (self.root, CertificateName::Ark),
-        ] {
-            if proven && crl.revokes(certificate) {
-                reasons.push(SnpRejection::Revoked { certificate: name });
-            }
-        }
-        ProvenList {
-            reasons,
-            is_of_root: by_root,
-            this_update: crl.this_update(),
-            next_update: crl.next_update().unwrap_or(crl.this_update()),
-            observation: proven.then(|| Observation::of_crl(crl, maker)),
         }
     }
 }

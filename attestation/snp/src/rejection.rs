@@ -3,7 +3,7 @@
 use crate::SnpCheck;
 use crate::limits::{AbiVersion, FirmwareVersion};
 use crate::names::VekKind;
-use attestation_certificates::{CertificateProblem, CrlProblem, Older};
+use attestation_certificates::{CertificateProblem, CrlProblem, Older, rfc3339};
 use attestation_verdict::Rejection;
 use measured_boot_snp_abi::Product;
 use thiserror::Error;
@@ -11,7 +11,7 @@ use thiserror::Error;
 mod codes;
 mod parts;
 
-pub use parts::{CertificateName, PlatformDemand, TcbName};
+pub use parts::{CertificateName, GuestPolicyDemand, PlatformDemand, TcbName};
 
 /// One reason to refuse. Its text says what was found and repeats nothing that a host could write freely.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -64,7 +64,7 @@ pub enum SnpRejection {
 
     /// Before its time.
     #[error(
-        "the {certificate} certificate is valid from {not_before} and it is {now} (unix seconds)"
+        "the {certificate} certificate is valid from {} and it is {}", rfc3339(*not_before), rfc3339(*now)
     )]
     NotYetValid {
         certificate: CertificateName,
@@ -72,7 +72,7 @@ pub enum SnpRejection {
         now: u64,
     },
     /// After its time.
-    #[error("the {certificate} certificate expired at {not_after} and it is {now} (unix seconds)")]
+    #[error("the {certificate} certificate expired at {} and it is {}", rfc3339(*not_after), rfc3339(*now))]
     Expired {
         certificate: CertificateName,
         not_after: u64,
@@ -82,14 +82,17 @@ pub enum SnpRejection {
     /// None came along.
     #[error("a revocation list of the root is required and none is there")]
     CrlMissing,
+    /// One was seen before, and none came along: what it revokes would be forgotten.
+    #[error("a revocation list of the {certificate} was seen before and none is there")]
+    CrlLeftOut { certificate: CertificateName },
     /// Not one to go by.
     #[error("the revocation list: {problem}")]
     Crl { problem: CrlProblem },
     /// Of the future.
-    #[error("the revocation list is of {this_update} and it is {now} (unix seconds)")]
+    #[error("the revocation list is of {} and it is {}", rfc3339(*this_update), rfc3339(*now))]
     CrlNotYetValid { this_update: u64, now: u64 },
     /// Its successor has to be there.
-    #[error("a newer revocation list was due at {next_update} and it is {now} (unix seconds)")]
+    #[error("a newer revocation list was due at {} and it is {}", rfc3339(*next_update), rfc3339(*now))]
     CrlExpired { next_update: u64, now: u64 },
     /// Older than one that is known.
     #[error("the revocation list is {older}")]
@@ -97,6 +100,9 @@ pub enum SnpRejection {
     /// Listed.
     #[error("the {certificate} certificate is revoked")]
     Revoked { certificate: CertificateName },
+    /// Listed by a list that is known here, whether it came along or not.
+    #[error("the {certificate} certificate is revoked: AMD's list said so when this was built")]
+    KnownRevoked { certificate: CertificateName },
 
     /// Not among the accepted.
     #[error("reports of {} are not accepted", .product.name())]
@@ -124,6 +130,11 @@ pub enum SnpRejection {
         report: VekKind,
         certificate: VekKind,
     },
+    /// What firmware does not sign with.
+    #[error(
+        "the report says that a VCEK signed it and that VCEKs are masked (MASK_CHIP_KEY): firmware signs nothing then"
+    )]
+    ChipKeyMasked,
     /// Not among the accepted.
     #[error("reports signed by a {} are not accepted", .kind.name())]
     SigningKeyNotAccepted { kind: VekKind },
@@ -219,6 +230,14 @@ pub enum SnpRejection {
     /// Bit 20.
     #[error("the guest policy does not keep the guest to one socket (bit 20)")]
     SingleSocketMissing,
+    /// Bit 21.
+    #[error(
+        "the guest policy allows CXL (bit 21), by which devices outside of the processor may hold the guest's memory"
+    )]
+    CxlAllowed,
+    /// Not asked for by the guest.
+    #[error("{0}")]
+    GuestPolicy(GuestPolicyDemand),
     /// Bits 15 to 0.
     #[error(
         "the guest policy asks for firmware ABI {found}; at least {minimum} has to be asked for"
@@ -289,7 +308,7 @@ pub enum SnpRejection {
     LaunchDigestUnknown { digest: String },
     /// Too early.
     #[error(
-        "reference value {index} for this launch holds from {not_before} and it is {now} (unix seconds)"
+        "reference value {index} for this launch holds from {} and it is {}", rfc3339(*not_before), rfc3339(*now)
     )]
     ReferenceNotYetValid {
         index: usize,
@@ -298,7 +317,7 @@ pub enum SnpRejection {
     },
     /// Too late.
     #[error(
-        "reference value {index} for this launch expired at {not_after} and it is {now} (unix seconds)"
+        "reference value {index} for this launch expired at {} and it is {}", rfc3339(*not_after), rfc3339(*now)
     )]
     ReferenceExpired {
         index: usize,

@@ -4,7 +4,7 @@ use super::{Case, Found, no_chain};
 use crate::names::is_product_name;
 use crate::proof::ProvenList;
 use crate::{CertificateName, Proof, ProvenVek, SnpRejection as Reason};
-use attestation_certificates::Validity;
+use attestation_certificates::{Validity, rfc3339};
 use attestation_verdict::Finding;
 use measured_boot_snp_abi::Product;
 
@@ -42,7 +42,8 @@ pub fn dates(case: &Case<'_>) -> Found {
             not_before,
             not_after,
         } = proven.validity();
-        format!("every certificate is valid from {not_before} to {not_after} (unix seconds)")
+        let (first, last) = (rfc3339(not_before), rfc3339(not_after));
+        format!("every certificate is valid from {first} to {last}")
     })
 }
 
@@ -69,34 +70,58 @@ pub fn revocation(case: &Case<'_>) -> Found {
     let Some(proven) = case.proof.proven() else {
         return no_chain();
     };
-    let required = case.limits.require_crl;
-    if proven.lists.is_empty() && !required {
-        return Finding::NotAsked("no revocation list was given, and none is required".to_owned());
-    }
     let lists = proven.lists.iter();
     let mut reasons: Vec<_> = lists.flat_map(|list| problems(case, list)).collect();
-    if required && !covered(proven) {
-        reasons.push(Reason::CrlMissing);
+    reasons.extend(missing(case, proven));
+    if proven.issuer_is_known_revoked {
+        reasons.push(Reason::KnownRevoked {
+            certificate: CertificateName::issuer_of(proven.kind),
+        });
+    }
+    let counted = proven.lists.iter().filter(|list| list.counts()).count();
+    let aside = match proven.lists.len() - counted {
+        0 => String::new(),
+        aside => format!("; set aside: {aside} of other products"),
+    };
+    if reasons.is_empty() && counted == 0 {
+        return Finding::NotAsked(format!(
+            "no revocation list was given, and none is required{aside}"
+        ));
     }
     Finding::from_reasons(reasons, || {
-        format!(
-            "no certificate is revoked by any of {} lists",
-            proven.lists.len()
-        )
+        format!("no certificate is revoked by any of {counted} lists{aside}")
     })
 }
 
-/// Whether the root says what it revokes.
-fn covered(proven: &ProvenVek) -> bool {
-    proven
-        .lists
-        .iter()
-        .any(|list| list.is_of_root && list.observation.is_some())
+/// The lists that have to be there and are not.
+fn missing(case: &Case<'_>, proven: &ProvenVek) -> Vec<Reason> {
+    let mut reasons = Vec::new();
+    let is_there = |of_root| {
+        let mut proven = proven
+            .lists
+            .iter()
+            .filter(|list| list.observation.is_some());
+        proven.any(|list| list.is_of_root() == of_root)
+    };
+    if case.limits.require_crl && !is_there(true) {
+        reasons.push(Reason::CrlMissing);
+    }
+    for (certificate, revoker) in proven.revokers {
+        let was_seen = case.seen.is_some_and(|seen| seen.has_list_of(revoker));
+        if was_seen && !is_there(certificate == CertificateName::Ark) {
+            reasons.push(Reason::CrlLeftOut { certificate });
+        }
+    }
+    reasons
 }
 
 fn problems(case: &Case<'_>, list: &ProvenList) -> Vec<Reason> {
     let (now, next_update) = (case.now, list.next_update);
     let this_update = list.this_update;
+    if !list.counts() {
+        // Its dates concern no certificate here.
+        return list.reasons.clone();
+    }
     let early = (now < this_update).then_some(Reason::CrlNotYetValid { this_update, now });
     let late = (now > next_update).then_some(Reason::CrlExpired { next_update, now });
     let seen = case.seen.zip(list.observation.as_ref());

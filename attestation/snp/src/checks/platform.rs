@@ -29,6 +29,7 @@ pub fn platform(case: &Case<'_>) -> Found {
             info.rapl_disabled(),
             Demand::RaplDisabled,
         ),
+        (!limits.allow_tio, !info.tio(), Demand::TioDisabled),
     ];
     let unmet = demands
         .into_iter()

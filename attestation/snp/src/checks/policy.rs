@@ -1,7 +1,7 @@
 //! The guest policy, and who asked for the report.
 
 use super::{Case, Found};
-use crate::{AbiVersion, SnpRejection as Reason};
+use crate::{AbiVersion, GuestPolicyDemand as Demand, SnpRejection as Reason};
 use attestation_verdict::Finding;
 
 /// A report that the host asked for has this VMPL (56860 rev 1.58, "ATTESTATION_REPORT Structure").
@@ -76,6 +76,51 @@ pub fn single_socket(case: &Case<'_>) -> Found {
         "the guest is kept to one socket",
     );
     unless(refused, Reason::SingleSocketMissing, text)
+}
+
+pub fn cxl(case: &Case<'_>) -> Found {
+    let allowed = case.report.guest_policy().cxl_allowed();
+    let refused = allowed && !case.limits.allow_cxl;
+    let text = seen(
+        allowed,
+        "no CXL device may hold the guest's memory",
+        "CXL devices may hold the guest's memory, as accepted",
+    );
+    unless(refused, Reason::CxlAllowed, text)
+}
+
+/// What firmware holds every platform to that runs the guest (56860 rev 1.58, "Guest Policy Structure").
+pub fn demands(case: &Case<'_>) -> Found {
+    let (policy, limits) = (case.report.guest_policy(), case.limits);
+    let demands = [
+        (
+            limits.require_policy_aes_256_xts,
+            policy.aes_256_xts_required(),
+            Demand::Aes256Xts,
+        ),
+        (
+            limits.require_policy_rapl_disabled,
+            policy.rapl_disabled_required(),
+            Demand::RaplDisabled,
+        ),
+        (
+            limits.require_policy_ciphertext_hiding,
+            policy.ciphertext_hiding_required(),
+            Demand::CiphertextHiding,
+        ),
+        (
+            limits.require_policy_page_swap_disabled,
+            policy.page_swap_disabled(),
+            Demand::PageSwapDisabled,
+        ),
+    ];
+    let unmet = demands
+        .into_iter()
+        .filter(|(required, met, _)| *required && !met);
+    Finding::from_reasons(
+        unmet.map(|(_, _, demand)| Reason::GuestPolicy(demand)),
+        || format!("guest policy {policy} asks for what it has to"),
+    )
 }
 
 pub fn abi(case: &Case<'_>) -> Found {

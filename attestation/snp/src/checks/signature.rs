@@ -21,7 +21,10 @@ pub fn signing_key(case: &Case<'_>) -> Found {
         report,
         certificate,
     });
-    let reasons = other.into_iter().chain(not_accepted);
+    // 56860 rev 1.58, MSG_REPORT_REQ: zeros take the place of a VCEK's signature then. A VLEK signs all the same.
+    let masked = case.report.chip_key_masked() && report == VekKind::Vcek;
+    let masked = masked.then_some(Reason::ChipKeyMasked);
+    let reasons = other.into_iter().chain(masked).chain(not_accepted);
     Finding::from_reasons(reasons, || format!("a {}", report.name()))
 }
 

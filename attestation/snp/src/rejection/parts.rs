@@ -65,6 +65,38 @@ pub enum PlatformDemand {
     Ecc,
     /// RAPL_DIS.
     RaplDisabled,
+    /// TIO_EN, which must be clear.
+    TioDisabled,
+}
+
+/// Something that a guest policy has to ask of every platform and does not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GuestPolicyDemand {
+    /// MEM_AES_256_XTS.
+    Aes256Xts,
+    /// RAPL_DIS.
+    RaplDisabled,
+    /// CIPHERTEXT_HIDING_DRAM.
+    CiphertextHiding,
+    /// PAGE_SWAP_DISABLE.
+    PageSwapDisabled,
+}
+
+impl fmt::Display for GuestPolicyDemand {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Aes256Xts => {
+                "the guest policy does not ask for memory encrypted by AES-256 in XTS mode (bit 22)"
+            }
+            Self::RaplDisabled => "the guest policy does not ask for RAPL to be off (bit 23)",
+            Self::CiphertextHiding => {
+                "the guest policy does not ask that the host cannot read its memory's ciphertext (bit 24)"
+            }
+            Self::PageSwapDisabled => {
+                "the guest policy does not forbid the host to swap its pages (bit 25)"
+            }
+        })
+    }
 }
 
 impl fmt::Display for PlatformDemand {
@@ -80,6 +112,9 @@ impl fmt::Display for PlatformDemand {
             Self::Tsme => "transparent memory encryption is off (PLATFORM_INFO bit 1)",
             Self::Ecc => "the memory has no error-correcting codes (PLATFORM_INFO bit 2)",
             Self::RaplDisabled => "the host can measure power by RAPL (PLATFORM_INFO bit 3)",
+            Self::TioDisabled => {
+                "trusted I/O is on (PLATFORM_INFO bit 7), by which devices may reach guests' memory"
+            }
         })
     }
 }

@@ -19,6 +19,11 @@ fn whole() -> Value {
         "allow_migration": false,
         "allow_smt": true,
         "require_single_socket": false,
+        "allow_cxl": false,
+        "require_policy_aes_256_xts": false,
+        "require_policy_rapl_disabled": false,
+        "require_policy_ciphertext_hiding": false,
+        "require_policy_page_swap_disabled": false,
         "max_vmpl": 0,
         "require_alias_check": false,
         "require_ciphertext_hiding": false,
@@ -26,6 +31,7 @@ fn whole() -> Value {
         "require_tsme": false,
         "require_ecc": false,
         "require_rapl_disabled": false,
+        "allow_tio": false,
         "id_keys": null,
         "author_keys": ["00".repeat(48)],
         "family_ids": null,
@@ -64,7 +70,7 @@ fn limits_that_lack_any_member_are_refused() {
         .keys()
         .cloned()
         .collect();
-    assert_eq!(names.len(), 28);
+    assert_eq!(names.len(), 34);
     for name in names {
         let mut lacking = whole.clone();
         lacking.as_object_mut().expect("an object").remove(&name);

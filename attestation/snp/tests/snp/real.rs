@@ -217,6 +217,41 @@ fn real_report_is_judged_by_amds_own_revocation_list() {
 }
 
 #[test]
+fn real_report_is_judged_by_its_own_list_of_amds_among_others() {
+    let anchors = Anchors::builtin();
+    let mut limits = lenient();
+    limits.require_crl = true;
+    let lists = ["milan", "genoa"].map(amd_list);
+    let changed = lists.clone().map(|mut list| {
+        *list.last_mut().expect("it has bytes") ^= 1;
+        list
+    });
+    for Vector {
+        name, report, vek, ..
+    } in all()
+    {
+        let own = usize::from(name == "genoa");
+        let judged = |lists: &[&[u8]], at| {
+            let read = Endorsement::read(Some(&vek), &[], lists, &anchors);
+            judged(
+                &report,
+                &read.expect("the files can be read").prove(),
+                &limits,
+                at,
+            )
+        };
+        let both = [&lists[0][..], &lists[1]];
+        let judgement = judged(&both, 1_748_736_000);
+        assert!(judgement.passed(SnpCheck::Revocation), "{name}");
+        // 2026-01-01, when Milan's is in force and Genoa's no more.
+        let judgement = judged(&both, 1_767_225_600);
+        assert_eq!(judgement.passed(SnpCheck::Revocation), own == 0, "{name}");
+        let judgement = judged(&[&lists[own], &changed[1 - own]], 1_748_736_000);
+        assert!(!judgement.passed(SnpCheck::Revocation), "{name}");
+    }
+}
+
+#[test]
 fn real_certificate_of_turin_is_proven_and_names_eight_bytes_of_chip() {
     let (Some(vek), Some(chain)) = (
         read("virtee-sev/tests/certs_data/vcek_turin.der"),

@@ -3,6 +3,7 @@
 use attestation_certificates::Seen;
 use attestation_snp::test_support::{Certificates, Chip, NOT_AFTER, NOT_BEFORE, Scene, offset};
 use attestation_snp::{Product, Proof, SnpCheck, VekKind};
+use attestation_verdict::Rejection;
 use rcgen::{BasicConstraints, CustomExtension, DnType, IsCa, KeyUsagePurpose, date_time_ymd};
 
 /// What has nothing to look at under a chain that is not proven.
@@ -345,6 +346,107 @@ fn list_of_a_revoked_issuer_is_nothing_to_remember() {
             .to_vec();
     });
     assert_eq!(remembered(&scene).observations().count(), 1);
+}
+
+/// Else whoever leaves the list out makes forget what it revokes.
+#[test]
+fn revocation_list_that_was_seen_and_is_left_out_is_refused() {
+    for (by_root, other) in [(true, false), (false, true)] {
+        let with = milan().with(|scene| scene.crls = vec![scene.chip.crl(by_root, 7, &[])]);
+        let seen = remembered(&with);
+        let with = with.with(|scene| scene.seen = Some(seen));
+        assert!(with.judge().accepted(), "{by_root}");
+        let without = with.with(|scene| scene.crls.clear());
+        let code = without.refused_only_by(SnpCheck::Revocation);
+        assert_eq!(code, "crl_left_out", "{by_root}");
+        // One of the other issuer is no substitute, nor is one that nobody of the chain signed.
+        let without = without.with(|scene| scene.crls = vec![scene.chip.crl(other, 7, &[])]);
+        let code = without.refused_only_by(SnpCheck::Revocation);
+        assert_eq!(code, "crl_left_out", "{by_root}");
+        let forged = Chip::new(Product::Milan, VekKind::Vcek).crl(by_root, 8, &[]);
+        let forged = without.with(|scene| scene.crls = vec![forged]).judge();
+        let codes = forged.rejections().map(Rejection::code);
+        assert_eq!(codes.collect::<Vec<_>>(), ["crl", "crl_left_out"]);
+    }
+}
+
+#[test]
+fn revocation_list_that_was_seen_of_another_root_is_not_asked_for() {
+    let other = milan().with(|scene| scene.crls = vec![scene.chip.crl(true, 7, &[])]);
+    let scene = milan().with(|scene| scene.seen = Some(remembered(&other)));
+    let judgement = scene.judge();
+    assert!(judgement.accepted() && !judgement.passed(SnpCheck::Revocation));
+}
+
+/// With roots that revoked these before this was built.
+fn known(revoked: &[u64]) -> Scene {
+    let genoa = Chip::new(Product::Genoa, VekKind::Vcek);
+    milan().with(|scene| scene.anchors = scene.anchors.clone().and(genoa.anchors(), revoked))
+}
+
+#[test]
+fn certificate_that_is_known_to_be_revoked_is_refused_without_any_list() {
+    let code = known(&[9, 2]).refused_only_by(SnpCheck::Revocation);
+    assert_eq!(code, "certificate_known_revoked");
+    // A list that no longer says so changes nothing, and what the issuer says of others is nothing to remember.
+    let listed = known(&[2])
+        .with(|scene| scene.crls = [true, false].map(|by| scene.chip.crl(by, 9, &[])).to_vec());
+    let code = listed.refused_only_by(SnpCheck::Revocation);
+    assert_eq!(code, "certificate_known_revoked");
+    assert_eq!(remembered(&listed).observations().count(), 1);
+    // 0 is the VEK's serial number, which its issuer chose.
+    assert!(known(&[0, 1, 3]).judge().accepted());
+}
+
+/// A Milan's attestation where Genoa's root is trusted too and its list came along.
+fn beside(change: impl FnOnce(&mut Vec<u8>)) -> Scene {
+    let genoa = Chip::new(Product::Genoa, VekKind::Vcek);
+    let mut list = genoa.crl(true, 3, &[1, 2]);
+    change(&mut list);
+    milan().with(|scene| {
+        scene.anchors = scene.anchors.clone().and(genoa.anchors(), &[]);
+        scene.crls = vec![list];
+    })
+}
+
+#[test]
+fn revocation_list_of_another_trusted_root_is_set_aside() {
+    let scene = beside(|_| ()).with(|scene| scene.crls.push(scene.chip.crl(true, 7, &[])));
+    let judgement = scene.judge();
+    assert!(judgement.accepted() && judgement.passed(SnpCheck::Revocation));
+    let reason = &judgement.record().checks[SnpCheck::Revocation as usize].reason;
+    assert!(
+        reason.ends_with("any of 1 lists; set aside: 1 of other products"),
+        "{reason}"
+    );
+    assert_eq!(remembered(&scene).observations().count(), 1);
+    // Alone it says nothing, in its time or not.
+    for now in [NOT_BEFORE, NOT_AFTER] {
+        let alone = beside(|_| ()).with(|scene| {
+            scene.references = None;
+            scene.now = now;
+        });
+        let judgement = alone.judge();
+        assert!(judgement.accepted() && !judgement.passed(SnpCheck::Revocation));
+        let proof = alone.prove().expect("the files can be read");
+        let validity = proof.proven().expect("the chain is right").validity();
+        assert_eq!(
+            (validity.not_before, validity.not_after),
+            (NOT_BEFORE, NOT_AFTER)
+        );
+    }
+}
+
+#[test]
+fn revocation_list_of_another_trusted_root_is_not_the_one_that_is_required() {
+    let scene = beside(|_| ()).with_limits(|limits| limits.require_crl = true);
+    assert_eq!(scene.refused_only_by(SnpCheck::Revocation), "crl_missing");
+}
+
+#[test]
+fn revocation_list_that_another_trusted_root_did_not_sign_is_refused() {
+    let scene = beside(|list| *list.last_mut().expect("it has bytes") ^= 1);
+    assert_eq!(scene.refused_only_by(SnpCheck::Revocation), "crl");
 }
 
 fn remembered(scene: &Scene) -> Seen {

@@ -78,6 +78,34 @@ fn guest_on_several_sockets_is_refused_where_one_is_required() {
 }
 
 #[test]
+fn guest_whose_memory_cxl_devices_may_hold_is_refused_unless_accepted() {
+    let scene = policy(0x3_001F | 1 << 21);
+    assert_eq!(scene.refused_only_by(SnpCheck::Cxl), "cxl_allowed");
+    let accepting = scene.with_limits(|limits| limits.allow_cxl = true);
+    assert!(accepting.judge().accepted());
+}
+
+#[test]
+fn guest_policy_that_does_not_ask_for_what_is_required_is_refused() {
+    let demands: [(Member<bool>, u32); 4] = [
+        (|limits| &mut limits.require_policy_aes_256_xts, 22),
+        (|limits| &mut limits.require_policy_rapl_disabled, 23),
+        (|limits| &mut limits.require_policy_ciphertext_hiding, 24),
+        (|limits| &mut limits.require_policy_page_swap_disabled, 25),
+    ];
+    let best = 0x3_001F | 0b1111 << 22;
+    for (demand, bit) in demands {
+        let required = |bits| policy(bits).with_limits(|limits| *demand(limits) = true);
+        let code = required(best ^ 1 << bit).refused_only_by(SnpCheck::GuestPolicy);
+        assert_eq!(code, "guest_policy", "bit {bit}");
+        assert!(
+            required(0x3_001F | 1 << bit).judge().accepted(),
+            "bit {bit}"
+        );
+    }
+}
+
+#[test]
 fn guest_that_asks_for_too_old_an_abi_is_refused() {
     for bits in [0x3_001E, 0x3_0000] {
         assert_eq!(
@@ -157,8 +185,17 @@ fn platform_that_is_not_set_up_as_required_is_refused() {
 
 #[test]
 fn platform_with_bits_that_nobody_named_is_accepted() {
-    let scene = milan().with_field(offset::PLATFORM_INFO, &[0x67]);
-    assert!(scene.judge().accepted(), "as Turin's reports have it");
+    let info = |bits: u64| milan().with_field(offset::PLATFORM_INFO, &bits.to_le_bytes());
+    assert!(info(0x67).judge().accepted(), "as Turin's reports have it");
+    assert!(info(0x67 | !0xFF).judge().accepted(), "bits 8 to 63");
+}
+
+#[test]
+fn platform_with_trusted_io_is_refused_unless_accepted() {
+    let scene = milan().with_field(offset::PLATFORM_INFO, &[0x25 | 1 << 7]);
+    assert_eq!(scene.refused_only_by(SnpCheck::Platform), "platform");
+    let accepting = scene.with_limits(|limits| limits.allow_tio = true);
+    assert!(accepting.judge().accepted());
 }
 
 #[test]

@@ -37,6 +37,16 @@ fn report_signed_by_the_other_kind_of_key_than_it_says_is_refused() {
 }
 
 #[test]
+fn report_signed_by_a_vcek_that_says_that_vceks_are_masked_is_refused() {
+    let scene = milan().with_field(offset::KEY_INFO, &[1 << 1]);
+    let code = scene.refused_only_by(SnpCheck::SigningKey);
+    assert_eq!(code, "chip_key_masked");
+    // Where providers load keys of their own, masking the chips' is usual.
+    let scene = Scene::with_vlek(Product::Milan).with_field(offset::KEY_INFO, &[1 << 2 | 1 << 1]);
+    assert!(scene.judge().accepted());
+}
+
+#[test]
 fn report_signed_by_a_kind_of_key_that_is_not_accepted_is_refused() {
     for (scene, accepted) in [
         (milan(), VekKind::Vlek),

@@ -269,6 +269,12 @@ pub(super) fn keys_and_chips() -> Vec<Snp> {
         field("signing key 6", UNKNOWN, 0x48, &[6 << 2]),
         field("no signing key", UNKNOWN, 0x48, &[7 << 2]),
         field(
+            "signature by a VCEK where VCEKs are masked",
+            ("signing_key", "chip_key_masked"),
+            0x48,
+            &[1 << 1],
+        ),
+        field(
             "report of a VLEK under a VCEK's certificate",
             OTHER,
             0x48,

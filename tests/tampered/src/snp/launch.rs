@@ -8,6 +8,7 @@ use attestation_verdict::ExpectedData;
 
 const GUEST_RESERVED: Reason = ("guest_policy_reserved", "guest_policy_reserved");
 const VMPL: Reason = ("vmpl", "vmpl_too_high");
+const DEMANDS: Reason = ("guest_policy", "guest_policy");
 
 pub(super) fn policy() -> Vec<Snp> {
     vec![
@@ -43,6 +44,26 @@ pub(super) fn policy() -> Vec<Snp> {
             ("single_socket", "single_socket_missing"),
             |s| s.with_limits(|l| l.require_single_socket = true),
         ),
+        field(
+            "guest whose memory may be in a CXL device",
+            ("cxl", "cxl_allowed"),
+            0x08,
+            &[0x1F, 0, 0x23],
+        ),
+        scene("guest that does not ask for AES-256", DEMANDS, |s| {
+            s.with_limits(|l| l.require_policy_aes_256_xts = true)
+        }),
+        scene("guest that does not ask for RAPL to be off", DEMANDS, |s| {
+            s.with_limits(|l| l.require_policy_rapl_disabled = true)
+        }),
+        scene(
+            "guest that does not ask for hidden ciphertext",
+            DEMANDS,
+            |s| s.with_limits(|l| l.require_policy_ciphertext_hiding = true),
+        ),
+        scene("guest whose pages may be swapped", DEMANDS, |s| {
+            s.with_limits(|l| l.require_policy_page_swap_disabled = true)
+        }),
         field(
             "guest that asks for an older ABI",
             ("abi", "abi_below_minimum"),

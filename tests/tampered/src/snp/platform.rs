@@ -35,6 +35,7 @@ pub(super) fn cases() -> Vec<Snp> {
         scene("platform with RAPL", PLATFORM, |s| {
             s.with_limits(|l| l.require_rapl_disabled = true)
         }),
+        field("platform with trusted I/O", PLATFORM, 0x40, &[0xA5]),
         Case::new(
             "mitigation that was missing at launch",
             MITIGATION,

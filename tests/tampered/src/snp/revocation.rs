@@ -11,6 +11,7 @@ use rcgen::date_time_ymd;
 const CHECK: &str = "revocation";
 const MISSING: Reason = (CHECK, "crl_missing");
 const REVOKED: Reason = (CHECK, "certificate_revoked");
+const KNOWN: Reason = (CHECK, "certificate_known_revoked");
 const BAD: Reason = (CHECK, "crl");
 
 pub(super) fn cases() -> Vec<Snp> {
@@ -87,7 +88,42 @@ pub(super) fn cases() -> Vec<Snp> {
             || seen(0),
             || seen(u64::MAX),
         ),
+        both(
+            "list left out of whose root one was seen",
+            (CHECK, "crl_left_out"),
+            |s| remembering(listed(s)),
+            |s| s.with(|s| s.crls.clear()),
+        ),
+        both(
+            "list of another trusted root, with another signature",
+            BAD,
+            genoas,
+            |s| s.with(|s| *s.crls[1].last_mut().expect("it has bytes") ^= 1),
+        ),
+        both("ASK that is known to be revoked", KNOWN, listed, |s| {
+            let others = Scene::new(Product::Genoa).anchors;
+            s.with(|s| s.anchors = s.anchors.clone().and(others, &[2]))
+        }),
     ]
+}
+
+/// Genoa's root is trusted beside Milan's, and its list is there too.
+fn genoas(scene: Scene) -> Scene {
+    let genoa = Scene::new(Product::Genoa);
+    listed(scene).with(|scene| {
+        scene.crls.push(genoa.chip.crl(true, 5, &[]));
+        scene.anchors = scene.anchors.clone().and(genoa.anchors, &[]);
+    })
+}
+
+/// With its lists seen before.
+fn remembering(scene: Scene) -> Scene {
+    let root = Certificate::read(&scene.chip.ark).expect("it was just made");
+    let lists = scene.crls.iter();
+    let lists = lists.map(|list| Crl::read(list).expect("it was just made"));
+    let seen = lists.map(|list| Observation::of_crl(&list, &root));
+    let seen = Seen::default().with(seen).expect("they are few");
+    scene.with(|scene| scene.seen = Some(seen))
 }
 
 fn list(scene: Scene, by_root: bool, number: u64, revoked: &[u8]) -> Scene {
