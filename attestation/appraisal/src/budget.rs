@@ -1,8 +1,9 @@
 //! How much work one evaluation may do.
 //!
-//! Rego has no recursion and no unbounded loop, so every policy ends; but a few nested iterations over large claims end
-//! late. The engine measures time by a source that its user gives. Ours is no clock: it counts how often the engine asked,
-//! which is once every [`STEPS_A_QUESTION`] steps, so that the same evaluation ends at the same step on every machine.
+//! Rego has no recursion (`depth` sees to it, the engine does not) and no unbounded loop, so every policy ends; but a few nested
+//! iterations over large claims end late. The engine measures time by a source that its user gives. Ours is no clock: it counts
+//! how often the engine asked, which is once every [`STEPS_A_QUESTION`] steps, so that the same evaluation ends at the same step
+//! on every machine.
 
 use regorus::utils::limits::{ExecutionTimerConfig, TimeSource, set_time_source};
 use std::cell::Cell;
