@@ -81,3 +81,24 @@ fn now() -> Result<Moment> {
     let since = SystemTime::now().duration_since(UNIX_EPOCH)?;
     Ok(Moment(since.as_secs()))
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+    use std::collections::BTreeSet;
+
+    /// Options are put together of many parts. Two of a name are one to the parser, which says so in a debug build
+    /// alone.
+    #[test]
+    fn options_and_groups_have_names_of_their_own() {
+        let mut command = crate::Cli::command();
+        command.build();
+        for command in command.get_subcommands() {
+            let options = command.get_arguments().map(|option| option.get_id());
+            let groups = command.get_groups().map(|group| group.get_id());
+            let names: Vec<_> = options.chain(groups).collect();
+            let different: BTreeSet<_> = names.iter().collect();
+            assert_eq!(different.len(), names.len(), "{names:?}");
+        }
+    }
+}

@@ -20,6 +20,7 @@ const OPTION: &str = "--reference";
 /// Which launches may have been measured.
 #[derive(clap::Args)]
 #[command(next_help_heading = "Launches that are accepted")]
+#[group(skip)]
 pub struct Arguments {
     /// Launches that are accepted: what `cloister measure reference` wrote (JSON, or a signed CoRIM with
     /// --reference-key), or what `cloister measure plan`, `snp` or `tdx` printed with -o json. May be given more

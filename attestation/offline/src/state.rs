@@ -23,6 +23,7 @@ const MOST: u64 = 2 << 20;
 /// Where the newest collateral is remembered.
 #[derive(clap::Args)]
 #[command(next_help_heading = "Collateral that was seen before")]
+#[group(skip)]
 pub struct Arguments {
     /// Refuse collateral and revocation lists older than the newest seen so far, which FILE remembers: it is read,
     /// and replaced after the verdict.

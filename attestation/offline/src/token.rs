@@ -12,6 +12,7 @@ use crate::privacy;
 /// A signed result.
 #[derive(clap::Args)]
 #[command(next_help_heading = "A signed result")]
+#[group(skip)]
 pub struct Arguments {
     /// Write the result, a refusal too, to FILE as a signed EAR token (JWT). A token that is there already is taken away
     /// first, so that none is there after a run that ended without a verdict.

@@ -12,6 +12,7 @@ use crate::session::Session;
 /// Why the TPM's key is believed, where no TEE's report binds it.
 #[derive(clap::Args)]
 #[command(next_help_heading = "A TPM's key that no TEE's report binds")]
+#[group(skip)]
 pub struct Arguments {
     /// Believe this attestation key: PEM, DER, certificate, or TPM2B_PUBLIC. The policy has to allow it.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["ak_certificates", "hcl_report"])]

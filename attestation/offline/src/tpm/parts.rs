@@ -16,6 +16,7 @@ const BARE: [usize; 3] = [256, 384, 512];
 /// Where the evidence is.
 #[derive(clap::Args)]
 #[command(group = clap::ArgGroup::new("subject").required(true).args(["evidence", "quote"]))]
+#[group(skip)]
 pub struct Arguments {
     /// The evidence in one piece: one of the JSON forms of docs/evidence-shapes.md.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["quote", "signature", "pcrs", "hcl_report", "td_quote"])]
