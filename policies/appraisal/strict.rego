@@ -94,6 +94,9 @@ tdx := {
 	# x87, SSE, AVX, AVX-512, PKRU, CET, user interrupts, AMX: state that the module saves and restores. Not: processor
 	# trace (8), PASID (10), LBR (15), which tell of the TD's course.
 	"allowed_xfam": "0000000000065ae7",
+	# Most attesters have quotes of version 4, whose body says neither which service TDs there are nor which TDX module runs
+	# now: that is demanded by who launches by version 5.
+	"require_body_1_5": false,
 	# None may change the TD after its measurement.
 	"mr_service_tds": [],
 	"mr_tds": null,
@@ -137,7 +140,7 @@ trust_vector := {name: value |
 questions := {
 	"instance-identity": {
 		"needs": {"snp": {"signature", "chip_id"}, "tdx": {"signature", "pck_match"}, "tpm": {"tpm_signature", "tpm_ak"}},
-		"asks": {"chip_id", "chip_list", "pck_match", "binding", "host_data", "mr_config_id", "mr_owner", "mr_owner_config", "tpm_nonce", "tpm_clock", "tpm_ak", "tpm_tee_report", "tpm_runtime_data"},
+		"asks": {"chip_id", "chip_list", "pck_match", "second_opinion", "binding", "host_data", "mr_config_id", "mr_owner", "mr_owner_config", "tpm_nonce", "tpm_clock", "tpm_ak", "tpm_tee_report", "tpm_runtime_data"},
 		# Trustworthy; not recognised.
 		"good": 2, "bad": 97,
 	},
@@ -163,14 +166,14 @@ questions := {
 			"tdx": {"signature", "chain", "dates", "qe_identity", "tcb_status", "module_identity"},
 			"tpm": {"never"},
 		},
-		"asks": {"report_format", "quote_format", "collateral_format", "chain", "dates", "collateral_signatures", "revocation", "freshness", "product", "signing_key", "signature", "tcb_certificate", "tcb_order", "tcb_minimum", "firmware", "mitigation", "qe_identity", "tcb_status", "module_identity", "advisories", "tpm_signature", "tpm_quote_format", "tpm_hcl_format"},
+		"asks": {"report_format", "quote_format", "collateral_format", "chain", "dates", "collateral_signatures", "revocation", "freshness", "product", "signing_key", "signature", "tcb_certificate", "tcb_order", "tcb_minimum", "firmware", "mitigation", "second_opinion", "qe_identity", "tcb_status", "module_identity", "advisories", "tpm_signature", "tpm_quote_format", "tpm_hcl_format"},
 		"genuine": true,
 		# Genuine; not to be relied on.
 		"good": 2, "bad": 96,
 	},
 	"runtime-opaque": {
 		"needs": {"snp": {"signature", "chain", "debug"}, "tdx": {"signature", "chain", "debug"}, "tpm": {"never"}},
-		"asks": {"signature", "chain", "debug", "migration"},
+		"asks": {"signature", "second_opinion", "chain", "debug", "migration"},
 		"genuine": true,
 		# Encrypted; visible.
 		"good": 2, "bad": 96,

@@ -74,6 +74,9 @@ impl TdAttribute {
     }
 }
 
+/// What lets service TDs move or change a TD.
+pub(crate) const OPEN_TO_SERVICE_TDS: u64 =
+    TdAttribute::Migratable.mask() | TdAttribute::ServtdExt.mask();
 /// The group that opens a TD to its host (TUD).
 pub(crate) const UNDER_DEBUG: u64 = 0xFF;
 /// DEBUG: the host may read and write the TD's memory and registers.

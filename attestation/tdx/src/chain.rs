@@ -54,8 +54,7 @@ impl Proof {
         self.reasons.push(reason);
     }
 
-    /// Reads a chain of exactly `N` certificates, the leaf first and the root last; or the other way round, as Intel's
-    /// library writes its samples.
+    /// Reads a chain of exactly `N` certificates, the leaf first and the root last, as Intel's service writes them.
     pub(crate) fn read_chain<const N: usize>(
         &mut self,
         chain: Piece,
@@ -63,7 +62,8 @@ impl Proof {
     ) -> Option<[Certificate; N]> {
         // Nothing of a format error's text is repeated but its own words: it has offsets and no bytes.
         let problem = match Certificate::bundle(pem).map(<[Certificate; N]>::try_from) {
-            Ok(Ok(certificates)) => return Some(leaf_first(certificates)),
+            Ok(Ok(certificates)) if !is_root_first(&certificates) => return Some(certificates),
+            Ok(Ok(_)) => "the root comes first, where the leaf belongs",
             Ok(Err(_)) => "another number of certificates than belongs there",
             Err(_) => "not PEM or DER certificates one after another, and nothing else",
         };
@@ -156,12 +156,9 @@ impl Proof {
     }
 }
 
-fn leaf_first<const N: usize>(mut certificates: [Certificate; N]) -> [Certificate; N] {
-    let first_is_root = certificates
-        .first()
-        .is_some_and(|one| one.issuer() == one.subject());
-    if first_is_root {
-        certificates.reverse();
-    }
+/// In this order dcap-qvl reads no chain.
+fn is_root_first(certificates: &[Certificate]) -> bool {
     certificates
+        .first()
+        .is_some_and(|one| one.issuer() == one.subject())
 }

@@ -61,6 +61,8 @@ pub enum TdxCheck {
     MrOwnerConfig,
     /// Does REPORTDATA bind what the relying party expects?
     Binding,
+    /// Does dcap-qvl, from scratch, verify quote and collateral too?
+    SecondOpinion,
 }
 
 impl Check for TdxCheck {
@@ -93,6 +95,7 @@ impl Check for TdxCheck {
         Self::MrOwner,
         Self::MrOwnerConfig,
         Self::Binding,
+        Self::SecondOpinion,
     ];
 
     fn name(self) -> &'static str {
@@ -125,6 +128,7 @@ impl Check for TdxCheck {
             Self::MrOwner => "mr_owner",
             Self::MrOwnerConfig => "mr_owner_config",
             Self::Binding => "binding",
+            Self::SecondOpinion => "second_opinion",
         }
     }
 
@@ -141,6 +145,7 @@ impl Check for TdxCheck {
                 | Self::MrOwner
                 | Self::MrOwnerConfig
                 | Self::Binding
+                | Self::SecondOpinion
         )
     }
 }

@@ -37,8 +37,8 @@ pub(crate) struct Case<'a> {
     pub(crate) input: &'a TdxInput<'a>,
     pub(crate) facts: Facts<'a>,
     pub(crate) tcb: Option<Result<MatchedTcb, TdxRejection>>,
-    /// Whether dcap-qvl was asked and refused.
-    pub(crate) contradicted: bool,
+    /// Whether dcap-qvl agreed, if it was asked.
+    pub(crate) opinion: Option<bool>,
 }
 
 /// Judges a quote: every check is asked, whatever the others found.
@@ -49,13 +49,13 @@ pub fn judge(input: &TdxInput<'_>) -> Judgement<TdxRejection> {
         tcb: facts.tcb(),
         facts,
         input,
-        contradicted: false,
+        opinion: None,
     };
     let judgement = Judgement::of(|check| case.ask(check));
     if !input.second_opinion || judgement.rejections().any(second_opinion::is_theirs_too) {
         return judgement;
     }
-    case.contradicted = !second_opinion::agrees(&case);
+    case.opinion = Some(second_opinion::agrees(&case));
     Judgement::of(|check| case.ask(check))
 }
 
@@ -148,6 +148,7 @@ impl Case<'_> {
             TdxCheck::MrOwner => checks::values::mr_owner(self),
             TdxCheck::MrOwnerConfig => checks::values::mr_owner_config(self),
             TdxCheck::Binding => checks::values::binding(self),
+            TdxCheck::SecondOpinion => checks::quote::second_opinion(self),
         }
     }
 }

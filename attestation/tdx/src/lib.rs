@@ -48,7 +48,7 @@ pub use collateral::{Collateral, CollateralError, MAX_COLLATERAL_BYTES};
 pub use dcap_qvl::TcbStatus;
 pub use enclave::EnclaveReport;
 pub use judge::{TdxInput, judge, seen_after};
-pub use limits::TdxLimits;
+pub use limits::{MAX_GRACE_DAYS, TdxLimits};
 pub use pck::Platform;
 pub use proven::ProvenCollateral;
 pub use quote::{MAX_QUOTE_BYTES, MIN_QUOTE_BYTES, Quote, QuoteFault};

@@ -2,7 +2,11 @@
 
 use crate::{Bytes, TdAttribute};
 use dcap_qvl::TcbStatus;
+use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
+
+/// More days of grace are no grace: Intel recovers its TCB several times a year.
+pub const MAX_GRACE_DAYS: u32 = 366;
 
 /// A relying party's limits. There are no defaults: every member has to be there, and no other may be. `null` says
 /// of a list of accepted values that nobody asks, which the verdict then shows.
@@ -15,8 +19,10 @@ pub struct TdxLimits {
     /// Advisories that may apply (`INTEL-SA-00289`, ...); `null`: any.
     #[serde(deserialize_with = "needed")]
     pub accepted_advisories: Option<Vec<String>>,
-    /// How many days after the date of its TCB level a platform is accepted though it is `OutOfDate` or
-    /// `OutOfDateConfigurationNeeded` and that is not among the accepted states. 0: never.
+    /// For how many days after the date of its TCB level the age of a platform, of its TDX module and of its quoting
+    /// enclave is forgiven: `OutOfDate` counts as `UpToDate`, `OutOfDateConfigurationNeeded` as `ConfigurationNeeded`,
+    /// and that has to be among the accepted states. 0: never; at most [`MAX_GRACE_DAYS`].
+    #[serde(deserialize_with = "days")]
     pub grace_days: u32,
     /// The least tcbEvaluationDataNumber of TCB info and QE identity.
     pub min_tcb_evaluation_data_number: u32,
@@ -37,6 +43,9 @@ pub struct TdxLimits {
     pub required_attributes: Vec<TdAttribute>,
     /// CPU features (bits of XFAM) that a TD may use: 16 hexadecimal digits, the most significant first.
     pub allowed_xfam: Bytes<8>,
+    /// Whether a quote has to have a body of TDX 1.5. One of TDX 1.0 says neither which service TDs there are
+    /// (MRSERVICETD) nor which TDX module runs now (TEE_TCB_SVN_2), and the host chooses which it is.
+    pub require_body_1_5: bool,
     /// Accepted MRSERVICETD beside zeros, which are none.
     pub mr_service_tds: Vec<Bytes<48>>,
     /// Accepted MRTD; `null`: not asked.
@@ -70,4 +79,14 @@ fn needed<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     deserializer: D,
 ) -> Result<Option<T>, D::Error> {
     Option::deserialize(deserializer)
+}
+
+fn days<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    let days = u32::deserialize(deserializer)?;
+    if days > MAX_GRACE_DAYS {
+        return Err(D::Error::custom(format!(
+            "grace_days is {days}, more than {MAX_GRACE_DAYS}"
+        )));
+    }
+    Ok(days)
 }

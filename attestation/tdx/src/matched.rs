@@ -21,8 +21,10 @@ pub(crate) struct MatchedTcb {
     pub(crate) platform: TcbStatus,
     /// The TDX module's level, where its version has an identity.
     pub(crate) module: Option<TcbStatus>,
-    /// The quoting enclave's level.
+    /// The quoting enclave's level, as the QE identity has it.
     pub(crate) qe: TcbStatus,
+    /// What the platform would be were nothing out of date, at the launch and now: what no time forgives.
+    pub(crate) but_for_age: Vec<TcbStatus>,
 }
 
 /// A level that was met.
@@ -45,7 +47,7 @@ impl MatchedTcb {
         qe: &EnclaveReport,
         body: &TdBody,
     ) -> Result<Self, TdxRejection> {
-        let qe = qe_level(qe_document, qe)?;
+        let (qe_status, qe) = qe_level(qe_document, qe)?;
         let launch = Svns::new(document, platform, &body.tee_tcb_svn.0)?;
         // TDX 1.5: the module may have been updated under the running TD.
         let now = body
@@ -59,6 +61,10 @@ impl MatchedTcb {
             add(&mut advisories, more);
         }
         advisories.sort();
+        let all = [&launch].into_iter().chain(&now);
+        let qe_needs = Some(qe_status).filter(|status| needs_configuration(*status));
+        let states = all.map(|svns| svns.platform.status).chain(qe_needs);
+        let but_for_age = states.map(but_for_age).collect();
         let levels = launch.levels().chain(now.iter().flat_map(Svns::levels));
         let levels: Vec<_> = levels.chain([&qe]).collect();
         Ok(Self {
@@ -67,7 +73,8 @@ impl MatchedTcb {
             date: oldest(&levels),
             platform: launch.platform.status,
             module: launch.module.as_ref().map(|module| module.status),
-            qe: qe.status,
+            qe: qe_status,
+            but_for_age,
         })
     }
 }
@@ -147,18 +154,38 @@ fn module_level(
     }))
 }
 
-fn qe_level(document: &QeDocument, qe: &EnclaveReport) -> Result<Level, TdxRejection> {
+/// The quoting enclave's own state, and the level as it counts.
+fn qe_level(document: &QeDocument, qe: &EnclaveReport) -> Result<(TcbStatus, Level), TdxRejection> {
     let met = document
         .identity
         .tcb_levels
         .iter()
         .find(|level| level.tcb.isvsvn <= qe.isv_svn);
     let level = met.ok_or(TdxRejection::QeNoLevel(qe.isv_svn))?;
-    Ok(Level {
-        status: level.tcb_status,
+    let counts = Level {
+        status: as_quoting_enclave(level.tcb_status),
         advisories: level.advisory_ids.clone(),
         date: level.tcb_date.clone(),
-    })
+    };
+    Ok((level.tcb_status, counts))
+}
+
+/// A quoting enclave has nothing to configure: what is neither good nor revoked is out of date
+/// (`EnclaveReportVerifier` of Intel's library).
+const fn as_quoting_enclave(status: TcbStatus) -> TcbStatus {
+    match status {
+        TcbStatus::UpToDate | TcbStatus::Revoked => status,
+        _ => TcbStatus::OutOfDate,
+    }
+}
+
+/// What is left of a platform's state when its age is forgiven.
+const fn but_for_age(status: TcbStatus) -> TcbStatus {
+    match status {
+        TcbStatus::OutOfDate => TcbStatus::UpToDate,
+        TcbStatus::OutOfDateConfigurationNeeded => TcbStatus::ConfigurationNeeded,
+        other => other,
+    }
 }
 
 /// The oldest date of the levels that are out of date; of all, where none is.

@@ -4,6 +4,7 @@ use crate::chain::Proof;
 use crate::{Bytes, Piece, TrustedRoot};
 use attestation_certificates::{Certificate, Crl, PublicKey};
 use dcap_qvl::intel::{PckExtension, parse_pck_extension};
+use dcap_qvl::oids;
 use serde::Serialize;
 
 const PCK: &[&str] = &["Intel SGX PCK Certificate"];
@@ -32,8 +33,10 @@ pub struct Platform {
     pub pce_id: Bytes<2>,
     /// The number of the platform's provisioning.
     pub ppid: Bytes<16>,
-    /// Security versions of the CPU's components.
+    /// Security versions of the CPU, as one value.
     pub cpu_svn: Bytes<16>,
+    /// The same, component by component: Intel's library goes by these.
+    pub component_svns: Bytes<16>,
     /// The security version of the provisioning enclave.
     pub pce_svn: u16,
     /// 0: standard, 1: scalable, 2: scalable with integrity.
@@ -103,6 +106,7 @@ impl Platform {
             pce_id: Bytes(extension.pce_id.as_slice().try_into().ok()?),
             ppid: Bytes(extension.ppid.as_slice().try_into().ok()?),
             cpu_svn: Bytes(extension.cpu_svn),
+            component_svns: component_svns(&extension)?,
             pce_svn: extension.pce_svn,
             sgx_type: extension.sgx_type,
             platform_instance_id: instance,
@@ -111,6 +115,20 @@ impl Platform {
             smt_enabled: extension.smt_enabled,
         })
     }
+}
+
+/// 1.2.840.113741.1.13.1.2.1 to .16: an INTEGER of 0 to 255 each.
+fn component_svns(extension: &PckExtension) -> Option<Bytes<16>> {
+    let mut svns = [0; 16];
+    for (number, svn) in (1..).zip(&mut svns) {
+        let component = oids::TCB.push_arc(number).ok()?;
+        let value = extension.get_value(&component).ok()??;
+        match value.as_slice() {
+            [one] | [0, one] => *svn = *one,
+            _ => return None,
+        }
+    }
+    Some(Bytes(svns))
 }
 
 /// The key of a certificate, where it is on P-256: all of Intel's are.

@@ -135,6 +135,9 @@ pub enum TdxRejection {
         /// The PCK certificate's.
         pck: String,
     },
+    /// The PCK certificate contradicts itself.
+    #[error("the PCK certificate's CPUSVN is not that of its SGX TCB components")]
+    PckSvns,
     /// The PCK key did not sign the quoting enclave's report.
     #[error("the PCK key did not sign the quoting enclave's report")]
     QeReportSignature,
@@ -226,6 +229,14 @@ pub enum TdxRejection {
     /// Service TDs that the relying party does not know.
     #[error("{0} names service TDs that are not accepted")]
     ServiceTd(&'static str),
+    /// A TD that service TDs may move, and a body that does not name them.
+    #[error(
+        "service TDs may move or change the TD, and a body of TDX 1.0 does not say which there are"
+    )]
+    ServiceTdUnknown,
+    /// The body says less than the relying party demands.
+    #[error("a body of TDX 1.0, where one of TDX 1.5 is demanded")]
+    Body10,
     /// A register or a field is not among the accepted values.
     #[error("{field} is {found}, which is not an accepted value")]
     NotAccepted {
@@ -368,11 +379,13 @@ impl Rejection for TdxRejection {
             Self::Older { .. } | Self::EvaluationNumber { .. } | Self::EvaluationsDiffer { .. } => {
                 TdxCheck::Freshness
             }
-            Self::PckChainDiffers | Self::Fmspc { .. } | Self::PceId { .. } => TdxCheck::PckMatch,
-            Self::QeReportSignature
-            | Self::AttestationKey
-            | Self::QuoteSignature
-            | Self::SecondOpinion => TdxCheck::Signature,
+            Self::PckChainDiffers | Self::Fmspc { .. } | Self::PceId { .. } | Self::PckSvns => {
+                TdxCheck::PckMatch
+            }
+            Self::QeReportSignature | Self::AttestationKey | Self::QuoteSignature => {
+                TdxCheck::Signature
+            }
+            Self::SecondOpinion => TdxCheck::SecondOpinion,
             Self::QeVendor | Self::QeIdentity(_) | Self::QeDebug | Self::QeNoLevel(_) => {
                 TdxCheck::QeIdentity
             }
@@ -391,7 +404,7 @@ impl Rejection for TdxRejection {
             | Self::AttributeMissing(_)
             | Self::AttributesReserved(_) => TdxCheck::TdAttributes,
             Self::XfamMissing | Self::XfamReserved(_) | Self::XfamNotAllowed(_) => TdxCheck::Xfam,
-            Self::ServiceTd(_) => TdxCheck::ServiceTd,
+            Self::ServiceTd(_) | Self::ServiceTdUnknown | Self::Body10 => TdxCheck::ServiceTd,
             Self::NotAccepted { field, .. } => field.check(),
             Self::EventLogUnreadable(_)
             | Self::EventLogKind(_)
@@ -424,6 +437,7 @@ impl Rejection for TdxRejection {
             Self::PckChainDiffers => "pck_chain_differs",
             Self::Fmspc { .. } => "fmspc_differs",
             Self::PceId { .. } => "pceid_differs",
+            Self::PckSvns => "pck_svns_differ",
             Self::QeReportSignature => "qe_report_signature_invalid",
             Self::AttestationKey => "attestation_key_not_bound",
             Self::QuoteSignature => "quote_signature_invalid",
@@ -452,6 +466,8 @@ impl Rejection for TdxRejection {
             Self::XfamReserved(_) => "xfam_reserved",
             Self::XfamNotAllowed(_) => "xfam_not_allowed",
             Self::ServiceTd(_) => "service_td_not_accepted",
+            Self::ServiceTdUnknown => "service_td_unknown",
+            Self::Body10 => "body_1_5_required",
             Self::NotAccepted { .. } => "value_not_accepted",
             Self::EventLogUnreadable(_) => "event_log_unreadable",
             Self::EventLogKind(_) => "event_log_kind",

@@ -201,6 +201,7 @@ pub fn strict() -> TdxLimits {
         allowed_attributes: vec![TdAttribute::Lass, TdAttribute::Pks],
         required_attributes: vec![TdAttribute::SeptVeDisable],
         allowed_xfam: Bytes(0x6_DBE7_u64.to_be_bytes()),
+        require_body_1_5: false,
         mr_service_tds: Vec::new(),
         mr_tds: None,
         rtmr0: None,

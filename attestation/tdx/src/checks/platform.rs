@@ -34,6 +34,9 @@ pub(crate) fn pck_match(case: &Case<'_>) -> Found {
             pck: platform.fmspc.to_string(),
         });
     }
+    if platform.component_svns != platform.cpu_svn {
+        reasons.push(TdxRejection::PckSvns);
+    }
     if platform.pce_id.0 != tcb_info.pce_id {
         reasons.push(TdxRejection::PceId {
             tcb_info: Bytes(tcb_info.pce_id).to_string(),
@@ -68,10 +71,12 @@ pub(crate) fn tcb_status(case: &Case<'_>) -> Found {
     if tcb.status == TcbStatus::Revoked {
         return Finding::fail(TdxRejection::TcbRevoked);
     }
-    if limits.accepted_tcb_statuses.contains(&tcb.status) {
+    let accepted = |status: &TcbStatus| limits.accepted_tcb_statuses.contains(status);
+    if accepted(&tcb.status) {
         return Finding::Pass(format!("{}, level of {}", tcb.status, tcb.date));
     }
-    if !is_out_of_date(tcb.status) || limits.grace_days == 0 {
+    let age_alone = is_out_of_date(tcb.status) && tcb.but_for_age.iter().all(accepted);
+    if !age_alone || limits.grace_days == 0 {
         return Finding::fail(TdxRejection::TcbStatus(tcb.status));
     }
     let from = instant::seconds(&tcb.date).unwrap_or(0);

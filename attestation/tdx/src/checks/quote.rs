@@ -35,12 +35,20 @@ pub(crate) fn signature(case: &Case<'_>) -> Found {
     if !verify(&key, quote.signed, &quote.signature) {
         reasons.push(TdxRejection::QuoteSignature);
     }
-    if case.contradicted {
-        reasons.push(TdxRejection::SecondOpinion);
-    }
     Finding::from_reasons(reasons, || {
         "PCK key, quoting enclave and attestation key hold".to_owned()
     })
+}
+
+pub(crate) fn second_opinion(case: &Case<'_>) -> Found {
+    match (case.opinion, case.input.second_opinion) {
+        (Some(true), _) => Finding::Pass("dcap-qvl verifies quote and collateral too".to_owned()),
+        (Some(false), _) => Finding::fail(TdxRejection::SecondOpinion),
+        (None, true) => {
+            Finding::NotAsked("what dcap-qvl would look at is refused already".to_owned())
+        }
+        (None, false) => Finding::NotAsked("dcap-qvl was not asked".to_owned()),
+    }
 }
 
 fn verify(key: &[u8; 65], message: &[u8], signature: &[u8; 64]) -> bool {

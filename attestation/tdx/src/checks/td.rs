@@ -1,7 +1,7 @@
 //! Whether the TD is closed to its host.
 
 use super::{Found, quote};
-use crate::attribute::{DEBUG, UNDER_DEBUG, reserved};
+use crate::attribute::{DEBUG, OPEN_TO_SERVICE_TDS, UNDER_DEBUG, reserved};
 use crate::judge::Case;
 use crate::{TdAttribute, TdxRejection};
 use attestation_verdict::Finding;
@@ -82,7 +82,7 @@ pub(crate) fn service_td(case: &Case<'_>) -> Found {
         Err(not_made) => return not_made,
     };
     let Some(td15) = quote.body.td15 else {
-        return Finding::Pass("TDX 1.0: there can be none".to_owned());
+        return untold_service_td(case, quote.body.attribute_bits());
     };
     let accepted = &case.input.limits.mr_service_tds;
     let extended = td15.extended;
@@ -106,5 +106,21 @@ pub(crate) fn service_td(case: &Case<'_>) -> Found {
     Finding::from_reasons(reasons, || match td15.mr_service_td.is_zero() {
         true => "there is none".to_owned(),
         false => "an accepted one".to_owned(),
+    })
+}
+
+/// A body of TDX 1.0 names no service TD, whichever module made it: quotes of version 4 have no other, and the host
+/// chooses. To any TD a service TD may be bound, but without the attributes it can neither move nor change it.
+fn untold_service_td(case: &Case<'_>, attributes: u64) -> Found {
+    let mut reasons = Vec::new();
+    if attributes & OPEN_TO_SERVICE_TDS != 0 {
+        reasons.push(TdxRejection::ServiceTdUnknown);
+    }
+    if case.input.limits.require_body_1_5 {
+        reasons.push(TdxRejection::Body10);
+    }
+    Finding::from_reasons(reasons, || {
+        "none may move this TD (no MIGRATABLE, no SERVTD_EXT); a body of TDX 1.0 does not say whether one is bound"
+            .to_owned()
     })
 }

@@ -179,6 +179,8 @@ pub struct SgxExtension {
     pub pce_id: [u8; 2],
     /// Security versions of the CPU.
     pub cpu_svn: [u8; 16],
+    /// Those of its components, where they are others.
+    pub component_svns: Option<[u8; 16]>,
     /// The security version of the provisioning enclave.
     pub pce_svn: u8,
     /// Dynamic platform, cached keys, SMT.
@@ -193,6 +195,7 @@ impl SgxExtension {
             fmspc: [0xB0, 0xC0, 0x6F, 0, 0, 0],
             pce_id: [0; 2],
             cpu_svn: [2; 16],
+            component_svns: None,
             pce_svn: 11,
             flags: [true; 3],
             present: true,
@@ -202,7 +205,7 @@ impl SgxExtension {
     /// 1.2.840.113741.1.13.1 and what is under it (Intel *SGX PCK Certificate and CRL Profile* 1.5, 1.3.5).
     fn content(&self) -> Vec<u8> {
         let mut tcb: Vec<u8> = Vec::new();
-        for (number, svn) in (1..).zip(self.cpu_svn) {
+        for (number, svn) in (1..).zip(self.component_svns.unwrap_or(self.cpu_svn)) {
             tcb.extend(entry(&[2, number], 2, &[svn]));
         }
         tcb.extend(entry(&[2, 17], 2, &[self.pce_svn]));

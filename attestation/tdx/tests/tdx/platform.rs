@@ -2,7 +2,7 @@
 
 use crate::support::{Question, refused, refused_of_tdx_1_5};
 use attestation_tdx::test_support::{Scene, offset};
-use attestation_tdx::{Bytes, TcbStatus, TdxClaims};
+use attestation_tdx::{Bytes, MAX_GRACE_DAYS, TcbStatus, TdxClaims};
 
 /// The status that the claims name, and the advisories.
 fn tcb(scene: &Scene) -> (TcbStatus, Vec<String>) {
@@ -58,7 +58,58 @@ fn grace_is_for_platforms_out_of_date_only() {
     let mut scene = Scene::new();
     scene.tcb_info["tcbLevels"][0]["tcbStatus"] = "ConfigurationNeeded".into();
     let mut question = Question::of(&scene.make());
-    question.limits.grace_days = 10_000;
+    question.limits.grace_days = MAX_GRACE_DAYS;
+    question.is_refused_for(&[("tcb_status", "tcb_status")]);
+}
+
+#[test]
+fn grace_forgives_age_and_neither_configuration_nor_software() {
+    for (level, but_for_age) in [
+        (
+            "OutOfDateConfigurationNeeded",
+            TcbStatus::ConfigurationNeeded,
+        ),
+        ("OutOfDate", TcbStatus::UpToDate),
+    ] {
+        let mut scene = Scene::new();
+        scene.tcb_info["tcbLevels"][0]["tcbStatus"] = level.into();
+        in_grace_if_accepted(&scene, but_for_age);
+    }
+    // It is the module that is out of date, of a platform that is something else.
+    for (level, status) in [
+        ("SWHardeningNeeded", TcbStatus::SWHardeningNeeded),
+        ("ConfigurationNeeded", TcbStatus::ConfigurationNeeded),
+    ] {
+        let mut scene = Scene::of_tdx_1_5();
+        scene.body[offset::TEE_TCB_SVN] = 2;
+        scene.body[offset::TEE_TCB_SVN_2] = 2;
+        scene.tcb_info["tcbLevels"][0]["tcbStatus"] = level.into();
+        in_grace_if_accepted(&scene, status);
+    }
+    // Or the quoting enclave, whose own configuration is wrong.
+    let mut scene = Scene::new();
+    scene.qe_identity["tcbLevels"][0]["tcbStatus"] = "ConfigurationNeeded".into();
+    let mut question = Question::of(&scene.make());
+    question.limits.grace_days = MAX_GRACE_DAYS;
+    question.is_refused_for(&[("tcb_status", "tcb_status")]);
+}
+
+/// Out of date, and accepted in the days of grace only where the rest of its state is.
+#[track_caller]
+fn in_grace_if_accepted(scene: &Scene, but_for_age: TcbStatus) {
+    let mut question = Question::of(&scene.make());
+    question.limits.accepted_advisories = None;
+    question.limits.grace_days = MAX_GRACE_DAYS;
+    question.limits.accepted_tcb_statuses = vec![but_for_age];
+    question.is_accepted();
+    question.limits.accepted_tcb_statuses = [
+        TcbStatus::UpToDate,
+        TcbStatus::SWHardeningNeeded,
+        TcbStatus::ConfigurationNeeded,
+    ]
+    .into_iter()
+    .filter(|status| *status != but_for_age)
+    .collect();
     question.is_refused_for(&[("tcb_status", "tcb_status")]);
 }
 
@@ -69,7 +120,7 @@ fn revoked_platform_is_refused_whatever_the_policy_says() {
     let mut question = Question::of(&scene.make());
     question.limits.accepted_tcb_statuses = vec![TcbStatus::Revoked, TcbStatus::UpToDate];
     question.limits.accepted_advisories = None;
-    question.limits.grace_days = 10_000;
+    question.limits.grace_days = MAX_GRACE_DAYS;
     question.is_refused_for(&[("tcb_status", "tcb_revoked")]);
 }
 
@@ -157,6 +208,25 @@ fn quoting_enclave_out_of_date_makes_the_platform_so() {
 }
 
 #[test]
+fn quoting_enclave_that_is_neither_good_nor_revoked_is_out_of_date() {
+    for status in [
+        TcbStatus::ConfigurationNeeded,
+        TcbStatus::OutOfDate,
+        TcbStatus::OutOfDateConfigurationNeeded,
+    ] {
+        let mut scene = Scene::new();
+        scene.qe_identity["tcbLevels"][0]["tcbStatus"] = status.to_string().into();
+        let made = scene.make();
+        let claims = TdxClaims::read(&made.quote, &made.proven()).tcb;
+        let claims = claims.expect("a level is met");
+        assert_eq!(claims.status, TcbStatus::OutOfDate, "{status}");
+        assert_eq!(claims.qe_status, status, "as the document has it");
+        let question = Question::of(&made);
+        question.is_refused_for(&[("tcb_status", "tcb_status")]);
+    }
+}
+
+#[test]
 fn module_that_the_tcb_info_does_not_know_is_refused() {
     refused(
         |scene| scene.body[offset::TEE_TCB_SVN + 1] = 4,
@@ -214,6 +284,16 @@ fn td_launched_out_of_date_and_updated_since_has_to_be_launched_again() {
 }
 
 #[test]
+fn td_launched_out_of_date_and_updated_since_is_given_no_grace() {
+    let mut scene = Scene::of_tdx_1_5();
+    scene.body[offset::TEE_TCB_SVN] = 2;
+    let mut question = Question::of(&scene.make());
+    question.limits.accepted_advisories = None;
+    question.limits.grace_days = MAX_GRACE_DAYS;
+    question.is_refused_for(&[("tcb_status", "tcb_status")]);
+}
+
+#[test]
 fn td_that_is_out_of_date_now_is_so_whenever_it_was_launched() {
     let advisories = || vec!["INTEL-SA-00003".to_owned()];
     let mut scene = Scene::of_tdx_1_5();
@@ -255,6 +335,22 @@ fn tcb_info_for_another_platform_is_refused() {
         |scene| scene.sgx.pce_id[1] = 1,
         &[("pck_match", "pceid_differs")],
     );
+}
+
+#[test]
+fn pck_certificate_that_contradicts_itself_is_refused() {
+    // Intel's library goes by the components, dcap-qvl by CPUSVN: either may be the newer.
+    for component in [1, 3] {
+        let mut components = [2; 16];
+        components[15] = component;
+        refused(
+            |scene| scene.sgx.component_svns = Some(components),
+            &[("pck_match", "pck_svns_differ")],
+        );
+    }
+    let mut scene = Scene::new();
+    scene.sgx.component_svns = Some([2; 16]);
+    Question::of(&scene.make()).is_accepted();
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! Documents that people and services write.
 
 use attestation_tdx::test_support::{Scene, strict};
-use attestation_tdx::{Collateral, CollateralError, MAX_COLLATERAL_BYTES, TdxClaims, TdxLimits};
+use attestation_tdx::{
+    Collateral, CollateralError, MAX_COLLATERAL_BYTES, MAX_GRACE_DAYS, TdxClaims, TdxLimits,
+};
 use serde_json::Value;
 
 #[test]
@@ -76,6 +78,17 @@ fn limits_have_no_defaults_and_no_other_member() {
     let mut more = members;
     more.insert("more".to_owned(), Value::Null);
     assert!(serde_json::from_value::<TdxLimits>(more.into()).is_err());
+}
+
+#[test]
+fn limits_with_more_days_of_grace_than_any_are_refused() {
+    let mut document = serde_json::to_value(strict()).expect("plain data");
+    document["grace_days"] = MAX_GRACE_DAYS.into();
+    let read: TdxLimits = serde_json::from_value(document.clone()).expect("a year and a day");
+    assert_eq!(read.grace_days, MAX_GRACE_DAYS);
+    document["grace_days"] = (MAX_GRACE_DAYS + 1).into();
+    let error = serde_json::from_value::<TdxLimits>(document).expect_err("too many");
+    assert_eq!(error.to_string(), "grace_days is 367, more than 366");
 }
 
 #[test]

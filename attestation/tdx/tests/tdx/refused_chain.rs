@@ -126,6 +126,54 @@ fn chain_of_another_length_is_refused() {
 }
 
 #[test]
+fn chain_with_the_root_first_is_refused_whichever_it_is() {
+    let reversed = |chain: &str| -> String {
+        let mut blocks: Vec<_> = chain
+            .split_inclusive("-----END CERTIFICATE-----\n")
+            .collect();
+        blocks.reverse();
+        blocks.concat()
+    };
+    type Chain = fn(&mut attestation_tdx::Collateral) -> &mut String;
+    let chains: [(Chain, &[(&str, &str)]); 4] = [
+        (
+            |all| &mut all.pck_crl_issuer_chain,
+            &[("chain", "chain_unreadable")],
+        ),
+        (
+            |all| &mut all.tcb_info_issuer_chain,
+            &[
+                ("chain", "chain_unreadable"),
+                ("collateral_signatures", "collateral_signature_invalid"),
+            ],
+        ),
+        (
+            |all| &mut all.qe_identity_issuer_chain,
+            &[
+                ("chain", "chain_unreadable"),
+                ("collateral_signatures", "collateral_signature_invalid"),
+            ],
+        ),
+        (
+            |all| all.pck_certificate_chain.as_mut().expect("it has one"),
+            &[
+                ("chain", "chain_unreadable"),
+                ("pck_match", "pck_chain_differs"),
+            ],
+        ),
+    ];
+    for (chain, expected) in chains {
+        refused_after(
+            |made| {
+                let chain = chain(&mut made.collateral);
+                *chain = reversed(chain);
+            },
+            expected,
+        );
+    }
+}
+
+#[test]
 fn bytes_in_the_quotes_own_chain_that_are_no_certificate_are_refused() {
     // A text between two certificates, of the quote's unsigned bytes: the lengths around it fit.
     let mut scene = Scene::new();

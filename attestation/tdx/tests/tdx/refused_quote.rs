@@ -244,7 +244,7 @@ fn quote_that_dcap_qvl_refuses_is_refused_where_it_is_asked() {
     let mut question = Question::of(&scene.make());
     question.is_accepted();
     question.second_opinion = true;
-    question.is_refused_for(&[("signature", "second_opinion")]);
+    question.is_refused_for(&[("second_opinion", "second_opinion")]);
 }
 
 #[test]

@@ -44,7 +44,7 @@ fn attribute_is_refused_unless_it_is_allowed_and_reserved_bits_are_always() {
         question
     };
     for bit in (8..64).filter(|bit| *bit != 28) {
-        let mut scene = Scene::new();
+        let mut scene = Scene::of_tdx_1_5();
         set_bit(&mut scene, offset::TDATTRIBUTES, bit);
         let made = scene.make();
         let known = TdAttribute::ALL
@@ -118,6 +118,42 @@ fn td_whose_service_td_came_later_is_refused() {
         scene.body[at] = 1;
         Question::of(&scene.make()).is_refused_for(&[("service_td", "service_td_not_accepted")]);
     }
+}
+
+/// Quotes of version 4, and of version 5 with a body of type 2, do not say which service TDs there are.
+#[test]
+fn td_that_service_tds_may_move_is_refused_where_the_body_does_not_name_them() {
+    for attribute in [TdAttribute::Migratable, TdAttribute::ServtdExt] {
+        for version in [4, 5] {
+            let mut scene = match version {
+                4 => Scene::new(),
+                _ => Scene::of_tdx_1_5(),
+            };
+            scene.body_type = 2;
+            scene.body.truncate(584);
+            let bit = attribute.mask().trailing_zeros();
+            set_bit(
+                &mut scene,
+                offset::TDATTRIBUTES,
+                usize::try_from(bit).expect("small"),
+            );
+            let mut question = Question::of(&scene.make());
+            question.limits.allowed_attributes = vec![attribute];
+            question.limits.mr_service_tds = vec![Bytes([0x99; 48])];
+            question.is_refused_for(&[("service_td", "service_td_unknown")]);
+        }
+    }
+}
+
+#[test]
+fn body_of_tdx_1_0_is_refused_where_one_of_1_5_is_demanded() {
+    let mut question = Question::of(&Scene::new().make());
+    question.is_accepted();
+    question.limits.require_body_1_5 = true;
+    question.is_refused_for(&[("service_td", "body_1_5_required")]);
+    let mut question = Question::of(&Scene::of_tdx_1_5().make());
+    question.limits.require_body_1_5 = true;
+    question.is_accepted();
 }
 
 #[test]

@@ -71,6 +71,13 @@ pub(super) fn cases() -> Vec<Tdx> {
             made.collateral.pck_crl_issuer_chain.push_str("garbage\n")
         })
         .silencing(&["revocation"]),
+        after("list's chain with the root first", UNREADABLE, |made| {
+            let chain = &mut made.collateral.pck_crl_issuer_chain;
+            *chain = chain
+                .split_inclusive(END)
+                .fold(String::new(), |before, one| format!("{one}{before}"));
+        })
+        .silencing(&["revocation"]),
         after("no list's chain", UNREADABLE, |made| {
             made.collateral.pck_crl_issuer_chain.clear()
         })

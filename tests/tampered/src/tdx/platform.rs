@@ -3,7 +3,7 @@
 use super::{Asked, Tdx, asked, spoilt, spoilt_1_5};
 use crate::{Case, Reason};
 use attestation_tdx::test_support::{Scene, offset};
-use attestation_tdx::{Bytes, TcbStatus};
+use attestation_tdx::{Bytes, MAX_GRACE_DAYS, TcbStatus};
 use serde_json::json;
 
 const STATUS: Reason = ("tcb_status", "tcb_status");
@@ -44,9 +44,27 @@ fn states() -> Vec<Tdx> {
             || {
                 unconfigured().with(|asked| {
                     asked.limits.accepted_tcb_statuses = vec![TcbStatus::UpToDate];
-                    asked.limits.grace_days = 10_000;
+                    asked.limits.grace_days = MAX_GRACE_DAYS;
                 })
             },
+        ),
+        Case::new(
+            "grace for the configuration of a platform that is out of date",
+            STATUS,
+            || aged("OutOfDate"),
+            || aged("OutOfDateConfigurationNeeded"),
+        ),
+        Case::new(
+            "grace for the configuration of a platform whose TDX module is out of date",
+            STATUS,
+            || module_aged("UpToDate"),
+            || module_aged("ConfigurationNeeded"),
+        ),
+        Case::new(
+            "grace for software of a platform whose TDX module is out of date",
+            STATUS,
+            || module_aged("UpToDate"),
+            || module_aged("SWHardeningNeeded"),
         ),
         Case::new(
             "revoked platform where that is accepted",
@@ -91,6 +109,20 @@ fn states() -> Vec<Tdx> {
             s.qe[offset::QE_ISVSVN] = 3
         })
         .also(ADVISORY),
+        spoilt(
+            "quoting enclave that needs another configuration",
+            STATUS,
+            |s| {
+                s.qe_identity["tcbLevels"][0]["tcbStatus"] = "ConfigurationNeeded".into();
+            },
+        ),
+        spoilt(
+            "quoting enclave out of date that needs another configuration",
+            STATUS,
+            |s| {
+                s.qe_identity["tcbLevels"][0]["tcbStatus"] = "OutOfDateConfigurationNeeded".into();
+            },
+        ),
         spoilt("level that needs another configuration", STATUS, |s| {
             s.tcb_info["tcbLevels"][0]["tcbStatus"] = "ConfigurationNeeded".into();
         }),
@@ -120,6 +152,24 @@ fn grace(days: u32) -> Asked {
     outdated().with(|asked| {
         asked.limits.accepted_tcb_statuses = vec![TcbStatus::UpToDate];
         asked.limits.grace_days = days;
+    })
+}
+
+/// A newest level of this state, in its days of grace.
+fn aged(status: &str) -> Asked {
+    let mut scene = Scene::new();
+    scene.tcb_info["tcbLevels"][0]["tcbStatus"] = status.into();
+    Asked::of(&scene).with(|asked| asked.limits.grace_days = MAX_GRACE_DAYS)
+}
+
+/// A platform of this state with a TDX module in its days of grace.
+fn module_aged(platform: &str) -> Asked {
+    let mut scene = Scene::new();
+    scene.body[offset::TEE_TCB_SVN] = 2;
+    scene.tcb_info["tcbLevels"][0]["tcbStatus"] = platform.into();
+    Asked::of(&scene).with(|asked| {
+        asked.limits.grace_days = MAX_GRACE_DAYS;
+        asked.limits.accepted_advisories = None;
     })
 }
 
@@ -194,6 +244,11 @@ fn platforms() -> Vec<Tdx> {
             "TCB info of another provisioning enclave",
             ("pck_match", "pceid_differs"),
             |s| s.sgx.pce_id[1] = 1,
+        ),
+        spoilt(
+            "PCK certificate whose CPUSVN is newer than its components",
+            ("pck_match", "pck_svns_differ"),
+            |s| s.sgx.component_svns = Some([1; 16]),
         ),
         asked(
             "model that is not accepted",

@@ -199,7 +199,7 @@ fn signatures() -> Vec<Tdx> {
         }),
         Case::new(
             "quote that dcap-qvl refuses",
-            ("signature", "second_opinion"),
+            ("second_opinion", "second_opinion"),
             odd,
             || odd().with(|asked| asked.second_opinion = true),
         ),

@@ -3,7 +3,7 @@
 use super::{Asked, Tdx, asked, good, spoilt, spoilt_1_5};
 use crate::{Case, Reason};
 use attestation_tdx::test_support::{Scene, offset};
-use attestation_tdx::{Bytes, TdxLimits, TdxReference};
+use attestation_tdx::{Bytes, TdAttribute, TdxLimits, TdxReference};
 use attestation_verdict::ExpectedData;
 use ring::digest::{SHA384, digest};
 
@@ -14,6 +14,7 @@ const NOT_ALLOWED: Reason = ("td_attributes", "attribute_not_allowed");
 const XFAM_RESERVED: Reason = ("xfam", "xfam_reserved");
 const XFAM_MISSING: Reason = ("xfam", "xfam_missing");
 const SERVICE: Reason = ("service_td", "service_td_not_accepted");
+const UNKNOWN: Reason = ("service_td", "service_td_unknown");
 
 pub(super) fn cases() -> Vec<Tdx> {
     vec![
@@ -35,9 +36,26 @@ pub(super) fn cases() -> Vec<Tdx> {
         spoilt("TD with another reserved attribute", RESERVED, |s| {
             s.body[offset::TDATTRIBUTES + 5] = 1
         }),
-        spoilt("TD that may be migrated", NOT_ALLOWED, |s| {
+        spoilt_1_5("TD that may be migrated", NOT_ALLOWED, |s| {
             s.body[offset::TDATTRIBUTES + 3] |= 0x20
         }),
+        Case::new(
+            "TD that may be migrated, without a word on who does",
+            UNKNOWN,
+            || migratable(Scene::of_tdx_1_5()),
+            || migratable(Scene::new()),
+        ),
+        Case::new(
+            "TD whose service TDs may do more, without a word on which there are",
+            UNKNOWN,
+            || extensible(Scene::of_tdx_1_5()),
+            || extensible(Scene::new()),
+        ),
+        asked(
+            "body of TDX 1.0 where one of TDX 1.5 is demanded",
+            ("service_td", "body_1_5_required"),
+            |a| a.limits.require_body_1_5 = true,
+        ),
         spoilt("TD with performance counters", NOT_ALLOWED, |s| {
             s.body[offset::TDATTRIBUTES + 7] |= 0x80
         }),
@@ -80,6 +98,16 @@ pub(super) fn cases() -> Vec<Tdx> {
             || extended(1),
         ),
     ]
+}
+
+fn migratable(mut scene: Scene) -> Asked {
+    scene.body[offset::TDATTRIBUTES + 3] |= 0x20;
+    Asked::of(&scene).with(|a| a.limits.allowed_attributes = vec![TdAttribute::Migratable])
+}
+
+fn extensible(mut scene: Scene) -> Asked {
+    scene.body[offset::TDATTRIBUTES + 2] |= 0x02;
+    Asked::of(&scene).with(|a| a.limits.allowed_attributes = vec![TdAttribute::ServtdExt])
 }
 
 /// An extended body, with something in the hash of the service TDs that are there now.
