@@ -295,9 +295,8 @@ impl Path<'_> {
 
     fn problems(&self) -> Vec<SnpRejection> {
         let mut reasons = Vec::new();
-        if self.issuer.subject_common_name()
-            != Some(self.kind.issuer_name(self.root.product).as_str())
-        {
+        let name = self.kind.issuer_name(self.root.product);
+        if self.issuer.subject_common_name() != Some(name.as_str()) {
             reasons.push(SnpRejection::IssuerName { kind: self.kind });
         }
         // Dates have a check of their own, which needs to know the time.

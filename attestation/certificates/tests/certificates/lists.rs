@@ -5,7 +5,8 @@ use crate::forge::{
 };
 use attestation_certificates::der::DerError;
 use attestation_certificates::{
-    Certificate, Crl, CrlProblem, FormatError, IssueProblem, Number, Observation, Validity,
+    Certificate, Crl, CrlIssuer, CrlProblem, FormatError, IssueProblem, Number, Observation, Seen,
+    Validity,
 };
 
 fn certificate(draft: &Draft, key: &Key) -> Certificate {
@@ -270,4 +271,18 @@ fn list_is_observed_with_its_number_and_date() {
         panic!("it is a list");
     };
     assert_eq!((number, issued), (Number::from(5), list.this_update()));
+}
+
+#[test]
+fn list_that_was_seen_is_of_its_issuers_key_alone() {
+    let (key, other) = (Key::p384(), Key::p384());
+    let list = read(&ListDraft::new("root", &key, &[]).signed_by(&key));
+    let seen = Seen::default().with([Observation::of_crl(&list, &root(&key))]);
+    let seen = seen.expect("one is not too many");
+    assert!(seen.has_list_of(CrlIssuer::of(&root(&key))));
+    assert!(
+        !seen.has_list_of(CrlIssuer::of(&root(&other))),
+        "of the same name"
+    );
+    assert!(!Seen::default().has_list_of(CrlIssuer::of(&root(&key))));
 }

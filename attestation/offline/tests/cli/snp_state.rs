@@ -85,15 +85,60 @@ fn revocation_list_beside_a_refused_report_is_remembered() {
 fn revocation_list_that_is_not_proven_or_not_issued_yet_raises_nothing() {
     let early = REPORT.replace("2026-01-01", "2025-05-01");
     let other_key = REPORT.replace("@virtee/vcek_milan.der", "@virtee/vcek_turin.der");
-    for (line, list) in [(&*early, MILAN), (REPORT, GENOA), (&other_key, MILAN)] {
+    // Genoa's list says nothing of Milan: it is set aside.
+    for (line, list, code) in [
+        (&*early, MILAN, 3),
+        (REPORT, GENOA, 0),
+        (&other_key, MILAN, 3),
+    ] {
         let folder = Folder::empty();
         let Some(output) = begun(&folder, line, list) else {
             return;
         };
-        let document = document(&output, 3);
+        let document = document(&output, code);
         assert_ne!(check(&document, "revocation").0, "pass", "{line}");
         assert_eq!(seen(&folder)["seen"], json!([]), "{line}");
     }
+}
+
+/// What AMD revokes would be forgotten by whoever leaves the list out.
+#[test]
+fn revocation_list_that_was_seen_is_demanded_from_then_on() {
+    let folder = Folder::empty();
+    let Some(first) = begun(&folder, REPORT, MILAN) else {
+        return;
+    };
+    document(&first, 0);
+    let before = seen(&folder);
+    let state = folder.named("seen.json");
+    let none = REPORT.replace(" --crl {}", "");
+    let genoas = REPORT.replace("--crl {}", &format!("--crl {GENOA}"));
+    for line in [none, genoas] {
+        let output = run_line(&line, &[&state]).expect("vectors");
+        let document = document(&output, 3);
+        assert_eq!(checks(&document, "fail"), ["revocation"], "{line}");
+        assert_eq!(document["rejections"][0]["code"], "crl_left_out", "{line}");
+        assert_eq!(seen(&folder), before, "{line}");
+    }
+}
+
+#[test]
+fn revocation_list_of_another_product_beside_the_right_one_is_set_aside() {
+    let folder = Folder::empty();
+    // At the line's time Genoa's is no longer in force.
+    let line = format!("{REPORT} --crl {GENOA}");
+    let Some(output) = begun(&folder, &line, MILAN) else {
+        return;
+    };
+    let document = document(&output, 0);
+    let (result, reason) = check(&document, "revocation");
+    assert_eq!(result, "pass");
+    assert!(
+        reason.contains("set aside: 1 of other products"),
+        "{reason}"
+    );
+    let seen = seen(&folder);
+    assert_eq!(seen["seen"].as_array().map(Vec::len), Some(1));
 }
 
 /// Lists are remembered by their issuer's key: a root that somebody names remembers nothing of AMD's.
