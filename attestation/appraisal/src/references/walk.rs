@@ -36,9 +36,6 @@ impl Look {
         let (refr, _) = head(rule);
         let (root, steps) = flat(refr);
         let name = root.span().text();
-        if self.imports.contains_key(name) || matches!(name, "data" | "input") {
-            return shadowed(root.span());
-        }
         self.rule = name.to_owned();
         let line = root.span().line;
         let needs = || (line, BTreeSet::new());

@@ -293,14 +293,17 @@ fn format_of_a_great_width_is_refused() {
 
 #[test]
 fn answer_of_more_than_is_ever_needed_is_refused() {
-    let mut rules = "limits := {\"snp\": a18} if {\n\ta0 := [1, 2]\n".to_owned();
+    let mut rules = "limits := {\"snp\": {\"a\": a18}} if {\n\ta0 := [1, 2]\n".to_owned();
     for n in 0..18 {
         writeln!(rules, "\ta{} := [a{n}, a{n}]", n + 1).expect("a text");
     }
     let error = policy(&format!("{rules}}}"))
         .limits(Tee::Snp, &json!({}))
         .expect_err("too much");
-    assert!(matches!(error, PolicyError::Answer { .. }), "{error}");
+    let PolicyError::Answer { message, .. } = &error else {
+        panic!("it is the answer: {error}");
+    };
+    assert_eq!(message, "more than 1048576 values and bytes");
 }
 
 #[test]
