@@ -35,7 +35,7 @@ pub enum TpmRejection {
     )]
     Vmpl(u32),
     /// The judged quote has another body than any.
-    #[error("the TD quote's body has {0} bytes; 584 and 648 are known")]
+    #[error("the TD quote's body has {0} bytes; 584, 648 and 885 are known")]
     TdBodyLength(usize),
     /// A TDREPORT that no TD made.
     #[error(

@@ -34,8 +34,8 @@ const FIELDS: &[Field] = &[
 ];
 /// Where a quote's body has REPORTDATA.
 const REPORT_DATA: usize = 520;
-/// TD_QUOTE_BODY, and that of TDX 1.5.
-const BODIES: [usize; 2] = [584, 648];
+/// TD_QUOTE_BODY, that of TDX 1.5, and that with what service TDs did: each begins as the one before.
+const BODIES: [usize; 3] = [584, 648, 885];
 
 /// REPORTDATA of a quote's body; `None` if no body has such a length.
 pub(crate) fn report_data(body: &[u8]) -> Option<[u8; 64]> {
