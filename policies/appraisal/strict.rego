@@ -280,6 +280,18 @@ test_check_that_was_not_made_affirms_nothing if {
 	vector.hardware == 0
 }
 
+test_service_tds_that_nobody_looked_for_affirm_no_configuration if {
+	vector := trust_vector with input as with_check(good_tdx, "service_td", "not_checked")
+	vector.configuration == 0
+}
+
+test_contradicted_verification_contraindicates if {
+	vector := trust_vector with input as with_check(good_tdx, "second_opinion", "fail")
+	vector["instance-identity"] == 97
+	vector.hardware == 96
+	vector["runtime-opaque"] == 96
+}
+
 test_debuggable_guest_is_visible if {
 	vector := trust_vector with input as with_check(good_tdx, "debug", "fail")
 	vector["runtime-opaque"] == 96
