@@ -71,15 +71,14 @@ impl Judged {
         }
     }
 
-    /// What a record says was judged: accepted where nothing failed or went without limits. For replays alone, whose
-    /// verdict is compared with the one that is replayed and releases nothing.
+    /// What a record says was judged: accepted where there were limits and nothing failed. For replays alone, whose verdict
+    /// is compared with the one that is replayed and releases nothing.
     pub(crate) fn recorded(
         parts: Vec<Part>,
         record: Record,
         unanswered: Option<PolicyError>,
     ) -> Self {
-        let refuses =
-            |check: &CheckRecord| check.result == CheckResult::Fail || check.reason == NO_LIMITS;
+        let refuses = |check: &CheckRecord| check.result == CheckResult::Fail;
         let accepted = unanswered.is_none()
             && !record.checks.is_empty()
             && record.rejections.is_empty()

@@ -42,7 +42,7 @@ pub use judged::{Judged, JudgedTwice};
 pub use library::{SHIPPED, Shipped};
 pub use policy::{About, Policy};
 pub use rejection::{AppraisalCheck, AppraisalRejection, PolicyError};
-pub use replay::{Replay, ReplayError};
+pub use replay::{Decision, Replay, ReplayError};
 pub use self_test::{TestOutcome, TestReport};
 pub use tee::Tee;
 pub use trust::{TrustClaim, TrustTier, TrustVector};

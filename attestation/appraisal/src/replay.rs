@@ -1,10 +1,22 @@
 //! Verdicts, appraised once more.
 
+use crate::input::Input;
 use crate::judged::Part;
-use crate::verdict::Document;
+use crate::text::shown;
+use crate::verdict::{Document, VERSION};
 use crate::{AppraisalCheck, Context, Files, Judged, Policy, PolicyError, Tee, Verdict};
 use attestation_verdict::{Check, ExpectedData, Record};
+use serde::Deserialize;
 use serde_json::{Value, json};
+
+/// The members of a document that a policy answers for. Where a policy cannot be asked, nothing is said of them.
+const ANSWERS: [&str; 5] = [
+    "verdict",
+    "checks",
+    "rejections",
+    "appraisal.status",
+    "appraisal.trust_vector",
+];
 
 /// A document that cannot be appraised again.
 #[derive(Debug, thiserror::Error)]
@@ -12,6 +24,16 @@ pub enum ReplayError {
     /// It is no verdict.
     #[error("not a verdict's JSON document")]
     NotAVerdict(#[source] serde_json::Error),
+    /// It is of before documents had versions, and of the limits.
+    #[error(
+        "the verdict has no `version`: it was written before verdicts had one. Judge the evidence again (cloister verify ... --at ...)"
+    )]
+    NoVersion,
+    /// It is of a version that is not known here.
+    #[error(
+        "the verdict has version {0}, and this program reads version {VERSION}: replay it by the program that wrote it, or judge the evidence again (cloister verify ... --at ...)"
+    )]
+    Version(String),
     /// Its claims are of something else.
     #[error("the verdict has claims of `{0}`, which is no TEE")]
     Claims(String),
@@ -26,10 +48,24 @@ pub enum ReplayError {
 /// are judged again only from the evidence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Replay {
-    /// The members of the document that came out otherwise; none if the decision is the same.
+    /// The members of the document that came out otherwise; none if the decision is the same. Where there is no decision,
+    /// those that the policy answers for are left out.
     pub differences: Vec<String>,
-    /// Whether the policy accepts now.
-    pub accepted: bool,
+    /// What the policy decides now.
+    pub decision: Decision,
+}
+
+/// What a policy decides about a verdict's document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// It accepts.
+    Accepted,
+    /// It refuses.
+    Refused,
+    /// None: the checks were made under other limits than this policy's, and say nothing of its own.
+    OtherLimits,
+    /// None: claims, checks, limits or circumstances are not those that the document's `input_digest` is of.
+    OtherInput,
 }
 
 impl Replay {
@@ -39,12 +75,19 @@ impl Replay {
     }
 }
 
+impl Decision {
+    /// Whether there is one.
+    pub fn is_made(self) -> bool {
+        matches!(self, Self::Accepted | Self::Refused)
+    }
+}
+
 impl Verdict {
     /// Appraises the claims and checks of a verdict's document once more, by this policy: the same input, policy and engine
-    /// give the same decision.
+    /// give the same decision. A policy of other limits decides nothing, since nobody judged by those.
     ///
     /// # Errors
-    /// The document is no verdict.
+    /// The document is no verdict, or one of another version.
     pub fn replay(document: &str, policy: &Policy) -> Result<Replay, ReplayError> {
         Self::replay_with(document, policy, |tee, claims| policy.limits(tee, claims))
     }
@@ -52,40 +95,76 @@ impl Verdict {
     /// Where limits have to be those that a judge takes: they come by [`Policy::limits_as`] then as now.
     ///
     /// # Errors
-    /// The document is no verdict.
+    /// The document is no verdict, or one of another version.
     pub fn replay_with(
         document: &str,
         policy: &Policy,
         limits: impl Fn(Tee, &Value) -> Result<Value, PolicyError>,
     ) -> Result<Replay, ReplayError> {
-        let then: Document = serde_json::from_str(document).map_err(ReplayError::NotAVerdict)?;
-        let now = again(&then, policy, limits)?;
-        let (then, now_document) = (json!(then), json!(now.document()));
+        let then = read(document)?;
+        let context = context(&then)?;
+        let untouched = input_digest(&then, &context)? == then.appraisal.input_digest;
+        let now = Verdict::of(judged(&then, limits)?, policy, context).document();
+        let decision = match () {
+            () if !untouched => Decision::OtherInput,
+            () if now.limits != then.limits => Decision::OtherLimits,
+            () if now.accepted() => Decision::Accepted,
+            () => Decision::Refused,
+        };
         let mut differences = Vec::new();
-        different("", &then, &now_document, &mut differences);
+        different("", &json!(then), &json!(now), &mut differences);
+        differences.retain(|way| decision.is_made() || !ANSWERS.contains(&way.as_str()));
         Ok(Replay {
             differences,
-            accepted: now.accepted(),
+            decision,
         })
     }
 }
 
-fn again(
-    then: &Document,
-    policy: &Policy,
-    limits: impl Fn(Tee, &Value) -> Result<Value, PolicyError>,
-) -> Result<Verdict, ReplayError> {
-    let context = Context {
+/// The members that tell what a document is, whatever else is in it.
+#[derive(Deserialize)]
+struct Kind {
+    version: Option<Value>,
+    verdict: Option<Value>,
+}
+
+fn read(document: &str) -> Result<Document, ReplayError> {
+    let kind: Kind = serde_json::from_str(document).map_err(ReplayError::NotAVerdict)?;
+    match kind.version {
+        None if kind.verdict.is_some() => return Err(ReplayError::NoVersion),
+        Some(version) if version != VERSION => {
+            return Err(ReplayError::Version(shown(&version.to_string(), 64)));
+        }
+        _ => {}
+    }
+    serde_json::from_str(document).map_err(ReplayError::NotAVerdict)
+}
+
+fn context(then: &Document) -> Result<Context, ReplayError> {
+    Ok(Context {
         binding: binding(&then.binding).ok_or(ReplayError::Binding)?,
         judged_at: then.judged_at,
         named_root: then.named_root,
         files: then.files.clone(),
-    };
+    })
+}
+
+/// The digest of what the document says was put to the policy.
+fn input_digest(then: &Document, context: &Context) -> Result<String, ReplayError> {
+    let recorded = |tee: Tee, _: &Value| Ok(then.limits.get(tee.name()).cloned().into());
+    Ok(Input::after(&judged(then, recorded)?, context).1)
+}
+
+/// What the document says was judged, under these limits.
+fn judged(
+    then: &Document,
+    limits: impl Fn(Tee, &Value) -> Result<Value, PolicyError>,
+) -> Result<Judged, ReplayError> {
     let mut parts = Vec::new();
     let mut unanswered = None;
     for (name, claims) in &then.claims {
         let tee = Tee::ALL.into_iter().find(|tee| tee.name() == name);
-        let tee = tee.ok_or_else(|| ReplayError::Claims(crate::text::shown(name, 64)))?;
+        let tee = tee.ok_or_else(|| ReplayError::Claims(shown(name, 64)))?;
         let limits = limits(tee, claims).unwrap_or_else(|error| {
             unanswered.get_or_insert(error);
             Value::Null
@@ -96,8 +175,7 @@ fn again(
             limits,
         });
     }
-    let judged = Judged::recorded(parts, before_the_policy(then), unanswered);
-    Ok(Verdict::of(judged, policy, context))
+    Ok(Judged::recorded(parts, before_the_policy(then), unanswered))
 }
 
 fn before_the_policy(then: &Document) -> Record {

@@ -6,6 +6,9 @@ use attestation_verdict::{CheckRecord, ExpectedData, Record, RejectionRecord};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+/// The version of a verdict's document. Another member, or another meaning of one, is another version.
+pub(crate) const VERSION: u64 = 1;
+
 /// What a verdict rests on besides evidence and policy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Context {
@@ -92,7 +95,10 @@ impl Verdict {
         let record = self.record();
         let claims = self.judged.parts().iter();
         let claims = claims.map(|part| (part.tee.name().to_owned(), part.claims.clone()));
+        let limits = self.judged.parts().iter();
+        let limits = limits.map(|part| (part.tee.name().to_owned(), part.limits.clone()));
         Document {
+            version: VERSION,
             verdict: if self.accepted() {
                 Outcome::Accepted
             } else {
@@ -106,6 +112,7 @@ impl Verdict {
             checks: record.checks,
             rejections: record.rejections,
             claims: claims.collect(),
+            limits: limits.collect(),
             appraisal: AppraisalDocument {
                 status: self.appraisal.status(),
                 trust_vector: self.appraisal.trust_vector().clone(),
@@ -130,6 +137,8 @@ pub(crate) enum Outcome {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Document {
+    /// [`VERSION`].
+    pub version: u64,
     pub verdict: Outcome,
     pub tee: Tee,
     pub binding: Value,
@@ -139,7 +148,15 @@ pub(crate) struct Document {
     pub checks: Vec<CheckRecord>,
     pub rejections: Vec<RejectionRecord>,
     pub claims: Map<String, Value>,
+    /// By TEE: what the judge held the evidence to, null if the policy gave none.
+    pub limits: Map<String, Value>,
     pub appraisal: AppraisalDocument,
+}
+
+impl Document {
+    pub fn accepted(&self) -> bool {
+        self.verdict == Outcome::Accepted
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

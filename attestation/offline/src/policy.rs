@@ -1,7 +1,9 @@
 //! `cloister policy`, and the policy that a verdict is appraised by.
 
 use anyhow::{Context, Result};
-use attestation_appraisal::{Policy, PolicyError, SHIPPED, Shipped, Tee, TestReport, Verdict};
+use attestation_appraisal::{
+    Decision, Policy, PolicyError, SHIPPED, Shipped, Tee, TestReport, Verdict,
+};
 use attestation_snp::SnpLimits;
 use attestation_tdx::TdxLimits;
 use attestation_tpm::TpmLimits;
@@ -71,6 +73,12 @@ enum Command {
 
 /// The built-in one that is used unless another is named.
 const STRICT: &str = "strict";
+
+/// Why nothing is decided where checks were made under other limits than the policy's.
+const OTHER_LIMITS: &str = "judged under other limits: judge the evidence again (cloister verify ... --policy ... --at ...)";
+
+/// Why nothing is decided about what was changed.
+const OTHER_INPUT: &str = "it says something else than what was appraised (input_digest): judge the evidence again (cloister verify ... --at ...)";
 
 /// The policy that `--policy` names, or the strict one.
 ///
@@ -239,27 +247,38 @@ fn replay(verdict: &Path, named: &Path, output: Output) -> Result<ExitCode> {
         limits(&policy, tee, claims)
     });
     let replay = replay.with_context(place)?;
-    let decision = if replay.accepted {
-        "accepted"
-    } else {
-        "refused"
-    };
+    let (verdict, reason) = decision(replay.decision);
+    let differences = shown(&replay.differences.join(", "));
     output::print(&match output {
         Output::Json => serde_json::to_string_pretty(&json!({
             "same": replay.same(),
-            "verdict": decision,
+            "verdict": verdict,
+            "reason": reason,
             "differences": replay.differences,
         }))?,
-        Output::Text if replay.same() => format!("the same: {decision}"),
-        Output::Text => format!(
-            "NOT THE SAME: {decision}; it differs in {}",
-            shown(&replay.differences.join(", "))
-        ),
+        Output::Text => match (verdict, reason) {
+            (Some(verdict), _) if replay.same() => format!("the same: {verdict}"),
+            (Some(verdict), _) => format!("NOT THE SAME: {verdict}; it differs in {differences}"),
+            (None, reason) => format!(
+                "NOT THE SAME, and no verdict: {}; it differs in {differences}",
+                reason.unwrap_or_default()
+            ),
+        },
     })?;
     Ok(match replay.same() {
         true => ExitCode::SUCCESS,
         false => ExitCode::from(REFUSED),
     })
+}
+
+/// What to call a decision; where there is none, why, and what to do.
+fn decision(decision: Decision) -> (Option<&'static str>, Option<&'static str>) {
+    match decision {
+        Decision::Accepted => (Some("accepted"), None),
+        Decision::Refused => (Some("refused"), None),
+        Decision::OtherLimits => (None, Some(OTHER_LIMITS)),
+        Decision::OtherInput => (None, Some(OTHER_INPUT)),
+    }
 }
 
 /// The policy's limits, if they are what the judge of this TEE takes.

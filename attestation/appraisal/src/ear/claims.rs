@@ -1,7 +1,9 @@
 //! The claims of a token.
 
 use crate::canonical;
-use crate::verdict::{Document, Outcome};
+use crate::verdict::Document;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value, json};
 
 /// The profile of draft-ietf-rats-ear-04 (section 3).
@@ -19,13 +21,24 @@ pub struct VerifierId {
 /// The claims of a verdict. The one submodule is called by the TEE that signed the evidence.
 pub(crate) fn of(document: &Document, verifier: &VerifierId) -> Value {
     let status = document.appraisal.status.name();
-    json!({
+    let mut claims = json!({
         "eat_profile": PROFILE,
         "iat": document.judged_at,
         "ear_verifier_id": {"developer": verifier.developer, "build": verifier.build},
         "ear_status": status,
         "submods": {document.tee.name(): submodule(document)},
-    })
+    });
+    if let Some(nonce) = nonce(document) {
+        claims["eat_nonce"] = json!(nonce);
+    }
+    claims
+}
+
+/// What the evidence had to bind, as `eat_nonce` has it in JSON: 8 to 64 bytes in base64url (RFC 9711, section 4.1). It is
+/// left out where nothing was expected, so that a token for no session cannot be taken for one of a session.
+fn nonce(document: &Document) -> Option<String> {
+    let data = document.binding.get("report_data")?.as_str()?;
+    Some(URL_SAFE_NO_PAD.encode(hex::decode(data).ok()?))
 }
 
 fn submodule(document: &Document) -> Value {
@@ -40,8 +53,7 @@ fn submodule(document: &Document) -> Value {
     }
     claim("ear_appraisal_policy_ids", json!([policy]));
     // Private claims (RFC 7519, section 4.3): what a replay needs, and what the token stands for.
-    let accepted = document.verdict == Outcome::Accepted;
-    claim("cloister_accepted", json!(accepted));
+    claim("cloister_accepted", json!(document.accepted()));
     claim("cloister_binding", document.binding.clone());
     claim("cloister_policy_digest", json!(appraisal.policy_digest));
     claim("cloister_input_digest", json!(appraisal.input_digest));

@@ -1,9 +1,10 @@
 //! EAR tokens.
 
-use crate::support::{Question, context, policy, verdict};
+use crate::support::{Question, context, judged, policy, verdict};
 use attestation_appraisal::{
-    EarError, EarKey, EarPublicKey, EarToken, KeyError, Policy, VerifierId,
+    Context, EarError, EarKey, EarPublicKey, EarToken, KeyError, Policy, Verdict, VerifierId,
 };
+use attestation_verdict::ExpectedData;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use p256::pkcs8::{EncodePrivateKey, EncodePublicKey, LineEnding};
@@ -37,12 +38,15 @@ pub fn keys() -> [EarKey; 2] {
     [p256_pem(), p384_pem()].map(|pem| EarKey::from_pkcs8_pem(&pem).expect("a key"))
 }
 
-pub fn token(policy: &Policy, failed: &[Question], key: &EarKey) -> EarToken {
-    let verifier = VerifierId {
+fn verifier() -> VerifierId {
+    VerifierId {
         developer: "https://cloister.example".to_owned(),
         build: "cloister-verify 0.1.0".to_owned(),
-    };
-    verdict(policy, failed).ear(key, &verifier)
+    }
+}
+
+pub fn token(policy: &Policy, failed: &[Question], key: &EarKey) -> EarToken {
+    verdict(policy, failed).ear(key, &verifier())
 }
 
 fn accepting(key: &EarKey) -> EarToken {
@@ -79,6 +83,29 @@ fn token_of_an_accepted_verdict_has_the_drafts_claims() {
         assert_eq!(submodule["cloister_engine"], Policy::engine());
         assert_eq!(submodule["cloister_binding"]["kind"], "exactly");
     }
+}
+
+/// RFC 9711, section 4.1: 8 to 64 bytes, in JSON as base64url.
+#[test]
+fn token_has_the_expected_data_as_its_nonce_and_none_where_nothing_was_expected() {
+    let [key, _] = keys();
+    let claims = key.public().verify(accepting(&key).as_str());
+    let nonce = &claims.expect("its own token")["eat_nonce"];
+    let nonce = URL_SAFE_NO_PAD.decode(nonce.as_str().expect("a text"));
+    assert_eq!(nonce.expect("base64url"), [7; 64]);
+    let unbound = Context {
+        binding: ExpectedData::Unbound,
+        ..context()
+    };
+    let policy = policy("");
+    let verdict = Verdict::of(judged(&policy, &[]), &policy, unbound);
+    let token = verdict.ear(&key, &verifier());
+    let claims = key.public().verify(token.as_str()).expect("its own token");
+    assert_eq!(claims.get("eat_nonce"), None);
+    assert_eq!(
+        claims["submods"]["snp"]["cloister_binding"],
+        json!({"kind": "unbound"})
+    );
 }
 
 #[test]

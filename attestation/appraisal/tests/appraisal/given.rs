@@ -2,7 +2,7 @@
 
 use crate::support::{Question, claims, context, files, judged, judgement, policy, verdict};
 use attestation_appraisal::{
-    Context, Files, Judged, Policy, PolicyError, Tee, TrustTier, Verdict, VerifierId,
+    Context, Decision, Files, Judged, Policy, PolicyError, Tee, TrustTier, Verdict, VerifierId,
 };
 use serde_json::{Value, json};
 
@@ -129,9 +129,14 @@ fn replay_of_evidence_that_is_half_judged_comes_out_the_same() {
     );
     let replay = Verdict::replay_with(&written, &policy, limits).expect("a verdict");
     assert_eq!(replay.differences, [""; 0]);
+    assert_eq!(replay.decision, Decision::Refused);
+    assert_eq!(
+        document(&verdict)["limits"],
+        json!({"snp": {}, "tpm": null})
+    );
     // Who does not know what the judge takes cannot have it accepted.
     let replay = Verdict::replay(&written, &policy).expect("a verdict");
-    assert!(!replay.accepted && !replay.same());
+    assert_eq!(replay.decision, Decision::OtherLimits);
 }
 
 #[test]

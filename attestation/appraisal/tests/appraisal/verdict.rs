@@ -153,10 +153,12 @@ fn document_has_every_member_and_no_other() {
             "claims",
             "files",
             "judged_at",
+            "limits",
             "named_root",
             "rejections",
             "tee",
-            "verdict"
+            "verdict",
+            "version"
         ]
     );
     assert_eq!(found["verdict"], "refused");

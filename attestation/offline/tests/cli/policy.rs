@@ -143,15 +143,76 @@ fn verdict_is_replayed_by_its_own_policy_and_not_by_another() {
         let file = folder.write("verdict.json", &verdict);
         let replayed = document(&run(&["policy", "replay", &file, "-o", "json"]), 0);
         assert_eq!(replayed["same"], true, "{replayed}");
-        let other = run(&[
-            "policy", "replay", &file, "--policy", "badram", "-o", "json",
-        ]);
-        assert_eq!(document(&other, 3)["same"], false);
+        // The same limits, and a reason of its own.
+        let denies = strict() + "\ndeny contains {\"code\": \"all\", \"reason\": \"all\"}\n";
+        let denies = folder.write("denies.rego", denies);
+        let other = run(&["policy", "replay", &file, "--policy", &denies, "-o", "json"]);
+        let other = document(&other, 3);
+        assert_eq!(
+            (&other["same"], &other["verdict"]),
+            (&false.into(), &"refused".into())
+        );
         let mut changed: Value = serde_json::from_str(&verdict).expect("JSON");
         changed["claims"]["snp"]["guest_svn"] = 7.into();
         let file = folder.write("changed.json", changed.to_string());
-        assert!(stdout(&run(&["policy", "replay", &file]), 3).contains("NOT THE SAME"));
+        let said = stdout(&run(&["policy", "replay", &file]), 3);
+        assert!(
+            said.contains("NOT THE SAME, and no verdict: it says something else"),
+            "{said}"
+        );
     }
     let none = folder.write("none.json", "{}");
     error(&run(&["policy", "replay", &none]), 1);
+}
+
+/// Its checks were made under limits that the policy named does not have: `badram` refuses this report.
+#[test]
+fn verdict_is_not_replayed_under_other_limits() {
+    let folder = Folder::empty();
+    let Some(output) = run_line(REPORT, &[]) else {
+        return;
+    };
+    let verdict = stdout(&output, 0);
+    let file = folder.write("verdict.json", &verdict);
+    for policy in ["badram", "milan-vcek-seed"] {
+        let line = ["policy", "replay", &file, "--policy", policy];
+        let other = document(&run(&[&line[..], &["-o", "json"]].concat()), 3);
+        assert_eq!(
+            (&other["same"], &other["verdict"]),
+            (&false.into(), &Value::Null)
+        );
+        let differences = other["differences"].as_array().expect("a list");
+        assert!(differences.contains(&"limits".into()), "{differences:?}");
+        let said = stdout(&run(&line), 3);
+        assert!(
+            said.contains("no verdict: judged under other limits: judge the evidence again"),
+            "{said}"
+        );
+        assert!(
+            !said.contains("accepted") && !said.contains("refused"),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn verdict_of_another_version_is_unreadable_and_says_what_to_do() {
+    let folder = Folder::empty();
+    let Some(output) = run_line(REPORT, &[]) else {
+        return;
+    };
+    let mut verdict = document(&output, 0);
+    assert_eq!(verdict["version"], 1);
+    verdict["version"] = 9.into();
+    let file = folder.write("later.json", verdict.to_string());
+    let said = error(&run(&["policy", "replay", &file]), 1);
+    assert!(said.contains("version 9"), "{said}");
+    let members = verdict.as_object_mut().expect("an object");
+    members.remove("version");
+    let file = folder.write("older.json", verdict.to_string());
+    let said = error(&run(&["policy", "replay", &file]), 1);
+    assert!(
+        said.contains("before verdicts had one") && said.contains("again"),
+        "{said}"
+    );
 }
