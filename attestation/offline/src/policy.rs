@@ -1,12 +1,7 @@
 //! `cloister policy`, and the policy that a verdict is appraised by.
 
 use anyhow::{Context, Result};
-use attestation_appraisal::{
-    Decision, Policy, PolicyError, SHIPPED, Shipped, Tee, TestReport, Verdict,
-};
-use attestation_snp::SnpLimits;
-use attestation_tdx::TdxLimits;
-use attestation_tpm::TpmLimits;
+use attestation_appraisal::{Decision, Policy, Verdict};
 use clap::Subcommand;
 use serde_json::{Map, Value, json};
 use std::io::{IsTerminal, stdout};
@@ -19,6 +14,13 @@ use crate::files::{self, Limit};
 use crate::output::{self, Output};
 use crate::page::{self, shown};
 use crate::session::REFUSED;
+
+mod limits;
+mod source;
+mod trial;
+
+use source::{Source, shipped};
+use trial::Trial;
 
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -105,51 +107,6 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     }
 }
 
-/// A policy and its text.
-struct Source {
-    /// As it was named.
-    name: String,
-    text: String,
-    policy: Policy,
-}
-
-impl Source {
-    fn of(option: &str, named: &Path) -> Result<Self> {
-        let name = named.display().to_string();
-        if let Some(shipped) = built_in(named) {
-            return Self::read(name, shipped.source.to_owned());
-        }
-        let text = files::text(option, named, Limit::Mebibyte).with_context(|| {
-            let known: Vec<_> = SHIPPED.iter().map(|one| one.name).collect();
-            format!("{name} is no built-in policy ({}) either", known.join(", "))
-        });
-        let place = format!("{option} {name} cannot be used");
-        Self::read(name, text?).context(place)
-    }
-
-    fn read(name: String, text: String) -> Result<Self> {
-        let policy = Policy::from_rego(&text)?;
-        Ok(Self { name, text, policy })
-    }
-
-    fn about(&self) -> Value {
-        let mut about = json!(self.policy.about());
-        about["digest"] = json!(self.policy.digest());
-        about["engine"] = json!(Policy::engine());
-        about
-    }
-}
-
-fn built_in(named: &Path) -> Option<&'static Shipped> {
-    SHIPPED.iter().find(|one| Path::new(one.name) == named)
-}
-
-fn shipped() -> Result<Vec<Source>> {
-    let sources = SHIPPED.iter();
-    let sources = sources.map(|one| Source::read(one.name.to_owned(), one.source.to_owned()));
-    sources.collect()
-}
-
 fn test(policies: &[PathBuf], output: Output) -> Result<ExitCode> {
     let sources = match policies {
         [] => shipped()?,
@@ -158,57 +115,19 @@ fn test(policies: &[PathBuf], output: Output) -> Result<ExitCode> {
             .map(|one| Source::of("policy", one))
             .collect::<Result<_>>()?,
     };
-    let reports: Vec<_> = sources
-        .iter()
-        .map(|source| (source, source.policy.test()))
-        .collect();
-    let passed = reports.iter().all(|(_, report)| report.passed());
+    let trials: Vec<_> = sources.iter().map(Trial::of).collect();
+    let passed = trials.iter().all(Trial::passed);
     output::print(&match output {
-        Output::Text => reports
-            .iter()
-            .map(|(source, report)| tested(source, report))
-            .collect(),
+        Output::Text => trials.iter().map(Trial::as_text).collect(),
         Output::Json => serde_json::to_string_pretty(&json!({
             "passed": passed,
-            "policies": reports.iter().map(|(source, report)| json!({
-                "policy": source.name,
-                "digest": source.policy.digest(),
-                "passed": report.passed(),
-                "tests": report.tests,
-            })).collect::<Vec<_>>(),
+            "policies": trials.iter().map(Trial::as_json).collect::<Vec<_>>(),
         }))?,
     })?;
     Ok(match passed {
         true => ExitCode::SUCCESS,
         false => ExitCode::from(REFUSED),
     })
-}
-
-/// What came of one policy's tests: those that failed by name.
-fn tested(source: &Source, report: &TestReport) -> String {
-    let name = shown(&source.name);
-    if report.tests.is_empty() {
-        return format!("FAIL  {name}: it has no tests, rules named `test_...`\n");
-    }
-    let failures = report.tests.iter().filter_map(|test| {
-        let failure = test.failure.as_ref()?;
-        Some(format!(
-            "      line {}, {}: {}\n",
-            test.line,
-            shown(&test.name),
-            shown(failure)
-        ))
-    });
-    let failures: Vec<_> = failures.collect();
-    let (all, failed) = (report.tests.len(), failures.len());
-    let s = if all == 1 { "" } else { "s" };
-    match failed {
-        0 => format!("pass  {name}: {all} test{s}\n"),
-        _ => format!(
-            "FAIL  {name}: {failed} of {all} test{s}\n{}",
-            failures.concat()
-        ),
-    }
 }
 
 fn show(named: &Path, output: Output) -> Result<ExitCode> {
@@ -233,8 +152,8 @@ fn replay(verdict: &Path, named: &Path, output: Output) -> Result<ExitCode> {
     let policy = Source::of("--policy", named)?.policy;
     let place = || {
         format!(
-            "{} is no verdict of `cloister verify -o json`",
-            verdict.display()
+            "{} cannot be replayed",
+            shown(&verdict.display().to_string())
         )
     };
     let text = files::text("verdict", verdict, Limit::SixteenMebibytes)?;
@@ -244,7 +163,7 @@ fn replay(verdict: &Path, named: &Path, output: Output) -> Result<ExitCode> {
     }
     let document = Value::Object(document).to_string();
     let replay = Verdict::replay_with(&document, &policy, |tee, claims| {
-        limits(&policy, tee, claims)
+        limits::limits(&policy, tee, claims)
     });
     let replay = replay.with_context(place)?;
     let (verdict, reason) = decision(replay.decision);
@@ -279,16 +198,6 @@ fn decision(decision: Decision) -> (Option<&'static str>, Option<&'static str>) 
         Decision::OtherLimits => (None, Some(OTHER_LIMITS)),
         Decision::OtherInput => (None, Some(OTHER_INPUT)),
     }
-}
-
-/// The policy's limits, if they are what the judge of this TEE takes.
-fn limits(policy: &Policy, tee: Tee, claims: &Value) -> Result<Value, PolicyError> {
-    let given = match tee {
-        Tee::Snp => policy.limits_as::<SnpLimits>(tee, claims)?.1,
-        Tee::Tdx => policy.limits_as::<TdxLimits>(tee, claims)?.1,
-        Tee::Tpm => policy.limits_as::<TpmLimits>(tee, claims)?.1,
-    };
-    Ok(given)
 }
 
 fn list(output: Output) -> Result<ExitCode> {

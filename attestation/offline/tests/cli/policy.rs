@@ -101,8 +101,44 @@ fn policy_that_is_none_is_unreadable() {
         assert!(error(&output, 1).contains("--policy"));
         error(&run(&["policy", "test", &file]), 1);
     }
-    let said = error(&run(&["policy", "show", "strikt"]), 1);
-    assert!(said.contains("strict, badram"), "{said}");
+}
+
+#[test]
+fn policy_that_is_not_there_is_told_in_one_sentence() {
+    for line in [
+        &["policy", "show", "strikt"][..],
+        &["policy", "test", "strikt"],
+    ] {
+        let said = error(&run(line), 1);
+        assert!(
+            said.contains("there is no file strikt, and no built-in policy of that name: those are strict, badram"),
+            "{said}"
+        );
+        assert_eq!(said.matches("strikt").count(), 1, "{said}");
+    }
+    // A file that is there is not taken for a name.
+    let folder = Folder::empty();
+    let said = error(&run(&["policy", "show", &folder.named("")]), 1);
+    assert!(
+        said.contains("a directory") && !said.contains("badram"),
+        "{said}"
+    );
+}
+
+#[test]
+fn syntax_error_is_told_under_the_files_own_name() {
+    let folder = Folder::empty();
+    let file = folder.write("ours.rego", "package cloister.appraisal\nx := {\n");
+    let said = error(&run(&["policy", "test", &file]), 1);
+    assert!(said.contains("ours.rego:3:"), "{said}");
+    assert!(!said.contains("policy.rego"), "{said}");
+    let fails = strict() + "\ntest_fails if to_number(\"a\") == 1\n";
+    let file = folder.write("fails.rego", fails);
+    let said = stdout(&run(&["policy", "test", &file]), 3);
+    assert!(
+        said.contains("fails.rego:") && !said.contains("policy.rego"),
+        "{said}"
+    );
 }
 
 /// A policy whose limits the judge does not know refuses, and says which member.
@@ -215,4 +251,141 @@ fn verdict_of_another_version_is_unreadable_and_says_what_to_do() {
         said.contains("before verdicts had one") && said.contains("again"),
         "{said}"
     );
+}
+
+/// A whole policy with these limits, whose own test passes.
+fn with_limits(limits: &str) -> String {
+    [
+        "package cloister.appraisal",
+        "import data.cloister.strict",
+        "about := {\"name\": \"ours\", \"dated\": \"2026-11-23\", \"text\": \"Ours.\", \"sources\": []}",
+        limits,
+        "trust_vector := strict.trust_vector",
+        "deny := strict.deny",
+        "test_true if true",
+        "",
+    ]
+    .join("\n")
+}
+
+/// Nobody's evidence would ever be accepted: the judge refuses such limits.
+#[test]
+fn policy_whose_limits_no_judge_takes_does_not_pass() {
+    let folder = Folder::empty();
+    for (limits, told) in [
+        (
+            "limits := object.union(strict.limits, {\"snp\": {\"chip_allow\": [\"0a1b\"]}})",
+            "a chip id has 128 or 16 hexadecimal digits",
+        ),
+        (
+            "limits := object.union(strict.limits, {\"snp\": {\"minimum_guest_svm\": 4}})",
+            "minimum_guest_svm",
+        ),
+        (
+            "limits := object.union(strict.limits, {\"tdx\": {\"grace_days\": 400}})",
+            "grace_days",
+        ),
+        (
+            "limits := {\"tpm\": object.remove(strict.limits.tpm, [\"banks\"])}",
+            "banks",
+        ),
+        (
+            "limits := {\"snp\": strict.limits.snp, \"tdx\": 1}",
+            "limits.tdx",
+        ),
+        // Of one product alone.
+        (
+            "limits := strict.limits if input.snp.product != \"turin\"\nlimits := {\"snp\": {}} if input.snp.product == \"turin\"",
+            "limits.snp",
+        ),
+        ("limits := {}", "undefined for every TEE"),
+        (
+            "limits := strict.limits if input.snp.prodct == \"milan\"",
+            "undefined for every TEE",
+        ),
+    ] {
+        let file = folder.write("policy.rego", with_limits(limits));
+        let said = stdout(&run(&["policy", "test", &file]), 3);
+        assert!(
+            said.starts_with("FAIL") && said.contains(told),
+            "{limits}: {said}"
+        );
+        let document = document(&run(&["policy", "test", &file, "-o", "json"]), 3);
+        assert_eq!(document["policies"][0]["passed"], false);
+    }
+}
+
+#[test]
+fn policy_for_one_tee_or_product_passes_and_tells_what_it_leaves_out() {
+    let folder = Folder::empty();
+    for (limits, left_out) in [
+        ("limits := strict.limits", ""),
+        (
+            "limits := {\"snp\": strict.limits.snp}",
+            "no limits for tdx, tpm: such evidence is refused",
+        ),
+        (
+            "limits := strict.limits if input.snp.product == \"milan\"",
+            "no limits for tdx, tpm: ",
+        ),
+        (
+            "limits := strict.limits if input.snp.cpu.model == 2",
+            "no limits for tdx, tpm: ",
+        ),
+        (
+            "limits := strict.limits if input.tdx.quote.td.td15.mr_service_td",
+            "no limits for snp, tpm: ",
+        ),
+        (
+            "limits := strict.limits if input.tpm.hcl.tee == \"snp\"",
+            "no limits for snp, tdx: ",
+        ),
+    ] {
+        let file = folder.write("policy.rego", with_limits(limits));
+        let said = stdout(&run(&["policy", "test", &file]), 0);
+        assert!(said.contains(left_out), "{limits}: {said}");
+        assert_eq!(said.contains("no limits"), !left_out.is_empty(), "{said}");
+    }
+}
+
+/// The samples that `policy test` asks with have the names of real claims.
+#[test]
+fn samples_of_claims_have_the_members_of_real_ones() {
+    const TDX: &str = "--collateral @dcap/tdx_quote_collateral.json --no-binding --at 2025-06-19T12:35:00Z -o json";
+    for (line, tee, sample) in [
+        ("snp --report @trustee/az-snp-vtpm/evidence-genoa.json --no-binding --at 2026-01-01T00:00:00Z -o json".to_owned(), "snp", include_str!("../../src/policy/samples/snp.json")),
+        (format!("tdx --quote @dcap/tdx_quote {TDX}"), "tdx", include_str!("../../src/policy/samples/tdx.json")),
+        (format!("tdx --quote @trustee/tdx_quote_5.dat {TDX}"), "tdx", include_str!("../../src/policy/samples/tdx.json")),
+        ("tpm --evidence @trustee/az-snp-vtpm/evidence-v2.json --no-binding --at 2026-01-01T00:00:00Z -o json".to_owned(), "tpm", include_str!("../../src/policy/samples/tpm.json")),
+    ] {
+        let Some(output) = run_line(&line, &[]) else {
+            return;
+        };
+        let verdict: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        let sample: Value = serde_json::from_str(sample).expect("JSON");
+        same_names(tee, &verdict["claims"][tee], &sample);
+    }
+}
+
+fn same_names(way: &str, real: &Value, sample: &Value) {
+    let (Value::Object(real), Value::Object(sample)) = (real, sample) else {
+        // What one quote has, another has not.
+        let same = std::mem::discriminant(real) == std::mem::discriminant(sample);
+        assert!(
+            same || real.is_null() || sample.is_null(),
+            "{way}: {real}, {sample}"
+        );
+        return;
+    };
+    for (name, value) in real {
+        let sample = sample.get(name);
+        let numbered = way == "tpm.pcrs.sha256";
+        assert!(
+            numbered || sample.is_some(),
+            "{way}.{name} is not in the sample"
+        );
+        same_names(&format!("{way}.{name}"), value, sample.unwrap_or(value));
+    }
+    let gone = sample.keys().find(|name| !real.contains_key(*name));
+    assert_eq!(gone, None, "of {way}: the evidence has no such claim");
 }
