@@ -42,7 +42,7 @@ const PARTS: [Part; 8] = [
         "policy",
         "cloister-verify",
         &["policy"],
-        "show, list and test appraisal policies",
+        "list, show, test and replay appraisal policies",
     ),
     Part::new(
         "verifier",
