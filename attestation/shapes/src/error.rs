@@ -42,12 +42,14 @@ pub enum ShapeError {
     /// Text, and of no known form.
     #[error("text that is {0}: evidence in text is hexadecimal, base64 or a JSON object")]
     UnknownText(&'static str),
-    /// Text of the characters of base64 or hexadecimal, and in no spelling of either.
+    /// Text of the characters of base64, and in no spelling of it.
     #[error(
-        "text of the characters of base64 or hexadecimal, but cut off, of both alphabets, with an odd number of \
-         digits, or with spare bits set"
+        "text of the characters of base64, but cut off, of both alphabets, or with spare bits set"
     )]
     NotDecoded,
+    /// Hexadecimal digits alone, the last of which has no second one.
+    #[error("an odd number of hexadecimal digits: each byte has two, so one is missing")]
+    OddDigits,
     /// Not exactly one JSON document.
     #[error("at line {line}, column {column} of the JSON: {problem}")]
     Json {

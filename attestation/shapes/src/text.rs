@@ -38,13 +38,17 @@ pub(crate) enum Spelling {
     Base64,
 }
 
-/// The bytes that a text spells, spaces and line ends left out. A text of an even number of hexadecimal digits alone is
-/// hexadecimal, though it might be base64 too; any other of base64's characters is base64, though it might begin with 0x.
+/// The bytes that a text spells, spaces and line ends left out. A text of hexadecimal digits alone is hexadecimal, though it
+/// might be base64 too; any other of base64's characters is base64, though it might begin with 0x.
 pub(crate) fn decode(text: &str) -> Result<(Spelling, Vec<u8>), ShapeError> {
     let dense: String = text.split_ascii_whitespace().collect();
     let prefix = dense.strip_prefix("0x").or(dense.strip_prefix("0X"));
-    if let Some(bytes) = hex(prefix.unwrap_or(&dense)) {
+    let digits = prefix.unwrap_or(&dense);
+    if let Some(bytes) = hex(digits) {
         return Ok((Spelling::Hex, bytes));
+    }
+    if digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Err(ShapeError::OddDigits);
     }
     if !dense.bytes().all(is_base64) {
         return Err(ShapeError::UnknownText("neither of them"));
@@ -79,12 +83,19 @@ mod tests {
 
     #[test]
     fn base64_that_looks_like_hexadecimal_is_still_base64() {
-        assert_eq!(decode("AAA"), Ok((Spelling::Base64, vec![0, 0])));
+        assert_eq!(decode("AAA="), Ok((Spelling::Base64, vec![0, 0])));
         assert_eq!(
             decode("0xAz"),
             Ok((Spelling::Base64, vec![0xD3, 0x10, 0x33]))
         );
         assert_eq!(decode("0xAa"), Ok((Spelling::Hex, vec![0xAA])));
+    }
+
+    #[test]
+    fn odd_number_of_hexadecimal_digits_is_told() {
+        for text in ["AAA", "a", "0xabc", "ab\ncde"] {
+            assert_eq!(decode(text), Err(ShapeError::OddDigits), "{text}");
+        }
     }
 
     #[test]

@@ -72,7 +72,7 @@ fn text_in_no_form_is_refused_by_what_it_looks_like() {
     for (text, part) in [
         ("hello, world", "hexadecimal, base64 or a JSON object"),
         ("[1,2]", "hexadecimal, base64 or a JSON object"),
-        ("0x123", "an odd number of digits"),
+        ("0x123", "an odd number of hexadecimal digits"),
         ("ab+_", "of both alphabets"),
         ("-----BEGIN CERTIFICATE-----", "PEM"),
         ("{} x", "line 1"),
