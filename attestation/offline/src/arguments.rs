@@ -14,7 +14,7 @@ use crate::{reference, state, token};
 #[group(required = true, multiple = false)]
 #[command(next_help_heading = "What the evidence has to bind (one of the two is needed)")]
 pub struct Binding {
-    /// What REPORT_DATA must be: 1 to 64 bytes in hexadecimal, filled up with zeros behind.
+    /// What REPORT_DATA (TDX: REPORTDATA) must be: 1 to 64 bytes in hexadecimal, filled up with zeros behind.
     #[arg(long, value_name = "HEX", value_parser = expected_data)]
     expect_report_data: Option<ExpectedData>,
     /// Accept evidence that is tied to nothing: anybody may have sent it again. The verdict says so.

@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use attestation_appraisal::Verdict;
+use attestation_verdict::{CheckResult, Record};
 use serde_json::{Value, json};
 
 use crate::evidence::{Came, Evidence};
@@ -37,8 +38,8 @@ pub fn page(
     warnings: &[String],
 ) -> String {
     let record = verdict.record();
-    let mut page = headline(verdict, record.rejections.len(), subject, at);
-    page.push_str("\n\n");
+    let mut page = page::line(&headline(verdict, &record, subject, at));
+    page.push('\n');
     page.push_str(&page::checks(&record.checks));
     let mut known = vec![("evidence", shape(evidence))];
     known.extend(facts.iter().cloned());
@@ -51,17 +52,30 @@ pub fn page(
     page
 }
 
-fn headline(verdict: &Verdict, reasons: usize, subject: Evidence, at: Moment) -> String {
-    let what = match verdict.accepted() {
-        true => "ACCEPTED".to_owned(),
-        false if reasons == 1 => "REFUSED for 1 reason".to_owned(),
-        false => format!("REFUSED for {reasons} reasons"),
-    };
+fn headline(verdict: &Verdict, record: &Record, subject: Evidence, at: Moment) -> String {
     let root = match verdict.context().named_root {
         true => " under a root that was named",
         false => "",
     };
-    format!("{what}{root}: {}, judged as of {at}", subject.name())
+    let subject = format!("{}, judged as of {at}", subject.name());
+    match verdict.accepted() {
+        true => format!("ACCEPTED{root}: {subject}"),
+        false => format!("REFUSED{root}: {} ({subject})", refusal(record)),
+    }
+}
+
+/// How many rows say FAIL, and how many reasons they have together.
+fn refusal(record: &Record) -> String {
+    let failed = record.checks.iter();
+    let failed = failed.filter(|check| check.result == CheckResult::Fail);
+    let checks = match failed.count() {
+        1 => "1 check fails".to_owned(),
+        more => format!("{more} checks fail"),
+    };
+    match record.rejections.len() {
+        1 => format!("{checks}, for 1 reason"),
+        more => format!("{checks}, for {more} reasons"),
+    }
 }
 
 fn shape(evidence: &Came) -> String {

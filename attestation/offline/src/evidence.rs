@@ -1,12 +1,13 @@
 //! Evidence as it came.
 
-use anyhow::{Context, Result};
+use anyhow::{Error, Result};
 use attestation_shapes::{LARGEST_EVIDENCE, Layer, ShapeError};
 use ring::digest::{SHA256, digest};
 use std::path::Path;
 
 use crate::files::Limit;
 use crate::session::Session;
+use crate::warning;
 
 /// What a file turned out to be.
 pub struct Came {
@@ -63,7 +64,15 @@ pub fn read<T>(
     parse: impl Fn(&[u8]) -> Result<T, ShapeError>,
 ) -> Result<(T, String)> {
     let bytes = session.read(option, path, Limit::SixteenMebibytes)?;
-    let place = || format!("{option} {} is no such evidence", path.display());
-    let evidence = parse(&bytes).with_context(place)?;
+    let evidence = parse(&bytes).map_err(|error| {
+        let place = format!("{option} {} is no such evidence", path.display());
+        let place = match error {
+            ShapeError::NotInThere { shape, .. } => {
+                format!("{place}: `{}` judges it", warning::command(shape))
+            }
+            _ => place,
+        };
+        Error::new(error).context(place)
+    })?;
     Ok((evidence, hex::encode(digest(&SHA256, &bytes))))
 }

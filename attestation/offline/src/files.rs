@@ -33,7 +33,14 @@ pub fn text(option: &str, path: &Path, limit: Limit) -> Result<String> {
 }
 
 fn contents(path: &Path, limit: Limit) -> io::Result<Vec<u8>> {
-    let file = open(path)?;
+    let file = match open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound && path == Path::new("-") => {
+            return Err(io::Error::other(
+                "standard input is not read: name a file (one called - is ./-)",
+            ));
+        }
+        file => file?,
+    };
     let most = limit as u64;
     let mut bytes = Vec::new();
     // One byte more than there may be tells a file that is too large, however it grows meanwhile.

@@ -3,7 +3,10 @@
 #![forbid(unsafe_code)]
 
 mod arguments;
+mod binding;
+mod clash;
 mod document;
+mod endorsement;
 mod evidence;
 mod files;
 mod moment;
@@ -20,12 +23,16 @@ mod tdx;
 mod token;
 mod tpm;
 mod warning;
+mod width;
 
-use clap::{Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::process::ExitCode;
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 accepted, 1 not readable or failed, 2 wrong usage, 3 judged and refused.";
+
+const WRONG_USAGE: u8 = 2;
 
 /// Judges evidence, offline: every check, with its result and reason.
 ///
@@ -49,7 +56,7 @@ enum Command {
     /// Judge a vTPM's quote, and the TEE's report that vouches for the TPM.
     #[command(after_help = EXIT_CODES)]
     Tpm(Box<tpm::Arguments>),
-    /// Show, list and test appraisal policies.
+    /// List, show, test and replay appraisal policies.
     #[command(after_help = EXIT_CODES)]
     Policy(policy::Arguments),
     /// Judge an attestation of a simulated TEE, which proves nothing about hardware.
@@ -57,7 +64,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let done = match Cli::parse().command {
+    let done = match parsed().command {
         Command::Snp(arguments) => snp::run(&arguments),
         Command::Tdx(arguments) => tdx::run(&arguments),
         Command::Tpm(arguments) => tpm::run(&arguments),
@@ -66,6 +73,19 @@ fn main() -> ExitCode {
     };
     done.unwrap_or_else(|error| {
         output::complain(&error);
-        ExitCode::FAILURE
+        match error.is::<output::Usage>() {
+            true => ExitCode::from(WRONG_USAGE),
+            false => ExitCode::FAILURE,
+        }
     })
+}
+
+/// The command line, no file of which would be written over another.
+fn parsed() -> Cli {
+    let mut command = Cli::command();
+    let matches = command.get_matches_mut();
+    if let Some(clash) = clash::of(&command, &matches) {
+        command.error(ErrorKind::ArgumentConflict, clash).exit();
+    }
+    Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
 }

@@ -2,7 +2,8 @@
 
 use anyhow::{Context, Result};
 use clap::ValueEnum;
-use std::io::{Write, stderr, stdout};
+use std::fmt;
+use std::io::{ErrorKind, Write, stderr, stdout};
 
 use crate::page::shown;
 
@@ -15,15 +16,29 @@ pub enum Output {
     Json,
 }
 
-/// Prints a result.
+/// An option that has to be there, which only the files tell.
+#[derive(Debug)]
+pub struct Usage(pub &'static str);
+
+impl fmt::Display for Usage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl std::error::Error for Usage {}
+
+/// Prints a result. Whoever reads the first lines alone, as `head` does, has read enough.
 ///
 /// # Errors
-/// Nobody reads it: the pipe is closed, say.
+/// It cannot be written: the disk is full, say.
 pub fn print(text: &str) -> Result<()> {
     let mut out = stdout().lock();
-    writeln!(out, "{}", text.trim_end())
-        .and_then(|()| out.flush())
-        .context("cannot write to standard output")
+    let written = writeln!(out, "{}", text.trim_end()).and_then(|()| out.flush());
+    match written {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        written => written.context("cannot write to standard output"),
+    }
 }
 
 /// Prints an error with all that it comes from. Files may have put what they like into it.

@@ -3,9 +3,13 @@
 use attestation_verdict::{CheckRecord, CheckResult};
 use std::fmt::Write;
 
-/// A terminal of this width shows every line whole, but for digests that are longer.
-const WIDTH: usize = 110;
+use crate::width;
+
 const GAP: &str = "  ";
+/// As long as the shortest digest is; longer ones are cut where they do not fit.
+const DIGEST: usize = 64;
+/// Parts of a digest are as long as so many digits, or twice, three times and so on.
+const GROUP: usize = 8;
 
 /// Every check: those that failed first, those that were not made last, otherwise in order.
 pub fn checks(checks: &[CheckRecord]) -> String {
@@ -50,8 +54,17 @@ pub fn warnings(warnings: &[String]) -> String {
     table(&rows)
 }
 
+/// One sentence.
+pub fn line(text: &str) -> String {
+    table(&[[text]])
+}
+
 /// Rows of aligned columns, the last of which is wrapped.
 pub fn table<const N: usize>(rows: &[[&str; N]]) -> String {
+    table_of(width::of_output(), rows)
+}
+
+fn table_of<const N: usize>(page: usize, rows: &[[&str; N]]) -> String {
     let width = |column: usize| {
         let cells = rows.iter().map(|row| row[column].chars().count());
         cells.max().unwrap_or(0)
@@ -63,7 +76,7 @@ pub fn table<const N: usize>(rows: &[[&str; N]]) -> String {
         for (cell, width) in row.iter().zip(widths).take(N - 1) {
             let _infallible = write!(table, "{cell:<width$}{GAP}");
         }
-        let lines = wrapped(&shown(row[N - 1]), WIDTH.saturating_sub(indent));
+        let lines = wrapped(&shown(row[N - 1]), page.saturating_sub(indent));
         let between = format!("\n{:indent$}", "");
         table.push_str(lines.join(&between).trim_end());
         table.truncate(table.trim_end().len());
@@ -72,12 +85,16 @@ pub fn table<const N: usize>(rows: &[[&str; N]]) -> String {
     table
 }
 
-/// Lines of at most `width` characters; a word that is longer stands on a line of its own, uncut.
+/// Lines of at most `width` characters. A digest that is longer has lines of its own, cut into equal parts; any other
+/// longer word, a path or an address, stands uncut, so that it can be copied.
 fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split(' ') {
         let line = lines.last_mut().expect("there is always one");
-        if line.is_empty() {
+        if let Some(parts) = cut(word, width) {
+            lines.retain(|line| !line.is_empty());
+            lines.extend(parts.map(str::to_owned));
+        } else if line.is_empty() {
             line.push_str(word);
         } else if line.chars().count() + 1 + word.chars().count() <= width {
             line.push(' ');
@@ -87,6 +104,25 @@ fn wrapped(text: &str, width: usize) -> Vec<String> {
         }
     }
     lines
+}
+
+/// A digest that does not fit, with what stands before and behind it, in as few equal parts as will do: halves mostly.
+fn cut(word: &str, width: usize) -> Option<impl Iterator<Item = &str>> {
+    let is_digit = |c: char| c.is_ascii_hexdigit();
+    let end = word.trim_end_matches(|c| !is_digit(c)).len();
+    let start = word[..end].rfind(|c| !is_digit(c));
+    let start = start.map_or(0, |last| last + 1);
+    let (before, digits, behind) = (start, end - start, word.len() - end);
+    if word.len() <= width || !word.is_ascii() || digits < DIGEST {
+        return None;
+    }
+    let part = |parts| digits.div_ceil(parts).next_multiple_of(GROUP);
+    let fits = |part: &usize| part + before.max(behind) <= width;
+    let part = (2..digits).map(part).find(fits).unwrap_or(GROUP);
+    let mut places: Vec<_> = (start..end).step_by(part).skip(1).collect();
+    places.push(word.len());
+    let from = std::iter::once(0).chain(places.clone());
+    Some(from.zip(places).map(|(from, to)| &word[from..to]))
 }
 
 /// Text with everything escaped that a terminal would obey rather than show.
@@ -121,7 +157,7 @@ mod tests {
 
     #[test]
     fn checks_are_aligned_failures_first_and_reasons_wrapped_under_themselves() {
-        let long = "word ".repeat(30);
+        let long = "word ".repeat(20);
         let page = checks(&[
             check("signature", CheckResult::Pass, "it holds"),
             check("launch_digest", CheckResult::NotChecked, ""),
@@ -133,14 +169,43 @@ mod tests {
         assert!(lines[2].starts_with(&format!("{:28}word", "")), "{page}");
         assert_eq!(lines[3], "pass         signature      it holds");
         assert_eq!(lines[4], "not checked  launch_digest");
-        assert!(lines.iter().all(|line| line.len() <= WIDTH), "{page}");
     }
 
     #[test]
-    fn long_word_is_not_cut() {
-        let digest = "ab".repeat(64);
-        let page = facts(&[("report data", format!("it is {digest} here"))]);
-        assert!(page.lines().any(|line| line.trim() == digest), "{page}");
+    fn lines_are_as_wide_as_the_page_at_most() {
+        let (words, digest) = ("word ".repeat(60), "ab".repeat(48));
+        let text = format!("{words}{digest}; {words}");
+        for width in [80, 100, 120] {
+            let page = table_of(width, &[["a check", &text]]);
+            let longest = page.lines().map(str::len).max();
+            assert!(
+                longest <= Some(width) && longest > Some(width - 5),
+                "{page}"
+            );
+        }
+    }
+
+    #[test]
+    fn digest_that_does_not_fit_is_cut_in_halves_under_each_other() {
+        let (first, second) = ("ab".repeat(32), "cd".repeat(32));
+        let text = format!("it is sha512:{first}{second}; here");
+        let page = table_of(100, &[["digest", &text]]);
+        let lines: Vec<_> = page.lines().collect();
+        assert_eq!(lines[0], "digest  it is");
+        assert_eq!(lines[1], format!("        sha512:{first}"));
+        assert_eq!(lines[2], format!("        {second}; here"));
+        let page = table_of(60, &[["digest", &text]]);
+        assert!(
+            page.contains(&format!("sha512:{}\n", &first[..32])),
+            "{page}"
+        );
+    }
+
+    #[test]
+    fn long_word_that_is_no_digest_is_not_cut() {
+        let address = format!("https://example/{}?a=b", "ab".repeat(64));
+        let page = table_of(80, &[["get", &format!("it is {address} here")]]);
+        assert!(page.lines().any(|line| line.trim() == address), "{page}");
     }
 
     #[test]

@@ -47,12 +47,28 @@ pub struct Launch {
     pub validity: Validity,
 }
 
+impl Launch {
+    /// Whether it is in its time.
+    pub fn is_good_at(&self, at: Moment) -> bool {
+        (self.validity.not_before..=self.validity.not_after).contains(&at.0)
+    }
+
+    fn out_of_time(&self, place: &str) -> String {
+        format!(
+            "{place}: reference value {} is not in its time ({} to {}), so it allows nothing",
+            self.name,
+            Moment(self.validity.not_before),
+            Moment(self.validity.not_after)
+        )
+    }
+}
+
 /// What the files say.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Accepted {
     /// Launches of the asked TEE.
     pub launches: Vec<Launch>,
-    /// Why others are none of them.
+    /// Why others are none of them, and which of them allow nothing now.
     pub left_out: Vec<String>,
 }
 
@@ -85,7 +101,12 @@ impl Arguments {
             read_files.add("reference", &bytes);
             let place = || format!("{OPTION} {}", path.display());
             match read(path, &bytes, key.as_ref(), at).with_context(place)? {
-                Ok((found, launches)) if found == tee => accepted.launches.extend(launches),
+                Ok((found, launches)) if found == tee => {
+                    let late = launches.iter().filter(|launch| !launch.is_good_at(at));
+                    let why = late.map(|launch| launch.out_of_time(&place()));
+                    accepted.left_out.extend(why);
+                    accepted.launches.extend(launches);
+                }
                 Ok((found, _)) => accepted.left_out.push(format!(
                     "{} is of {}, so it allows nothing of {}",
                     place(),

@@ -1,25 +1,27 @@
 //! `cloister verify snp`.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use attestation_appraisal::{Judged, Tee};
 use attestation_certificates::{Certificate, Crl};
 use attestation_shapes::{HostCertificates, SnpEvidence};
 use attestation_snp::{
     Anchors, Endorsement, Proof, REPORT_SIZE, ReferenceValue, SnpCheck, SnpClaims, SnpInput,
-    SnpLimits, judge,
+    SnpLimits, SnpRejection, judge,
 };
-use attestation_verdict::ExpectedData;
+use attestation_verdict::{Finding, Judgement};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use crate::arguments::{Binding, Common};
+use crate::binding::Bound;
+use crate::endorsement;
 use crate::evidence::{self, Came, Evidence};
 use crate::files::Limit;
 use crate::moment::Moment;
 use crate::reference::Launch;
 use crate::session::{Found, Session};
-use crate::warning;
+use crate::warning::{self, FORGETFUL_OF_LISTS, NO_LIST_SEEN};
 
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -71,7 +73,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         vek: evidence.vek.as_deref(),
         chain: &evidence.chain,
         certificates: &arguments.certificates,
-        expected: &expected,
+        bound: Bound::ByReport(&expected),
         launches: launches.as_deref(),
     }
     .judge(&mut session)?;
@@ -90,7 +92,7 @@ pub struct Subject<'a> {
     pub vek: Option<&'a [u8]>,
     pub chain: &'a [Vec<u8>],
     pub certificates: &'a Certificates,
-    pub expected: &'a ExpectedData,
+    pub bound: Bound<'a>,
     pub launches: Option<&'a [Launch]>,
 }
 
@@ -104,6 +106,9 @@ impl Subject<'_> {
         let proof = self.proof(&anchors, session)?;
         let claims = SnpClaims::of(self.report, &proof);
         let facts = facts(&claims);
+        if let Some(advice) = endorsement::missing(&claims) {
+            session.warn(advice);
+        }
         let claims = json!(claims);
         let limits = session.policy.limits_as::<SnpLimits>(Tee::Snp, &claims);
         let judged = match limits {
@@ -114,11 +119,13 @@ impl Subject<'_> {
                     report: self.report,
                     proof: &proof,
                     limits: &limits,
-                    expected: self.expected,
+                    expected: self.bound.expected(),
                     references: references.as_deref(),
                     seen: session.seen(),
                     now: session.at.0,
                 });
+                self.warn(&judgement, session);
+                let judgement = self.bound.told(judgement, SnpCheck::Binding, "REPORT_DATA");
                 Judged::of(Tee::Snp, &judgement, claims, given)
             }
         };
@@ -129,6 +136,16 @@ impl Subject<'_> {
             observations: proven.map_or_else(Vec::new, |proven| proven.observations().collect()),
             facts,
         })
+    }
+
+    /// What became of revocation lists that nobody would miss.
+    fn warn(&self, judgement: &Judgement<SnpRejection>, session: &mut Session<'_>) {
+        let revocation = judgement.finding(SnpCheck::Revocation);
+        match (session.keeps_state(), revocation) {
+            (true, Some(Finding::NotAsked(_))) => session.warn(NO_LIST_SEEN),
+            (false, _) if !self.certificates.crl.is_empty() => session.warn(FORGETFUL_OF_LISTS),
+            _ => (),
+        }
     }
 
     fn proof(&self, anchors: &Anchors, session: &mut Session<'_>) -> Result<Proof> {
@@ -203,9 +220,21 @@ fn bundle(option: &str, path: &Path, session: &mut Session<'_>) -> Result<Vec<u8
 
 /// A file of certificates; read here too, so that an error names the file.
 fn certificates(option: &str, path: &Path, bytes: Vec<u8>) -> Result<Vec<u8>> {
+    if !is_certificate_text(&bytes) {
+        bail!(
+            "{option} {}: not certificates: neither PEM, which has -----BEGIN CERTIFICATE-----, nor DER",
+            path.display()
+        );
+    }
     Certificate::bundle(&bytes)
         .with_context(|| format!("{option} {}: not certificates, PEM or DER", path.display()))?;
     Ok(bytes)
+}
+
+/// Whether it may be PEM, or DER, which begins with a SEQUENCE (X.690 §8.9).
+fn is_certificate_text(bytes: &[u8]) -> bool {
+    const BEGIN: &[u8] = b"-----BEGIN ";
+    bytes.first() == Some(&0x30) || bytes.windows(BEGIN.len()).any(|found| found == BEGIN)
 }
 
 fn list(path: &Path, session: &mut Session<'_>) -> Result<Vec<u8>> {

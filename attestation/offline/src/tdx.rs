@@ -7,12 +7,12 @@ use attestation_tdx::{
     Bytes, Collateral, ProvenCollateral, TdxCheck, TdxClaims, TdxInput, TdxLimits, TdxReference,
     TrustedRoot, judge, seen_after,
 };
-use attestation_verdict::ExpectedData;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use crate::arguments::{Binding, Common};
+use crate::binding::Bound;
 use crate::evidence::{self, Came, Evidence};
 use crate::files::Limit;
 use crate::moment::Moment;
@@ -62,7 +62,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         event_log: event_log.as_deref(),
         collateral: &arguments.collateral,
         root: arguments.root.as_deref(),
-        expected: &expected,
+        bound: Bound::ByReport(&expected),
         launches: launches.as_deref(),
     }
     .judge(&mut session)?;
@@ -81,7 +81,7 @@ pub struct Subject<'a> {
     pub collateral: &'a Path,
     /// Trusted in Intel's place.
     pub root: Option<&'a Path>,
-    pub expected: &'a ExpectedData,
+    pub bound: Bound<'a>,
     pub launches: Option<&'a [Launch]>,
 }
 
@@ -96,6 +96,9 @@ impl Subject<'_> {
         let collateral = ProvenCollateral::prove(collateral, &root).with_chain_of(self.quote);
         let claims = TdxClaims::read(self.quote, &collateral);
         let facts = facts(&claims);
+        if self.root.is_none() && !session.keeps_state() {
+            session.warn(warning::FORGETFUL);
+        }
         let limits = session
             .policy
             .limits_as::<TdxLimits>(Tee::Tdx, &json!(claims));
@@ -108,12 +111,12 @@ impl Subject<'_> {
                 )
             }
             Ok((mut limits, given)) => {
-                let reference = self.reference(&claims, &mut limits, session);
+                let reference = self.reference(&claims, &mut limits, session.at);
                 let mut input = TdxInput {
                     quote: self.quote,
                     collateral: &collateral,
                     event_log: self.event_log,
-                    expected: self.expected,
+                    expected: self.bound.expected(),
                     reference: reference.as_ref(),
                     limits: &limits,
                     seen: session.seen(),
@@ -127,6 +130,7 @@ impl Subject<'_> {
                     judgement = judge(&input);
                 }
                 let seen = seen_after(&input, &judgement);
+                let judgement = self.bound.told(judgement, TdxCheck::Binding, "REPORTDATA");
                 (Judged::of(Tee::Tdx, &judgement, json!(claims), given), seen)
             }
         };
@@ -144,22 +148,11 @@ impl Subject<'_> {
         &self,
         claims: &TdxClaims,
         limits: &mut TdxLimits,
-        session: &mut Session<'_>,
+        at: Moment,
     ) -> Option<TdxReference> {
         let launches = self.launches?;
-        let now = session.at.0;
-        let in_time = |launch: &&Launch| {
-            (launch.validity.not_before..=launch.validity.not_after).contains(&now)
-        };
-        for launch in launches.iter().filter(|launch| !in_time(launch)) {
-            session.warn(format!(
-                "reference value {} is not in its time ({} to {}), so it allows nothing",
-                launch.name,
-                Moment(launch.validity.not_before),
-                Moment(launch.validity.not_after)
-            ));
-        }
-        let launches: Vec<_> = launches.iter().filter(in_time).collect();
+        let launches = launches.iter();
+        let launches: Vec<_> = launches.filter(|launch| launch.is_good_at(at)).collect();
         let td = claims.quote.as_ref().map(|quote| &quote.td);
         let agree = |launch: &&Launch| {
             let rtmrs = launch.rtmrs.iter().zip(td.iter().flat_map(|td| td.rtmrs));

@@ -19,6 +19,7 @@ use crate::evidence::Evidence;
 use crate::files::Limit;
 use crate::session::{Found, Session};
 use crate::snp::Certificates;
+use crate::warning;
 use parts::Parts;
 use tee::Vouching;
 
@@ -101,6 +102,9 @@ fn whole(
     let trust = key::trust(believed.as_ref(), report, session.at);
     let mut quote = quoted(arguments, parts, expected, trust, session)?;
     let Some(Vouching { found, .. }) = vouching else {
+        if believed.is_none() && parts.hcl_report.is_none() {
+            session.warn(warning::UNVOUCHED_KEY);
+        }
         session.without_launch()?;
         return Ok(quote);
     };

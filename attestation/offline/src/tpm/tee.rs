@@ -1,13 +1,14 @@
 //! The TEE's report that vouches for a TPM's key.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use attestation_appraisal::Tee;
 use attestation_tdx::Quote;
 use attestation_tpm::{HardwareReport, HclReport, TeeReport};
-use attestation_verdict::ExpectedData;
 
 use super::Arguments;
 use super::parts::Parts;
+use crate::binding::Bound;
+use crate::output::Usage;
 use crate::session::{Found, Session};
 use crate::{snp, tdx};
 
@@ -39,7 +40,7 @@ impl Vouching {
     }
 }
 
-/// Judges the report in the HCL report, which has to bind the runtime data; nothing where there is none to be read.
+/// Judges the report in the HCL report. Whether it binds the runtime data is the TPM's judge's to say. Nothing where there is none to be read.
 ///
 /// # Errors
 /// Collateral is missing, or a file cannot be read.
@@ -53,7 +54,6 @@ pub fn judge(
     let Some(Ok(hcl)) = hcl else {
         return Ok(None);
     };
-    let expected = ExpectedData::Exactly(hcl.bound());
     let vouching = match hcl.hardware {
         HardwareReport::Snp(report) => {
             let launches = session.launches(Tee::Snp)?;
@@ -62,7 +62,7 @@ pub fn judge(
                 vek: parts.vek.as_deref(),
                 chain: &parts.chain,
                 certificates: &arguments.certificates,
-                expected: &expected,
+                bound: Bound::ByTpm,
                 launches: launches.as_deref(),
             }
             .judge(session)?;
@@ -71,23 +71,20 @@ pub fn judge(
                 found,
             }
         }
-        HardwareReport::Tdx(_) => tdx(parts, arguments, &expected, session)?,
+        HardwareReport::Tdx(_) => tdx(parts, arguments, session)?,
     };
     Ok(Some(vouching))
 }
 
-fn tdx(
-    parts: &Parts,
-    arguments: &Arguments,
-    expected: &ExpectedData,
-    session: &mut Session<'_>,
-) -> Result<Vouching> {
+fn tdx(parts: &Parts, arguments: &Arguments, session: &mut Session<'_>) -> Result<Vouching> {
     let quote = parts.td_quote.as_deref();
-    let quote = quote
-        .context("the HCL report has a TD report in it: give the quote over it, --td-quote")?;
+    let quote = quote.ok_or(Usage(
+        "the HCL report has a TD report in it: give the quote over it, --td-quote",
+    ))?;
     let collateral = arguments.collateral.as_deref();
-    let collateral = collateral
-        .context("the evidence has a TDX quote in it: give its collateral, --collateral")?;
+    let collateral = collateral.ok_or(Usage(
+        "the evidence has a TDX quote in it: give its collateral, --collateral",
+    ))?;
     let launches = session.launches(Tee::Tdx)?;
     let found = tdx::Subject {
         quote,
@@ -95,7 +92,7 @@ fn tdx(
         event_log: None,
         collateral,
         root: arguments.certificates.root(),
-        expected,
+        bound: Bound::ByTpm,
         launches: launches.as_deref(),
     }
     .judge(session)?;

@@ -52,12 +52,42 @@ fn changed_report_inside_is_refused_by_its_signature() {
         ["signature"]
     );
     let report_data = failed(&with_hcl_byte(&evidence, 0x20 + 0x50));
-    for name in ["signature", "binding", "tpm_runtime_data"] {
-        assert!(
-            report_data.iter().any(|failed| failed == name),
-            "{report_data:?}"
-        );
+    assert_eq!(report_data, ["signature", "tpm_runtime_data"]);
+}
+
+/// A policy that asks for `binding` alone would take evidence that anybody recorded.
+#[test]
+fn report_that_binds_the_tpm_is_never_said_to_bind_what_is_expected() {
+    let line = format!("tpm --evidence @trustee/az-snp-vtpm/evidence-v2.json --at {AT} -o json");
+    let Some(unbound) = run_line(&format!("{line} --no-binding"), &[]) else {
+        return;
+    };
+    let unbound = document(&unbound, 0);
+    let nonce = &unbound["claims"]["tpm"]["quote"]["nonce"];
+    let nonce = nonce.as_str().expect("text");
+    let bound = run_line(&format!("{line} --expect-nonce {{}}"), &[nonce]).expect("vectors");
+    for found in [unbound, document(&bound, 0)] {
+        let (result, reason) = check(&found, "binding");
+        assert_eq!(result, "not_checked");
+        assert!(reason.contains("tpm_runtime_data") && reason.contains("tpm_nonce"));
+        assert_eq!(check(&found, "tpm_runtime_data").0, "pass");
     }
+}
+
+/// Of a trust domain, too.
+#[test]
+fn quote_that_binds_the_tpm_is_never_said_to_bind_what_is_expected() {
+    let line = format!(
+        "tpm --evidence @trustee/az-tdx-vtpm/evidence-v1.json --collateral @dcap/tdx_quote_collateral.json --no-binding --at {AT} -o json"
+    );
+    let Some(output) = run_line(&line, &[]) else {
+        return;
+    };
+    let found = document(&output, 3);
+    let (result, reason) = check(&found, "binding");
+    assert_eq!(result, "not_checked");
+    assert!(reason.contains("REPORTDATA binds the runtime data"));
+    assert_eq!(check(&found, "tpm_runtime_data").0, "pass");
 }
 
 #[test]
@@ -118,7 +148,7 @@ fn evidence_with_a_td_quote_needs_collateral() {
     let Some(output) = run_line(line, &[]) else {
         return;
     };
-    assert!(error(&output, 1).contains("--collateral"));
+    assert!(error(&output, 2).contains("--collateral"));
 }
 
 /// The pieces that the evidence is made of, each in a file of its own.

@@ -2,7 +2,9 @@
 
 mod support;
 
+mod advice;
 mod azure;
+mod clash;
 mod files_named;
 mod left_out;
 mod named_root;

@@ -78,7 +78,7 @@ fn file_that_is_no_token_is_kept_and_told() {
     symlink(&target, &link).expect("a link");
     std::fs::create_dir(folder.path("folder")).expect("a folder");
     let others = [
-        key.clone(),
+        folder.named("key.pub"),
         folder.write("text", "some text. with two dots."),
         folder.write("two-parts", "eyJ.eyJ"),
         folder.write("empty-part", "eyJ..AAA"),
