@@ -1,6 +1,7 @@
 //! Policies, verdicts and tokens.
 
 mod bounds;
+mod documented;
 mod ear;
 mod given;
 mod guards;
