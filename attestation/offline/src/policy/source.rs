@@ -25,8 +25,8 @@ impl Source {
         if let Some(shipped) = built_in(named) {
             return Self::read(name, shipped.source.to_owned());
         }
-        let text =
-            files::text(option, named, Limit::Mebibyte).map_err(|error| missing(&name, error));
+        let text = files::text(option, named, Limit::Mebibyte)
+            .map_err(|error| missing(option, &name, error));
         let place = format!("{option} {} cannot be used", shown(&name));
         Self::read(name, text?).context(place)
     }
@@ -64,17 +64,17 @@ fn located(said: &str, name: &str) -> String {
 }
 
 /// Whoever misspells a built-in policy's name has to see it.
-fn missing(name: &str, error: anyhow::Error) -> anyhow::Error {
+fn missing(option: &str, name: &str, error: anyhow::Error) -> anyhow::Error {
     let no_file = |cause: &io::Error| cause.kind() == ErrorKind::NotFound;
     if !error.root_cause().downcast_ref().is_some_and(no_file) {
         return error;
     }
     let known: Vec<_> = SHIPPED.iter().map(|one| one.name).collect();
-    anyhow::anyhow!(
-        "there is no file {}, and no built-in policy of that name: those are {}",
-        shown(name),
+    let cause = anyhow::anyhow!(
+        "there is no such file, and no built-in policy of that name: those are {}",
         known.join(", ")
-    )
+    );
+    cause.context(format!("{option} {} cannot be read", shown(name)))
 }
 
 fn built_in(named: &Path) -> Option<&'static Shipped> {

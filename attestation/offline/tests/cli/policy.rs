@@ -1,6 +1,8 @@
 //! `cloister policy`, and `--policy`.
 
 use crate::support::{Folder, check, checks, document, error, run, run_line, stdout};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 
 const REPORT: &str = "snp --report @virtee/report_milan.hex --vek @virtee/vcek_milan.der --no-binding --at 2026-01-01T00:00:00Z -o json";
@@ -110,8 +112,11 @@ fn policy_that_is_not_there_is_told_in_one_sentence() {
         &["policy", "test", "strikt"],
     ] {
         let said = error(&run(line), 1);
+        assert!(said.contains("policy strikt cannot be read"), "{said}");
         assert!(
-            said.contains("there is no file strikt, and no built-in policy of that name: those are strict, badram"),
+            said.contains(
+                "no such file, and no built-in policy of that name: those are strict, badram"
+            ),
             "{said}"
         );
         assert_eq!(said.matches("strikt").count(), 1, "{said}");
@@ -388,4 +393,39 @@ fn same_names(way: &str, real: &Value, sample: &Value) {
     }
     let gone = sample.keys().find(|name| !real.contains_key(*name));
     assert_eq!(gone, None, "of {way}: the evidence has no such claim");
+}
+
+/// docs/appraisal-policy.md has the recipe, in Python.
+#[test]
+fn documented_recipe_gives_the_digest_that_the_token_has() {
+    const PAGE: &str = include_str!("../../../../docs/appraisal-policy.md");
+    let (_, recipe) = PAGE.split_once("```python\n").expect("a recipe");
+    let (recipe, _) = recipe.split_once("```").expect("its end");
+    let folder = Folder::empty();
+    if folder.key_pair("key", "P-384").is_none() {
+        return;
+    }
+    let line = format!("{REPORT} --ear {{}} --ear-key {{}}");
+    let (token, key) = (folder.named("token"), folder.named("key.pem"));
+    let Some(output) = run_line(&line, &[&token, &key]) else {
+        return;
+    };
+    let verdict = folder.write("verdict.json", stdout(&output, 0));
+    let input = std::fs::File::open(verdict).expect("it was written");
+    let python = std::process::Command::new("python3")
+        .args(["-c", recipe])
+        .stdin(input)
+        .output();
+    let Ok(python) = python else {
+        println!("skipped: there is no python3");
+        return;
+    };
+    let digest = stdout(&python, 0);
+    let token = std::fs::read_to_string(token).expect("it was written");
+    let claims = token.split('.').nth(1).expect("the claims");
+    let claims = URL_SAFE_NO_PAD.decode(claims).expect("base64url");
+    let claims: Value = serde_json::from_slice(&claims).expect("JSON");
+    let named = &claims["submods"]["snp"]["cloister_verdict_digest"];
+    assert_eq!(named.as_str(), Some(digest.trim()));
+    assert_eq!(claims.get("eat_nonce"), None, "nothing was to be bound");
 }
