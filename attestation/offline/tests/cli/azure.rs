@@ -151,6 +151,31 @@ fn evidence_with_a_td_quote_needs_collateral() {
     assert!(error(&output, 2).contains("--collateral"));
 }
 
+#[test]
+fn td_report_without_the_quote_over_it_is_wrong_usage() {
+    let Some(evidence) = vector_bytes("@trustee/az-tdx-vtpm/evidence-v1.json") else {
+        return;
+    };
+    let evidence: Value = serde_json::from_slice(&evidence).expect("JSON");
+    let hcl = evidence["hcl_report"].as_str().expect("text");
+    let hcl = URL_SAFE.decode(hcl).expect("base64");
+    let folder = Folder::empty();
+    let pcrs = serde_json::json!({"sha256": {"0": "00".repeat(32)}});
+    let output = run(&[
+        "tpm",
+        "--quote",
+        &folder.write("quote", "a quote"),
+        "--signature",
+        &folder.write("signature", "a signature"),
+        "--pcrs",
+        &folder.write("pcrs", pcrs.to_string()),
+        "--hcl-report",
+        &folder.write("hcl", hcl),
+        "--no-binding",
+    ]);
+    assert!(error(&output, 2).contains("--td-quote"));
+}
+
 /// The pieces that the evidence is made of, each in a file of its own.
 #[test]
 fn evidence_in_pieces_is_judged_as_in_one() {
