@@ -181,12 +181,13 @@ questions := {
 }
 
 claimed(question) := question.bad if {
-	count(question.asks & failed) > 0
+	count(intersection({question.asks, failed})) > 0
 } else := 0 if {
 	question.genuine
 	not input.named_root == false
 } else := question.good if {
-	count(question.needs[input.tee] - passed) == 0
+	needs := question.needs[input.tee]
+	intersection({needs, passed}) == needs
 } else := 0
 
 failed := {check.name | some check in input.record.checks; check.result == "fail"}
@@ -230,7 +231,9 @@ test_nothing_is_allowed_that_opens_a_guest if {
 	limits.tdx.accepted_advisories == []
 	limits.tdx.grace_days == 0
 	limits.tdx.mr_service_tds == []
-	count({"migratable", "servtd_ext", "tpa", "perfmon"} & {name | some name in limits.tdx.allowed_attributes}) == 0
+	every name in {"migratable", "servtd_ext", "tpa", "perfmon"} {
+		not name in limits.tdx.allowed_attributes
+	}
 	limits.tpm.allow_without_tee == false
 	limits.tpm.require_secure_boot
 	limits.tpm.min_rsa_bits >= 2048

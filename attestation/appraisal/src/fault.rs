@@ -84,6 +84,14 @@ pub enum PolicyFault {
         "one side of `*` has to be a number that is written down: squares of squares have no bound"
     )]
     Product,
+    /// It takes one set from another, or it cannot be told that it does not. An operator is one step, however large the sets.
+    #[error(
+        "`-` may be between sets, whose size has no bound: write `{{x | some x in a; not x in b}}`, or of numbers `a - 1 * b`"
+    )]
+    Difference,
+    /// It joins or cuts sets by an operator, which is one step, however large they are.
+    #[error("`|` and `&` have no bound: write `union({{a, b}})` and `intersection({{a, b}})`")]
+    OfSets,
     /// A rule needs itself.
     #[error("`{rule}` needs itself")]
     Recursion {
@@ -113,9 +121,13 @@ pub enum PolicyFault {
     /// Many words in deep brackets.
     #[error("too much lies in brackets that lie in brackets: give parts of it names of their own")]
     Readings,
-    /// A character after which the engine would not read on.
-    #[error("a NUL character")]
-    Nul,
+    /// A character by which people may see other lines than the engine, or other text: NUL, after which it reads nothing; what
+    /// some programs show as the end of a line; what changes the direction of writing.
+    #[error("the character U+{code:04X}, for which people may see other text than is read")]
+    Character {
+        /// Its number in Unicode.
+        code: u32,
+    },
 }
 
 fn near(nearest: &Option<String>) -> String {

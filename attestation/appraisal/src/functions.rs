@@ -19,6 +19,8 @@ pub(crate) enum Charge {
     Arguments,
     /// Its arguments, and as many numbers as lie between the first two.
     Range,
+    /// Its arguments, and each part of the first for each part of the second: it looks for all of the one in all of the other.
+    Times,
     /// Its arguments, and a value for each character of the first.
     Pieces,
     /// Its arguments, and the widths that its format asks for.
@@ -46,8 +48,8 @@ pub(crate) const FUNCTIONS: &[(&str, u8, Charge)] = &[
     ("endswith", 2, Charge::Nothing),
     ("floor", 1, Charge::Arguments),
     ("format_int", 2, Charge::Arguments),
-    ("indexof", 2, Charge::Arguments),
-    ("indexof_n", 2, Charge::Pieces),
+    ("indexof", 2, Charge::Times),
+    ("indexof_n", 2, Charge::Times),
     ("intersection", 1, Charge::Arguments),
     ("is_array", 1, Charge::Nothing),
     ("is_boolean", 1, Charge::Nothing),
@@ -56,21 +58,21 @@ pub(crate) const FUNCTIONS: &[(&str, u8, Charge)] = &[
     ("is_object", 1, Charge::Nothing),
     ("is_set", 1, Charge::Nothing),
     ("is_string", 1, Charge::Nothing),
-    ("json.filter", 2, Charge::Arguments),
+    ("json.filter", 2, Charge::Times),
     ("json.is_valid", 1, Charge::Arguments),
     ("json.marshal", 1, Charge::Arguments),
-    ("json.remove", 2, Charge::Arguments),
+    ("json.remove", 2, Charge::Times),
     ("json.unmarshal", 1, Charge::Arguments),
     ("lower", 1, Charge::Arguments),
     ("max", 1, Charge::Arguments),
     ("min", 1, Charge::Arguments),
     ("numbers.range", 2, Charge::Range),
     ("numbers.range_step", 3, Charge::Range),
-    ("object.filter", 2, Charge::Arguments),
+    ("object.filter", 2, Charge::Times),
     ("object.get", 3, Charge::Nothing),
     ("object.keys", 1, Charge::Arguments),
-    ("object.remove", 2, Charge::Arguments),
-    ("object.subset", 2, Charge::Arguments),
+    ("object.remove", 2, Charge::Times),
+    ("object.subset", 2, Charge::Times),
     ("object.union", 2, Charge::Arguments),
     ("object.union_n", 1, Charge::Arguments),
     ("replace", 3, Charge::Replacement),
@@ -79,17 +81,17 @@ pub(crate) const FUNCTIONS: &[(&str, u8, Charge)] = &[
     ("split", 2, Charge::Pieces),
     ("sprintf", 2, Charge::Format),
     ("startswith", 2, Charge::Nothing),
-    ("strings.any_prefix_match", 2, Charge::Arguments),
-    ("strings.any_suffix_match", 2, Charge::Arguments),
-    ("strings.count", 2, Charge::Arguments),
+    ("strings.any_prefix_match", 2, Charge::Times),
+    ("strings.any_suffix_match", 2, Charge::Times),
+    ("strings.count", 2, Charge::Times),
     ("strings.reverse", 1, Charge::Arguments),
     ("substring", 3, Charge::Arguments),
     ("sum", 1, Charge::Arguments),
     ("to_number", 1, Charge::Arguments),
-    ("trim", 2, Charge::Arguments),
-    ("trim_left", 2, Charge::Arguments),
+    ("trim", 2, Charge::Times),
+    ("trim_left", 2, Charge::Times),
     ("trim_prefix", 2, Charge::Arguments),
-    ("trim_right", 2, Charge::Arguments),
+    ("trim_right", 2, Charge::Times),
     ("trim_space", 1, Charge::Arguments),
     ("trim_suffix", 2, Charge::Arguments),
     ("type_name", 1, Charge::Nothing),
@@ -99,8 +101,8 @@ pub(crate) const FUNCTIONS: &[(&str, u8, Charge)] = &[
 
 /// What the engine has and a policy may not call, with the reason; and what policies written for others call.
 pub(crate) const REFUSED: &[(&str, &str)] = &[
-    ("__builtin_sets.intersection", "write `&`"),
-    ("__builtin_sets.union", "write `|`"),
+    ("__builtin_sets.intersection", "write `intersection`"),
+    ("__builtin_sets.union", "write `union`"),
     (
         "bits.lsh",
         "it makes a number of any size of two small ones",
@@ -207,6 +209,9 @@ fn charged(name: &'static str, charge: Charge, values: &[Value]) -> anyhow::Resu
     if charge == Charge::Format && widths(values.first()).is_none() {
         anyhow::bail!("`{name}` takes widths of ASCII digits, up to {WIDEST}");
     }
+    if let Some(answer) = of_nothing(name, values) {
+        return answer;
+    }
     let (function, _) = BUILTINS
         .get(name)
         .ok_or_else(|| anyhow::anyhow!("the engine has no `{name}`"))?;
@@ -229,12 +234,29 @@ fn charged(name: &'static str, charge: Charge, values: &[Value]) -> anyhow::Resu
     function(&place, &arguments, values, true)
 }
 
+/// What the engine does not answer, but falls over: looking for nothing.
+fn of_nothing(name: &str, values: &[Value]) -> Option<anyhow::Result<Value>> {
+    match (name, values) {
+        ("object.subset", [Value::Array(_), Value::Array(part)]) if part.is_empty() => {
+            Some(Ok(Value::from(true)))
+        }
+        ("strings.count", [_, Value::String(part)]) if part.is_empty() => {
+            Some(Err(anyhow::anyhow!("`{name}` of no text counts nothing")))
+        }
+        _ => None,
+    }
+}
+
 impl Charge {
     fn of(self, values: &[Value]) -> u64 {
         let most = MOST.saturating_add(1);
         let read = values.iter().fold(0, |sum, value| size(value, sum, most));
         let more = match (self, values) {
             (Self::Range, [from, to, ..]) => between(from, to),
+            (Self::Times, [one, other, ..]) => {
+                let places = size(one, 0, most).saturating_mul(size(other, 0, most));
+                places.saturating_mul(4)
+            }
             (Self::Pieces, [whole, ..]) => product(text(whole), 4),
             (Self::Format, [format, ..]) => widths(Some(format)).unwrap_or(0),
             (Self::Joint, [joint, Value::Array(items)]) => product(text(joint), items.len()),

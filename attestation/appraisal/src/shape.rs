@@ -3,7 +3,8 @@
 //! The engine's parser tries a bracket as a comprehension, then as a set, then as an object: each bracket within another
 //! doubles its work or trebles it, and a few dozen of them keep it busy for years. It descends into brackets and signs without
 //! a limit of its own, and the engine descends into what it made of them. It stops at the first NUL, so that whatever comes
-//! after it would be silently left out. So the text is looked through once, from its beginning to its end, and refused before
+//! after it would be silently left out; and a comment ends for it at a line feed, though for the people who look at a policy it
+//! may end at a lone carriage return before, and a rule begin. So the text is looked through once, from its beginning to its end, and refused before
 //! that if it could do harm. What the parser makes of a text that is none does not matter here: it refuses that by itself.
 
 use crate::{PolicyError, PolicyFault};
@@ -47,13 +48,7 @@ struct Scan<'a> {
 
 /// Refuses what would keep the parser busy, or make it descend too deep.
 pub(crate) fn check(source: &str) -> Result<(), PolicyError> {
-    if let Some((before, _)) = source.split_once('\0') {
-        let lines = before.matches('\n').count();
-        return Err(PolicyError::Fault {
-            line: u32::try_from(lines).unwrap_or(u32::MAX).saturating_add(1),
-            fault: PolicyFault::Nul,
-        });
-    }
+    check_characters(source)?;
     let level = Level {
         operators: 0,
         readings: 1,
@@ -72,6 +67,29 @@ pub(crate) fn check(source: &str) -> Result<(), PolicyError> {
         })?;
     }
     Ok(())
+}
+
+fn check_characters(source: &str) -> Result<(), PolicyError> {
+    for (line, text) in (1..).zip(source.split('\n')) {
+        // The end of a line as Windows writes it.
+        let text = text.strip_suffix('\r').unwrap_or(text);
+        if let Some(found) = text.chars().find(|one| misleads(*one)) {
+            let code = u32::from(found);
+            let fault = PolicyFault::Character { code };
+            return Err(PolicyError::Fault { line, fault });
+        }
+    }
+    Ok(())
+}
+
+/// Controls but for the tab (NUL, carriage return, form feed, next line among them), line and paragraph separators, and what
+/// changes the direction of writing (Unicode Standard Annex 9, table 4).
+fn misleads(character: char) -> bool {
+    character.is_control() && character != '\t'
+        || matches!(
+            character,
+            '\u{061C}' | '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}'
+        )
 }
 
 impl Scan<'_> {

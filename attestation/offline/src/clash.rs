@@ -10,6 +10,9 @@ use crate::page::shown;
 /// Options whose files are written.
 const WRITTEN: [&str; 2] = ["state", "ear"];
 
+/// As many as the kernel follows (path_resolution(7)).
+const MOST_LINKS: u32 = 40;
+
 /// A file, by whatever path.
 #[derive(PartialEq, Eq)]
 enum Place {
@@ -45,14 +48,15 @@ fn named<'a>(command: &'a Command, matches: &'a ArgMatches) -> Vec<(&'a str, &'a
 }
 
 fn is_same(one: &Path, other: &Path) -> bool {
-    match (place(one), place(other)) {
+    match (place(one, MOST_LINKS), place(other, MOST_LINKS)) {
         (Some(one), Some(other)) => one == other,
         // Where neither can be looked at, nothing can be written.
         _ => one == other,
     }
 }
 
-fn place(path: &Path) -> Option<Place> {
+/// Where writing to a path ends, over as many links at the most.
+fn place(path: &Path, links: u32) -> Option<Place> {
     if let Ok(found) = path.metadata() {
         return Some(Place::There(found.dev(), found.ino()));
     }
@@ -60,6 +64,9 @@ fn place(path: &Path) -> Option<Place> {
         none if none == Path::new("") => Path::new("."),
         folder => folder,
     };
+    if let Ok(target) = path.read_link() {
+        return place(&folder.join(target), links.checked_sub(1)?);
+    }
     let folder = folder.metadata().ok()?;
     let name = path.file_name()?.to_owned();
     Some(Place::Coming(folder.dev(), folder.ino(), name))

@@ -16,6 +16,7 @@ use crate::binding::Bound;
 use crate::evidence::{self, Came, Evidence};
 use crate::files::Limit;
 use crate::moment::Moment;
+use crate::output::Usage;
 use crate::reference::Launch;
 use crate::session::{Found, Session};
 use crate::warning;
@@ -185,10 +186,9 @@ fn trusted(root: Option<&Path>, session: &mut Session<'_>) -> Result<TrustedRoot
     let place = || format!("--root {}", path.display());
     if session.keeps_state() {
         // What was seen is remembered by platform, whoever said it.
-        bail!(
-            "{} and --state do not go together: another root than Intel's could have anything remembered",
-            place()
-        );
+        bail!(Usage(
+            "--root and --state do not go together: another root than Intel's could have anything remembered"
+        ));
     }
     let root = session.read_root(path, "Intel")?;
     TrustedRoot::named(&root).with_context(|| format!("{}: no certificate", place()))

@@ -180,8 +180,17 @@ impl Look {
                 span,
                 ..
             } if !is_number(lhs) && !is_number(rhs) => fault(span, PolicyFault::Product),
-            Expr::BinExpr { lhs, rhs, .. }
-            | Expr::BoolExpr { lhs, rhs, .. }
+            Expr::ArithExpr {
+                op: ArithOp::Sub,
+                lhs,
+                rhs,
+                span,
+                ..
+            } if !self.makes_a_number(lhs) && !self.makes_a_number(rhs) => {
+                fault(span, PolicyFault::Difference)
+            }
+            Expr::BinExpr { span, .. } => fault(span, PolicyFault::OfSets),
+            Expr::BoolExpr { lhs, rhs, .. }
             | Expr::ArithExpr { lhs, rhs, .. }
             | Expr::AssignExpr { lhs, rhs, .. } => self.every([lhs, rhs]),
             Expr::Membership {
@@ -197,10 +206,39 @@ impl Look {
     }
 }
 
+impl Look {
+    /// Whether a value is a number whatever comes in: `-` alone is of sets too.
+    fn makes_a_number(&self, expr: &Ref<Expr>) -> bool {
+        match expr.as_ref() {
+            Expr::Number { .. } => true,
+            Expr::ArithExpr { op, lhs, rhs, .. } => {
+                !matches!(op, ArithOp::Sub) || self.makes_a_number(lhs) || self.makes_a_number(rhs)
+            }
+            Expr::Call { fcn, .. } => {
+                let name = fcn.span().text();
+                NUMBERS.contains(&name) && !self.own.contains_key(name)
+            }
+            _ => false,
+        }
+    }
+}
+
 fn shadowed(span: &Span) -> Checked {
     let named = written(span.text());
     fault(span, PolicyFault::Shadowed { named })
 }
+
+/// Functions that make numbers and nothing else.
+const NUMBERS: [&str; 8] = [
+    "abs",
+    "ceil",
+    "count",
+    "floor",
+    "indexof",
+    "round",
+    "sum",
+    "to_number",
+];
 
 fn is_number(expr: &Ref<Expr>) -> bool {
     matches!(expr.as_ref(), Expr::Number { .. })

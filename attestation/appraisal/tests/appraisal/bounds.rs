@@ -102,9 +102,9 @@ fn text_after_a_nul_is_not_left_out() {
     // The engine ends at it, and with it whatever is denied after it.
     assert_eq!(
         fault("x := 1\n\0deny contains {} if true"),
-        PolicyFault::Nul
+        PolicyFault::Character { code: 0 }
     );
-    assert_eq!(fault("# \0"), PolicyFault::Nul);
+    assert_eq!(fault("# \0"), PolicyFault::Character { code: 0 });
 }
 
 #[test]
@@ -192,6 +192,91 @@ fn function_that_is_not_there_is_refused_with_the_nearest() {
         };
         assert_eq!(nearest.as_deref(), near, "{call}");
     }
+}
+
+#[test]
+fn line_that_people_see_and_the_engine_does_not_is_refused() {
+    let code = |text: &str| match fault(text) {
+        PolicyFault::Character { code } => code,
+        other => panic!("{other:?}"),
+    };
+    let deny = "deny contains {\"code\": \"a\", \"reason\": \"b\"} if true";
+    for one in [
+        '\r', '\u{b}', '\u{c}', '\u{85}', '\u{2028}', '\u{2029}', '\u{202e}', '\u{2066}',
+    ] {
+        assert_eq!(code(&format!("# ours{one}{deny}")), u32::from(one));
+    }
+    policy("# ends as Windows has it, é, 漢,\ttab\r\nx := 1\r\n");
+}
+
+#[test]
+fn operator_of_sets_is_refused_however_it_is_written() {
+    for text in ["input.a | input.b", "{1} & {2}"] {
+        assert_eq!(
+            fault(&format!("x := {text}")),
+            PolicyFault::OfSets,
+            "{text}"
+        );
+    }
+    for text in [
+        "input.a - input.b",
+        "{1} - {2}",
+        "[y | some i in input.a; y := input.b - {i}]",
+        "input.a - (input.b - input.c)",
+        "object.get(input, \"a\", 1) - input.b",
+    ] {
+        assert_eq!(
+            fault(&format!("x := {text}")),
+            PolicyFault::Difference,
+            "{text}"
+        );
+    }
+    // A function of the policy's own makes what it likes.
+    let own = "count(a) := {a}\nx := count(1) - input.b";
+    assert!(matches!(
+        fault(own),
+        PolicyFault::Difference | PolicyFault::Shadowed { .. }
+    ));
+    let report = policy("x := union({{1}, {2}})\ntest_it if { count({1, 2}) - count(x) == 0; 3 - x1 == 1; 5 - 1 * x1 - x1 == 1 }\nx1 := 2").test();
+    assert_eq!(report.tests[0].failure, None);
+}
+
+#[test]
+fn looking_for_nothing_is_answered_and_does_not_end_the_program() {
+    let text = "test_subset if { object.subset([1], []); object.subset([], []); not object.subset([1], [2]) }\ntest_text if strings.count(\"a\", \"\") >= 0";
+    let report = policy(text).test();
+    assert_eq!(report.tests[0].failure, None);
+    let failure = report.tests[1].failure.clone().expect("it fails");
+    assert!(
+        failure.contains("`strings.count` of no text counts nothing"),
+        "{failure}"
+    );
+}
+
+#[test]
+fn looking_for_much_in_much_is_charged_for_both() {
+    let long = "long := concat(\"\", [text | some i in numbers.range(1, 4)])";
+    for call in [
+        "trim(long, long)",
+        "trim_left(long, long)",
+        "trim_right(long, long)",
+        "indexof(long, long)",
+        "indexof_n(long, long)",
+        "strings.count(long, long)",
+        "strings.any_prefix_match([long], [long])",
+        "strings.any_suffix_match([long], [long])",
+        "object.subset(numbers.range(1, 2000), numbers.range(2, 2000))",
+        "object.remove({long: 1}, [long])",
+        "object.filter({long: 1}, [long])",
+        "json.remove({long: 1}, [long])",
+        "json.filter({long: 1}, [long])",
+    ] {
+        assert!(
+            makes_too_much(&format!("{}; {call} != 1", long.trim_start_matches("x"))),
+            "{call}"
+        );
+    }
+    assert!(!makes_too_much("trim(text, \" \") == text"));
 }
 
 #[test]

@@ -63,6 +63,24 @@ fn token_and_new_state_in_one_file_are_wrong_usage() {
     }
 }
 
+/// A link to what is not there yet is where it leads; one that leads to itself leads nowhere.
+#[test]
+fn token_through_a_link_to_the_new_state_is_wrong_usage() {
+    let Some(folder) = prepared() else { return };
+    symlink("new", folder.path("link")).expect("a link");
+    symlink("round", folder.path("round")).expect("a link");
+    let before = folder.names();
+    for (state, ear, code) in [("new", "link", 2), ("link", "new", 2), ("round", "new", 1)] {
+        let line = format!("{GOOD} --state {{}} --state-new --ear {{}} --ear-key {{}}");
+        let (state, ear) = (folder.named(state), folder.named(ear));
+        let Some(output) = run_line(&line, &[&state, &ear, &folder.named("key.pem")]) else {
+            return;
+        };
+        error(&output, code);
+        assert_eq!(folder.names(), before, "{state} {ear}");
+    }
+}
+
 /// Without a folder the path is of the one that the program runs in.
 #[test]
 fn bare_name_is_the_file_of_the_present_folder() {

@@ -201,7 +201,7 @@ fn state_under_another_root_is_refused() {
     let Some(output) = run_line(&line, &[&state]) else {
         return;
     };
-    assert!(error(&output, 1).contains("do not go together"));
+    assert!(error(&output, 2).contains("do not go together"));
 }
 
 /// Runs at the same time wait for each other: none loses what another saw.

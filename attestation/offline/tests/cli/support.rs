@@ -62,19 +62,20 @@ impl Folder {
             "-out",
             &private,
         ];
-        self.openssl(&make)?;
-        self.openssl(&["pkey", "-in", &private, "-pubout", "-out", &public])
+        let derive = ["pkey", "-in", &private, "-pubout", "-out", &public];
+        let made = self.openssl(&make)? && self.openssl(&derive)?;
+        assert!(made, "openssl makes keys of {curve}");
+        Some(())
     }
 
-    /// Runs openssl in it; nothing where there is none.
-    pub fn openssl(&self, arguments: &[&str]) -> Option<()> {
+    /// Whether openssl, run in it, ends well; nothing where there is none.
+    pub fn openssl(&self, arguments: &[&str]) -> Option<bool> {
         let mut command = Command::new("openssl");
-        let output = command.args(arguments).current_dir(self.0.path()).output();
-        if !output.is_ok_and(|output| output.status.success()) {
+        let Ok(output) = command.args(arguments).current_dir(self.0.path()).output() else {
             println!("skipped: there is no openssl");
             return None;
-        }
-        Some(())
+        };
+        Some(output.status.success())
     }
 }
 

@@ -76,7 +76,7 @@ fn signed(folder: &Folder, token: &str, algorithm: &str) -> bool {
         "signature",
         "message",
     ];
-    folder.openssl(&verify).is_some()
+    folder.openssl(&verify) == Some(true)
 }
 
 /// INTEGER in DER.
