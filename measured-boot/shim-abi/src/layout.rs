@@ -1,0 +1,54 @@
+//! Where everything lies, by guest-physical address. All of it is measured, directly or by the load table.
+
+/// SNP's secrets page (page type SECRETS); stays reserved, since Linux reads VMPCK0 from it.
+pub const SECRETS: u64 = 0x1000;
+/// SNP's CPUID page (page type CPUID); stays reserved.
+pub const CPUID: u64 = 0x2000;
+/// The host's memory map (page type UNMEASURED): [`MemoryMap`](crate::MemoryMap).
+pub const MEMORY_MAP: u64 = 0x3000;
+/// The load table (measured): [`LoadTable`](crate::LoadTable).
+pub const LOAD_TABLE: u64 = 0x4000;
+/// A setup_data node of type SETUP_CC_BLOB, and the blob that it points to at [`CC_BLOB_INFO`]; measured,
+/// stays reserved, linked into boot_params by the shim under SNP alone.
+pub const CC_BLOB: u64 = 0x5000;
+/// `struct cc_blob_sev_info` within the page of [`CC_BLOB`].
+pub const CC_BLOB_INFO: u64 = CC_BLOB + 0x40;
+/// Linux's boot_params: a measured template; the shim fills in e820 and, under SNP, setup_data.
+pub const BOOT_PARAMS: u64 = 0x6000;
+/// Six pages for page tables that the shim builds (page type ZERO): PML4, PDPT, four directories.
+pub const PAGE_TABLES: u64 = 0x8000;
+/// Pages of [`PAGE_TABLES`].
+pub const PAGE_TABLE_PAGES: u64 = 6;
+/// Two pages of stack (page type ZERO).
+pub const STACK: u64 = 0xE000;
+/// First byte beyond the stack.
+pub const STACK_END: u64 = 0x1_0000;
+/// The shim's image (measured); its first byte is the 32-bit entry.
+pub const SHIM: u64 = 0x1_0000;
+/// First byte beyond the room for the image and its zero pages.
+pub const SHIM_END: u64 = 0x2_0000;
+/// Where the command line is copied to.
+pub const CMDLINE: u64 = 0x2_0000;
+/// TDX: the wake-up mailbox page of ACPI's multiprocessor wakeup structure; stays reserved.
+pub const MAILBOX: u64 = 0x8_F000;
+/// TDX: the confidential-computing event log; stays reserved as ACPI NVS.
+pub const EVENT_LOG: u64 = 0x9_0000;
+/// Bytes of [`EVENT_LOG`].
+pub const EVENT_LOG_BYTES: u64 = 0x1_0000;
+/// First byte of the legacy hole: validated, zeroed, reserved, since TDX kernels scan it.
+pub const LEGACY: u64 = 0xA_0000;
+/// Where the ACPI tables are copied to, RSDP first.
+pub const ACPI: u64 = 0xE_0000;
+/// First byte beyond the legacy hole.
+pub const LEGACY_END: u64 = 0x10_0000;
+/// First address that the host's staging area may have: shared memory, above all RAM.
+pub const STAGING: u64 = 0xC000_0000;
+/// First byte beyond the staging area; virtio-mmio follows.
+pub const STAGING_END: u64 = 0xD000_0000;
+/// TDX: the page with the reset vector, measured and launch-placed, outside RAM.
+pub const TDX_RESET_PAGE: u64 = 0xFFFF_F000;
+/// RAM ends here at the latest. The shim maps what lies below as private, what lies from here to
+/// 4 GiB as shared.
+pub const RAM_END: u64 = STAGING;
+/// The C-bit of every SNP processor so far (Milan, Genoa, Turin); the shim compares the CPUID page's.
+pub const C_BIT: u32 = 51;

@@ -1,0 +1,1 @@
+//! Asks the processor, /dev/kvm and /dev/sev what this host has.

@@ -1,0 +1,3 @@
+//! Command line that checks a host.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Launches SEV-SNP guests on the upstream kernel's interface.

@@ -1,0 +1,1 @@
+//! Launches TDX guests on the upstream kernel's interface, and has their quotes made.
