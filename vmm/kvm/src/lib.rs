@@ -11,7 +11,9 @@
 mod cpuid;
 mod error;
 mod host;
+mod kind;
 mod msr;
+mod page_buffer;
 mod ram;
 mod run;
 mod state;
@@ -20,6 +22,8 @@ mod vm;
 pub use cpuid::{CpuidError, Feature};
 pub use error::KvmError;
 pub use host::Host;
+pub use kind::VmKind;
+pub use page_buffer::PageBuffer;
 pub use ram::{GuestRam, RamError};
 pub use run::{Bus, RunError};
 pub use vm::{Vcpu, Vm};

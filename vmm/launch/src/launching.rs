@@ -4,10 +4,10 @@ use measured_boot_digest::{LaunchDigest, Manifest};
 use measured_boot_plan::{LaunchPlan, Region, Sources};
 use measured_boot_snp_abi::PageType;
 use thiserror::Error;
-use vmm_kvm::{CpuidError, KvmError, RamError, Vcpu, Vm};
+use vmm_kvm::{CpuidError, KvmError, Vcpu, Vm};
 use zerocopy::IntoBytes as _;
 
-use crate::{PageRun, Parameters, Tee, TeeError};
+use crate::{Guest, PageRun, Parameters, Tee, TeeError, Told};
 
 /// Why nothing runs.
 #[derive(Debug, Error)]
@@ -18,15 +18,6 @@ pub enum LaunchError {
     /// KVM refused.
     #[error(transparent)]
     Kvm(#[from] KvmError),
-    /// The plan does not fit into memory.
-    #[error("{component} cannot be loaded")]
-    Load {
-        /// What was to be loaded.
-        component: &'static str,
-        /// Why.
-        #[source]
-        source: RamError,
-    },
     /// The TEE failed or refused.
     #[error(transparent)]
     Tee(#[from] TeeError),
@@ -45,19 +36,27 @@ pub enum LaunchError {
     },
 }
 
-/// A VM that is loaded and measured, and whose measurement is the predicted one.
+/// A VM that is loaded and measured, and whose measurement is the predicted one as far as a host can
+/// know: see [`MeasuredLaunch::told`].
 pub struct MeasuredLaunch<T> {
     pub(crate) vm: Vm,
     pub(crate) vcpus: Vec<Vcpu>,
     pub(crate) tee: T,
     launch_digest: LaunchDigest,
+    told: Told,
 }
 
 impl<T> MeasuredLaunch<T> {
-    /// The launch digest that the TEE reported.
+    /// The launch digest that was predicted, and that [`Self::told`] did not contradict.
     #[must_use]
     pub fn launch_digest(&self) -> LaunchDigest {
         self.launch_digest
+    }
+
+    /// What the TEE told of its measurement.
+    #[must_use]
+    pub fn told(&self) -> Told {
+        self.told
     }
 
     /// The VM, to connect its devices to.
@@ -67,10 +66,12 @@ impl<T> MeasuredLaunch<T> {
     }
 }
 
-/// Replays `plan` on `vm` and `tee`, and compares what the TEE measured with `predicted`.
+/// Replays `plan` on `vm` and `tee`, and compares what the TEE told of its measurement with
+/// `predicted`.
 ///
 /// # Errors
-/// Anything short of a loaded VM with exactly the predicted digest; the VM is then given up.
+/// Anything short of a loaded VM whose digest is not known to be another than the predicted one; the
+/// VM is then given up.
 pub fn launch<T: Tee>(
     vm: Vm,
     mut tee: T,
@@ -78,87 +79,79 @@ pub fn launch<T: Tee>(
     sources: &Sources<'_>,
     predicted: LaunchDigest,
 ) -> Result<MeasuredLaunch<T>, LaunchError> {
-    tee.create(&Parameters::from(plan))?;
-    load_regions(&vm, &mut tee, plan, sources)?;
-    load_cpuid_page(&vm, &mut tee, plan)?;
+    tee.create(&vm, &Parameters::from(plan))?;
     let vcpus = add_vcpus(&vm, &mut tee, plan)?;
+    let guest = Guest {
+        vm: &vm,
+        vcpus: &vcpus,
+    };
+    add_pages(guest, &mut tee, plan, sources)?;
     let manifest = Manifest::from_plan(plan, sources).to_bytes();
-    let reported = tee.finish(&manifest)?;
-    if reported != predicted {
-        return Err(LaunchError::Digest {
-            tee: tee.name(),
-            predicted,
-            reported,
-        });
-    }
+    let told = tee.finish(guest, &manifest)?;
+    compare(tee.name(), predicted, told)?;
     Ok(MeasuredLaunch {
         vm,
         vcpus,
         tee,
-        launch_digest: reported,
+        launch_digest: predicted,
+        told,
     })
 }
 
-fn load_regions(
-    vm: &Vm,
+fn compare(tee: &'static str, predicted: LaunchDigest, told: Told) -> Result<(), LaunchError> {
+    match told.digest() {
+        Some(reported) if reported != predicted => Err(LaunchError::Digest {
+            tee,
+            predicted,
+            reported,
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// Regions in the plan's order, then the CPUID page.
+fn add_pages(
+    guest: Guest<'_>,
     tee: &mut impl Tee,
     plan: &LaunchPlan,
     sources: &Sources<'_>,
 ) -> Result<(), LaunchError> {
-    for region in &plan.regions.0 {
-        load(
-            vm,
-            region.component.name(),
-            region.start.get(),
-            region.content.bytes(sources),
-        )?;
-    }
-    let runs: Vec<_> = plan.regions.0.iter().map(page_run).collect();
-    Ok(tee.add_pages(&runs)?)
+    let cpuid_page = plan.cpuid_page_contents();
+    let regions = plan.regions.0.iter().map(|region| page_run(region, sources));
+    let cpuid_run = PageRun {
+        component: "the CPUID page",
+        gpa: plan.cpuid_page.0.get(),
+        count: 1,
+        page_type: PageType::Cpuid,
+        bytes: cpuid_page.as_bytes(),
+    };
+    let runs: Vec<_> = regions.chain([cpuid_run]).collect();
+    Ok(tee.add_pages(guest, &runs)?)
 }
 
-fn page_run(region: &Region) -> PageRun {
+fn page_run<'a>(region: &'a Region, sources: &Sources<'a>) -> PageRun<'a> {
     PageRun {
+        component: region.component.name(),
         gpa: region.start.get(),
         count: region.pages(),
         page_type: PageType::Normal,
+        bytes: region.content.bytes(sources),
     }
-}
-
-fn load_cpuid_page(vm: &Vm, tee: &mut impl Tee, plan: &LaunchPlan) -> Result<(), LaunchError> {
-    let gpa = plan.cpuid_page.0.get();
-    load(
-        vm,
-        "the CPUID page",
-        gpa,
-        plan.cpuid_page_contents().as_bytes(),
-    )?;
-    Ok(tee.add_pages(&[PageRun {
-        gpa,
-        count: 1,
-        page_type: PageType::Cpuid,
-    }])?)
-}
-
-fn load(vm: &Vm, component: &'static str, gpa: u64, content: &[u8]) -> Result<(), LaunchError> {
-    vm.ram()
-        .write(gpa, content)
-        .map_err(|source| LaunchError::Load { component, source })
 }
 
 fn add_vcpus(vm: &Vm, tee: &mut impl Tee, plan: &LaunchPlan) -> Result<Vec<Vcpu>, LaunchError> {
-    let mut vcpus = Vec::new();
-    for (index, state) in (0..).zip(&plan.vcpus.0) {
-        let vcpu = vm.add_vcpu(index)?;
-        let leaves = plan.cpuid_for(index);
-        vcpu.set_cpuid(&leaves)?;
-        vcpu.set_state(state)?;
-        vcpu.check_cpuid(&leaves, &vcpu.cpuid()?)?;
-        vcpus.push(vcpu);
-    }
-    // Only now, when nothing more is set: what is handed over is the state that will run.
-    for vcpu in &vcpus {
-        tee.add_vcpu(vcpu)?;
-    }
-    Ok(vcpus)
+    (0..)
+        .zip(&plan.vcpus.0)
+        .map(|(index, state)| {
+            let vcpu = vm.add_vcpu(index)?;
+            let leaves = plan.cpuid_for(index);
+            vcpu.set_cpuid(&leaves)?;
+            tee.add_vcpu(&vcpu)?;
+            if tee.takes_registers() {
+                vcpu.set_state(state)?;
+                vcpu.check_cpuid(&leaves, &vcpu.cpuid()?)?;
+            }
+            Ok(vcpu)
+        })
+        .collect()
 }

@@ -10,10 +10,10 @@ use measured_boot_snp_abi::simulated::SIMULATED_TEE_PORT;
 use rustix::event::PollFlags;
 use rustix::fs::{MemfdFlags, memfd_create};
 use vmm_channel::{Channel, Patience};
-use vmm_kvm::{GuestRam, Vcpu};
+use vmm_kvm::{GuestRam, Vcpu, Vm, VmKind};
 use vmm_wire::{IdFields, Pages, TeeReply, TeeRequest};
 
-use crate::{EvidencePath, PageRun, Parameters, Tee, TeeError, Visibility};
+use crate::{EvidencePath, Guest, PageRun, Parameters, Tee, TeeError, Told};
 
 const NAME: &str = "simulated";
 /// Runs of pages in one message: some 50 bytes of JSON each, far below the message limit.
@@ -81,6 +81,18 @@ impl Simulated {
         }
     }
 
+    fn send_vcpu(&self, vcpu: &Vcpu) -> Result<(), TeeError> {
+        let index = vcpu.index();
+        let entries = vcpu.cpuid()?;
+        let vcpu_cpuid = TeeRequest::Cpuid {
+            vcpu: index,
+            entries,
+        };
+        self.send(&vcpu_cpuid, &[])?;
+        let registers = Box::new(vcpu.registers()?);
+        self.send(&TeeRequest::Vcpu { index, registers }, &[])
+    }
+
     fn receive(&self) -> Result<TeeReply, TeeError> {
         self.wait_until(PollFlags::IN)?;
         Ok(self.control.receive().map_err(conversation)?.message)
@@ -98,7 +110,12 @@ impl Tee for Simulated {
         NAME
     }
 
-    fn create(&mut self, parameters: &Parameters) -> Result<(), TeeError> {
+    fn vm_kind(&self) -> VmKind {
+        // All its memory is shared: nothing is encrypted.
+        VmKind::Plain
+    }
+
+    fn create(&mut self, _vm: &Vm, parameters: &Parameters) -> Result<(), TeeError> {
         let request = TeeRequest::Begin {
             policy: parameters.policy.bits(),
             host_data: parameters.host_data,
@@ -112,7 +129,13 @@ impl Tee for Simulated {
         self.send(&request, &[])
     }
 
-    fn add_pages(&mut self, pages: &[PageRun]) -> Result<(), TeeError> {
+    /// The process reads the guest's memory itself, once the bytes are there.
+    fn add_pages(&mut self, guest: Guest<'_>, pages: &[PageRun<'_>]) -> Result<(), TeeError> {
+        for run in pages {
+            let component = run.component;
+            let written = guest.vm.ram().write(run.gpa, run.bytes);
+            written.map_err(|source| TeeError::Load { component, source })?;
+        }
         for runs in pages.chunks(RUNS_AT_ONCE) {
             let runs = runs.iter().map(to_wire).collect();
             self.send(&TeeRequest::Pages(runs), &[])?;
@@ -120,35 +143,17 @@ impl Tee for Simulated {
         Ok(())
     }
 
-    fn add_vcpu(&mut self, vcpu: &Vcpu) -> Result<(), TeeError> {
-        let index = vcpu.index();
-        let entries = vcpu.cpuid()?;
-        self.send(
-            &TeeRequest::Cpuid {
-                vcpu: index,
-                entries,
-            },
-            &[],
-        )?;
-        let registers = Box::new(vcpu.registers()?);
-        self.send(&TeeRequest::Vcpu { index, registers }, &[])
-    }
-
-    fn finish(&mut self, manifest: &[u8]) -> Result<LaunchDigest, TeeError> {
+    fn finish(&mut self, guest: Guest<'_>, manifest: &[u8]) -> Result<Told, TeeError> {
+        // Only now, when nothing more is set: what is handed over is the state that will run.
+        for vcpu in guest.vcpus {
+            self.send_vcpu(vcpu)?;
+        }
         let manifest = memory_file(manifest).map_err(conversation)?;
         self.send(&TeeRequest::Finish {}, &[manifest.as_fd()])?;
         match self.receive()? {
-            TeeReply::Measured { launch_digest } => Ok(LaunchDigest(launch_digest)),
+            TeeReply::Measured { launch_digest } => Ok(Told::Digest(LaunchDigest(launch_digest))),
             other => Err(unwelcome(other)),
         }
-    }
-
-    fn convert(&mut self, _gpa: u64, _pages: u64, _to: Visibility) -> Result<(), TeeError> {
-        // All its memory is shared: nothing is encrypted.
-        Err(TeeError::Unsupported {
-            tee: NAME,
-            what: "make pages private or shared",
-        })
     }
 
     fn evidence_path(&self) -> EvidencePath {
@@ -156,7 +161,7 @@ impl Tee for Simulated {
     }
 }
 
-fn to_wire(run: &PageRun) -> Pages {
+fn to_wire(run: &PageRun<'_>) -> Pages {
     Pages {
         gpa: run.gpa,
         count: run.count,

@@ -1,10 +1,11 @@
 //! What every TEE must do for a launch.
 
-use measured_boot_digest::LaunchDigest;
-use measured_boot_plan::{IdFields, LaunchPlan};
+use measured_boot_plan::{CpuidEntry, IdFields, LaunchPlan};
 use measured_boot_snp_abi::{GuestPolicy, PageType};
 use thiserror::Error;
-use vmm_kvm::{KvmError, Vcpu};
+use vmm_kvm::{KvmError, RamError, Vcpu, Vm, VmKind};
+
+use crate::Told;
 
 /// What a guest is to be, beside its contents.
 #[derive(Clone, Debug)]
@@ -15,6 +16,12 @@ pub struct Parameters {
     pub host_data: [u8; 32],
     /// The ID block's fields.
     pub id: IdFields,
+    /// SEV_FEATURES of every VMSA.
+    pub sev_features: u64,
+    /// CPUID leaves of vCPU 0: a TD's are fixed before its first vCPU.
+    pub cpuid: Vec<CpuidEntry>,
+    /// Number of vCPUs.
+    pub vcpus: u32,
     /// Bytes of memory, from guest-physical address 0.
     pub memory_bytes: u64,
 }
@@ -25,29 +32,38 @@ impl From<&LaunchPlan> for Parameters {
             policy: plan.policy.0,
             host_data: plan.host_data.0,
             id: plan.id.0,
+            sev_features: plan.sev_features.0,
+            cpuid: plan.cpuid.0.clone(),
+            vcpus: u32::try_from(plan.vcpus.0.len()).unwrap_or(u32::MAX),
             memory_bytes: plan.memory_bytes.0,
         }
     }
 }
 
-/// Pages that lie in guest memory and are to be measured.
+/// The machine that a launch fills: every vCPU exists, with its CPUID and, where the VMM sets them,
+/// its registers.
+#[derive(Clone, Copy)]
+pub struct Guest<'a> {
+    /// The VM.
+    pub vm: &'a Vm,
+    /// Its vCPUs, in index order; at least one.
+    pub vcpus: &'a [Vcpu],
+}
+
+/// Pages that a launch hands over, and what they hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PageRun {
+pub struct PageRun<'a> {
+    /// What they are, for messages.
+    pub component: &'static str,
     /// Guest-physical address of the first.
     pub gpa: u64,
     /// Number of pages.
     pub count: u64,
     /// How they are measured.
     pub page_type: PageType,
-}
-
-/// Who can read a page.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Visibility {
-    /// The guest alone.
-    Private,
-    /// Guest and host.
-    Shared,
+    /// Their first bytes, at most `count` pages; the rest reads zero. They lie anywhere in this
+    /// process: who gives the kernel their address copies them into a [`vmm_kvm::PageBuffer`] first.
+    pub bytes: &'a [u8],
 }
 
 /// How a guest gets its evidence.
@@ -55,6 +71,8 @@ pub enum Visibility {
 pub enum EvidencePath {
     /// Over vsock, from a port of the host; the VMM forwards the connection and sees only bytes.
     VsockPort(u32),
+    /// From the processor, by instructions of its own.
+    Processor,
 }
 
 /// A TEE that failed or refused.
@@ -76,6 +94,17 @@ pub enum TeeError {
         /// In its own words.
         reason: String,
     },
+    /// The kernel, or the firmware behind it, refused a step of the launch.
+    #[error("the {tee} launch failed at {step}")]
+    Step {
+        /// Which TEE.
+        tee: &'static str,
+        /// What was asked, on what.
+        step: String,
+        /// The kernel's and the firmware's answer, and what to do.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// It is gone, does not keep to its protocol, or was not waited for any longer.
     #[error("the conversation with the {tee} TEE failed")]
     Conversation {
@@ -85,54 +114,59 @@ pub enum TeeError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// It has no such thing.
-    #[error("the {tee} TEE cannot {what}")]
-    Unsupported {
-        /// Which TEE.
-        tee: &'static str,
-        /// What was asked.
-        what: &'static str,
+    /// Pages do not fit into memory.
+    #[error("{component} cannot be loaded")]
+    Load {
+        /// What was to be loaded.
+        component: &'static str,
+        /// Why.
+        #[source]
+        source: RamError,
     },
     /// KVM did not answer.
     #[error(transparent)]
     Kvm(#[from] KvmError),
 }
 
-/// The life of a launch: create, pages, vCPUs, finish; then conversions and evidence.
+/// The life of a launch, in this order: create, vCPUs, pages, finish; then evidence.
 pub trait Tee {
     /// Its name, as evidence and people are told.
     fn name(&self) -> &'static str;
 
-    /// Begins a guest.
+    /// The kind of VM that KVM must make for it.
+    fn vm_kind(&self) -> VmKind;
+
+    /// Whether the VMM puts registers where the plan has them. A TD's are the module's alone.
+    fn takes_registers(&self) -> bool {
+        true
+    }
+
+    /// Begins a guest, before it has any vCPU.
     ///
     /// # Errors
     /// The TEE does not make such a guest.
-    fn create(&mut self, parameters: &Parameters) -> Result<(), TeeError>;
+    fn create(&mut self, vm: &Vm, parameters: &Parameters) -> Result<(), TeeError>;
 
-    /// Measures pages that lie in guest memory, in this order.
+    /// Takes a new vCPU, which has its CPUID and not yet its registers.
     ///
     /// # Errors
-    /// The TEE does not take one of them.
-    fn add_pages(&mut self, pages: &[PageRun]) -> Result<(), TeeError>;
+    /// The TEE does not take it.
+    fn add_vcpu(&mut self, _vcpu: &Vcpu) -> Result<(), TeeError> {
+        Ok(())
+    }
 
-    /// Measures a vCPU in the state that it has.
+    /// Puts pages into the guest's memory and has them measured, in this order.
     ///
     /// # Errors
-    /// The TEE does not take it, or KVM does not tell its state.
-    fn add_vcpu(&mut self, vcpu: &Vcpu) -> Result<(), TeeError>;
+    /// They do not fit, or the TEE does not take one of them.
+    fn add_pages(&mut self, guest: Guest<'_>, pages: &[PageRun<'_>]) -> Result<(), TeeError>;
 
-    /// Ends the measurement: what was launched, in the TEE's own words. `manifest` explains the
-    /// digest to verifiers, who must not believe it.
+    /// Ends the measurement; from here on nothing of the guest changes but by itself. `manifest`
+    /// explains the digest to verifiers, who must not believe it.
     ///
     /// # Errors
     /// The TEE refuses the whole.
-    fn finish(&mut self, manifest: &[u8]) -> Result<LaunchDigest, TeeError>;
-
-    /// Makes pages of a running guest private or shared.
-    ///
-    /// # Errors
-    /// The TEE has no such distinction.
-    fn convert(&mut self, gpa: u64, pages: u64, to: Visibility) -> Result<(), TeeError>;
+    fn finish(&mut self, guest: Guest<'_>, manifest: &[u8]) -> Result<Told, TeeError>;
 
     /// Where the guest's requests for evidence are answered.
     fn evidence_path(&self) -> EvidencePath;
