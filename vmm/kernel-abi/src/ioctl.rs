@@ -1,0 +1,76 @@
+//! The numbers of the calls (`include/uapi/linux/kvm.h`, Linux 6.12; encoding in
+//! `include/uapi/asm-generic/ioctl.h`).
+//!
+//! Compare them as `u32`: the kernel takes the low half of the register and ignores the rest.
+
+use std::mem::size_of;
+
+use kvm_bindings::kvm_device_attr;
+
+use crate::gmem::{kvm_create_guest_memfd, kvm_memory_attributes, kvm_userspace_memory_region2};
+
+const KVMIO: u32 = 0xae;
+const WRITE: u32 = 1;
+const READ: u32 = 2;
+
+const fn number(direction: u32, group: u32, call: u32, size: usize) -> u32 {
+    assert!(size < 1 << 14, "the size has 14 bits");
+    #[allow(clippy::cast_possible_truncation, reason = "asserted above")]
+    let size = size as u32;
+    direction << 30 | size << 16 | group << 8 | call
+}
+
+/// On `/dev/kvm`; the argument is a [`VmType`](crate::capability::VmType), the answer a VM.
+pub const KVM_CREATE_VM: u32 = number(0, KVMIO, 0x01, 0);
+/// On `/dev/kvm` or a VM; the argument is a capability's number.
+pub const KVM_CHECK_EXTENSION: u32 = number(0, KVMIO, 0x03, 0);
+/// On a VM; the argument is the vCPU's number.
+pub const KVM_CREATE_VCPU: u32 = number(0, KVMIO, 0x41, 0);
+/// On a vCPU.
+pub const KVM_RUN: u32 = number(0, KVMIO, 0x80, 0);
+/// On a VM, with [`kvm_userspace_memory_region2`].
+pub const KVM_SET_USER_MEMORY_REGION2: u32 = number(
+    WRITE,
+    KVMIO,
+    0x49,
+    size_of::<kvm_userspace_memory_region2>(),
+);
+/// On a VM (or a vCPU), with `kvm_enable_cap`.
+pub const KVM_ENABLE_CAP: u32 = number(
+    WRITE,
+    KVMIO,
+    0xa3,
+    size_of::<kvm_bindings::kvm_enable_cap>(),
+);
+/// On a VM, for TDX also on a vCPU, with a pointer to the 24-byte command.
+///
+/// Its encoded size is that of `unsigned long`, not the command's.
+pub const KVM_MEMORY_ENCRYPT_OP: u32 = number(READ | WRITE, KVMIO, 0xba, size_of::<u64>());
+/// On a VM, with [`kvm_memory_attributes`].
+pub const KVM_SET_MEMORY_ATTRIBUTES: u32 =
+    number(WRITE, KVMIO, 0xd2, size_of::<kvm_memory_attributes>());
+/// On a VM, with [`kvm_create_guest_memfd`]; the answer is a descriptor.
+pub const KVM_CREATE_GUEST_MEMFD: u32 = number(
+    READ | WRITE,
+    KVMIO,
+    0xd4,
+    size_of::<kvm_create_guest_memfd>(),
+);
+/// On `/dev/kvm`, with [`kvm_device_attr`].
+pub const KVM_GET_DEVICE_ATTR: u32 = number(WRITE, KVMIO, 0xe2, size_of::<kvm_device_attr>());
+/// On `/dev/kvm`, with [`kvm_device_attr`].
+pub const KVM_HAS_DEVICE_ATTR: u32 = number(WRITE, KVMIO, 0xe3, size_of::<kvm_device_attr>());
+
+const _: () = {
+    assert!(KVM_CREATE_VM == 0xae01);
+    assert!(KVM_CHECK_EXTENSION == 0xae03);
+    assert!(KVM_CREATE_VCPU == 0xae41);
+    assert!(KVM_RUN == 0xae80);
+    assert!(KVM_SET_USER_MEMORY_REGION2 == 0x40a0_ae49);
+    assert!(KVM_ENABLE_CAP == 0x4068_aea3);
+    assert!(KVM_MEMORY_ENCRYPT_OP == 0xc008_aeba);
+    assert!(KVM_SET_MEMORY_ATTRIBUTES == 0x4020_aed2);
+    assert!(KVM_CREATE_GUEST_MEMFD == 0xc040_aed4);
+    assert!(KVM_GET_DEVICE_ATTR == 0x4018_aee2);
+    assert!(KVM_HAS_DEVICE_ATTR == 0x4018_aee3);
+};
