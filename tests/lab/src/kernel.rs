@@ -69,7 +69,7 @@ fn name() -> Option<String> {
     Some(name.to_owned())
 }
 
-fn apt(command: &mut Command) -> Result<()> {
+pub(crate) fn apt(command: &mut Command) -> Result<()> {
     let output = command.output().context("run apt-get")?;
     if !output.status.success() {
         bail!(

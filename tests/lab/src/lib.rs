@@ -11,12 +11,14 @@ mod initramfs;
 mod job;
 mod kernel;
 mod machine;
+mod protected_kvm;
 mod qemu;
 
 pub use backend::{Backend, choose, missing};
-pub use initramfs::write_initramfs;
+pub use initramfs::{write_initramfs, write_protected_initramfs};
 pub use job::{Job, Line, Stream};
 pub use kernel::{kernel_package, stock_kernel};
 pub use lab_init::protocol::Process;
 pub use machine::Machine;
+pub use protected_kvm::protected_kvm;
 pub use qemu::Lab;

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::process::Signal;
-use tests_lab::{Backend, Lab, missing, stock_kernel, write_initramfs};
+use tests_lab::{
+    Backend, Lab, missing, protected_kvm, stock_kernel, write_initramfs, write_protected_initramfs,
+};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -16,13 +18,22 @@ fn root() -> &'static Path {
         .expect("two folders deep")
 }
 
+/// Which KVM the lab's machine loads.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kvm {
+    /// The stock kernel's.
+    Stock,
+    /// The one with software-protected VMs.
+    Protected,
+}
+
 /// A lab, or the reason why there is none here.
-fn lab(folder: &Path) -> Result<Lab, String> {
+fn lab(folder: &Path, kvm: Kvm) -> Result<Lab, String> {
     if let Some(reason) = missing(Backend::Lab) {
         return Err(reason);
     }
-    let kernel =
-        stock_kernel(&root().join("target/demo/cache")).map_err(|error| format!("{error:#}"))?;
+    let cache = root().join("target/demo/cache");
+    let kernel = stock_kernel(&cache).map_err(|error| format!("{error:#}"))?;
     let own = std::env::current_exe().expect("a test has a path");
     let init: PathBuf = own
         .ancestors()
@@ -36,7 +47,14 @@ fn lab(folder: &Path) -> Result<Lab, String> {
         ));
     }
     let initramfs = folder.join("lab.cpio");
-    write_initramfs(&kernel, &init, &initramfs).expect("the initramfs can be written");
+    match kvm {
+        Kvm::Stock => write_initramfs(&kernel, &init, &initramfs),
+        Kvm::Protected => {
+            let modules = protected_kvm(&cache).map_err(|error| format!("{error:#}"))?;
+            write_protected_initramfs(&kernel, &init, &modules, &initramfs)
+        }
+    }
+    .expect("the initramfs can be written");
     let console = folder.join("console.log");
     Ok(Lab::boot(&kernel.join("vmlinux"), &initramfs, &console).expect("the lab boots"))
 }
@@ -44,7 +62,7 @@ fn lab(folder: &Path) -> Result<Lab, String> {
 #[test]
 fn lab_boots_with_kvm_runs_programs_and_delivers_signals() {
     let folder = tempfile::tempdir().unwrap();
-    let lab = match lab(folder.path()) {
+    let lab = match lab(folder.path(), Kvm::Stock) {
         Ok(lab) => lab,
         Err(reason) => return println!("skipped: {reason}"),
     };
@@ -80,4 +98,18 @@ fn lab_boots_with_kvm_runs_programs_and_delivers_signals() {
     );
     sleep.signal(Signal::TERM).unwrap();
     assert_eq!(sleep.wait(PATIENCE).unwrap(), 128 + Signal::TERM.as_raw());
+}
+
+#[test]
+fn lab_with_protected_kvm_loads_it_beside_the_stock_kernel() {
+    for (kvm, has_private_memory) in [(Kvm::Protected, true), (Kvm::Stock, false)] {
+        let folder = tempfile::tempdir().unwrap();
+        let lab = match lab(folder.path(), kvm) {
+            Ok(lab) => lab,
+            Err(reason) => return println!("skipped: {reason}"),
+        };
+        let symbols = String::from_utf8(lab.get("/proc/kallsyms").unwrap()).unwrap();
+        assert!(symbols.contains("[kvm_amd]"));
+        assert_eq!(symbols.contains("kvm_gmem_create"), has_private_memory);
+    }
 }

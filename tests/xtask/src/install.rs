@@ -14,7 +14,7 @@ struct Package {
     only: Option<Backend>,
 }
 
-const PACKAGES: [Package; 12] = [
+const PACKAGES: [Package; 15] = [
     Package {
         name: "gcc",
         shows: "/usr/bin/cc",
@@ -86,6 +86,24 @@ const PACKAGES: [Package; 12] = [
         shows: "/bin/busybox",
         needed_for: "the lab's network set-up",
         only: Some(Backend::Lab),
+    },
+    Package {
+        name: "gcc-12",
+        shows: "/usr/bin/x86_64-linux-gnu-gcc-12",
+        needed_for: "the lab's KVM with software-protected VMs: Debian's kernel is built with it",
+        only: None,
+    },
+    Package {
+        name: "make",
+        shows: "/usr/bin/make",
+        needed_for: "building that",
+        only: None,
+    },
+    Package {
+        name: "xz-utils",
+        shows: "/usr/bin/xz",
+        needed_for: "its source",
+        only: None,
     },
 ];
 
