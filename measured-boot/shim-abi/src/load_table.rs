@@ -5,6 +5,8 @@ use core::mem::{offset_of, size_of};
 use zerocopy::little_endian::{U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
+use crate::Span;
+
 /// First bytes of a load table.
 pub const LOAD_TABLE_MAGIC: [u8; 8] = *b"CLSHIM\x00\x01";
 /// Room for pieces.
@@ -109,6 +111,26 @@ impl PieceKind {
             4 => Some(Self::Acpi),
             _ => None,
         }
+    }
+}
+
+impl SpecialRange {
+    /// Its addresses; `None` if it is empty or wraps, which [`LoadTable::judge`] refuses.
+    #[must_use]
+    pub const fn span(&self) -> Option<Span> {
+        Span::new(self.start.get(), self.length.get())
+    }
+
+    /// Whether the launch placed it.
+    #[must_use]
+    pub const fn is_placed(&self) -> bool {
+        self.usage.get() & RangeUse::PLACED != 0
+    }
+
+    /// Whether the shim zeroes it.
+    #[must_use]
+    pub const fn is_zeroed(&self) -> bool {
+        self.usage.get() & RangeUse::ZEROED != 0
     }
 }
 

@@ -7,6 +7,10 @@ use core::mem::size_of;
 use zerocopy::little_endian::{U16, U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
+use crate::layout::RAM_END;
+use crate::span::{PAGE, Span};
+use crate::{Ram, Refusal};
+
 /// The page at [`layout::MEMORY_MAP`](crate::layout::MEMORY_MAP): entries until one of zero pages.
 #[derive(Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
@@ -37,3 +41,67 @@ const _: () = {
     assert!(size_of::<MemoryMap>() == 4096);
     assert!(size_of::<MemoryMapEntry>() == 24);
 };
+
+/// The kind of an entry that is RAM.
+const RAM: u16 = 0;
+
+impl MemoryMap {
+    /// A map of one range of RAM, from address 0 on. `bytes` are whole pages.
+    #[must_use]
+    pub fn of_ram(bytes: u64) -> Self {
+        let mut map: Self = zerocopy::FromZeros::new_zeroed();
+        map.entries[0].pages = U64::new(bytes / PAGE);
+        map
+    }
+
+    /// The RAM: sorted, disjoint, touching ranges joined.
+    ///
+    /// # Errors
+    /// Whatever two readers could take differently, and more than the shim can map or keep.
+    pub fn judge(&self) -> Result<Ram, Refusal> {
+        let count = self
+            .entries
+            .iter()
+            .take_while(|entry| entry.pages.get() > 0);
+        let (used, unused) = self.entries.split_at(count.count());
+        let is_zero = unused
+            .as_bytes()
+            .iter()
+            .chain(&self.padding)
+            .all(|byte| *byte == 0);
+        if !is_zero {
+            return Err(Refusal::MemoryMapReserved);
+        }
+        let mut ram = Ram::default();
+        let mut end = 0;
+        for entry in used {
+            let span = entry.span()?;
+            if span.start() < end {
+                return Err(Refusal::MemoryMap);
+            }
+            end = span.end();
+            if entry.kind.get() == RAM {
+                ram.push(span)?;
+            }
+        }
+        ram.require_some()
+    }
+}
+
+impl MemoryMapEntry {
+    fn span(&self) -> Result<Span, Refusal> {
+        if self.reserved.get() != 0 {
+            return Err(Refusal::MemoryMapReserved);
+        }
+        let start = self.first_page.get().checked_mul(PAGE);
+        let length = self.pages.get().checked_mul(PAGE);
+        let span = start
+            .zip(length)
+            .and_then(|(start, length)| Span::new(start, length));
+        let span = span.ok_or(Refusal::MemoryMapWraps)?;
+        if self.kind.get() == RAM && span.end() > RAM_END {
+            return Err(Refusal::MemoryMapTooHigh);
+        }
+        Ok(span)
+    }
+}

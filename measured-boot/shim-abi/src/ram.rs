@@ -1,0 +1,188 @@
+//! RAM as judged, what of it the launch has not placed, and what the kernel is told of it.
+
+use zerocopy::little_endian::{U32, U64};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
+
+use crate::span::{LARGE_PAGE, PAGE, Span};
+use crate::{Refusal, SpecialRange};
+
+/// Most ranges of RAM.
+pub const MAX_RAM_RANGES: usize = 8;
+
+/// RAM: at most [`MAX_RAM_RANGES`] ranges of whole pages, sorted, disjoint, not touching.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ram {
+    ranges: [Option<Span>; MAX_RAM_RANGES],
+}
+
+impl Ram {
+    /// Appends a range that begins at the end of the last one or beyond.
+    pub(crate) fn push(&mut self, span: Span) -> Result<(), Refusal> {
+        let mut room = 0;
+        for (index, range) in self.ranges.iter_mut().enumerate() {
+            match range {
+                Some(last) if last.end() == span.start() => {
+                    *range = Span::between(last.start(), span.end());
+                    return Ok(());
+                }
+                Some(_) => room = index + 1,
+                None => break,
+            }
+        }
+        let place = self.ranges.get_mut(room).ok_or(Refusal::MemoryMapTooMany)?;
+        *place = Some(span);
+        Ok(())
+    }
+
+    pub(crate) fn require_some(self) -> Result<Self, Refusal> {
+        let first = self.ranges[0].map(|_| self);
+        first.ok_or(Refusal::MemoryMapEmpty)
+    }
+
+    /// Its ranges, by rising address.
+    pub fn spans(&self) -> impl Iterator<Item = Span> + '_ {
+        self.ranges.iter().map_while(|range| *range)
+    }
+
+    /// Whether all of this is RAM.
+    #[must_use]
+    pub fn holds(&self, span: Span) -> bool {
+        self.spans().any(|range| range.holds(span))
+    }
+
+    /// What of it the launch did not place: the memory to validate or accept, each page of it once.
+    pub fn unplaced<'a>(&'a self, ranges: &'a [SpecialRange]) -> impl Iterator<Item = Span> + 'a {
+        self.pieces(ranges, SpecialRange::is_placed)
+            .filter(|(_, special)| special.is_none())
+            .map(|(span, _)| span)
+    }
+
+    /// [`Self::unplaced`] in pages as large as they may be.
+    pub fn unplaced_pages<'a>(
+        &'a self,
+        ranges: &'a [SpecialRange],
+    ) -> impl Iterator<Item = Page> + 'a {
+        self.unplaced(ranges).flat_map(pages)
+    }
+
+    /// What the kernel is told: sorted, disjoint, neighbours of one type joined.
+    pub fn e820<'a>(&'a self, ranges: &'a [SpecialRange]) -> impl Iterator<Item = E820Entry> + 'a {
+        let mut pieces = self.pieces(ranges, |_| true).map(typed).peekable();
+        core::iter::from_fn(move || {
+            let (mut span, kind) = pieces.next()?;
+            while let Some((next, _)) =
+                pieces.next_if(|(next, other)| *other == kind && next.start() == span.end())
+            {
+                span = Span::between(span.start(), next.end())?;
+            }
+            Some(E820Entry::new(span, kind))
+        })
+    }
+
+    /// RAM cut where special ranges of the wanted kind begin and end, each piece with its range.
+    fn pieces<'a>(
+        &'a self,
+        ranges: &'a [SpecialRange],
+        is_wanted: impl Fn(&SpecialRange) -> bool + Copy + 'a,
+    ) -> impl Iterator<Item = (Span, Option<&'a SpecialRange>)> + 'a {
+        self.spans().flat_map(move |ram| {
+            let mut cursor = ram.start();
+            core::iter::from_fn(move || {
+                let rest = Span::between(cursor, ram.end())?;
+                let mut wanted = ranges.iter().filter(|range| is_wanted(range));
+                let next = wanted.find_map(|range| {
+                    Some((range, range.span()?)).filter(|(_, span)| span.meets(rest))
+                });
+                let (end, special) = match next {
+                    Some((range, span)) if span.start() <= cursor => {
+                        (span.end().min(ram.end()), Some(range))
+                    }
+                    Some((_, span)) => (span.start(), None),
+                    None => (ram.end(), None),
+                };
+                let piece = Span::between(cursor, end)?;
+                cursor = end;
+                Some((piece, special))
+            })
+        })
+    }
+}
+
+fn typed((span, special): (Span, Option<&SpecialRange>)) -> (Span, u32) {
+    (span, special.map_or(E820_RAM, |range| range.e820.get()))
+}
+
+/// A page to validate or accept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Page {
+    /// 4 KiB.
+    Small(u64),
+    /// 2 MiB.
+    Large(u64),
+}
+
+impl Page {
+    /// Its memory.
+    ///
+    /// # Panics
+    /// Never: pages lie below [`layout::RAM_END`](crate::layout::RAM_END).
+    #[must_use]
+    pub fn span(self) -> Span {
+        let (start, length) = match self {
+            Self::Small(start) => (start, PAGE),
+            Self::Large(start) => (start, LARGE_PAGE),
+        };
+        Span::new(start, length).expect("RAM ends below the address space")
+    }
+}
+
+/// The pages of a range of whole pages: 2 MiB where all of a large page is in it, else 4 KiB.
+fn pages(span: Span) -> impl Iterator<Item = Page> {
+    let mut cursor = span.start();
+    core::iter::from_fn(move || {
+        let rest = Span::between(cursor, span.end())?;
+        let is_large = cursor.is_multiple_of(LARGE_PAGE) && rest.length() >= LARGE_PAGE;
+        let page = if is_large {
+            Page::Large(cursor)
+        } else {
+            Page::Small(cursor)
+        };
+        cursor = page.span().end();
+        Some(page)
+    })
+}
+
+/// e820's type of RAM.
+pub const E820_RAM: u32 = 1;
+/// e820's type of memory that nobody may use.
+pub const E820_RESERVED: u32 = 2;
+/// e820's type of ACPI tables.
+pub const E820_ACPI: u32 = 3;
+/// e820's type of memory that ACPI keeps.
+pub const E820_NVS: u32 = 4;
+
+/// Linux's `struct boot_e820_entry`.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned,
+)]
+#[repr(C)]
+pub struct E820Entry {
+    /// First byte.
+    pub start: U64,
+    /// Bytes.
+    pub length: U64,
+    /// Type.
+    pub kind: U32,
+}
+
+impl E820Entry {
+    const fn new(span: Span, kind: u32) -> Self {
+        Self {
+            start: U64::new(span.start()),
+            length: U64::new(span.length()),
+            kind: U32::new(kind),
+        }
+    }
+}
+
+const _: () = assert!(core::mem::size_of::<E820Entry>() == 20);
