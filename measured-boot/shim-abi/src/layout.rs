@@ -23,14 +23,19 @@ pub const PAGE_TABLE_PAGES: u64 = 6;
 pub const STACK: u64 = 0xE000;
 /// First byte beyond the stack.
 pub const STACK_END: u64 = 0x1_0000;
-/// The shim's image (measured); its first byte is the 32-bit entry.
+/// The shim's image (measured); its first byte is the 32-bit entry. It keeps nothing but on its stack: no
+/// memory beyond the file has to be zero. In a TD it stays reserved, as do [`PAGE_TABLES`] and
+/// [`MAILBOX`]: processors wait in it for the kernel to wake them.
 pub const SHIM: u64 = 0x1_0000;
-/// First byte beyond the room for the image and its zero pages.
-pub const SHIM_END: u64 = 0x2_0000;
+/// First byte beyond the room for the image.
+pub const SHIM_END: u64 = 0x1_C000;
 /// Where the command line is copied to.
 pub const CMDLINE: u64 = 0x2_0000;
 /// TDX: the wake-up mailbox page of ACPI's multiprocessor wakeup structure; stays reserved.
 pub const MAILBOX: u64 = 0x8_F000;
+/// TDX: where the boot processor tells the others that page tables are there; in the part of the mailbox
+/// page that is the firmware's.
+pub const MAILBOX_READY: u64 = MAILBOX + 0x800;
 /// TDX: the confidential-computing event log; stays reserved as ACPI NVS.
 pub const EVENT_LOG: u64 = 0x9_0000;
 /// Bytes of [`EVENT_LOG`].

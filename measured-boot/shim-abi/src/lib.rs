@@ -15,6 +15,7 @@ mod madt;
 mod memory_map;
 mod ram;
 mod refusal;
+mod reset_page;
 mod secrets;
 mod span;
 
@@ -28,5 +29,6 @@ pub use madt::{enable_processors, madt_length};
 pub use memory_map::{MemoryMap, MemoryMapEntry};
 pub use ram::{E820_ACPI, E820_NVS, E820_RAM, E820_RESERVED, E820Entry, MAX_RAM_RANGES, Page, Ram};
 pub use refusal::{REASON_SET, Refusal, SENTENCE_BYTES};
+pub use reset_page::{TDX_MAGIC, tdx_reset_page};
 pub use secrets::SecretsPage;
 pub use span::{LARGE_PAGE, PAGE, Span};
