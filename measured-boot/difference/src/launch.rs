@@ -88,17 +88,8 @@ impl<'a> Launch<'a> {
         hasher: &impl HashPages,
         known: &Known<'_>,
     ) -> Self {
-        let region = |region| Piece::of_region(region, sources, hasher, known);
+        let region = |region| Piece::of_region(plan, region, sources, hasher, known);
         let mut pieces: Vec<_> = plan.regions.0.iter().map(region).collect();
-        pieces.push(Piece {
-            name: "cpuid".to_owned(),
-            page_type: PageType::Cpuid,
-            gpa: plan.cpuid_page.0.get(),
-            count: 1,
-            digests: Arc::new([]),
-            bytes: None,
-            origin: None,
-        });
         for state in &plan.vcpus.0 {
             let page = vmsa(state, plan.sev_features.0);
             push_vcpu(&mut pieces, page.as_bytes());
@@ -195,6 +186,31 @@ fn origin(run: &Run<'_>) -> Option<Origin> {
     }
 }
 
+/// Which file the content of a region is from.
+fn origin_of(content: &Content) -> Option<Origin> {
+    let Content::File { source, offset, .. } = content else {
+        return None;
+    };
+    let file = match source {
+        Source::Kernel => "kernel",
+        Source::Initrd => "initrd",
+        Source::Shim => "shim",
+        Source::Igvm | Source::InitData | Source::IdBlock | Source::IdAuth => "file",
+    };
+    Some(Origin {
+        file,
+        offset: *offset,
+    })
+}
+
+/// The digests of all pages of a region: what its bytes do not fill reads zero.
+fn whole(region: &Region, bytes: &[u8], hasher: &impl HashPages) -> Arc<[[u8; 48]]> {
+    let mut digests = hasher.hash_pages(bytes);
+    let pages = usize::try_from(region.pages()).unwrap_or(digests.len());
+    digests.resize(pages, sha384(&[0; PAGE_SIZE]));
+    digests.into()
+}
+
 /// Adds a vCPU, or counts it to those before it that start alike.
 fn push_vcpu(pieces: &mut Vec<Piece<'_>>, page: &[u8]) {
     let is_same = |last: &&mut Piece<'_>| last.is_vcpu() && last.bytes.as_deref() == Some(page);
@@ -225,30 +241,27 @@ impl<'a> Piece<'a> {
     }
 
     fn of_region(
+        plan: &'a LaunchPlan,
         region: &'a Region,
         sources: &Sources<'a>,
         hasher: &impl HashPages,
         known: &Known<'_>,
     ) -> Self {
-        let bytes = region.content.bytes(sources);
-        Self {
+        let mut piece = Self {
             name: region.component.name().to_owned(),
-            page_type: PageType::Normal,
+            page_type: region.page_type,
             gpa: region.start.get(),
             count: region.pages(),
-            digests: known(bytes).unwrap_or_else(|| hasher.hash_pages(bytes).into()),
-            bytes: Some(Cow::Borrowed(bytes)),
-            origin: match &region.content {
-                Content::Bytes(_) => None,
-                Content::File { source, offset, .. } => Some(Origin {
-                    file: match source {
-                        Source::Kernel => "kernel",
-                        Source::Initrd => "initrd",
-                    },
-                    offset: *offset,
-                }),
-            },
+            digests: Arc::new([]),
+            bytes: None,
+            origin: origin_of(&region.content),
+        };
+        if region.page_type.measures_contents() {
+            let bytes = plan.contents(region, sources);
+            piece.digests = known(&bytes).unwrap_or_else(|| whole(region, &bytes, hasher));
+            piece.bytes = Some(bytes);
         }
+        piece
     }
 
     fn of_part(part: ManifestPart<'a>) -> Self {

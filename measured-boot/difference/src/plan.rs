@@ -13,14 +13,17 @@ pub fn plan_fields(a: &LaunchPlan, b: &LaunchPlan) -> Vec<Difference> {
         tee: _, // with the reported ones
         boot,
         regions: _,      // measured
-        cpuid_page: _,   // measured
+        staged: _,       // the load table, measured, says what is taken of it
         vcpus: _,        // measured
         sev_features: _, // measured
         policy: _,       // reported
         host_data: _,    // reported
         id: _,           // reported
+        id_block: _,     // reported
+        td: _,           // reported
         cpuid,
         memory_bytes,
+        quote_service,
         devices,
     } = a;
     let mib = |bytes: u64| format!("{} MiB", bytes >> 20);
@@ -38,6 +41,12 @@ pub fn plan_fields(a: &LaunchPlan, b: &LaunchPlan) -> Vec<Difference> {
             "boot protocol",
             boot.0.name().to_owned(),
             b.boot.0.name().to_owned(),
+            None,
+        ),
+        (
+            "quote service",
+            format!("{:?}", quote_service.0),
+            format!("{:?}", b.quote_service.0),
             None,
         ),
         (

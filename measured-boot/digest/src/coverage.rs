@@ -1,7 +1,8 @@
 //! What a report shows of a plan: the class of every field.
 
 use measured_boot_plan::{
-    DeviceKind, DevicePlan, LaunchPlan, Measured, Region, Reported, Unmeasured,
+    DeviceKind, DevicePlan, LaunchPlan, Measured, QuoteService, Region, Reported, SignedIdBlock,
+    Staged, TdParameters, Unmeasured,
 };
 use std::fmt;
 
@@ -51,14 +52,17 @@ pub fn coverage(plan: &LaunchPlan) -> Vec<CoverageRow> {
         tee: Reported(tee),
         boot: Unmeasured(boot),
         regions: Measured(regions),
-        cpuid_page: Measured(cpuid_page),
+        staged: Unmeasured(staged),
         vcpus: Measured(vcpus),
         sev_features: Measured(sev_features),
         policy: Reported(policy),
         host_data: Reported(host_data),
         id: Reported(id),
+        id_block: Reported(id_block),
+        td: Reported(td),
         cpuid: Unmeasured(cpuid),
         memory_bytes: Unmeasured(memory_bytes),
+        quote_service: Unmeasured(quote_service),
         devices: Unmeasured(devices),
     } = plan;
     use Class::{Measured as M, Reported as R, Unmeasured as U};
@@ -69,18 +73,21 @@ pub fn coverage(plan: &LaunchPlan) -> Vec<CoverageRow> {
         note,
     };
     vec![
-        row("regions", M, contents(regions), "every byte of them, and its address"),
-        row("cpuid_page", M, format!("at {cpuid_page}"), "its place and type, not its contents"),
+        row("regions", M, contents(regions), "address and type; of NORMAL pages every byte"),
         row("vcpus", M, count(vcpus.len(), "vCPU"), "their number and all initial registers"),
         row("sev_features", M, format!("{sev_features:#x}"), "in every vCPU's VMSA"),
         row("tee", R, tee.to_string(), "evidence of this kind, under its own root"),
         row("policy", R, policy.to_string(), "POLICY: a verifier must refuse debug (bit 19)"),
         row("host_data", R, short_hex(host_data), "HOST_DATA: chosen by the host"),
         row("id", R, format!("svn {}", id.guest_svn), "GUEST_SVN, FAMILY_ID, IMAGE_ID"),
+        row("id_block", R, keys(id_block.as_ref()), "ID_KEY_DIGEST, AUTHOR_KEY_DIGEST"),
+        row("td", R, td_words(td), "TDX: ATTRIBUTES, XFAM, MRCONFIGID, MROWNER"),
         row("name", U, name.clone(), "for people on the host"),
         row("boot", U, boot.name().to_owned(), "what it does is in regions and vcpus"),
+        row("staged", U, files(staged), "the shim checks it by load-table, measured"),
         row("cpuid", U, count(cpuid.len(), "leaf"), "the guest must not rest its safety on CPUID"),
         row("memory_bytes", U, size(*memory_bytes), "but boot-params tell the guest, measured"),
+        row("quote_service", U, service(quote_service.as_ref()), "whoever signs a quote vouches for it"),
         row("devices", U, device_names(devices), "but acpi tells their places, measured"),
     ]
 }
@@ -88,6 +95,29 @@ pub fn coverage(plan: &LaunchPlan) -> Vec<CoverageRow> {
 fn contents(regions: &[Region]) -> String {
     let pages: u64 = regions.iter().map(Region::pages).sum();
     format!("{pages} pages in {}", count(regions.len(), "region"))
+}
+
+fn files(staged: &[Staged]) -> String {
+    let bytes: u64 = staged.iter().map(|staged| staged.content.length()).sum();
+    format!("{bytes} bytes in {}", count(staged.len(), "piece"))
+}
+
+fn keys(block: Option<&SignedIdBlock>) -> String {
+    block.map_or("none".to_owned(), |signed| {
+        format!("for {}", short_hex(&signed.block.launch_digest))
+    })
+}
+
+fn td_words(td: &TdParameters) -> String {
+    format!("ATTRIBUTES {:#x}", td.attributes)
+}
+
+fn service(service: Option<&QuoteService>) -> String {
+    match service {
+        None => "none".to_owned(),
+        Some(QuoteService::Unix(_)) => "a Unix socket".to_owned(),
+        Some(QuoteService::Vsock { cid, port }) => format!("vsock {cid}, port {port}"),
+    }
 }
 
 fn device_names(devices: &[DevicePlan]) -> String {

@@ -1,8 +1,8 @@
 //! The launch digest: a hash chain over every page that the firmware adds.
 
 use crate::Manifest;
-use measured_boot_plan::{IdFields, LaunchPlan, Sources};
-use measured_boot_snp_abi::{AttestationReport, PageInfo, PageType};
+use measured_boot_plan::{IdFields, LaunchPlan, SignedIdBlock, Sources};
+use measured_boot_snp_abi::{AttestationReport, EcdsaPublicKey, PageInfo, PageType};
 use ring::digest::{SHA384, digest};
 use std::fmt;
 use zerocopy::little_endian::{U32, U64};
@@ -27,7 +27,10 @@ pub fn expected_report(plan: &LaunchPlan, sources: &Sources<'_>) -> AttestationR
         image_id,
         guest_svn,
     } = plan.id.0;
+    let (id_key_digest, author_key_digest) = key_digests(plan.id_block.0.as_ref());
     AttestationReport {
+        id_key_digest,
+        author_key_digest,
         guest_svn: U32::new(guest_svn),
         policy: U64::new(plan.policy.0.bits()),
         family_id,
@@ -36,6 +39,17 @@ pub fn expected_report(plan: &LaunchPlan, sources: &Sources<'_>) -> AttestationR
         host_data: plan.host_data.0,
         ..AttestationReport::new_zeroed()
     }
+}
+
+/// ID_KEY_DIGEST and AUTHOR_KEY_DIGEST; zero where there is no such key.
+fn key_digests(signed: Option<&SignedIdBlock>) -> ([u8; 48], [u8; 48]) {
+    let digest = |key: &EcdsaPublicKey| match key.curve.get() {
+        0 => [0; 48],
+        _ => sha384(key.as_bytes()),
+    };
+    signed.map_or(([0; 48], [0; 48]), |signed| {
+        (digest(&signed.auth.id_key), digest(&signed.auth.author_key))
+    })
 }
 
 /// A launch digest, as a report's MEASUREMENT carries it.

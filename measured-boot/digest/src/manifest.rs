@@ -72,16 +72,8 @@ impl Manifest {
         let Measured(regions) = &plan.regions;
         let regions = regions
             .iter()
-            .map(|region| PageRun::of_region(region, sources, hasher));
+            .map(|region| PageRun::of_region(plan, region, sources, hasher));
         let mut runs: Vec<_> = regions.collect();
-        runs.push(PageRun {
-            name: CPUID.to_owned(),
-            page_type: PageType::Cpuid,
-            start: plan.cpuid_page.0.get(),
-            count: 1,
-            contents: Vec::new(),
-            bytes: None,
-        });
         for (index, state) in plan.vcpus.0.iter().enumerate() {
             push(
                 &mut runs,
@@ -180,21 +172,32 @@ const PAGE_SIZE_64: u64 = 4096;
 const _: () = assert!(PAGE_SIZE == 4096);
 
 impl PageRun {
-    fn of_region(region: &Region, sources: &Sources<'_>, hasher: &dyn HashPages) -> Self {
-        let bytes = region.content.bytes(sources);
-        let contents = hasher.hash_pages(bytes);
-        Self {
+    fn of_region(
+        plan: &LaunchPlan,
+        region: &Region,
+        sources: &Sources<'_>,
+        hasher: &dyn HashPages,
+    ) -> Self {
+        let mut run = Self {
             name: region.component.name().to_owned(),
-            page_type: PageType::Normal,
+            page_type: region.page_type,
             start: region.start.get(),
-            count: u32::try_from(contents.len()).expect("planning places all below 4 GiB"),
-            contents,
-            bytes: is_told(region.component, bytes).then(|| {
-                let mut pages = bytes.to_vec();
-                pages.resize(bytes.len().next_multiple_of(PAGE_SIZE), 0);
-                pages
-            }),
+            count: u32::try_from(region.pages()).expect("planning places all below 4 GiB"),
+            contents: Vec::new(),
+            bytes: None,
+        };
+        if region.page_type.measures_contents() {
+            let bytes = plan.contents(region, sources);
+            let pages = usize::try_from(region.pages()).expect("planning places all below 4 GiB");
+            run.contents = hasher.hash_pages(&bytes);
+            run.contents.resize(pages, sha384(&[0; PAGE_SIZE]));
+            run.bytes = is_told(region.component, pages).then(|| {
+                let mut told = bytes.into_owned();
+                told.resize(pages * PAGE_SIZE, 0);
+                told
+            });
         }
+        run
     }
 
     fn of_vcpu(index: usize, state: &VcpuState, features: u64) -> Self {
@@ -267,12 +270,15 @@ fn alike(one: &PageRun, other: &PageRun) -> bool {
 
 /// Whether a manifest holds the contents, so that a difference can be named to the field: what the VMM
 /// makes is small, and differs without anybody having changed a file.
-fn is_told(component: Component, bytes: &[u8]) -> bool {
+fn is_told(component: Component, pages: usize) -> bool {
+    use Component as C;
     let is_made = match component {
-        Component::Gdt | Component::BootParams | Component::Cmdline | Component::Acpi => true,
-        Component::PageTables | Component::Kernel | Component::Initrd => false,
+        C::Gdt | C::BootParams | C::Cmdline | C::Acpi | C::LoadTable | C::CcBlob => true,
+        C::PageTables | C::Kernel | C::Initrd | C::Shim | C::ResetVector | C::Igvm => false,
+        // Their contents are not measured.
+        C::Secrets | C::Cpuid | C::MemoryMap | C::Stack | C::ShimData | C::Parameters => false,
     };
-    is_made && bytes.len().div_ceil(PAGE_SIZE) <= packed::MAX_PAGES
+    is_made && pages <= packed::MAX_PAGES
 }
 
 fn vcpu_name(index: usize) -> String {

@@ -26,6 +26,7 @@ fn manifest_of(change: impl FnOnce(&mut Inputs)) -> Manifest {
     let sources = Sources {
         kernel: &inputs.kernel,
         initrd: &inputs.initrd,
+        ..Sources::default()
     };
     let plan = plan(&inputs.config, &sources).expect("the plan is possible");
     Manifest::from_plan(&plan, &sources)
@@ -41,6 +42,7 @@ fn manifest_explains_the_launch_digest() {
     let sources = Sources {
         kernel: &kernel,
         initrd: &initrd,
+        ..Sources::default()
     };
     let plan = support::planned(&support::config());
     let manifest = Manifest::from_plan(&plan, &sources);
@@ -241,7 +243,13 @@ fn component_with_impossible_pages_is_refused() {
         (b"cpuid", 6, 0x1000, 2, 0),  // costs nothing to claim, much to recompute
         (b"cpuid", 6, 0x1000, 1 << 20, 0),
         (b"cpuid", 1, 0x1000, 1, 1),
-        (b"vcpu0", 2, 0x1000, 1, 1), // a VMSA elsewhere
+        (b"secrets", 5, 0x1000, 2, 0),
+        (b"secrets", 1, 0x1000, 1, 0),
+        (b"stack", 3, 0x1000, 17, 0),
+        (b"stack", 4, 0x1000, 1, 0),
+        (b"memory-map", 4, 0x1000, 1 << 20, 0),
+        (b"load-table", 4, 0x1000, 1, 0), // a load table that is not measured
+        (b"vcpu0", 2, 0x1000, 1, 1),      // a VMSA elsewhere
         (b"vcpu0", 2, 0xFFFF_FFFF_F000, 2, 2),
     ] {
         let read = Manifest::from_bytes(&crafted(

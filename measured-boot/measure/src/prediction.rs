@@ -3,9 +3,9 @@
 use anyhow::{Context, Result};
 use measured_boot_digest::{ComponentDigest, CoverageRow, LaunchDigest, Manifest, coverage};
 use measured_boot_page_hash::AllCores;
-use measured_boot_plan::{LaunchConfig, LaunchPlan, Sources, TeeKind, plan};
+use measured_boot_plan::{LaunchConfig, LaunchPlan, NamedFile, Source, Sources, TeeKind, plan};
 use serde::Serialize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::files::{self, FileBytes};
 
@@ -57,8 +57,7 @@ impl Prediction {
 /// A plan and the files that it was made from.
 pub struct Planned {
     pub config: LaunchConfig,
-    pub kernel: FileBytes,
-    pub initrd: FileBytes,
+    files: Vec<(Source, FileBytes)>,
     pub plan: LaunchPlan,
 }
 
@@ -74,29 +73,42 @@ impl Planned {
         let config = LaunchConfig::from_toml(&text)
             .with_context(|| format!("{}: the configuration is not understood", path.display()))?;
         let folder = path.parent().unwrap_or(Path::new(""));
-        let kernel = read("boot.kernel", path, &folder.join(&config.boot.kernel))?;
-        let initrd = read("boot.initrd", path, &folder.join(&config.boot.initrd))?;
-        let sources = Sources {
-            kernel: &kernel,
-            initrd: &initrd,
-        };
-        let plan = plan(&config, &sources)
+        let named = config.files().into_iter().map(
+            |NamedFile {
+                 source,
+                 path: named,
+             }| {
+                let file = named.map_or_else(shim_beside_program, |named| folder.join(named));
+                Ok((source, read(source.key(), path, &file)?))
+            },
+        );
+        let files: Vec<_> = named.collect::<Result<_>>()?;
+        let plan = plan(&config, &sources_of(&files))
             .with_context(|| format!("{}: the launch cannot be planned", path.display()))?;
         Ok(Self {
             config,
-            kernel,
-            initrd,
+            files,
             plan,
         })
     }
 
     /// The files.
     pub fn sources(&self) -> Sources<'_> {
-        Sources {
-            kernel: &self.kernel,
-            initrd: &self.initrd,
-        }
+        sources_of(&self.files)
     }
+}
+
+fn sources_of(files: &[(Source, FileBytes)]) -> Sources<'_> {
+    let none = Sources::default();
+    files
+        .iter()
+        .fold(none, |all, (source, bytes)| all.with(*source, bytes))
+}
+
+/// The boot shim that comes with this program: `cloister-shim` in the same directory.
+fn shim_beside_program() -> PathBuf {
+    let program = std::env::current_exe().unwrap_or_default();
+    program.with_file_name("cloister-shim")
 }
 
 /// What `--output json` prints.

@@ -1,8 +1,10 @@
 //! What a person writes: `vm.toml`.
 
+mod boot;
+mod tee;
 mod text;
 
-use crate::{BootProtocol, IdFields, TeeKind};
+use crate::{BootProtocol, IdFields, QuoteService, Source, TeeKind};
 use measured_boot_snp_abi::simulated::SIMULATED_TEE_PORT;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -38,23 +40,61 @@ pub struct TeeConfig {
     pub smt: bool,
     /// HOST_DATA; zeros unless written.
     pub host_data: [u8; 32],
+    /// Path of a file whose digest is reported: SHA-256 as HOST_DATA, SHA-384 as MRCONFIGID. Then
+    /// `host_data` and `mrconfigid` cannot be written.
+    pub init_data: Option<String>,
     /// ID block fields: `family_id`, `image_id`, `guest_svn`; zeros unless written.
     pub id: IdFields,
+    /// Paths of an ID block and its authentication, as `cloister measure id-block` writes them. Then the
+    /// ID block's fields cannot be written.
+    pub id_block: Option<IdBlockFiles>,
+    /// MRCONFIGID; zeros unless written.
+    pub mr_config_id: [u8; 48],
+    /// MROWNER; zeros unless written.
+    pub mr_owner: [u8; 48],
+    /// MROWNERCONFIG; zeros unless written.
+    pub mr_owner_config: [u8; 48],
+    /// Where a TD's quotes are made.
+    pub quote_service: Option<QuoteService>,
     /// Directory of the simulated TEE's keys: not needed to measure, needed to run.
     pub keys: Option<String>,
 }
 
-/// `[boot]`: what is booted.
+/// Paths of an ID block.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdBlockFiles {
+    /// The block.
+    pub block: String,
+    /// Its authentication.
+    pub auth: String,
+}
+
+/// `[boot]`: what is booted. With an IGVM file there is no kernel, initrd and command line besides.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BootConfig {
     /// How.
     pub protocol: BootProtocol,
-    /// Path of the kernel.
+    /// Path of the kernel; empty with an IGVM file.
     pub kernel: String,
-    /// Path of the initial RAM file system.
+    /// Path of the initial RAM file system; empty with an IGVM file.
     pub initrd: String,
-    /// The kernel's command line.
+    /// The kernel's command line; empty with an IGVM file.
     pub cmdline: String,
+    /// Path of the boot shim; `None`: the one beside the program.
+    pub shim: Option<String>,
+    /// Whether the guest gets ACPI tables. True unless `acpi = "none"` is written.
+    pub acpi: bool,
+    /// Path of the IGVM file, with that protocol.
+    pub igvm: Option<String>,
+}
+
+/// A file that a launch is made from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NamedFile<'a> {
+    /// What it is.
+    pub source: Source,
+    /// Its path, as written; `None`: the boot shim that comes with the program.
+    pub path: Option<&'a str>,
 }
 
 /// `[cpu]`
@@ -141,6 +181,36 @@ impl LaunchConfig {
             vsock: file.vsock.map(|vsock| judge.vsock(vsock)).transpose()?,
         })
     }
+
+    /// The files that [`plan`](crate::plan) wants in [`Sources`](crate::Sources).
+    pub fn files(&self) -> Vec<NamedFile<'_>> {
+        let (boot, tee) = (&self.boot, &self.tee);
+        let mut files: Vec<(Source, Option<&str>)> = match boot.protocol {
+            BootProtocol::Igvm => vec![(Source::Igvm, boot.igvm.as_deref())],
+            BootProtocol::SimulatedDirect | BootProtocol::Shim => vec![
+                (Source::Kernel, Some(&boot.kernel)),
+                (Source::Initrd, Some(&boot.initrd)),
+            ],
+        };
+        if boot.protocol == BootProtocol::Shim {
+            files.push((Source::Shim, boot.shim.as_deref()));
+        }
+        files.extend(
+            tee.init_data
+                .iter()
+                .map(|path| (Source::InitData, Some(path.as_str()))),
+        );
+        if let Some(IdBlockFiles { block, auth }) = &tee.id_block {
+            files.extend([
+                (Source::IdBlock, Some(block.as_str())),
+                (Source::IdAuth, Some(auth)),
+            ]);
+        }
+        files
+            .into_iter()
+            .map(|(source, path)| NamedFile { source, path })
+            .collect()
+    }
 }
 
 /// Judges values one by one, with the text at hand to say where they are.
@@ -157,58 +227,6 @@ impl Judge<'_> {
             return Err(self.refuse(&name, "name", format!("\"{value}\" is no name"), remedy));
         }
         Ok(name.into_inner())
-    }
-
-    fn tee(&self, tee: text::Tee) -> Result<TeeConfig, ConfigError> {
-        let kind = match tee.kind.get_ref().as_str() {
-            "simulated" => TeeKind::Simulated,
-            "snp" => TeeKind::Snp,
-            "tdx" => TeeKind::Tdx,
-            other => {
-                let problem = format!("\"{other}\" is no TEE");
-                return Err(self.refuse(
-                    &tee.kind,
-                    "tee.kind",
-                    problem,
-                    "use simulated, snp or tdx",
-                ));
-            }
-        };
-        Ok(TeeConfig {
-            kind,
-            debug: tee.debug,
-            smt: tee.smt.unwrap_or(true),
-            host_data: self.hex("tee.host_data", tee.host_data)?,
-            id: IdFields {
-                family_id: self.hex("tee.family_id", tee.family_id)?,
-                image_id: self.hex("tee.image_id", tee.image_id)?,
-                guest_svn: tee.guest_svn,
-            },
-            keys: tee.keys,
-        })
-    }
-
-    fn boot(&self, boot: text::Boot) -> Result<BootConfig, ConfigError> {
-        let protocol = match boot.protocol.get_ref().as_str() {
-            "simulated-direct" => BootProtocol::SimulatedDirect,
-            other => {
-                let problem = format!("\"{other}\" is no boot protocol");
-                let remedy = "use simulated-direct";
-                return Err(self.refuse(&boot.protocol, "boot.protocol", problem, remedy));
-            }
-        };
-        let text::Boot {
-            kernel,
-            initrd,
-            cmdline,
-            ..
-        } = boot;
-        Ok(BootConfig {
-            protocol,
-            kernel,
-            initrd,
-            cmdline,
-        })
     }
 
     fn disk(&self, disk: text::Disk) -> Result<DiskConfig, ConfigError> {
@@ -279,6 +297,29 @@ impl Judge<'_> {
                 let remedy = format!("write {} hexadecimal digits", 2 * N);
                 Err(self.refuse(&value, key, error.to_string(), &remedy))
             }
+        }
+    }
+
+    fn path(
+        &self,
+        key: &str,
+        value: Option<Spanned<String>>,
+    ) -> Result<Option<String>, ConfigError> {
+        match value {
+            Some(path) if path.get_ref().is_empty() => {
+                Err(self.refuse(&path, key, "it names no file".to_owned(), "write a path"))
+            }
+            value => Ok(value.map(Spanned::into_inner)),
+        }
+    }
+
+    /// A key that must be there beside another one of its table.
+    fn missing<T>(&self, beside: &Spanned<T>, table: &str, key: &str) -> ConfigError {
+        ConfigError {
+            line: text::line_of(self.text, beside.span().start),
+            key: format!("{table}.{key}"),
+            problem: "the key is missing".to_owned(),
+            remedy: format!("add it, as in: {}", text::example(key)),
         }
     }
 

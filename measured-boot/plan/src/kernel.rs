@@ -7,6 +7,7 @@ use elf::ElfBytes;
 use elf::abi::{EM_X86_64, ET_EXEC, PT_LOAD};
 use elf::endian::LittleEndian;
 use elf::segment::ProgramHeader;
+use measured_boot_snp_abi::PageType;
 
 /// Below it are the real-mode area, the ACPI tables and what planning puts there.
 const LOWEST_KERNEL_ADDRESS: u64 = 1 << 20;
@@ -135,6 +136,7 @@ impl LoadSegment {
         (!bytes.is_empty()).then_some(Region {
             component: Component::Kernel,
             start: self.start,
+            page_type: PageType::Normal,
             content: Content::File {
                 source: Source::Kernel,
                 offset: self.offset,

@@ -1,9 +1,11 @@
 //! The launch plan's types.
 
-use crate::{HostTarget, Region};
-use measured_boot_snp_abi::{CpuidFunction, CpuidPage, GuestPolicy};
+use crate::{Content, HostTarget, Region, Sources, Staged};
+use measured_boot_snp_abi::{CpuidFunction, CpuidPage, GuestPolicy, IdAuth, IdBlock};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
+use zerocopy::IntoBytes;
 
 /// A value that enters the launch digest: whoever changes it changes the digest.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,10 +28,12 @@ pub struct LaunchPlan {
     pub tee: Reported<TeeKind>,
     /// How the guest is booted. What the protocol does is measured as regions and registers.
     pub boot: Unmeasured<BootProtocol>,
-    /// Memory handed over, in measuring order; addresses rise and pages do not overlap.
+    /// Memory handed over, in measuring order; pages do not overlap. Of pages that are not NORMAL, type and
+    /// place are measured and contents are not.
     pub regions: Measured<Vec<Region>>,
-    /// Address of the CPUID page: its type and place are measured, its contents are not.
-    pub cpuid_page: Measured<Gpa>,
+    /// What lies in shared memory when the guest starts, for the boot shim: it takes of it what is as the
+    /// load table, a region, says.
+    pub staged: Unmeasured<Vec<Staged>>,
     /// Initial registers, one element a vCPU; the first one boots, the others wait for INIT and SIPI.
     pub vcpus: Measured<Vec<VcpuState>>,
     /// SEV_FEATURES of every VMSA.
@@ -40,24 +44,40 @@ pub struct LaunchPlan {
     pub host_data: Reported<[u8; 32]>,
     /// What an ID block carries.
     pub id: Reported<IdFields>,
+    /// The ID block itself and its authentication, where the launch has one: the firmware then refuses
+    /// another launch digest, and reports the digests of the keys.
+    pub id_block: Reported<Option<SignedIdBlock>>,
+    /// What TDX alone reports.
+    pub td: Reported<TdParameters>,
     /// CPUID leaves of vCPU 0; [`LaunchPlan::cpuid_for`] makes those of the others.
     pub cpuid: Unmeasured<Vec<CpuidEntry>>,
     /// Guest memory: one range from address 0 of this many bytes, a multiple of the page size.
     pub memory_bytes: Unmeasured<u64>,
+    /// Where a TD's quotes are made.
+    pub quote_service: Unmeasured<Option<QuoteService>>,
     /// Virtio devices, in slot order.
     pub devices: Unmeasured<Vec<DevicePlan>>,
 }
 
 impl LaunchPlan {
-    /// The CPUID leaves of vCPU `index`: the base leaves with its APIC id filled in.
+    /// The CPUID leaves of vCPU `index` as `audience` is given them: the base leaves with its APIC id
+    /// filled in.
     ///
     /// APIC ids equal vCPU indices.
-    pub fn cpuid_for(&self, index: u32) -> Vec<CpuidEntry> {
-        self.cpuid
-            .0
-            .iter()
+    pub fn cpuid_for(&self, index: u32, audience: CpuidAudience) -> Vec<CpuidEntry> {
+        let leaves = self.cpuid.0.iter();
+        leaves
+            .filter(|entry| audience.takes(entry.function))
             .map(|entry| entry.with_apic_id(index))
             .collect()
+    }
+
+    /// The bytes of one of its regions. They may be fewer than its pages hold: the rest reads zero.
+    pub fn contents<'a>(&'a self, region: &'a Region, sources: &Sources<'a>) -> Cow<'a, [u8]> {
+        match &region.content {
+            Content::Cpuid => Cow::Owned(self.cpuid_page_contents().as_bytes().to_vec()),
+            content => Cow::Borrowed(content.bytes(sources)),
+        }
     }
 
     /// The contents of the CPUID page: the leaves of vCPU 0.
@@ -66,6 +86,29 @@ impl LaunchPlan {
         CpuidPage::new(&functions).expect("planning refuses a CPU model with more leaves than fit")
     }
 }
+
+/// Who is given CPUID leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CpuidAudience {
+    /// The CPUID page, and KVM for an SNP guest: all leaves.
+    Snp,
+    /// KVM for a guest whose memory is not encrypted, and for a TD: without leaf 0x8000001F, which promises
+    /// an MSR that such a guest does not have.
+    Plain,
+}
+
+impl CpuidAudience {
+    /// Whether it is given this leaf.
+    pub const fn takes(self, function: u32) -> bool {
+        match self {
+            Self::Snp => true,
+            Self::Plain => function != ENCRYPTED_MEMORY_LEAF,
+        }
+    }
+}
+
+/// Memory encryption (APM volume 3 rev 3.36, "Function 8000_001Fh").
+pub const ENCRYPTED_MEMORY_LEAF: u32 = 0x8000_001F;
 
 /// A guest physical address.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -139,6 +182,11 @@ pub enum BootProtocol {
     /// Linux's 64-bit boot protocol straight into an uncompressed vmlinux: no firmware, no C-bit, no
     /// CC blob. No SNP hardware could launch it, hence its name.
     SimulatedDirect,
+    /// A measured boot shim, which takes kernel, initrd, command line and ACPI tables from shared memory
+    /// and checks them by a measured table: the same for every TEE.
+    Shim,
+    /// What an IGVM file says.
+    Igvm,
 }
 
 impl BootProtocol {
@@ -146,6 +194,8 @@ impl BootProtocol {
     pub const fn name(self) -> &'static str {
         match self {
             Self::SimulatedDirect => "simulated-direct",
+            Self::Shim => "shim",
+            Self::Igvm => "igvm",
         }
     }
 }
@@ -159,6 +209,53 @@ pub struct IdFields {
     pub image_id: [u8; 16],
     /// Guest security version number.
     pub guest_svn: u32,
+}
+
+/// An ID block and what authenticates it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignedIdBlock {
+    /// The block.
+    pub block: IdBlock,
+    /// Keys and signatures.
+    pub auth: Box<IdAuth>,
+}
+
+/// What a TD is created with and its report shows beside MRTD and the RTMRs (Intel TDX module ABI 1.5,
+/// 348551, TD_PARAMS).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TdParameters {
+    /// ATTRIBUTES.
+    pub attributes: u64,
+    /// XFAM: the processor state that the guest may use, as XCR0 and XSS name it.
+    pub xfam: u64,
+    /// MRCONFIGID.
+    pub mr_config_id: [u8; 48],
+    /// MROWNER.
+    pub mr_owner: [u8; 48],
+    /// MROWNERCONFIG.
+    pub mr_owner_config: [u8; 48],
+}
+
+impl TdParameters {
+    /// ATTRIBUTES bit 0: the host may debug the TD.
+    pub const DEBUG: u64 = 1 << 0;
+    /// ATTRIBUTES bit 28, SEPT_VE_DISABLE: touching memory that was not accepted ends the TD instead of
+    /// raising an exception in it.
+    pub const SEPT_VE_DISABLE: u64 = 1 << 28;
+}
+
+/// A service that makes a quote of a TD's report.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum QuoteService {
+    /// A Unix socket, relative to the configuration file.
+    Unix(String),
+    /// A vsock port, usually of the host's own quote generation service.
+    Vsock {
+        /// Context id.
+        cid: u32,
+        /// Port.
+        port: u32,
+    },
 }
 
 /// A segment register.

@@ -23,14 +23,15 @@ mod planning;
 mod registers;
 
 pub use config::{
-    BootConfig, ConfigError, CpuConfig, DiskConfig, HostTarget, LaunchConfig, MemoryConfig,
-    TeeConfig, VsockConfig,
+    BootConfig, ConfigError, CpuConfig, DiskConfig, HostTarget, IdBlockFiles, LaunchConfig,
+    MemoryConfig, NamedFile, TeeConfig, VsockConfig,
 };
-pub use content::{Component, Content, Region, Source, Sources};
+pub use content::{Component, Content, Region, Source, Sources, Staged};
 pub use cpu_model::cpuid_feature_name;
 pub use launch_plan::{
-    BootProtocol, CpuidEntry, DeviceKind, DevicePlan, Gpa, IdFields, LaunchPlan, Measured,
-    Reported, Segment, TeeKind, Unmeasured, VcpuState,
+    BootProtocol, CpuidAudience, CpuidEntry, DeviceKind, DevicePlan, ENCRYPTED_MEMORY_LEAF, Gpa,
+    IdFields, LaunchPlan, Measured, QuoteService, Reported, Segment, SignedIdBlock, TdParameters,
+    TeeKind, Unmeasured, VcpuState,
 };
 pub use plan_error::PlanError;
 pub use planning::plan;

@@ -6,10 +6,11 @@ use crate::kernel::Kernel;
 use crate::machine::{self, MAX_MEMORY_BYTES, MAX_VCPUS, VIRTIO_MMIO_SLOTS};
 use crate::registers::{self, Entry};
 use crate::{
-    Component, Content, DeviceKind, DevicePlan, Gpa, LaunchConfig, LaunchPlan, Measured, PlanError,
-    Region, Reported, Source, Sources, TeeConfig, TeeKind, Unmeasured, VcpuState, acpi,
+    BootProtocol, Component, Content, DeviceKind, DevicePlan, Gpa, LaunchConfig, LaunchPlan,
+    Measured, PlanError, Region, Reported, Source, Sources, Staged, TdParameters, TeeConfig,
+    TeeKind, Unmeasured, VcpuState, acpi,
 };
-use measured_boot_snp_abi::GuestPolicy;
+use measured_boot_snp_abi::{GuestPolicy, PageType};
 
 // Low memory. The kernel copies what it needs of it before it hands these pages out.
 const GDT: Gpa = Gpa::new(0x6000);
@@ -29,6 +30,8 @@ pub(crate) const MAX_CMDLINE: usize = 2048;
 pub(crate) const MIN_MEMORY_MIB: u64 = 64;
 /// SEV_FEATURES: SNPActive, and nothing else (APM volume 2 rev 3.42, table 15-38).
 const SNP_ACTIVE: u64 = 1;
+/// XFAM: what a processor without XSAVE has.
+const X87_AND_SSE: u64 = 0b11;
 
 /// Lays out a launch.
 ///
@@ -46,6 +49,50 @@ pub fn plan(config: &LaunchConfig, sources: &Sources<'_>) -> Result<LaunchPlan, 
     let model = cpu_model(config)?;
     let cmdline = cmdline(config)?;
     let devices = devices(config)?;
+    let laid_out = match config.boot.protocol {
+        BootProtocol::SimulatedDirect => {
+            direct(&cmdline, &devices, vcpus, memory_end, &model, sources)?
+        }
+        BootProtocol::Shim | BootProtocol::Igvm => {
+            return Err(PlanError::TeeNotLaunchable(config.tee.kind));
+        }
+    };
+    Ok(LaunchPlan {
+        name: Unmeasured(config.name.clone()),
+        tee: Reported(config.tee.kind),
+        boot: Unmeasured(config.boot.protocol),
+        regions: Measured(laid_out.regions),
+        staged: Unmeasured(laid_out.staged),
+        vcpus: Measured(laid_out.vcpus),
+        sev_features: Measured(SNP_ACTIVE),
+        policy: Reported(policy(&config.tee)),
+        host_data: Reported(config.tee.host_data),
+        id: Reported(config.tee.id),
+        id_block: Reported(None),
+        td: Reported(td_parameters(&config.tee)),
+        cpuid: Unmeasured(model.entries(vcpus)),
+        memory_bytes: Unmeasured(memory_end.get()),
+        quote_service: Unmeasured(config.tee.quote_service.clone()),
+        devices: Unmeasured(devices),
+    })
+}
+
+/// What a boot protocol makes of memory and registers.
+struct LaidOut {
+    regions: Vec<Region>,
+    staged: Vec<Staged>,
+    vcpus: Vec<VcpuState>,
+}
+
+/// Everything is handed over as pages, and the kernel is entered at once.
+fn direct(
+    cmdline: &[u8],
+    devices: &[DevicePlan],
+    vcpus: u32,
+    memory_end: Gpa,
+    model: &CpuModel,
+    sources: &Sources<'_>,
+) -> Result<LaidOut, PlanError> {
     let kernel = Kernel::parse(sources.kernel)?;
     if kernel.end > memory_end {
         return Err(PlanError::KernelBeyondMemory {
@@ -62,38 +109,23 @@ pub fn plan(config: &LaunchConfig, sources: &Sources<'_>) -> Result<LaunchPlan, 
         initrd_length: u32::try_from(initrd.content.length()).expect("it fits below 2 GiB"),
         rsdp: ACPI,
     };
+    let params = boot_data::boot_params(&boot_input);
+    let tables = boot_data::page_tables(PAGE_TABLES);
     let mut regions = vec![
         bytes(Component::Gdt, GDT, boot_data::gdt()),
-        bytes(
-            Component::BootParams,
-            BOOT_PARAMS,
-            boot_data::boot_params(&boot_input),
-        ),
-        bytes(
-            Component::PageTables,
-            PAGE_TABLES,
-            boot_data::page_tables(PAGE_TABLES),
-        ),
-        bytes(Component::Cmdline, CMDLINE, cmdline),
-        bytes(Component::Acpi, ACPI, acpi::tables(ACPI, vcpus, &devices)),
+        bytes(Component::BootParams, BOOT_PARAMS, params),
+        bytes(Component::PageTables, PAGE_TABLES, tables),
+        bytes(Component::Cmdline, CMDLINE, cmdline.to_vec()),
+        bytes(Component::Acpi, ACPI, acpi::tables(ACPI, vcpus, devices)),
     ];
-    let states = vcpu_states(&model, vcpus, kernel.entry);
+    let states = vcpu_states(model, vcpus, kernel.entry);
     regions.extend(kernel.regions);
     regions.push(initrd);
-    Ok(LaunchPlan {
-        name: Unmeasured(config.name.clone()),
-        tee: Reported(config.tee.kind),
-        boot: Unmeasured(config.boot.protocol),
-        regions: Measured(regions),
-        cpuid_page: Measured(CPUID_PAGE),
-        vcpus: Measured(states),
-        sev_features: Measured(SNP_ACTIVE),
-        policy: Reported(policy(&config.tee)),
-        host_data: Reported(config.tee.host_data),
-        id: Reported(config.tee.id),
-        cpuid: Unmeasured(model.entries(vcpus)),
-        memory_bytes: Unmeasured(memory_end.get()),
-        devices: Unmeasured(devices),
+    regions.push(cpuid_page(CPUID_PAGE));
+    Ok(LaidOut {
+        regions,
+        staged: Vec::new(),
+        vcpus: states,
     })
 }
 
@@ -189,6 +221,7 @@ fn initrd(file: &[u8], kernel_end: Gpa, memory_end: Gpa) -> Result<Region, PlanE
     Ok(Region {
         component: Component::Initrd,
         start,
+        page_type: PageType::Normal,
         content,
     })
 }
@@ -197,7 +230,17 @@ fn bytes(component: Component, start: Gpa, bytes: Vec<u8>) -> Region {
     Region {
         component,
         start,
+        page_type: PageType::Normal,
         content: Content::Bytes(bytes),
+    }
+}
+
+fn cpuid_page(start: Gpa) -> Region {
+    Region {
+        component: Component::Cpuid,
+        start,
+        page_type: PageType::Cpuid,
+        content: Content::Cpuid,
     }
 }
 
@@ -212,6 +255,17 @@ fn vcpu_states(model: &CpuModel, vcpus: u32, instruction: Gpa) -> Vec<VcpuState>
     });
     let others = (1..vcpus).map(|_| registers::after_reset(model.signature()));
     std::iter::once(boot).chain(others).collect()
+}
+
+fn td_parameters(tee: &TeeConfig) -> TdParameters {
+    let debug = if tee.debug { TdParameters::DEBUG } else { 0 };
+    TdParameters {
+        attributes: TdParameters::SEPT_VE_DISABLE | debug,
+        xfam: X87_AND_SSE,
+        mr_config_id: tee.mr_config_id,
+        mr_owner: tee.mr_owner,
+        mr_owner_config: tee.mr_owner_config,
+    }
 }
 
 fn policy(tee: &TeeConfig) -> GuestPolicy {

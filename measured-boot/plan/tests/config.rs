@@ -120,7 +120,7 @@ fn unknown_key_near_a_known_one_is_refused_with_that_one() {
 #[test]
 fn missing_key_is_refused_with_an_example() {
     let error = refused(&with("kernel = \"vmlinux\"\n", ""));
-    assert_eq!((error.key.as_str(), error.line), ("boot.kernel", 5));
+    assert_eq!((error.key.as_str(), error.line), ("boot.kernel", 6));
     assert_eq!(error.remedy, "add it, as in: kernel = \"vmlinux\"");
     assert_eq!(refused(&with("name = \"demo\"\n", "")).key, "name");
     assert_eq!(

@@ -11,6 +11,7 @@ fn refused(change: impl FnOnce(&mut LaunchConfig)) -> PlanError {
     let sources = Sources {
         kernel: &support::kernel(),
         initrd: &support::initrd(),
+        ..Sources::default()
     };
     plan(&config, &sources).expect_err("the launch cannot be planned")
 }
@@ -21,6 +22,7 @@ fn with_kernel(kernel: &[u8]) -> Result<LaunchPlan, PlanError> {
         &Sources {
             kernel,
             initrd: &support::initrd(),
+            ..Sources::default()
         },
     )
 }
@@ -174,6 +176,7 @@ fn initrd_that_is_empty_or_does_not_fit_is_refused() {
             &Sources {
                 kernel: &support::kernel(),
                 initrd,
+                ..Sources::default()
             },
         )
     };

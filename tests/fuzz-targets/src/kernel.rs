@@ -25,6 +25,7 @@ fn check(bytes: &[u8], bound: &Bound) -> bool {
     let sources = Sources {
         kernel: bytes,
         initrd: b"initrd",
+        ..Sources::default()
     };
     let config = config();
     let Ok(plan) = bound.holds(bytes, || plan(&config, &sources)) else {
@@ -32,7 +33,7 @@ fn check(bytes: &[u8], bound: &Bound) -> bool {
     };
     let mut places: Vec<(u64, u64)> = Vec::new();
     for region in &plan.regions.0 {
-        let bytes = region.content.bytes(&sources);
+        let bytes = plan.contents(region, &sources);
         assert!(!bytes.is_empty(), "a region of nothing");
         places.push((
             region.start.get(),
@@ -59,7 +60,13 @@ fn config() -> LaunchConfig {
             debug: false,
             smt: true,
             host_data: [0; 32],
+            init_data: None,
             id: IdFields::default(),
+            id_block: None,
+            mr_config_id: [0; 48],
+            mr_owner: [0; 48],
+            mr_owner_config: [0; 48],
+            quote_service: None,
             keys: None,
         },
         boot: BootConfig {
@@ -67,6 +74,9 @@ fn config() -> LaunchConfig {
             kernel: "vmlinux".to_owned(),
             initrd: "initrd".to_owned(),
             cmdline: String::new(),
+            shim: None,
+            acpi: true,
+            igvm: None,
         },
         cpu: CpuConfig {
             count: 1,

@@ -1,11 +1,9 @@
 //! From a plan to a measured launch.
 
 use measured_boot_digest::{LaunchDigest, Manifest};
-use measured_boot_plan::{LaunchPlan, Region, Sources};
-use measured_boot_snp_abi::PageType;
+use measured_boot_plan::{CpuidAudience, LaunchPlan, Region, Sources};
 use thiserror::Error;
 use vmm_kvm::{CpuidError, KvmError, Vcpu, Vm};
-use zerocopy::IntoBytes as _;
 
 use crate::{Guest, PageRun, Parameters, Tee, TeeError, Told};
 
@@ -109,33 +107,31 @@ fn compare(tee: &'static str, predicted: LaunchDigest, told: Told) -> Result<(),
     }
 }
 
-/// Regions in the plan's order, then the CPUID page.
+/// Regions in the plan's order.
 fn add_pages(
     guest: Guest<'_>,
     tee: &mut impl Tee,
     plan: &LaunchPlan,
     sources: &Sources<'_>,
 ) -> Result<(), LaunchError> {
-    let cpuid_page = plan.cpuid_page_contents();
-    let regions = plan.regions.0.iter().map(|region| page_run(region, sources));
-    let cpuid_run = PageRun {
-        component: "the CPUID page",
-        gpa: plan.cpuid_page.0.get(),
-        count: 1,
-        page_type: PageType::Cpuid,
-        bytes: cpuid_page.as_bytes(),
-    };
-    let runs: Vec<_> = regions.chain([cpuid_run]).collect();
+    let regions = plan.regions.0.iter();
+    let regions: Vec<_> = regions
+        .map(|region| (region, plan.contents(region, sources)))
+        .collect();
+    let runs: Vec<_> = regions
+        .iter()
+        .map(|(region, bytes)| page_run(region, bytes))
+        .collect();
     Ok(tee.add_pages(guest, &runs)?)
 }
 
-fn page_run<'a>(region: &'a Region, sources: &Sources<'a>) -> PageRun<'a> {
+fn page_run<'a>(region: &Region, bytes: &'a [u8]) -> PageRun<'a> {
     PageRun {
         component: region.component.name(),
         gpa: region.start.get(),
         count: region.pages(),
-        page_type: PageType::Normal,
-        bytes: region.content.bytes(sources),
+        page_type: region.page_type,
+        bytes,
     }
 }
 
@@ -144,7 +140,7 @@ fn add_vcpus(vm: &Vm, tee: &mut impl Tee, plan: &LaunchPlan) -> Result<Vec<Vcpu>
         .zip(&plan.vcpus.0)
         .map(|(index, state)| {
             let vcpu = vm.add_vcpu(index)?;
-            let leaves = plan.cpuid_for(index);
+            let leaves = plan.cpuid_for(index, CpuidAudience::Plain);
             vcpu.set_cpuid(&leaves)?;
             tee.add_vcpu(&vcpu)?;
             if tee.takes_registers() {

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use measured_boot_digest::{LaunchDigest, launch_digest};
-use measured_boot_plan::{DeviceKind, LaunchConfig, LaunchPlan, Sources, TeeKind, plan};
+use measured_boot_plan::{
+    DeviceKind, LaunchConfig, LaunchPlan, NamedFile, Source, Sources, TeeKind, plan,
+};
 use vmm_launch::Keys;
 
 /// The configuration and the files that it names.
@@ -15,8 +17,7 @@ pub struct Inputs {
     pub config: LaunchConfig,
     /// Paths in it are relative to this.
     pub folder: PathBuf,
-    kernel: Vec<u8>,
-    initrd: Vec<u8>,
+    files: Vec<(Source, Vec<u8>)>,
 }
 
 impl Inputs {
@@ -35,22 +36,23 @@ impl Inputs {
             .parent()
             .map(Path::to_owned)
             .unwrap_or_default();
-        let kernel = read_named(&folder.join(&config.boot.kernel), "[boot] kernel")?;
-        let initrd = read_named(&folder.join(&config.boot.initrd), "[boot] initrd")?;
+        let named = config.files().into_iter().map(|NamedFile { source, path }| {
+            let file = path.map_or_else(shim_beside_program, |path| folder.join(path));
+            Ok((source, read_named(&file, source.key())?))
+        });
+        let files = named.collect::<anyhow::Result<_>>()?;
         Ok(Self {
             config,
             folder,
-            kernel,
-            initrd,
+            files,
         })
     }
 
     /// The bytes that the plan refers to.
     pub fn sources(&self) -> Sources<'_> {
-        Sources {
-            kernel: &self.kernel,
-            initrd: &self.initrd,
-        }
+        let none = Sources::default();
+        let files = self.files.iter();
+        files.fold(none, |all, (source, bytes)| all.with(*source, bytes))
     }
 
     /// The plan and the digest that it predicts.
@@ -108,6 +110,12 @@ impl Inputs {
             })
             .collect()
     }
+}
+
+/// The boot shim that comes with this program: `cloister-shim` in the same directory.
+fn shim_beside_program() -> PathBuf {
+    let program = std::env::current_exe().unwrap_or_default();
+    program.with_file_name("cloister-shim")
 }
 
 fn read_named(path: &Path, key: &str) -> anyhow::Result<Vec<u8>> {

@@ -24,9 +24,9 @@ use policies_jail::observe::Observer;
 use policies_jail::{Child, Exit};
 use policies_profiles::{Program, Rule};
 use vmm_channel::{Channel, Patience, WaitError};
-use vmm_kvm::{GuestRam, Host, Vcpu, Vm};
+use vmm_kvm::{GuestRam, Host, Vm, VmKind};
 use vmm_launch::{
-    EvidencePath, Keys, LaunchError, PageRun, Parameters, Simulated, Tee, TeeError, Visibility,
+    EvidencePath, Guest, Keys, LaunchError, PageRun, Parameters, Simulated, Tee, TeeError, Told,
     launch,
 };
 use vmm_wire::{DeviceReply, TeeReply, TeeRequest};
@@ -74,6 +74,7 @@ fn bench() -> Option<Bench> {
     let sources = Sources {
         kernel: &kernel,
         initrd: &initrd,
+        ..Sources::default()
     };
     let plan = planned(&host, &sources);
     let dir = tempfile::tempdir().unwrap();
@@ -108,6 +109,7 @@ impl Bench {
         Sources {
             kernel: &self.kernel,
             initrd: &self.initrd,
+            ..Sources::default()
         }
     }
 
@@ -161,7 +163,7 @@ impl Bench {
         let (vm, tee, child) = self.make();
         let launched = launch(vm, tee, &loaded, &self.sources(), self.predicted());
         end(child);
-        launched.map(|launch| launch.launch_digest())
+        launched.map(|launch| launch.told().digest().unwrap())
     }
 
     fn launch_through(
@@ -172,7 +174,7 @@ impl Bench {
         let tee = wrap(tee, Arc::clone(vm.ram()));
         let launched = launch(vm, tee, &self.plan, &self.sources(), self.predicted());
         end(child);
-        launched.map(|launch| launch.launch_digest())
+        launched.map(|launch| launch.told().digest().unwrap())
     }
 }
 
@@ -214,21 +216,18 @@ impl Tee for Buggy {
     fn name(&self) -> &'static str {
         self.tee.name()
     }
-    fn create(&mut self, parameters: &Parameters) -> Result<(), TeeError> {
-        self.tee.create(parameters)
+    fn vm_kind(&self) -> VmKind {
+        self.tee.vm_kind()
     }
-    fn add_pages(&mut self, pages: &[PageRun]) -> Result<(), TeeError> {
-        self.tee.add_pages(pages)
+    fn create(&mut self, vm: &Vm, parameters: &Parameters) -> Result<(), TeeError> {
+        self.tee.create(vm, parameters)
     }
-    fn add_vcpu(&mut self, vcpu: &Vcpu) -> Result<(), TeeError> {
-        self.tee.add_vcpu(vcpu)
+    fn add_pages(&mut self, guest: Guest<'_>, pages: &[PageRun<'_>]) -> Result<(), TeeError> {
+        self.tee.add_pages(guest, pages)
     }
-    fn finish(&mut self, manifest: &[u8]) -> Result<LaunchDigest, TeeError> {
+    fn finish(&mut self, guest: Guest<'_>, manifest: &[u8]) -> Result<Told, TeeError> {
         (self.before_finish)(&self.ram);
-        self.tee.finish(manifest)
-    }
-    fn convert(&mut self, gpa: u64, pages: u64, to: Visibility) -> Result<(), TeeError> {
-        self.tee.convert(gpa, pages, to)
+        self.tee.finish(guest, manifest)
     }
     fn evidence_path(&self) -> EvidencePath {
         self.tee.evidence_path()
@@ -318,7 +317,8 @@ fn one_more_vcpu_changes_the_digest() {
 fn cpuid_page_in_another_place_changes_the_digest() {
     let Some(bench) = bench() else { return };
     assert_other_digest(&bench.launch_with(|plan| {
-        plan.cpuid_page.0 = plan.cpuid_page.0.checked_add(0x1000).unwrap();
+        let page = region(plan, Component::Cpuid);
+        page.start = page.start.checked_add(0x1000).unwrap();
     }));
 }
 
@@ -386,8 +386,10 @@ fn launch_cancelled_from_outside_ends_without_a_digest() {
 
 #[test]
 fn launch_cancelled_while_the_tee_takes_nothing_ends() {
+    let Ok(host) = Host::open() else { return };
     let (ours, theirs) = Channel::<TeeRequest, TeeReply>::pair().unwrap();
-    let ram = GuestRam::new(1 << 20).unwrap();
+    let ram = Arc::new(GuestRam::new(1 << 20).unwrap());
+    let vm = Vm::new(&host, Arc::clone(&ram)).unwrap();
     let dir = tempfile::tempdir().unwrap();
     let listener = UnixListener::bind(dir.path().join("tee.sock")).unwrap();
     let file = || File::open("/dev/null").unwrap();
@@ -407,12 +409,18 @@ fn launch_cancelled_while_the_tee_takes_nothing_ends() {
         drop(cancel);
     });
     let run = PageRun {
+        component: "a page",
         gpa: 0,
         count: 1,
         page_type: measured_boot_snp_abi::PageType::Normal,
+        bytes: &[],
+    };
+    let guest = Guest {
+        vm: &vm,
+        vcpus: &[],
     };
     // Far more than a socket holds.
-    let ended = tee.add_pages(&[run; 1 << 16]);
+    let ended = tee.add_pages(guest, &[run; 1 << 16]);
     assert!(is_cancelled(&ended.unwrap_err()));
 }
 

@@ -28,6 +28,7 @@ impl Inputs {
         Sources {
             kernel: &self.kernel,
             initrd: &self.initrd,
+            ..Sources::default()
         }
     }
 
@@ -332,7 +333,7 @@ fn registers_are_told_by_name_and_once_for_vcpus_that_differ_alike() {
         ["vcpu1 to vcpu3: RDX is 0xa00f11 in A, 0x600 in B"]
     );
     assert_eq!(
-        with(&|plan| plan.cpuid_page.0 = measured_boot_plan::Gpa::new(0x1_0000)),
+        with(&|plan| plan.regions.0[8].start = measured_boot_plan::Gpa::new(0x1_0000)),
         ["cpuid: the address is 0xf000 in A, 0x10000 in B"]
     );
     assert_eq!(

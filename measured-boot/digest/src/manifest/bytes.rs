@@ -17,6 +17,8 @@ const MAGIC: [u8; 4] = *b"CLMF";
 const MAX_NAME: usize = 32;
 /// More than any plan has, and soon compared by name.
 const MAX_COMPONENTS: u16 = 256;
+/// Most pages of a component whose contents are not measured: each costs a hash, and no bytes.
+pub(super) const MAX_FREE_PAGES: u32 = 16;
 /// As many as KVM allows.
 const MAX_VCPUS: u32 = 4096;
 
@@ -269,12 +271,15 @@ fn name(bytes: &[u8]) -> Option<String> {
 }
 
 /// No component claims more pages than its bytes pay for: those whose contents are not measured have
-/// one page, and 48 bytes or packed contents follow for each page of the others.
+/// few, and 48 bytes or packed contents follow for each page of the others.
 fn possible(version: Version, name: &str, page_type: PageType, start: u64, count: u32) -> bool {
-    let expected_type = match name {
-        CPUID => PageType::Cpuid,
-        name if is_vcpu(name) => PageType::Vmsa,
-        _ => PageType::Normal,
+    let is_expected = match page_type {
+        PageType::Cpuid => name == CPUID,
+        PageType::Vmsa => is_vcpu(name),
+        PageType::Secrets => name == "secrets",
+        PageType::Zero => ["page-tables", "stack", "shim-data", "igvm"].contains(&name),
+        PageType::Unmeasured => ["memory-map", "parameters", "igvm"].contains(&name),
+        PageType::Normal => name != CPUID && name != "secrets" && !is_vcpu(name),
     };
     let most_vcpus = match version {
         Version::One => 1,
@@ -282,13 +287,14 @@ fn possible(version: Version, name: &str, page_type: PageType, start: u64, count
     };
     let place_fits = match page_type {
         PageType::Vmsa => start == VMSA_GPA && (1..=most_vcpus).contains(&count),
-        _ if !page_type.measures_contents() && count != 1 => false,
+        PageType::Cpuid | PageType::Secrets if count != 1 => false,
+        _ if !page_type.measures_contents() && count > MAX_FREE_PAGES => false,
         _ => u64::from(count)
             .checked_mul(PAGE_SIZE_64)
             .and_then(|bytes| start.checked_add(bytes))
             .is_some_and(|_| start.is_multiple_of(PAGE_SIZE_64) && count > 0),
     };
-    page_type == expected_type && place_fits
+    is_expected && place_fits
 }
 
 /// Two manifests are compared by vCPU number, so each has exactly the first ones, of which `before` have

@@ -7,14 +7,15 @@ mod support;
 
 use measured_boot_digest::{Class, LaunchDigest, coverage, expected_report, launch_digest};
 use measured_boot_plan::{
-    BootProtocol, Content, CpuidEntry, DeviceKind, DevicePlan, Gpa, IdFields, LaunchPlan, Region,
-    Sources, TeeKind, Unmeasured,
+    BootProtocol, Component, Content, CpuidEntry, DeviceKind, DevicePlan, Gpa, IdFields,
+    LaunchPlan, QuoteService, Region, SignedIdBlock, Source, Sources, Staged, TdParameters,
+    TeeKind, Unmeasured,
 };
-use measured_boot_snp_abi::GuestPolicy;
+use measured_boot_snp_abi::{EcdsaPublicKey, GuestPolicy, IdAuth, IdBlock, PageType};
 use proptest::prelude::*;
 use registers::registers;
 use std::collections::BTreeSet;
-use zerocopy::IntoBytes;
+use zerocopy::{FromZeros, IntoBytes};
 
 /// A plan with the files that it was made from, which a test may change as well.
 #[derive(Clone)]
@@ -38,6 +39,7 @@ impl Launch {
         Sources {
             kernel: &self.kernel,
             initrd: &self.initrd,
+            ..Sources::default()
         }
     }
 
@@ -60,11 +62,13 @@ impl Launch {
             Content::File { source, offset, .. } => {
                 let at = usize::try_from(*offset).expect("small") + byte;
                 let file = match source {
-                    measured_boot_plan::Source::Kernel => &mut self.kernel,
-                    measured_boot_plan::Source::Initrd => &mut self.initrd,
+                    Source::Kernel => &mut self.kernel,
+                    Source::Initrd => &mut self.initrd,
+                    other => panic!("{other:?} is no file of this launch"),
                 };
                 file[at] ^= 1 << bit;
             }
+            Content::Zeros(_) | Content::Cpuid => panic!("these have no measured contents"),
         }
     }
 }
@@ -79,14 +83,14 @@ proptest! {
         region in 0usize..8, byte in any::<u64>(), bit in 0u32..8,
     ) {
         let mut launch = Launch::new();
-        prop_assert_eq!(launch.plan.regions.0.len(), 8);
+        prop_assert_eq!(launch.plan.regions.0.len(), 9);
         let before = launch.digest();
         launch.flip_content(region, byte, bit);
         prop_assert_ne!(launch.digest(), before);
     }
 
     #[test]
-    fn address_of_any_region_changed_changes_the_digest(region in 0usize..8, pages in 1u64..1 << 20) {
+    fn address_of_any_region_changed_changes_the_digest(region in 0usize..9, pages in 1u64..1 << 20) {
         let mut launch = Launch::new();
         let before = launch.digest();
         let start = &mut launch.plan.regions.0[region].start;
@@ -106,11 +110,8 @@ proptest! {
     }
 
     #[test]
-    fn other_measured_values_changed_change_the_digest(pages in 1u64..1 << 20, features in 1u64..) {
+    fn other_measured_values_changed_change_the_digest(features in 1u64..) {
         let launch = Launch::new();
-        let mut moved = launch.clone();
-        moved.plan.cpuid_page.0 = Gpa::new(launch.plan.cpuid_page.0.get() ^ pages << 12);
-        prop_assert_ne!(moved.digest(), launch.digest());
         let mut featured = launch.clone();
         featured.plan.sev_features.0 ^= features;
         prop_assert_ne!(featured.digest(), launch.digest());
@@ -162,7 +163,11 @@ fn number_and_order_of_pages_and_vcpus_are_measured() {
         changed(|plan| plan.regions.0.swap(0, 1)),
         "regions in another order"
     );
-    assert!(changed(|plan| plan.regions.0.truncate(7)), "a region less");
+    assert!(changed(|plan| plan.regions.0.truncate(8)), "a region less");
+    assert!(
+        changed(|plan| plan.regions.0[8].page_type = PageType::Unmeasured),
+        "a page of another type"
+    );
     assert!(
         changed(|plan| {
             let Region { component, .. } = plan.regions.0[0];
@@ -170,6 +175,7 @@ fn number_and_order_of_pages_and_vcpus_are_measured() {
             plan.regions.0.push(Region {
                 component,
                 start: Gpa::new(0x8000),
+                page_type: PageType::Normal,
                 content,
             });
         }),
@@ -184,24 +190,28 @@ fn changes() -> Vec<(&'static str, PlanChange)> {
     let plan = Launch::new().plan;
     #[rustfmt::skip]
     let LaunchPlan {
-        name: _, tee: _, boot: _, regions: _, cpuid_page: _, vcpus: _, sev_features: _, policy: _,
-        host_data: _, id: _, ref cpuid, memory_bytes: _, ref devices,
+        name: _, tee: _, boot: _, regions: _, staged: _, vcpus: _, sev_features: _, policy: _,
+        host_data: _, id: _, id_block: _, td, ref cpuid, memory_bytes: _, quote_service: _, ref devices,
     } = plan;
     #[rustfmt::skip]
     let (
         IdFields { family_id: _, image_id: _, guest_svn: _ },
         CpuidEntry { function: _, index: _, eax: _, ebx: _, ecx: _, edx: _ },
         DevicePlan { slot: _, base: _, size: _, gsi: _, kind: _ },
-    ) = (&plan.id.0, &cpuid.0[0], &devices.0[0]);
+        TdParameters { attributes: _, xfam: _, mr_config_id: _, mr_owner: _, mr_owner_config: _ },
+    ) = (&plan.id.0, &cpuid.0[0], &devices.0[0], td.0);
     vec![
         ("name", |plan| plan.name.0.push('x')),
         ("tee", |plan| plan.tee.0 = TeeKind::Snp),
-        // There is no other protocol yet.
-        ("boot", |plan| {
-            plan.boot = Unmeasured(BootProtocol::SimulatedDirect)
-        }),
+        ("boot", |plan| plan.boot = Unmeasured(BootProtocol::Shim)),
         ("regions", |plan| plan.regions.0.truncate(7)),
-        ("cpuid_page", |plan| plan.cpuid_page.0 = Gpa::new(0x8000)),
+        ("staged", |plan| {
+            plan.staged.0.push(Staged {
+                component: Component::Kernel,
+                start: Gpa::new(0xC000_0000),
+                content: Content::Zeros(1),
+            })
+        }),
         ("vcpus", |plan| plan.vcpus.0[1].rip ^= 1),
         ("sev_features", |plan| plan.sev_features.0 ^= 2),
         ("policy", |plan| {
@@ -211,6 +221,23 @@ fn changes() -> Vec<(&'static str, PlanChange)> {
         ("id", |plan| plan.id.0.family_id[15] ^= 1),
         ("id", |plan| plan.id.0.image_id[0] ^= 1),
         ("id", |plan| plan.id.0.guest_svn += 1),
+        ("id_block", |plan| {
+            plan.id_block.0 = Some(SignedIdBlock {
+                block: IdBlock::new_zeroed(),
+                auth: Box::new(IdAuth {
+                    id_key: EcdsaPublicKey::p384([1; 48], [2; 48]),
+                    ..IdAuth::new_zeroed()
+                }),
+            })
+        }),
+        ("td", |plan| plan.td.0.attributes ^= 1),
+        ("td", |plan| plan.td.0.xfam ^= 1),
+        ("td", |plan| plan.td.0.mr_config_id[0] ^= 1),
+        ("td", |plan| plan.td.0.mr_owner[0] ^= 1),
+        ("td", |plan| plan.td.0.mr_owner_config[0] ^= 1),
+        ("quote_service", |plan| {
+            plan.quote_service.0 = Some(QuoteService::Unix("/run/qgs".into()))
+        }),
         ("cpuid", |plan| plan.cpuid.0[0].function ^= 1),
         ("cpuid", |plan| plan.cpuid.0[0].index = Some(9)),
         ("cpuid", |plan| plan.cpuid.0[0].eax ^= 1),
@@ -243,8 +270,9 @@ fn every_field_changed_does_what_its_listed_class_says() {
         change(&mut changed.plan);
         let seen = if changed.digest() != launch.digest() {
             Class::Measured
-        } else if changed.report() != launch.report() || field == "tee" {
+        } else if changed.report() != launch.report() || ["tee", "td"].contains(&field) {
             // The TEE is in no field of the report: the kind of the evidence and its root show it.
+            // A TD's parameters are in its own report.
             Class::Reported
         } else {
             Class::Unmeasured
@@ -260,7 +288,9 @@ fn every_field_changed_does_what_its_listed_class_says() {
 fn first_and_last_byte_of_every_kind_of_region_are_measured() {
     let launch = Launch::new();
     let mut kinds = BTreeSet::new();
-    for (index, region) in launch.plan.regions.0.iter().enumerate() {
+    let measured = |region: &Region| region.page_type.measures_contents();
+    let regions = launch.plan.regions.0.iter().enumerate();
+    for (index, region) in regions.filter(|(_, region)| measured(region)) {
         kinds.insert(region.component.name());
         for byte in [0, region.content.length() - 1] {
             let mut changed = launch.clone();
@@ -291,11 +321,11 @@ fn coverage_lists_every_field_once_by_class() {
     };
     assert_eq!(
         fields(Class::Measured),
-        ["regions", "cpuid_page", "vcpus", "sev_features"]
+        ["regions", "vcpus", "sev_features"]
     );
     assert_eq!(
         fields(Class::Reported),
-        ["tee", "policy", "host_data", "id"]
+        ["tee", "policy", "host_data", "id", "id_block", "td"]
     );
     assert!(rows.is_sorted_by_key(|row| row.class));
     assert!(

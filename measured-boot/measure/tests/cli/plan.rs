@@ -55,7 +55,7 @@ fn plan_as_json_is_one_document_with_everything() {
     );
     assert_eq!(document["vcpus"], 2);
     assert_eq!(document["components"][0]["name"], "gdt");
-    assert_eq!(document["coverage"].as_array().map(Vec::len), Some(13));
+    assert_eq!(document["coverage"].as_array().map(Vec::len), Some(16));
 }
 
 #[test]

@@ -176,6 +176,7 @@ pub fn planned_digest() -> String {
     let sources = Sources {
         kernel: &kernel,
         initrd: &initrd,
+        ..Sources::default()
     };
     let config = LaunchConfig::from_toml(CONFIG).expect("the configuration is right");
     launch_digest(&plan(&config, &sources).expect("a plan"), &sources).to_string()

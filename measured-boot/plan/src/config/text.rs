@@ -27,10 +27,17 @@ pub(super) struct Tee {
     pub(super) debug: bool,
     pub(super) smt: Option<bool>,
     pub(super) host_data: Option<Spanned<String>>,
+    pub(super) init_data: Option<Spanned<String>>,
     pub(super) family_id: Option<Spanned<String>>,
     pub(super) image_id: Option<Spanned<String>>,
     #[serde(default)]
     pub(super) guest_svn: u32,
+    pub(super) id_block: Option<Spanned<String>>,
+    pub(super) id_auth: Option<Spanned<String>>,
+    pub(super) mrconfigid: Option<Spanned<String>>,
+    pub(super) mrowner: Option<Spanned<String>>,
+    pub(super) mrownerconfig: Option<Spanned<String>>,
+    pub(super) quote_service: Option<Spanned<String>>,
     pub(super) keys: Option<String>,
 }
 
@@ -38,9 +45,12 @@ pub(super) struct Tee {
 #[serde(deny_unknown_fields)]
 pub(super) struct Boot {
     pub(super) protocol: Spanned<String>,
-    pub(super) kernel: String,
-    pub(super) initrd: String,
-    pub(super) cmdline: String,
+    pub(super) kernel: Option<Spanned<String>>,
+    pub(super) initrd: Option<Spanned<String>>,
+    pub(super) cmdline: Option<Spanned<String>>,
+    pub(super) shim: Option<Spanned<String>>,
+    pub(super) acpi: Option<Spanned<String>>,
+    pub(super) igvm: Option<Spanned<String>>,
 }
 
 #[derive(Deserialize)]
@@ -225,16 +235,19 @@ fn quoted<'a>(message: &'a str, before: &str) -> Option<&'a str> {
 }
 
 /// What a missing key may look like.
-fn example(key: &str) -> &'static str {
+pub(super) fn example(key: &str) -> &'static str {
     match key {
         "name" => "name = \"demo\"",
         "tee" => "[tee] with kind = \"simulated\"",
         "kind" => "kind = \"simulated\"",
         "boot" => "[boot] with protocol, kernel, initrd and cmdline",
-        "protocol" => "protocol = \"simulated-direct\"",
+        "protocol" => "protocol = \"shim\"",
         "kernel" => "kernel = \"vmlinux\"",
         "initrd" => "initrd = \"initramfs.cpio\"",
         "cmdline" => "cmdline = \"console=ttyS0 quiet\"",
+        "igvm" => "igvm = \"guest.igvm\"",
+        "id_block" => "id_block = \"id-block.bin\"",
+        "id_auth" => "id_auth = \"id-auth.bin\"",
         "cpu" => "[cpu] with count and model",
         "count" => "count = 2",
         "model" => "model = \"x86-64-v2\"",

@@ -92,7 +92,13 @@ pub fn config() -> LaunchConfig {
             debug: false,
             smt: true,
             host_data: [0; 32],
+            init_data: None,
             id: IdFields::default(),
+            id_block: None,
+            mr_config_id: [0; 48],
+            mr_owner: [0; 48],
+            mr_owner_config: [0; 48],
+            quote_service: None,
             keys: None,
         },
         boot: BootConfig {
@@ -100,6 +106,9 @@ pub fn config() -> LaunchConfig {
             kernel: "vmlinux".into(),
             initrd: "initrd".into(),
             cmdline: "console=ttyS0".into(),
+            shim: None,
+            acpi: true,
+            igvm: None,
         },
         cpu: CpuConfig {
             count: 2,
@@ -122,6 +131,7 @@ pub fn planned(config: &LaunchConfig) -> LaunchPlan {
         &Sources {
             kernel: &kernel(),
             initrd: &initrd(),
+            ..Sources::default()
         },
     )
     .expect("the plan is possible")

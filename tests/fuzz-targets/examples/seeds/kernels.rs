@@ -142,6 +142,7 @@ pub(crate) fn manifest() -> Vec<Seed> {
     let sources = Sources {
         kernel: &kernel,
         initrd: b"initrd",
+        ..Sources::default()
     };
     let config = LaunchConfig::from_toml(CONFIG).expect("it is whole");
     let plan = plan(&config, &sources).expect("it fits");
