@@ -36,10 +36,13 @@ impl Inputs {
             .parent()
             .map(Path::to_owned)
             .unwrap_or_default();
-        let named = config.files().into_iter().map(|NamedFile { source, path }| {
-            let file = path.map_or_else(shim_beside_program, |path| folder.join(path));
-            Ok((source, read_named(&file, source.key())?))
-        });
+        let named = config
+            .files()
+            .into_iter()
+            .map(|NamedFile { source, path }| {
+                let file = path.map_or_else(shim_beside_program, |path| folder.join(path));
+                Ok((source, read_named(&file, source.key())?))
+            });
         let files = named.collect::<anyhow::Result<_>>()?;
         Ok(Self {
             config,
