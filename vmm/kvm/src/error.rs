@@ -3,6 +3,10 @@
 use std::io;
 
 use thiserror::Error;
+use vmm_conversion::{PageRange, Rejection, Visibility};
+
+use crate::VmKind;
+use crate::supports::{self, Lack};
 
 /// KVM refused.
 #[derive(Debug, Error)]
@@ -27,6 +31,61 @@ pub enum KvmError {
     ApiVersion {
         /// What KVM_GET_API_VERSION answered.
         version: i32,
+    },
+    /// VMs of another kind than this host makes.
+    #[error(
+        "this host cannot run {} guests: {}; `cloister host check` says more",
+        kind.name(),
+        supports::list(lacking)
+    )]
+    Unsupported {
+        /// What was asked for.
+        kind: VmKind,
+        /// All that is missing.
+        lacking: Vec<Lack>,
+    },
+    /// Memory that cannot be given to a guest there.
+    #[error("no memory can be placed there")]
+    Place(#[source] Rejection),
+    /// This process has no addresses left, or a file cannot be mapped.
+    #[error("{bytes} bytes of {what} cannot be mapped")]
+    Map {
+        /// What was to be mapped.
+        what: &'static str,
+        /// How much of it.
+        bytes: u64,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// A plain VM was asked for a private page.
+    #[error("a {} VM has no private memory", kind.name())]
+    NoPrivateMemory {
+        /// What kind it is.
+        kind: VmKind,
+    },
+    /// Pages are converted, but what they held before is still there.
+    #[error(
+        "the pages from {:#x} to {:#x} are {} now, but their stale copy cannot be discarded; the guest \
+         must not run on",
+        pages.start(),
+        pages.end(),
+        to.name()
+    )]
+    Discard {
+        /// Which pages.
+        pages: PageRange,
+        /// What they are now.
+        to: Visibility,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// A vCPU whose registers the processor keeps from the host.
+    #[error("the state of vCPU {vcpu} is protected: this host can neither read nor set it")]
+    Protected {
+        /// Which vCPU.
+        vcpu: u32,
     },
     /// One call failed.
     #[error("KVM refused {call}")]

@@ -14,6 +14,9 @@ pub enum VmKind {
 }
 
 impl VmKind {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Plain, Self::SoftwareProtected, Self::Snp, Self::Tdx];
+
     /// The argument of KVM_CREATE_VM, and the bit number in KVM_CAP_VM_TYPES.
     #[must_use]
     pub const fn number(self) -> u32 {
@@ -25,9 +28,26 @@ impl VmKind {
         }
     }
 
+    /// As people are told.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Plain => "plain",
+            Self::SoftwareProtected => "software-protected",
+            Self::Snp => "SEV-SNP",
+            Self::Tdx => "TDX",
+        }
+    }
+
     /// Whether it has memory that the host cannot read.
     #[must_use]
     pub const fn has_private_memory(self) -> bool {
         !matches!(self, Self::Plain)
+    }
+
+    /// Whether only the processor knows its vCPUs' registers, once it runs.
+    #[must_use]
+    pub const fn has_protected_state(self) -> bool {
+        matches!(self, Self::Snp | Self::Tdx)
     }
 }

@@ -2,28 +2,44 @@
 //!
 //! [`Host`] is `/dev/kvm`; [`Vm`] holds the guest's memory and interrupt controllers; [`Vcpu`] is
 //! one processor, whose state is set from the plan and **read back** for whoever measures it.
+//!
+//! A VM with private memory ([`VmKind`]) has two sides of every page: [`Vm::set_visibility`] chooses, and
+//! [`Confidential`] is who answers such a guest.
 #![allow(
     unsafe_code,
-    reason = "a memory slot lends the guest a mapping of this process, and the reason of a failed run \
-              lies in a union that the kernel tags"
+    reason = "a memory slot lends the guest a mapping of this process, and what ended a run lies in a \
+              page that the kernel shares"
 )]
 
+mod confidential;
 mod cpuid;
 mod error;
 mod host;
 mod kind;
+mod mapping;
+mod memory;
 mod msr;
 mod page_buffer;
 mod ram;
 mod run;
+mod run_page;
 mod state;
+mod supports;
 mod vm;
 
+pub use confidential::{
+    CertificatesAnswer, Confidential, Converted, Hypercall, HypercallAnswer, MemoryFault, ReqCerts,
+    SystemEvent,
+};
 pub use cpuid::{CpuidError, Feature};
 pub use error::KvmError;
 pub use host::Host;
 pub use kind::VmKind;
+pub use mapping::Mapping;
+pub use memory::SlotId;
 pub use page_buffer::PageBuffer;
 pub use ram::{GuestRam, RamError};
-pub use run::{Bus, RunError};
+pub use run::{At, Bus, RunError};
+pub use supports::Lack;
 pub use vm::{Vcpu, Vm};
+pub use vmm_conversion::{PAGE_BYTES, PageRange, Rejection, Visibility};

@@ -94,7 +94,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::{GuestRam, Host, Vm};
+    use crate::{GuestRam, Host, Vm, VmKind};
 
     /// What was not read must not be taken for zero.
     #[test]
@@ -105,7 +105,10 @@ mod tests {
             Err(error) => return println!("skipped: {error}"),
         };
         let ram = Arc::new(GuestRam::new(1 << 20).unwrap());
-        let vcpu = Vm::new(&host, ram).unwrap().add_vcpu(0).unwrap();
+        let vcpu = Vm::new(&host, VmKind::Plain, ram)
+            .unwrap()
+            .add_vcpu(0)
+            .unwrap();
         assert!(vcpu.read_msrs([PAT]).is_ok());
         for indices in [[PAT, NOBODYS], [NOBODYS, PAT]] {
             let error = vcpu.read_msrs(indices).unwrap_err();

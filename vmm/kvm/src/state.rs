@@ -22,8 +22,9 @@ impl Vcpu {
     /// control registers against it.
     ///
     /// # Errors
-    /// KVM refuses a value.
+    /// KVM refuses a value, or the state is protected.
     pub fn set_state(&self, state: &VcpuState) -> Result<(), KvmError> {
+        self.check_state_is_open()?;
         let mut system = self.system_registers()?;
         fill_system(&mut system, state);
         self.fd
@@ -42,8 +43,9 @@ impl Vcpu {
     /// Every register that a measurement covers, as KVM answers now.
     ///
     /// # Errors
-    /// KVM does not answer.
+    /// KVM does not answer, or the state is protected.
     pub fn registers(&self) -> Result<Registers, KvmError> {
+        self.check_state_is_open()?;
         let system = self.system_registers()?;
         Ok(Registers {
             general: self.general_registers()?,

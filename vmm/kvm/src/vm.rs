@@ -2,62 +2,74 @@
 
 use std::sync::Arc;
 
-use kvm_bindings::kvm_userspace_memory_region;
+use kvm_bindings::{KVM_CAP_EXIT_HYPERCALL, KVM_CAP_SPLIT_IRQCHIP, kvm_enable_cap};
 use kvm_ioctls::{IoEventAddress, VcpuFd, VmFd};
+use vmm_conversion::{PageRange, Visibility};
 use vmm_sys_util::eventfd::EventFd;
 
-use crate::{GuestRam, Host, KvmError};
+use crate::memory::Memory;
+use crate::supports::EXIT_ON_MAP_GPA_RANGE;
+use crate::{GuestRam, Host, KvmError, Mapping, SlotId, VmKind};
 
 /// Where KVM may put the pages that Intel processors need for real mode: below the firmware area,
-/// far above the 3 GiB that a guest's memory ends at. AMD processors ignore both.
+/// far above the 3 GiB that a guest's memory ends at. AMD processors ignore both, and so does KVM for a TD.
 const IDENTITY_MAP: u64 = 0xfffb_c000;
 const TASK_STATE: usize = 0xfffb_d000;
 
-/// A VM with its memory. KVM answers only the process that made it.
+/// Pins of the I/O APIC that stands in user space: KVM reserves as many interrupt routes for it.
+const IO_APIC_PINS: u64 = 24;
+
+/// A VM with its memory; a clone is another handle of the same. KVM answers only the process that made
+/// it.
+#[derive(Clone)]
 pub struct Vm {
-    fd: VmFd,
-    /// Kept mapped as long as the VM can reach it; fields drop in order, so after `fd`.
-    ram: Arc<GuestRam>,
+    pub(crate) fd: Arc<VmFd>,
+    /// Kept mapped as long as the VM can reach it; it holds the descriptor too, and drops it first.
+    pub(crate) memory: Arc<Memory>,
 }
 
 /// One vCPU.
 pub struct Vcpu {
     pub(crate) fd: VcpuFd,
     pub(crate) index: u32,
-    /// The memory slot must outlive the last holder of the VM, and a vCPU is one.
-    _ram: Arc<GuestRam>,
+    /// The memory slots must outlive the last holder of the VM, and a vCPU is one.
+    pub(crate) memory: Arc<Memory>,
 }
 
 impl Vm {
-    /// Makes a VM with `ram` from guest-physical address 0 and KVM's own interrupt controllers.
+    /// Makes a VM of `kind` with `ram` from guest-physical address 0, all of it shared, and KVM's own
+    /// interrupt controllers. A TD has only its local APICs in KVM, and its I/O APIC in user space.
+    ///
+    /// Ask [`Host::supports`] first: it says what is missing, where KVM only refuses.
     ///
     /// # Errors
     /// KVM refuses.
-    pub fn new(host: &Host, ram: Arc<GuestRam>) -> Result<Self, KvmError> {
+    pub fn new(host: &Host, kind: VmKind, ram: Arc<GuestRam>) -> Result<Self, KvmError> {
         let fd = host
             .kvm
-            .create_vm()
-            .map_err(KvmError::call("KVM_CREATE_VM"))?;
+            .create_vm_with_type(kind.number().into())
+            .map_err(KvmError::call(format!(
+                "KVM_CREATE_VM of type {} ({})",
+                kind.number(),
+                kind.name()
+            )))?;
         fd.set_identity_map_address(IDENTITY_MAP)
             .map_err(KvmError::call("KVM_SET_IDENTITY_MAP_ADDR"))?;
         fd.set_tss_address(TASK_STATE)
             .map_err(KvmError::call("KVM_SET_TSS_ADDR"))?;
-        fd.create_irq_chip()
-            .map_err(KvmError::call("KVM_CREATE_IRQCHIP"))?;
-        let slot = kvm_userspace_memory_region {
-            slot: 0,
-            flags: 0,
-            guest_phys_addr: 0,
-            memory_size: ram.bytes(),
-            userspace_addr: ram.mapped_at(),
-        };
-        // SAFETY: the slot is exactly the mapping that `ram` owns (`mapped_at`, `bytes` of one
-        // `GuestRegionMmap`), and every holder of the VM (this value and each `Vcpu`) keeps it
-        // mapped by its own `Arc`. The mapping is shared memory that is only read and written as
-        // volatile bytes here, so the guest may change it at any time.
-        unsafe { fd.set_user_memory_region(slot) }
-            .map_err(KvmError::call("KVM_SET_USER_MEMORY_REGION"))?;
-        Ok(Self { fd, ram })
+        make_interrupt_controllers(&fd, kind)?;
+        if kind.has_private_memory() {
+            // Without it KVM answers a guest's conversions with an error, and nobody hears of them.
+            enable(
+                &fd,
+                KVM_CAP_EXIT_HYPERCALL,
+                EXIT_ON_MAP_GPA_RANGE.into(),
+                "KVM_CAP_EXIT_HYPERCALL",
+            )?;
+        }
+        let fd = Arc::new(fd);
+        let memory = Arc::new(Memory::new(Arc::clone(&fd), kind, ram)?);
+        Ok(Self { fd, memory })
     }
 
     /// Adds vCPU `index`, in KVM's reset state.
@@ -72,7 +84,7 @@ impl Vm {
         Ok(Vcpu {
             fd,
             index,
-            _ram: Arc::clone(&self.ram),
+            memory: Arc::clone(&self.memory),
         })
     }
 
@@ -101,11 +113,85 @@ impl Vm {
             .map_err(KvmError::call(format!("KVM_IOEVENTFD at {address:#x}")))
     }
 
-    /// The guest's memory.
+    /// Shows the guest `mapping` at guest-physical `gpa`, outside its memory. It is shared for ever: no
+    /// conversion reaches it.
+    ///
+    /// # Errors
+    /// Not the address of a page, not free, or KVM refuses.
+    pub fn add_shared_slot(&self, gpa: u64, mapping: Mapping) -> Result<SlotId, KvmError> {
+        self.memory.add_shared(gpa, mapping)
+    }
+
+    /// Gives the guest private pages at guest-physical `gpa`, outside its memory. They are private for
+    /// ever: no conversion reaches them. A launch fills them.
+    ///
+    /// # Errors
+    /// The VM has no private memory, the address is not that of a page or not free, or KVM refuses.
+    pub fn add_private_slot(&self, gpa: u64, bytes: u64) -> Result<SlotId, KvmError> {
+        self.memory.add_private(gpa, bytes)
+    }
+
+    /// Takes a slot from the guest, and frees its memory.
+    ///
+    /// # Errors
+    /// KVM refuses; the slot is then still there.
+    pub fn remove_slot(&self, slot: SlotId) -> Result<(), KvmError> {
+        self.memory.remove(slot)
+    }
+
+    /// Makes pages of the guest's memory private or shared and discards what they held on the other
+    /// side; says how many changed.
+    ///
+    /// # Errors
+    /// The VM has no private memory; KVM refuses, and nothing has changed; or [`KvmError::Discard`]:
+    /// the pages are converted, but their stale copy is still there, and the VM must end.
+    pub fn set_visibility(&self, pages: PageRange, to: Visibility) -> Result<u64, KvmError> {
+        self.memory.set_visibility(pages, to)
+    }
+
+    /// What kind of VM this is.
+    #[must_use]
+    pub fn kind(&self) -> VmKind {
+        self.memory.kind()
+    }
+
+    /// The guest's memory, as the host sees it.
     #[must_use]
     pub fn ram(&self) -> &Arc<GuestRam> {
-        &self.ram
+        self.memory.ram()
     }
+
+    /// From here on the processor keeps the vCPUs' registers from the host: nothing here asks for them
+    /// any more. For whoever ends a launch.
+    pub(crate) fn protect_state(&self) {
+        self.memory.protect_state();
+    }
+}
+
+fn make_interrupt_controllers(fd: &VmFd, kind: VmKind) -> Result<(), KvmError> {
+    match kind {
+        // The module delivers interrupts by posting them, which KVM's own I/O APIC cannot
+        // (Linux 6.16, Documentation/virt/kvm/x86/intel-tdx.rst).
+        VmKind::Tdx => enable(
+            fd,
+            KVM_CAP_SPLIT_IRQCHIP,
+            IO_APIC_PINS,
+            "KVM_CAP_SPLIT_IRQCHIP",
+        ),
+        _ => fd
+            .create_irq_chip()
+            .map_err(KvmError::call("KVM_CREATE_IRQCHIP")),
+    }
+}
+
+fn enable(fd: &VmFd, cap: u32, argument: u64, name: &str) -> Result<(), KvmError> {
+    let capability = kvm_enable_cap {
+        cap,
+        args: [argument, 0, 0, 0],
+        ..kvm_enable_cap::default()
+    };
+    fd.enable_cap(&capability)
+        .map_err(KvmError::call(format!("KVM_ENABLE_CAP of {name}")))
 }
 
 impl Vcpu {
@@ -113,5 +199,16 @@ impl Vcpu {
     #[must_use]
     pub fn index(&self) -> u32 {
         self.index
+    }
+
+    /// Whether the host may still ask for, and set, this vCPU's registers.
+    ///
+    /// # Errors
+    /// The processor keeps them.
+    pub(crate) fn check_state_is_open(&self) -> Result<(), KvmError> {
+        match self.memory.state_is_protected() {
+            true => Err(KvmError::Protected { vcpu: self.index }),
+            false => Ok(()),
+        }
     }
 }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use measured_boot_plan::{CpuidEntry, Segment, VcpuState};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::thread::{Uid, set_thread_res_uid};
-use vmm_kvm::{Bus, CpuidError, Feature, GuestRam, Host, Vcpu, Vm};
+use vmm_kvm::{Bus, CpuidError, Feature, GuestRam, Host, Vcpu, Vm, VmKind};
 use vmm_wire::SystemCallRegisters;
 
 /// `None`, after saying why, where there is no KVM.
@@ -25,7 +25,10 @@ fn host() -> Option<Host> {
 fn vcpu(host: &Host, code: &[u8]) -> Vcpu {
     let ram = Arc::new(GuestRam::new(1 << 20).unwrap());
     ram.write(0x1000, code).unwrap();
-    Vm::new(host, ram).unwrap().add_vcpu(0).unwrap()
+    Vm::new(host, VmKind::Plain, ram)
+        .unwrap()
+        .add_vcpu(0)
+        .unwrap()
 }
 
 /// Real mode, at 0x1000, with every register different.

@@ -19,7 +19,7 @@ use measured_boot_plan::LaunchPlan;
 use measured_boot_plan::machine::COM1_GSI;
 use policies_jail::Filter;
 use policies_profiles::Program;
-use vmm_kvm::{GuestRam, Host, Vm};
+use vmm_kvm::{GuestRam, Host, Vm, VmKind};
 use vmm_launch::{Keys, MeasuredLaunch, Simulated, Threads, launch};
 use vmm_sys_util::eventfd::{EFD_CLOEXEC, EFD_NONBLOCK, EventFd};
 
@@ -196,7 +196,7 @@ fn launch_and_wait(
 
 fn make_vm(host: &Host, plan: &LaunchPlan) -> anyhow::Result<Vm> {
     let ram = Arc::new(GuestRam::new(plan.memory_bytes.0)?);
-    Ok(Vm::new(host, ram)?)
+    Ok(Vm::new(host, VmKind::Plain, ram)?)
 }
 
 fn com1_interrupt<T>(launch: &MeasuredLaunch<T>) -> anyhow::Result<com1::Interrupt> {

@@ -146,7 +146,7 @@ impl Bench {
 
     fn connect(&self, control: Channel<TeeRequest, TeeReply>, socket: &Path) -> (Vm, Simulated) {
         let ram = Arc::new(GuestRam::new(self.plan.memory_bytes.0).unwrap());
-        let vm = Vm::new(&self.host, ram).unwrap();
+        let vm = Vm::new(&self.host, VmKind::Plain, ram).unwrap();
         let listener = UnixListener::bind(socket).unwrap();
         // Nobody ever writes to it: nothing is cancelled here.
         let quiet: &'static (UnixStream, UnixStream) =
@@ -389,7 +389,7 @@ fn launch_cancelled_while_the_tee_takes_nothing_ends() {
     let Ok(host) = Host::open() else { return };
     let (ours, theirs) = Channel::<TeeRequest, TeeReply>::pair().unwrap();
     let ram = Arc::new(GuestRam::new(1 << 20).unwrap());
-    let vm = Vm::new(&host, Arc::clone(&ram)).unwrap();
+    let vm = Vm::new(&host, VmKind::Plain, Arc::clone(&ram)).unwrap();
     let dir = tempfile::tempdir().unwrap();
     let listener = UnixListener::bind(dir.path().join("tee.sock")).unwrap();
     let file = || File::open("/dev/null").unwrap();
