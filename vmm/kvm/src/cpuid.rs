@@ -232,7 +232,7 @@ fn table(entries: &[PlannedEntry]) -> CpuId {
     CpuId::from_entries(&entries).expect("a CPUID page holds 64 leaves, fewer than KVM takes")
 }
 
-fn to_planned(entry: &kvm_cpuid_entry2) -> PlannedEntry {
+pub(crate) fn to_planned(entry: &kvm_cpuid_entry2) -> PlannedEntry {
     let has_subleaves = entry.flags & KVM_CPUID_FLAG_SIGNIFCANT_INDEX != 0;
     PlannedEntry {
         function: entry.function,
@@ -244,7 +244,7 @@ fn to_planned(entry: &kvm_cpuid_entry2) -> PlannedEntry {
     }
 }
 
-fn to_kvm(entry: &PlannedEntry) -> kvm_cpuid_entry2 {
+pub(crate) fn to_kvm(entry: &PlannedEntry) -> kvm_cpuid_entry2 {
     kvm_cpuid_entry2 {
         function: entry.function,
         index: entry.index.unwrap_or(0),

@@ -15,6 +15,7 @@ mod confidential;
 mod cpuid;
 mod error;
 mod host;
+mod interrupts;
 mod kind;
 mod mapping;
 mod memory;
@@ -25,6 +26,7 @@ mod run;
 mod run_page;
 mod state;
 mod supports;
+mod tdx;
 mod vm;
 
 pub use confidential::{
@@ -34,6 +36,7 @@ pub use confidential::{
 pub use cpuid::{CpuidError, Feature};
 pub use error::KvmError;
 pub use host::Host;
+pub use interrupts::Message;
 pub use kind::VmKind;
 pub use mapping::Mapping;
 pub use memory::SlotId;
@@ -41,5 +44,6 @@ pub use page_buffer::PageBuffer;
 pub use ram::{GuestRam, RamError};
 pub use run::{At, Bus, RunError};
 pub use supports::Lack;
+pub use tdx::{TdxCapabilities, TdxError, TdxParameters, TdxRegion};
 pub use vm::{Vcpu, Vm};
 pub use vmm_conversion::{PAGE_BYTES, PageRange, Rejection, Visibility};

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::atomic::Ordering;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustix::fs::{
@@ -109,6 +110,19 @@ impl GuestRam {
         self.region
             .read_slice(out, MemoryRegionAddress(address))
             .map_err(|_| self.outside(address, out.len()))
+    }
+
+    /// Stores 8 bytes at guest-physical `address`, a multiple of 8, at once and behind everything that was
+    /// written before: a guest that reads them finds the rest, too. No page is converted meanwhile.
+    ///
+    /// # Errors
+    /// As [`Self::write`].
+    pub fn publish(&self, address: u64, value: u64) -> Result<(), RamError> {
+        let states = self.states();
+        self.check(&states, address, size_of::<u64>())?;
+        self.region
+            .store(value, MemoryRegionAddress(address), Ordering::Release)
+            .map_err(|_| self.outside(address, size_of::<u64>()))
     }
 
     /// The memory file, to hand to a process that shares this memory.
@@ -247,5 +261,20 @@ mod tests {
     fn memory_file_cannot_be_cut_short_by_a_holder() {
         let ram = GuestRam::new(0x2000).unwrap();
         assert_eq!(ftruncate(ram.file(), 0), Err(rustix::io::Errno::PERM));
+    }
+
+    #[test]
+    fn published_number_lies_where_it_was_put_and_nowhere_private() {
+        let ram = GuestRam::new(0x2000).unwrap();
+        ram.publish(0x1008, 0x0807_0605_0403_0201).unwrap();
+        let mut read = [0; 8];
+        ram.read(0x1008, &mut read).unwrap();
+        assert_eq!(read, [1, 2, 3, 4, 5, 6, 7, 8]);
+        let outside = ram.publish(0x2000, 1);
+        assert!(matches!(outside, Err(RamError::Outside { .. })));
+        let page = PageRange::new(0x1000, 1).unwrap();
+        ram.states().set(page, Visibility::Private);
+        let private = ram.publish(0x1008, 1);
+        assert!(matches!(private, Err(RamError::Private { .. })));
     }
 }
