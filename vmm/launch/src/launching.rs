@@ -1,7 +1,7 @@
 //! From a plan to a measured launch.
 
 use measured_boot_digest::{LaunchDigest, Manifest};
-use measured_boot_plan::{CpuidAudience, LaunchPlan, Region, Sources};
+use measured_boot_plan::{LaunchPlan, Region, Sources};
 use thiserror::Error;
 use vmm_kvm::{CpuidError, KvmError, Vcpu, Vm};
 
@@ -77,7 +77,7 @@ pub fn launch<T: Tee>(
     sources: &Sources<'_>,
     predicted: LaunchDigest,
 ) -> Result<MeasuredLaunch<T>, LaunchError> {
-    tee.create(&vm, &Parameters::from(plan))?;
+    tee.create(&vm, &Parameters::new(plan, tee.cpuid_audience()))?;
     let vcpus = add_vcpus(&vm, &mut tee, plan)?;
     let guest = Guest {
         vm: &vm,
@@ -140,7 +140,7 @@ fn add_vcpus(vm: &Vm, tee: &mut impl Tee, plan: &LaunchPlan) -> Result<Vec<Vcpu>
         .zip(&plan.vcpus.0)
         .map(|(index, state)| {
             let vcpu = vm.add_vcpu(index)?;
-            let leaves = plan.cpuid_for(index, CpuidAudience::Plain);
+            let leaves = plan.cpuid_for(index, tee.cpuid_audience());
             vcpu.set_cpuid(&leaves)?;
             tee.add_vcpu(&vcpu)?;
             if tee.takes_registers() {

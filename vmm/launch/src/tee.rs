@@ -1,6 +1,8 @@
 //! What every TEE must do for a launch.
 
-use measured_boot_plan::{CpuidEntry, IdFields, LaunchPlan};
+use measured_boot_plan::{
+    CpuidAudience, CpuidEntry, IdFields, LaunchPlan, SignedIdBlock, TdParameters,
+};
 use measured_boot_snp_abi::{GuestPolicy, PageType};
 use thiserror::Error;
 use vmm_kvm::{KvmError, RamError, Vcpu, Vm, VmKind};
@@ -16,9 +18,13 @@ pub struct Parameters {
     pub host_data: [u8; 32],
     /// The ID block's fields.
     pub id: IdFields,
+    /// The ID block and what authenticates it.
+    pub id_block: Option<SignedIdBlock>,
+    /// What a TD is created with beside.
+    pub td: TdParameters,
     /// SEV_FEATURES of every VMSA.
     pub sev_features: u64,
-    /// CPUID leaves of vCPU 0: a TD's are fixed before its first vCPU.
+    /// CPUID leaves of vCPU 0, those of [`Tee::cpuid_audience`]: a TD's are fixed before its first vCPU.
     pub cpuid: Vec<CpuidEntry>,
     /// Number of vCPUs.
     pub vcpus: u32,
@@ -26,14 +32,18 @@ pub struct Parameters {
     pub memory_bytes: u64,
 }
 
-impl From<&LaunchPlan> for Parameters {
-    fn from(plan: &LaunchPlan) -> Self {
+impl Parameters {
+    /// Those of `plan`, for a TEE whose vCPUs get the leaves of `audience`.
+    #[must_use]
+    pub fn new(plan: &LaunchPlan, audience: CpuidAudience) -> Self {
         Self {
             policy: plan.policy.0,
             host_data: plan.host_data.0,
             id: plan.id.0,
+            id_block: plan.id_block.0.clone(),
+            td: plan.td.0,
             sev_features: plan.sev_features.0,
-            cpuid: plan.cpuid.0.clone(),
+            cpuid: plan.cpuid_for(0, audience),
             vcpus: u32::try_from(plan.vcpus.0.len()).unwrap_or(u32::MAX),
             memory_bytes: plan.memory_bytes.0,
         }
@@ -139,6 +149,14 @@ pub trait Tee {
     /// Whether the VMM puts registers where the plan has them. A TD's are the module's alone.
     fn takes_registers(&self) -> bool {
         true
+    }
+
+    /// Which of the planned CPUID leaves its vCPUs get.
+    fn cpuid_audience(&self) -> CpuidAudience {
+        match self.vm_kind() {
+            VmKind::Snp => CpuidAudience::Snp,
+            VmKind::Plain | VmKind::SoftwareProtected | VmKind::Tdx => CpuidAudience::Plain,
+        }
     }
 
     /// Begins a guest, before it has any vCPU.

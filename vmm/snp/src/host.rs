@@ -1,0 +1,127 @@
+//! What this host offers to SNP guests.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::path::Path;
+
+use thiserror::Error;
+use vmm_kernel_abi::sev::{ATTR_SNP_POLICY_BITS, ATTR_SNP_REQ_CERTS, ATTR_VMSA_FEATURES};
+use vmm_kvm::{Host, KvmError, VmKind};
+
+/// The secure processor's device.
+pub(crate) const SEV_DEVICE: &str = "/dev/sev";
+
+/// What KVM takes for an SNP guest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Offer {
+    /// VMSA features that INIT2 takes; SNP_ACTIVE is none of them.
+    pub vmsa_features: u64,
+    /// Policy bits that LAUNCH_START takes, where the kernel tells (Linux 6.19).
+    pub policy_bits: Option<u64>,
+    /// Whether certificates can go through this host (Linux 7.0).
+    pub certificates: bool,
+}
+
+/// Why this host launches no such guest.
+#[derive(Debug, Error)]
+pub enum Lack {
+    /// KVM makes no SNP VMs.
+    #[error(transparent)]
+    Kvm(#[from] KvmError),
+    /// KVM has no SEV attributes.
+    #[error(
+        "this host's KVM does not tell which VMSA features it takes: it needs Linux 6.11 or newer with \
+         kvm_amd loaded; see `cloister host check`"
+    )]
+    NoAttributes,
+    /// An attribute cannot be read.
+    #[error("this host's KVM does not answer about SEV")]
+    Attribute(#[source] io::Error),
+    /// There is no device.
+    #[error("{SEV_DEVICE} does not exist: load the module `ccp`, and see `cloister host check`")]
+    NoDevice,
+    /// The device cannot be opened.
+    #[error("{SEV_DEVICE} cannot be opened; run as root, or as a member of its group")]
+    Device(#[source] io::Error),
+    /// The guest policy has bits that this kernel refuses.
+    #[error(
+        "this host's KVM does not take the bits {refused:#x} of the guest policy {policy:#x}; change [tee], or \
+         use a newer kernel"
+    )]
+    Policy {
+        /// As planned.
+        policy: u64,
+        /// What is too much.
+        refused: u64,
+    },
+}
+
+impl Offer {
+    /// Asks KVM.
+    ///
+    /// # Errors
+    /// This host makes no SNP guests.
+    pub fn of(host: &Host) -> Result<Self, Lack> {
+        host.supports(VmKind::Snp)?;
+        let ask = |attribute| host.sev_attribute(attribute).map_err(Lack::Attribute);
+        Ok(Self {
+            vmsa_features: ask(ATTR_VMSA_FEATURES)?.ok_or(Lack::NoAttributes)?,
+            policy_bits: ask(ATTR_SNP_POLICY_BITS)?,
+            certificates: ask(ATTR_SNP_REQ_CERTS)? == Some(1),
+        })
+    }
+
+    /// Whether the kernel takes this guest policy, as far as it tells.
+    ///
+    /// # Errors
+    /// The bits that it does not take.
+    pub fn check_policy(&self, policy: u64) -> Result<(), Lack> {
+        let refused = policy & !self.policy_bits.unwrap_or(u64::MAX);
+        match refused {
+            0 => Ok(()),
+            _ => Err(Lack::Policy { policy, refused }),
+        }
+    }
+}
+
+/// Opens the secure processor's device: the kernel remembers the descriptor's number for as long as the
+/// VM lives.
+pub(crate) fn open_device() -> Result<File, Lack> {
+    open_at(Path::new(SEV_DEVICE))
+}
+
+fn open_at(path: &Path) -> Result<File, Lack> {
+    let opened = OpenOptions::new().read(true).write(true).open(path);
+    opened.map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => Lack::NoDevice,
+        _ => Lack::Device(error),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn policy_bits_that_the_kernel_does_not_take_are_named() {
+        let mut offer = Offer {
+            vmsa_features: 0,
+            policy_bits: Some(0xb_ffff),
+            certificates: false,
+        };
+        assert!(offer.check_policy(0x3_0000).is_ok());
+        let refused = offer.check_policy(0x13_0000).unwrap_err().to_string();
+        assert!(refused.contains("0x100000"), "{refused}");
+        // A kernel that does not tell is asked by LAUNCH_START.
+        offer.policy_bits = None;
+        assert!(offer.check_policy(0x13_0000).is_ok());
+    }
+
+    #[test]
+    fn device_that_is_missing_is_told_with_its_module() {
+        let missing = open_at(Path::new("/nonexistent/sev")).unwrap_err();
+        assert!(missing.to_string().contains("load the module `ccp`"));
+        let other = open_at(Path::new("/")).unwrap_err();
+        assert!(matches!(other, Lack::Device(_)));
+    }
+}

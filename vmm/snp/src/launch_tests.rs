@@ -1,0 +1,311 @@
+use std::io;
+
+use measured_boot_snp_abi::{CpuidFunction, CpuidPage};
+use rustix::io::Errno;
+use vmm_kernel_abi::sev::Command;
+use vmm_kvm::{KvmError, SevError};
+use zerocopy::IntoBytes as _;
+use zerocopy::little_endian::U32;
+
+use super::*;
+
+/// A kernel that notes what it is asked, and answers as it is told to.
+#[derive(Default)]
+struct Kernel {
+    asked: Vec<String>,
+    /// Pages that each LAUNCH_UPDATE takes; all that are left when this is used up.
+    takes: Vec<u64>,
+    /// The answer of the call with this number, from 0.
+    refuses: Option<(usize, Errno, u32)>,
+    /// Writes to the source of a page that it refuses.
+    corrects: Option<(usize, u8)>,
+    /// Says that it did more than it was asked for.
+    miscounts: bool,
+}
+
+impl Kernel {
+    fn ask(&mut self, what: String, command: Command) -> Result<(), SevError> {
+        let number = self.asked.len();
+        self.asked.push(what);
+        match self.refuses {
+            Some((at, errno, firmware)) if at == number => Err(SevError::Refused {
+                command,
+                firmware,
+                source: io::Error::from(errno),
+            }),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Calls for Kernel {
+    fn init(&mut self, features: u64) -> Result<(), SevError> {
+        self.ask(format!("INIT2 {features:#x}"), Command::Init2)
+    }
+
+    fn enable_certificates(&mut self) -> Result<(), SevError> {
+        self.ask("ENABLE_REQ_CERTS".to_owned(), Command::EnableReqCerts)
+    }
+
+    fn start(&mut self, policy: u64) -> Result<(), SevError> {
+        self.ask(format!("START {policy:#x}"), Command::LaunchStart)
+    }
+
+    fn make_private(&mut self, pages: PageRange) -> Result<(), KvmError> {
+        self.asked
+            .push(format!("PRIVATE {:#x} {}", pages.start(), pages.pages()));
+        Ok(())
+    }
+
+    fn update(&mut self, update: &mut SnpUpdate, source: &mut PageBuffer) -> Result<(), SevError> {
+        let SnpUpdate {
+            first_frame,
+            left,
+            page_type,
+        } = *update;
+        assert!(left > 0, "a call without pages is refused by newer kernels");
+        assert!(source.pages() as u64 >= left);
+        let what = format!("UPDATE {first_frame:#x} {left} {page_type:?}");
+        let answered = self.ask(what, Command::LaunchUpdate);
+        if answered.is_err() {
+            if let Some((at, byte)) = self.corrects {
+                let mut corrected = source.bytes().to_vec();
+                corrected[at] = byte;
+                *source = PageBuffer::new(&corrected, source.pages()).unwrap();
+            }
+            return answered;
+        }
+        let taken = if self.takes.is_empty() {
+            left
+        } else {
+            self.takes.remove(0)
+        };
+        update.left -= taken;
+        update.first_frame += taken + u64::from(self.miscounts);
+        Ok(())
+    }
+
+    fn finish(&mut self, finish: &SnpFinish<'_>) -> Result<(), SevError> {
+        let what = format!(
+            "FINISH id {} author {}",
+            finish.id.is_some(),
+            finish.has_author
+        );
+        self.ask(what, Command::LaunchFinish)
+    }
+}
+
+const OFFER: Offer = Offer {
+    vmsa_features: 0x20,
+    policy_bits: None,
+    certificates: true,
+};
+
+const BEGINNING: Beginning = Beginning {
+    sev_features: 1,
+    policy: 0x3_0000,
+    memory_bytes: 64 << 20,
+    wants_certificates: false,
+};
+
+fn run(page_type: PageType, count: u64, bytes: &[u8]) -> PageRun<'_> {
+    PageRun {
+        component: "shim",
+        gpa: 0x1_0000,
+        count,
+        page_type,
+        bytes,
+    }
+}
+
+#[test]
+fn launch_makes_the_calls_in_the_order_that_the_kernel_demands() {
+    let mut kernel = Kernel::default();
+    begin(&mut kernel, &OFFER, &BEGINNING).unwrap();
+    load(&mut kernel, &run(PageType::Normal, 2, &[1; 5000])).unwrap();
+    load(&mut kernel, &run(PageType::Zero, 3, &[])).unwrap();
+    let ending = SnpFinish {
+        host_data: [0; 32],
+        id: None,
+        has_author: false,
+    };
+    finish(&mut kernel, &ending).unwrap();
+    assert_eq!(
+        kernel.asked,
+        [
+            "INIT2 0x0",
+            "START 0x30000",
+            "PRIVATE 0x0 16384",
+            "UPDATE 0x10 2 Normal",
+            "UPDATE 0x10 3 Zero",
+            "FINISH id false author false",
+        ]
+    );
+}
+
+#[test]
+fn certificates_are_enabled_between_init_and_start_and_only_where_the_kernel_has_them() {
+    let wanted = Beginning {
+        wants_certificates: true,
+        ..BEGINNING
+    };
+    let mut kernel = Kernel::default();
+    begin(&mut kernel, &OFFER, &wanted).unwrap();
+    assert_eq!(
+        kernel.asked[..3],
+        ["INIT2 0x0", "ENABLE_REQ_CERTS", "START 0x30000"]
+    );
+    let without = Offer {
+        certificates: false,
+        ..OFFER
+    };
+    let mut kernel = Kernel::default();
+    begin(&mut kernel, &without, &wanted).unwrap();
+    assert_eq!(kernel.asked[..2], ["INIT2 0x0", "START 0x30000"]);
+}
+
+#[test]
+fn snp_active_is_never_passed_and_other_features_only_if_offered() {
+    let with = |sev_features| Beginning {
+        sev_features,
+        ..BEGINNING
+    };
+    let mut kernel = Kernel::default();
+    begin(&mut kernel, &OFFER, &with(0x21)).unwrap();
+    assert_eq!(kernel.asked[0], "INIT2 0x20");
+    for (features, expected) in [(0x41, "offers 0x20"), (0x20, "lack SNP_ACTIVE")] {
+        let mut kernel = Kernel::default();
+        let refused = begin(&mut kernel, &OFFER, &with(features))
+            .unwrap_err()
+            .to_string();
+        assert!(refused.contains(expected), "{refused}");
+        assert!(kernel.asked.is_empty());
+    }
+}
+
+#[test]
+fn step_that_fails_is_the_last_one() {
+    for (number, expected) in [(0, "INIT2"), (1, "LAUNCH_START")] {
+        let mut kernel = Kernel {
+            refuses: Some((number, Errno::INVAL, 0)),
+            ..Kernel::default()
+        };
+        let refused = begin(&mut kernel, &OFFER, &BEGINNING)
+            .unwrap_err()
+            .to_string();
+        assert!(refused.starts_with(expected), "{refused}");
+        assert_eq!(kernel.asked.len(), number + 1);
+    }
+}
+
+#[test]
+fn partial_progress_goes_on_where_the_kernel_stopped() {
+    let mut kernel = Kernel {
+        takes: vec![1, 0, 2],
+        ..Kernel::default()
+    };
+    load(&mut kernel, &run(PageType::Normal, 5, &[1; 20000])).unwrap();
+    assert_eq!(
+        kernel.asked,
+        [
+            "UPDATE 0x10 5 Normal",
+            "UPDATE 0x11 4 Normal",
+            "UPDATE 0x11 4 Normal",
+            "UPDATE 0x13 2 Normal",
+        ]
+    );
+}
+
+#[test]
+fn failure_after_the_first_page_is_told_at_the_next_call() {
+    let mut kernel = Kernel {
+        takes: vec![1],
+        refuses: Some((1, Errno::IO, 0x1a)),
+        ..Kernel::default()
+    };
+    let refused = load(&mut kernel, &run(PageType::Normal, 2, &[])).unwrap_err();
+    assert!(
+        refused.to_string().contains("INVALID_PAGE_STATE"),
+        "{refused}"
+    );
+}
+
+#[test]
+fn kernel_that_asks_to_be_asked_again_is_asked_again() {
+    let mut kernel = Kernel {
+        refuses: Some((0, Errno::AGAIN, 0)),
+        ..Kernel::default()
+    };
+    load(&mut kernel, &run(PageType::Normal, 1, &[])).unwrap();
+    assert_eq!(kernel.asked.len(), 2);
+}
+
+#[test]
+fn kernel_that_does_nothing_is_not_asked_for_ever() {
+    let mut kernel = Kernel {
+        takes: vec![0; 5000],
+        ..Kernel::default()
+    };
+    let refused = load(&mut kernel, &run(PageType::Normal, 1, &[])).unwrap_err();
+    assert!(matches!(refused, SnpError::NoProgress { .. }), "{refused}");
+    assert_eq!(kernel.asked.len(), 1001);
+}
+
+#[test]
+fn kernel_that_loses_count_is_not_believed() {
+    let mut kernel = Kernel {
+        miscounts: true,
+        ..Kernel::default()
+    };
+    let refused = load(&mut kernel, &run(PageType::Normal, 2, &[])).unwrap_err();
+    assert!(matches!(refused, SnpError::LostCount { .. }), "{refused}");
+}
+
+#[test]
+fn refused_cpuid_page_shows_its_corrections_and_is_not_tried_again() {
+    let function = CpuidFunction {
+        eax_in: U32::new(7),
+        ebx: U32::new(2),
+        ..CpuidFunction::default()
+    };
+    let page = CpuidPage::new(&[function]).unwrap();
+    let mut kernel = Kernel {
+        refuses: Some((0, Errno::IO, 0x16)),
+        // EBX of the first function.
+        corrects: Some((0x10 + 0x1c, 3)),
+        ..Kernel::default()
+    };
+    let refused = load(&mut kernel, &run(PageType::Cpuid, 1, page.as_bytes())).unwrap_err();
+    let said = refused.to_string();
+    assert!(
+        said.contains("leaf 0x7.0: EBX planned 00000002, taken 00000003"),
+        "{said}"
+    );
+    assert_eq!(kernel.asked.len(), 1);
+}
+
+#[test]
+fn same_status_for_another_page_shows_no_corrections() {
+    let mut kernel = Kernel {
+        refuses: Some((0, Errno::IO, 0x16)),
+        ..Kernel::default()
+    };
+    let refused = load(&mut kernel, &run(PageType::Normal, 1, &[])).unwrap_err();
+    assert!(matches!(refused, SnpError::Command(_)), "{refused}");
+}
+
+#[test]
+fn pages_that_no_launch_takes_are_refused_before_the_kernel_is_asked() {
+    let mut kernel = Kernel::default();
+    let mut misplaced = run(PageType::Normal, 1, &[]);
+    misplaced.gpa += 1;
+    for run in [
+        run(PageType::Vmsa, 1, &[]),
+        run(PageType::Normal, 0, &[]),
+        run(PageType::Normal, 1, &[0; 4097]),
+        misplaced,
+    ] {
+        assert!(load(&mut kernel, &run).is_err(), "{run:?}");
+    }
+    assert!(kernel.asked.is_empty());
+}
