@@ -15,8 +15,8 @@ use crate::DeviceKind;
 use crate::transport::{QueueSettings, VERSION_1};
 
 /// Feature bits that this transport can carry: the device type's own (0 to 23), indirect
-/// descriptors (28), event index (29), VERSION_1 (32). Packed rings, in-order use, platform
-/// access and notification data would each need code here.
+/// descriptors (28), event index (29), VERSION_1 (32). Packed rings, in-order use and notification
+/// data would each need code here; platform access (33) is the transport's own affair, and no device's.
 const CARRIED: u64 = 0x00ff_ffff | 1 << 28 | 1 << 29 | VERSION_1;
 
 /// What went wrong between this VMM and a device process.
@@ -37,8 +37,11 @@ pub enum BackendError {
         /// The feature it must have.
         missing: &'static str,
     },
-    /// The guest gave a queue an address outside its memory.
-    #[error("the guest's driver laid {part} of queue {queue} at {address:#x}, outside its memory")]
+    /// The guest gave a queue an address outside its memory, or in pages that are private.
+    #[error(
+        "the guest's driver laid {part} of queue {queue} at {address:#x}, outside the memory that it \
+         shares with its devices"
+    )]
     OutsideMemory {
         /// Queue index.
         queue: usize,
@@ -78,10 +81,12 @@ impl Backend {
         })
     }
 
-    /// Starts the queues that the driver laid out, in `ram`.
+    /// Starts the queues that the driver laid out, in `ram`. Of `features`, which the driver accepted, only
+    /// those reach the device that it offered. A driver that makes a queue private later starves itself:
+    /// the device finds zeros there.
     ///
     /// # Errors
-    /// A queue outside memory, or a request that the device refuses.
+    /// A queue outside the memory that is shared, or a request that the device refuses.
     pub fn start(
         &mut self,
         ram: &GuestRam,
@@ -97,7 +102,8 @@ impl Backend {
             .enumerate()
             .map(|(index, queue)| queue.map(|queue| rings(index, &queue, ram)).transpose())
             .collect::<Result<Vec<_>, _>>()?;
-        let features = features | VhostUserVirtioFeatures::PROTOCOL_FEATURES.bits();
+        let agreed = features & self.features;
+        let features = agreed | VhostUserVirtioFeatures::PROTOCOL_FEATURES.bits();
         asked("SET_FEATURES", self.frontend.set_features(features))?;
         let region = asked(
             "SET_MEM_TABLE (guest memory has no file)",
@@ -161,7 +167,7 @@ impl Backend {
     }
 }
 
-/// Where the parts of queue `index` lie in this process.
+/// Where the parts of queue `index` lie in this process: in pages that are shared.
 fn rings(
     index: usize,
     queue: &QueueSettings,

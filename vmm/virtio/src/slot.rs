@@ -54,7 +54,10 @@ impl Slot {
             vm.signal_on_write(&kick, base + register::QUEUE_NOTIFY, value)?;
             kicks.push(kick);
         }
-        let transport = Transport::new(kind, backend.features(), backend.config().to_vec());
+        let mut transport = Transport::new(kind, backend.features(), backend.config().to_vec());
+        if vm.kind().has_private_memory() {
+            transport = transport.where_memory_is_private();
+        }
         Ok(Self {
             transport,
             backend,
@@ -64,8 +67,8 @@ impl Slot {
         })
     }
 
-    /// A guest's write at `offset` within the slot. A driver that lays a queue outside memory has only
-    /// its own device to reset: that is no error.
+    /// A guest's write at `offset` within the slot. A driver that lays a queue outside the memory that it
+    /// shares has only its own device to reset: that is no error.
     ///
     /// # Errors
     /// The device process is gone or refuses to go on: the device is marked as needing a reset.

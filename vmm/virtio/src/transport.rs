@@ -15,6 +15,10 @@ use queue::MAX_QUEUE_SIZE;
 /// VIRTIO_F_VERSION_1: this transport serves no other kind of driver.
 pub(crate) const VERSION_1: u64 = 1 << 32;
 
+/// VIRTIO_F_ACCESS_PLATFORM: the device does not reach all memory by the addresses that the driver knows
+/// (section 6). This transport ends it: device processes map what is shared and know nothing else.
+pub(crate) const ACCESS_PLATFORM: u64 = 1 << 33;
+
 /// "virt", little-endian.
 const MAGIC: u32 = 0x7472_6976;
 /// "CLST": this VMM.
@@ -48,6 +52,8 @@ pub enum Effect {
 pub struct Transport {
     device_id: u32,
     offered: u64,
+    /// What a driver must accept.
+    required: u64,
     config: Vec<u8>,
     offered_select: u32,
     accepted: u64,
@@ -64,6 +70,7 @@ impl Transport {
         Self {
             device_id: kind.device_id(),
             offered: features | VERSION_1,
+            required: VERSION_1,
             config,
             offered_select: 0,
             accepted: 0,
@@ -72,6 +79,15 @@ impl Transport {
             queues: vec![QueueSettings::fresh(); kind.queues()],
             status: 0,
         }
+    }
+
+    /// The same of a guest whose memory is private but for what it shares. A driver that does not know
+    /// so would lay its queues and buffers where no device reaches them: it is refused.
+    #[must_use]
+    pub fn where_memory_is_private(mut self) -> Self {
+        self.offered |= ACCESS_PLATFORM;
+        self.required |= ACCESS_PLATFORM;
+        self
     }
 
     /// A guest's write of `data` at `offset`. Control registers take aligned 32-bit accesses only
@@ -183,10 +199,11 @@ impl Transport {
         self.queues.fill(QueueSettings::fresh());
     }
 
-    /// A driver may take any part of what is offered, but must know the modern interface
-    /// (section 6.1: a device that offered VERSION_1 may refuse a driver without it).
+    /// A driver may take any part of what is offered, but must know the modern interface, and that its
+    /// memory is private where it is (section 6.1: a device that offered VERSION_1 or ACCESS_PLATFORM
+    /// may refuse a driver without it).
     fn features_are_acceptable(&self) -> bool {
-        self.accepted & !self.offered == 0 && self.accepted & VERSION_1 != 0
+        self.accepted & !self.offered == 0 && self.accepted & self.required == self.required
     }
 
     fn activation(&self) -> Effect {

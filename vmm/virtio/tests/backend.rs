@@ -13,11 +13,12 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
-use vmm_kvm::{GuestRam, Host, Vm};
+use vmm_kvm::{GuestRam, Host, Vm, VmKind};
 use vmm_sys_util::eventfd::{EFD_NONBLOCK, EventFd};
 use vmm_virtio::{Backend, BackendError, DeviceKind, QueueSettings, Slot};
 
 const GET_FEATURES: u32 = 1;
+const SET_FEATURES: u32 = 2;
 const GET_PROTOCOL_FEATURES: u32 = 15;
 const GET_QUEUE_NUM: u32 = 17;
 const GET_CONFIG: u32 = 24;
@@ -25,6 +26,7 @@ const NEED_REPLY: u32 = 8;
 
 const VERSION_1: u64 = 1 << 32;
 const HAS_PROTOCOL_FEATURES: u64 = 1 << 30;
+const ACCESS_PLATFORM: u64 = 1 << 33;
 const RING_PACKED: u64 = 1 << 34;
 const MQ: u64 = 1 << 0;
 const REPLY_ACK: u64 = 1 << 3;
@@ -46,18 +48,29 @@ const GOOD: Device = Device {
     lives_for: usize::MAX,
 };
 
-/// Serves until the frontend goes; returns the requests that it saw.
-fn serve(device: Device) -> (UnixStream, JoinHandle<Vec<u32>>) {
+/// What a device was asked.
+#[derive(Default)]
+struct Seen {
+    requests: Vec<u32>,
+    /// Of the last SET_FEATURES.
+    features: Vec<u8>,
+}
+
+/// Serves until the frontend goes; returns what it saw.
+fn serve(device: Device) -> (UnixStream, JoinHandle<Seen>) {
     let (ours, mut theirs) = UnixStream::pair().unwrap();
     let served = thread::spawn(move || {
-        let mut seen = Vec::new();
+        let mut seen = Seen::default();
         let mut header = [0; 12];
-        while seen.len() < device.lives_for && theirs.read_exact(&mut header).is_ok() {
+        while seen.requests.len() < device.lives_for && theirs.read_exact(&mut header).is_ok() {
             let [request, flags, size] =
                 [0, 4, 8].map(|at| u32::from_le_bytes(header[at..at + 4].try_into().unwrap()));
             let mut body = vec![0; size as usize];
             theirs.read_exact(&mut body).unwrap();
-            seen.push(request);
+            seen.requests.push(request);
+            if request == SET_FEATURES {
+                seen.features.clone_from(&body);
+            }
             let answer = match request {
                 GET_FEATURES => device.features.to_le_bytes().to_vec(),
                 GET_PROTOCOL_FEATURES => device.protocol.to_le_bytes().to_vec(),
@@ -93,18 +106,39 @@ fn queue(descriptors: u64) -> QueueSettings {
 }
 
 fn start(backend: &mut Backend, queue: QueueSettings) -> Result<(), BackendError> {
+    start_with(backend, queue, VERSION_1)
+}
+
+fn start_with(
+    backend: &mut Backend,
+    queue: QueueSettings,
+    features: u64,
+) -> Result<(), BackendError> {
     let ram = GuestRam::new(0x1_0000).unwrap();
     let event = || EventFd::new(EFD_NONBLOCK).unwrap();
-    backend.start(&ram, VERSION_1, &[Some(queue)], &[event()], &event())
+    backend.start(&ram, features, &[Some(queue)], &[event()], &event())
 }
 
 #[test]
 fn features_that_the_transport_cannot_carry_are_not_offered() {
     let device = Device {
-        features: GOOD.features | RING_PACKED | 1 << 5,
+        features: GOOD.features | RING_PACKED | ACCESS_PLATFORM | 1 << 5,
         ..GOOD
     };
     assert_eq!(connect(device).unwrap().features(), VERSION_1 | 1 << 5);
+}
+
+/// Also where the device would take it: what it means ends here.
+#[test]
+fn platform_access_that_the_driver_accepted_never_reaches_the_device() {
+    for features in [GOOD.features, GOOD.features | ACCESS_PLATFORM] {
+        let (socket, served) = serve(Device { features, ..GOOD });
+        let mut backend = Backend::connect(socket, DeviceKind::Block).unwrap();
+        start_with(&mut backend, queue(0), VERSION_1 | ACCESS_PLATFORM).unwrap();
+        drop(backend);
+        let set = served.join().unwrap().features;
+        assert_eq!(set, (VERSION_1 | HAS_PROTOCOL_FEATURES).to_le_bytes());
+    }
 }
 
 #[test]
@@ -164,7 +198,7 @@ fn queue_within_memory_is_started_and_stopped() {
     let mut backend = Backend::connect(socket, DeviceKind::Block).unwrap();
     start(&mut backend, queue(0)).unwrap();
     drop(backend);
-    let seen = served.join().unwrap();
+    let seen = served.join().unwrap().requests;
     // SET_FEATURES, SET_MEM_TABLE, SET_VRING_NUM, _ADDR, _BASE, _CALL, _KICK, _ENABLE.
     assert_eq!(seen[seen.len() - 8..], [2, 5, 8, 9, 10, 13, 12, 18]);
 }
@@ -196,7 +230,7 @@ fn queue_outside_memory_never_reaches_the_device() {
         }
         drop(backend);
         let set_vring_addr = 9;
-        assert!(!served.join().unwrap().contains(&set_vring_addr));
+        assert!(!served.join().unwrap().requests.contains(&set_vring_addr));
     }
 }
 
@@ -236,13 +270,13 @@ fn driver_that_lays_a_queue_outside_memory_is_to_reset_its_device_and_can() {
     let (socket, served) = serve(GOOD);
     let backend = Backend::connect(socket, DeviceKind::Block).unwrap();
     let ram = Arc::new(GuestRam::new(0x1_0000).unwrap());
-    let vm = Vm::new(&host, Arc::clone(&ram)).unwrap();
+    let vm = Vm::new(&host, VmKind::Plain, Arc::clone(&ram)).unwrap();
     let kind = DeviceKind::Block;
     let mut slot = Slot::new(&vm, ram, kind, backend, 0xd000_0000, 5).unwrap();
     assert_eq!(drive(&mut slot, 0xff10), [0x4f, 3]);
     assert_eq!(drive(&mut slot, 0), [0xf, 1]);
     drop(slot);
-    let enabled = served.join().unwrap();
+    let enabled = served.join().unwrap().requests;
     let set_vring_enable = 18;
     assert_eq!(
         enabled
@@ -260,5 +294,5 @@ fn queue_that_the_device_does_not_serve_is_left_alone() {
     start(&mut backend, queue(0)).unwrap();
     drop(backend);
     let set_vring_enable = 18;
-    assert!(!served.join().unwrap().contains(&set_vring_enable));
+    assert!(!served.join().unwrap().requests.contains(&set_vring_enable));
 }

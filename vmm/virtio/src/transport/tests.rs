@@ -106,6 +106,35 @@ fn driver_without_version_1_is_refused() {
 }
 
 #[test]
+fn platform_access_is_offered_only_where_memory_is_private() {
+    for (mut transport, high) in [(block(), 0b01), (block().where_memory_is_private(), 0b11)] {
+        write(&mut transport, DEVICE_FEATURES_SEL, 1);
+        assert_eq!(read(&transport, DEVICE_FEATURES), high);
+    }
+}
+
+#[test]
+fn driver_that_does_not_know_of_private_memory_is_refused_where_it_is() {
+    for (features, is_taken) in [
+        (VERSION_1, false),
+        (ACCESS_PLATFORM, false),
+        (VERSION_1 | ACCESS_PLATFORM, true),
+    ] {
+        let mut transport = block().where_memory_is_private();
+        negotiate(&mut transport, features);
+        let status = read(&transport, STATUS);
+        assert_eq!(status & status::FEATURES_OK != 0, is_taken, "{features:#x}");
+    }
+}
+
+#[test]
+fn driver_that_wants_platform_access_where_all_memory_is_shared_is_refused() {
+    let mut transport = block();
+    negotiate(&mut transport, VERSION_1 | ACCESS_PLATFORM);
+    assert_eq!(read(&transport, STATUS) & status::FEATURES_OK, 0);
+}
+
+#[test]
 fn features_written_after_features_ok_change_nothing() {
     let mut transport = block();
     negotiate(&mut transport, VERSION_1);
