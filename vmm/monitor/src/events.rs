@@ -4,9 +4,11 @@ use std::io::{self, Write as _};
 use std::os::fd::AsFd;
 use std::path::Path;
 
+use measured_boot_digest::LaunchDigest;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::retry_on_intr;
 use serde::Serialize;
+use vmm_launch::Told;
 
 use crate::arguments::Output;
 use crate::cpuid::{self, AdoptedLeaf};
@@ -43,12 +45,22 @@ pub enum Event<'a> {
         /// Whether the kernel's Landlock confines it too.
         landlock: bool,
     },
-    /// The TEE measured the launch, as predicted.
+    /// The launch is loaded and measured.
     Measured {
         /// Which TEE.
         tee: &'static str,
-        /// Lower-case hexadecimal.
-        launch_digest_reported: String,
+        /// Who compares what was measured with what was predicted: `tee` (it reported the digest, which is the
+        /// predicted one), `id-block` (the firmware did, before it lets the guest run), `guest-report` (no host
+        /// is told; whoever verifies the guest's own report will).
+        compared_by: &'static str,
+        /// The predicted digest, in lower-case hexadecimal.
+        launch_digest: String,
+        /// The same, only where the TEE itself reported it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        launch_digest_reported: Option<String>,
+        /// In words.
+        #[serde(rename = "meaning")]
+        sentence: &'static str,
     },
     /// The guest runs.
     Running {
@@ -68,6 +80,19 @@ pub enum Event<'a> {
         #[serde(skip_serializing_if = "Option::is_none")]
         detail: Option<String>,
     },
+}
+
+impl Event<'_> {
+    /// Of a launch that was predicted to have `digest`.
+    pub fn measured(tee: &'static str, digest: LaunchDigest, told: Told) -> Self {
+        Self::Measured {
+            tee,
+            compared_by: told.name(),
+            launch_digest: digest.to_string(),
+            launch_digest_reported: matches!(told, Told::Digest(_)).then(|| digest.to_string()),
+            sentence: told.sentence(),
+        }
+    }
 }
 
 /// Tells events.
@@ -145,12 +170,10 @@ fn sentence(event: &Event<'_>) -> String {
         }
         Event::Measured {
             tee,
-            launch_digest_reported,
-        } => {
-            format!(
-                "measured by the {tee} TEE, as predicted\n  launch digest reported  {launch_digest_reported}"
-            )
-        }
+            launch_digest,
+            sentence,
+            ..
+        } => format!("measured by the {tee} TEE\n  launch digest {launch_digest}\n  {sentence}"),
         Event::Running { vcpus } => format!("running on {vcpus} vCPUs"),
         Event::Failed { error } => error.clone(),
         Event::Stopped {
@@ -170,13 +193,19 @@ mod tests {
 
     #[test]
     fn events_are_json_documents_with_their_name() {
-        let measured = Event::Measured {
-            tee: "simulated",
-            launch_digest_reported: "00".to_owned(),
-        };
+        let digest = LaunchDigest([0; 48]);
+        let zeros = "00".repeat(48);
+        let measured = Event::measured("simulated", digest, Told::Digest(digest));
         assert_eq!(
             serde_json::to_value(&measured).unwrap(),
-            serde_json::json!({"event": "measured", "tee": "simulated", "launch_digest_reported": "00"})
+            serde_json::json!({
+                "event": "measured",
+                "tee": "simulated",
+                "compared_by": "tee",
+                "launch_digest": zeros,
+                "launch_digest_reported": zeros,
+                "meaning": "predicted; the TEE reported the same",
+            })
         );
         let stopped = Event::Stopped {
             reason: "guest-poweroff",
@@ -186,5 +215,29 @@ mod tests {
             serde_json::to_value(&stopped).unwrap(),
             serde_json::json!({"event": "stopped", "reason": "guest-poweroff"})
         );
+    }
+
+    /// Only a TEE that reports a digest gets it called reported.
+    #[test]
+    fn measured_says_who_compares_the_digest() {
+        let digest = LaunchDigest([7; 48]);
+        for (told, by, words) in [
+            (
+                Told::HeldByIdBlock(digest),
+                "id-block",
+                "the firmware compared it with the ID block",
+            ),
+            (
+                Told::Nothing,
+                "guest-report",
+                "the guest's own report will show it",
+            ),
+        ] {
+            let event = Event::measured("snp", digest, told);
+            let document = serde_json::to_value(&event).unwrap();
+            assert_eq!(document["compared_by"], by);
+            assert_eq!(document.get("launch_digest_reported"), None);
+            assert!(sentence(&event).contains(words));
+        }
     }
 }

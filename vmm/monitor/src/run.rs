@@ -177,10 +177,8 @@ fn launch_and_wait(
     let patience = interrupt.patience(None);
     let tee = Simulated::configure(tee, vm.ram(), &keys, &tee_listener, patience)?;
     let launch = launch(vm, tee, plan, &planned.inputs.sources(), planned.predicted)?;
-    teller.tell(&Event::Measured {
-        tee: plan.tee.0.name(),
-        launch_digest_reported: launch.launch_digest().to_string(),
-    })?;
+    let tee = plan.tee.0.name();
+    teller.tell(&Event::measured(tee, launch.launch_digest(), launch.told()))?;
     let com1 = Com1::new(com1_interrupt(&launch)?, console);
     let slots = place_all(launch.vm(), plan, devices, disks, interrupt)?;
     let machine = Arc::new(Machine::new(com1, slots));
