@@ -374,3 +374,7 @@ fn go_on(vcpu: u32, source: io::Error) -> Result<(), RunError> {
         _ => Err(RunError::Run { vcpu, source }),
     }
 }
+
+#[cfg(test)]
+#[path = "run_tests.rs"]
+mod tests;
