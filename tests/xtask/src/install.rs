@@ -173,6 +173,20 @@ pub fn build(root: &Path, arguments: &[&str]) -> Result<()> {
     cargo(root, &[&[*command, "--locked"], rest].concat())
 }
 
+/// Builds the boot shim and says where it is.
+///
+/// # Errors
+/// When it cannot be built.
+pub fn shim(root: &Path) -> Result<()> {
+    let path = tests_shim_image::install(root)?;
+    println!(
+        "boot shim: {}, {} bytes",
+        path.display(),
+        path.metadata()?.len()
+    );
+    Ok(())
+}
+
 /// Runs cargo with its own progress shown.
 ///
 /// # Errors

@@ -1,4 +1,4 @@
-//! cargo xtask: demo, test, fuzz, mutants, bench.
+//! cargo xtask: demo, test, shim, fuzz, mutants, bench.
 //!
 //! `cargo xtask demo` walks the whole road once and writes `target/demo/summary.json`;
 //! `cargo xtask test` runs every test. Each first installs what it needs and says so.
@@ -44,6 +44,8 @@ enum Command {
     },
     /// Run every test.
     Test,
+    /// Build the boot shim: target/shim/cloister-shim, and a copy beside the programs.
+    Shim,
     /// Look for files that break a parser's promises.
     Fuzz(fuzz::Arguments),
     /// Take each guard of the verdict out, and see its test fail; minutes a crate.
@@ -84,6 +86,7 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Demo { backend, no_build } => run_demo(backend, no_build),
         Command::Test => test::run(&root()),
+        Command::Shim => install::shim(&root()),
         Command::Fuzz(arguments) => fuzz::run(&root(), &arguments),
         Command::Mutants(arguments) => mutants::run(&root(), &arguments),
         Command::Bench(Bench::Measure { rounds, no_build }) => {
@@ -113,6 +116,7 @@ fn run_demo(backend: Option<BackendName>, no_build: bool) -> Result<()> {
     install::packages(backend)?;
     if !no_build {
         install::build(&root, &["build", "--release", "--workspace"])?;
+        install::shim(&root)?;
     }
     let folder = root.join("target/demo");
     demo::run(&root, &folder, backend).context("the demo")?;

@@ -32,6 +32,7 @@ pub fn run(root: &Path) -> Result<()> {
     )?;
     heading("programs");
     install::build(root, &["build", "--release", "--workspace", "--quiet"])?;
+    install::shim(root)?;
     fetch_kernel(root);
     install_peer(root);
     heading("tests");

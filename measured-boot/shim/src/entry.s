@@ -1,0 +1,203 @@
+# The first instructions of every guest. They run in 32-bit flat mode without paging, where all memory is
+# private under SEV-SNP and TDX, and end in shim_main in 64-bit mode.
+#
+# In: EBP = TDX_MAGIC from a TD's reset page, anything else otherwise. In a TD: EBX bits 5..0 the width of
+# guest-physical addresses, ESI the number of the processor (Intel TDX module 1.5 ABI, 348551, "Initial
+# State of Guest GPRs").
+#
+# Nothing here asks the host: no CPUID, no port, no exit. A GHCB is not needed, either.
+
+.set MSR_SEV_STATUS, 0xC0010131
+.set SEV_STATUS_SNP, 1 << 2
+.set MSR_EFER, 0xC0000080
+.set EFER_LME, 1 << 8
+.set CR0_KEPT, ~(1 << 2 | 1 << 3 | 1 << 29 | 1 << 30)   # without EM, TS, NW, CD
+.set CR0_SET, 1 << 0 | 1 << 1 | 1 << 31                 # PE, MP, PG
+.set CR4_SET, 1 << 5 | 1 << 9 | 1 << 10                 # PAE, OSFXSR, OSXMMEXCPT
+.set CODE_32, 0x08
+.set CODE_64, 0x10                                      # Linux's __BOOT_CS
+.set DATA, 0x18                                         # Linux's __BOOT_DS
+.set WRITABLE, 3
+.set LARGE, 0x83
+.set PLAIN, 0
+.set SNP, 1
+.set TDX, 2
+
+.pushsection .shim.entry, "ax"
+.code32
+.globl shim_entry
+shim_entry:
+    cli
+    cld
+    lgdt gdt_pointer
+    ljmp $CODE_32, $1f
+1:  mov $DATA, %eax
+    mov %eax, %ds
+    mov %eax, %es
+    mov %eax, %fs
+    mov %eax, %gs
+    mov %eax, %ss
+    cmp ${TDX_MAGIC}, %ebp
+    je in_td
+
+    # Under SEV-SNP the host cannot intercept this register; elsewhere reading it faults.
+    xor %esi, %esi
+    mov ${STACK_END}, %esp
+    lidt faults_pointer
+    mov $MSR_SEV_STATUS, %ecx
+    rdmsr
+    test $SEV_STATUS_SNP, %eax
+    jz in_plain_vm
+    mov $SNP, %edx
+    mov $(1 << ({C_BIT} - 32)), %ebx
+    xor %ebp, %ebp
+    jmp build_tables
+
+in_plain_vm:
+    mov $PLAIN, %edx
+    xor %ebx, %ebx
+    xor %ebp, %ebp
+    jmp build_tables
+
+in_td:
+    mov $TDX, %edx
+    mov %ebx, %ecx
+    and $0x3F, %ecx
+    sub $33, %ecx                       # the shared bit is the highest one; upper half of an entry
+    mov $1, %ebp
+    shl %cl, %ebp
+    xor %ebx, %ebx
+    test %esi, %esi
+    jz build_tables
+2:  pause
+    cmpl $1, {MAILBOX_READY}
+    jne 2b
+    mov %edx, %edi
+    jmp enter_long_mode
+
+# EBX: upper half of private entries. EBP: of shared ones. EDX: the kind.
+build_tables:
+    mov ${PAGE_TABLES}, %edi
+    mov $({PAGE_TABLE_PAGES} * 1024), %ecx
+    xor %eax, %eax
+    rep stosl
+    movl $({PAGE_TABLES} + 0x1000 + WRITABLE), {PAGE_TABLES}
+    mov %ebx, {PAGE_TABLES} + 4
+    mov $({PAGE_TABLES} + 0x1000), %edi
+    mov $({PAGE_TABLES} + 0x2000 + WRITABLE), %eax
+    mov $4, %ecx
+3:  mov %eax, (%edi)
+    mov %ebx, 4(%edi)
+    add $0x1000, %eax
+    add $8, %edi
+    loop 3b
+    mov $({PAGE_TABLES} + 0x2000), %edi
+    mov $LARGE, %eax
+4:  mov %eax, (%edi)
+    mov %ebx, 4(%edi)
+    cmp ${RAM_END}, %eax
+    jb 5f
+    mov %ebp, 4(%edi)
+5:  add $8, %edi
+    add $0x200000, %eax
+    jnc 4b
+    mov %edx, %edi
+    cmp $TDX, %edi
+    jne enter_long_mode
+    movl $1, {MAILBOX_READY}
+
+# EDI: the kind. ESI: the processor.
+enter_long_mode:
+    mov ${PAGE_TABLES}, %eax
+    mov %eax, %cr3
+    mov %cr4, %eax
+    or $CR4_SET, %eax
+    mov %eax, %cr4
+    cmp $TDX, %edi                      # a TD starts with LME set
+    je 6f
+    mov $MSR_EFER, %ecx
+    rdmsr
+    or $EFER_LME, %eax
+    wrmsr
+6:  mov %cr0, %eax
+    and $CR0_KEPT, %eax
+    or $CR0_SET, %eax
+    mov %eax, %cr0
+    ljmp $CODE_64, $in_long_mode
+
+# The only fault that is survived: no SEV_STATUS.
+no_such_register:
+    mov ${STACK_END}, %esp
+    jmp in_plain_vm
+
+.code64
+in_long_mode:
+    lidt no_faults_pointer(%rip)        # from here on every fault ends the guest
+    test %esi, %esi
+    jnz wait_for_the_kernel
+    mov ${STACK_END}, %esp
+    xor %ebp, %ebp
+    mov %edi, {STACK}
+    call shim_main
+    ud2
+
+# A TD's other processors: ACPI's multiprocessor wakeup mailbox (ACPI 6.5, section 5.2.12.19). The local
+# APIC's number is the processor's.
+wait_for_the_kernel:
+    pause
+    cmpw $1, {MAILBOX}
+    jne wait_for_the_kernel
+    cmp %esi, {MAILBOX} + 4
+    jne wait_for_the_kernel
+    mov {MAILBOX} + 8, %rax
+    movw $0, {MAILBOX}
+    jmp *%rax
+
+# shim_hand_over(entry, boot_params): by Linux's 64-bit boot protocol, the stack scrubbed.
+.globl shim_hand_over
+shim_hand_over:
+    mov %rdi, %rdx
+    mov ${STACK}, %edi
+    mov $(({STACK_END} - {STACK}) / 8), %ecx
+    xor %eax, %eax
+    rep stosq
+    mov ${STACK_END}, %esp
+    xor %ebx, %ebx
+    xor %ebp, %ebp
+    xor %edi, %edi
+    xor %r8d, %r8d
+    xor %r9d, %r9d
+    xor %r10d, %r10d
+    xor %r11d, %r11d
+    xor %r12d, %r12d
+    xor %r13d, %r13d
+    xor %r14d, %r14d
+    xor %r15d, %r15d
+    jmp *%rdx
+.popsection
+
+.pushsection .rodata.shim_entry, "a"
+.balign 8
+gdt:
+    .quad 0
+    .quad 0x00CF9B000000FFFF
+    .quad 0x00AF9B000000FFFF
+    .quad 0x00CF93000000FFFF
+gdt_pointer:
+    .word gdt_pointer - gdt - 1
+    .long gdt
+    .long 0
+.balign 8
+faults:
+    .fill 13, 8, 0
+    .word no_such_register - shim_entry # the image starts at a multiple of 64 KiB
+    .word CODE_32
+    .word 0x8E00
+    .word {SHIM} >> 16
+faults_pointer:
+    .word faults_pointer - faults - 1
+    .long faults
+no_faults_pointer:
+    .word 0
+    .quad 0
+.popsection

@@ -1,0 +1,116 @@
+//! Builds the boot shim's image, the same bytes in every directory.
+//!
+//! The shim is for no operating system: cargo makes an ELF file of it by the shim's own profile, flags and
+//! linker script, and the image is what that file would load, without the file around it.
+
+#![forbid(unsafe_code)]
+
+mod flat;
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+pub use flat::flat;
+
+/// The shim's file name, beside the programs.
+pub const NAME: &str = "cloister-shim";
+const TRIPLE: &str = "x86_64-unknown-linux-gnu";
+const PROFILE: &str = "shim";
+
+/// A built shim.
+#[derive(Clone, Debug)]
+pub struct Image {
+    /// As it is loaded at `layout::SHIM`, the entry first.
+    pub bytes: Vec<u8>,
+    /// The ELF file that it was taken from, with its symbols.
+    pub elf: PathBuf,
+}
+
+/// Builds the shim of the checkout at `root`, with cargo's files under `target`.
+///
+/// # Errors
+/// When cargo fails, or what it made is not one piece of bytes that needs no loader.
+pub fn build(root: &Path, target: &Path) -> Result<Image> {
+    let status = Command::new(cargo())
+        .args([
+            "build",
+            "--locked",
+            "--quiet",
+            "--package",
+            "measured-boot-shim",
+        ])
+        .args(["--features", "image", "--bin", NAME])
+        .args(["--profile", PROFILE, "--target", TRIPLE])
+        .arg("--target-dir")
+        .arg(target)
+        .env("CARGO_ENCODED_RUSTFLAGS", flags(root)?)
+        .current_dir(root)
+        .status()
+        .context("run cargo")?;
+    if !status.success() {
+        bail!("the boot shim cannot be built");
+    }
+    let elf = target.join(TRIPLE).join(PROFILE).join(NAME);
+    let file = fs::read(&elf).with_context(|| format!("read {}", elf.display()))?;
+    let bytes = flat(&file).context("the boot shim is no flat image")?;
+    Ok(Image { bytes, elf })
+}
+
+/// Builds the shim and puts it to `target/shim/cloister-shim` and beside the programs; says where.
+///
+/// # Errors
+/// As [`build`], or when it cannot be written.
+pub fn install(root: &Path) -> Result<PathBuf> {
+    let image = build(root, &root.join("target/shim/build"))?;
+    let folders = [
+        root.join("target/shim"),
+        root.join("target").join(TRIPLE).join("release"),
+    ];
+    for folder in &folders {
+        fs::create_dir_all(folder)?;
+        write(&folder.join(NAME), &image.bytes)?;
+    }
+    Ok(folders[0].join(NAME))
+}
+
+/// Not at all where it is there already: a test may be reading it.
+fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    if fs::read(path).is_ok_and(|old| old == bytes) {
+        return Ok(());
+    }
+    let draft = path.with_extension(format!("{}.draft", std::process::id()));
+    fs::write(&draft, bytes)
+        .and_then(|()| fs::rename(&draft, path))
+        .with_context(|| format!("write {}", path.display()))
+}
+
+fn cargo() -> OsString {
+    std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
+}
+
+/// The compiler's flags, in place of those of `.cargo/config.toml`.
+fn flags(root: &Path) -> Result<String> {
+    let script = root.join("measured-boot/shim/link.ld");
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cargo")));
+    let home = home.context("neither CARGO_HOME nor HOME is set")?;
+    let flags = [
+        // The compiler's own linker: another one would lay the image out otherwise.
+        "-Clinker=rust-lld".to_owned(),
+        "-Clinker-flavor=ld.lld".to_owned(),
+        format!("-Clink-arg=-T{}", script.display()),
+        "-Clink-arg=-static".to_owned(),
+        "-Clink-arg=--no-pie".to_owned(),
+        "-Crelocation-model=static".to_owned(),
+        "-Cforce-unwind-tables=no".to_owned(),
+        // Nothing may ask CPUID which SHA there is: under SEV-SNP the host would answer.
+        "--cfg=sha2_backend=\"soft\"".to_owned(),
+        format!("--remap-path-prefix={}=/cloister", root.display()),
+        format!("--remap-path-prefix={}=/cargo", home.display()),
+    ];
+    Ok(flags.join("\x1f"))
+}

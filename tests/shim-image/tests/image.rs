@@ -1,0 +1,98 @@
+//! What the image's bytes are, and are not.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tests_shim_image::{Image, build};
+
+fn root() -> PathBuf {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR"));
+    own.ancestors().nth(2).unwrap_or(own).to_path_buf()
+}
+
+fn image() -> Image {
+    build(&root(), &root().join("target/shim/build")).unwrap()
+}
+
+/// How often each word is in the shim's code as text.
+fn instructions(image: &Image) -> Option<BTreeMap<String, usize>> {
+    let listing = Command::new("objdump")
+        .args(["--disassemble", "--no-show-raw-insn", "--no-addresses"])
+        .arg(&image.elf)
+        .output()
+        .ok()?;
+    let mut counts = BTreeMap::new();
+    let listing = String::from_utf8(listing.stdout).ok()?;
+    for word in listing.split_whitespace() {
+        *counts.entry(word.to_owned()).or_default() += 1;
+    }
+    Some(counts)
+}
+
+/// 2 to read: SEV_STATUS and EFER. 2 to write: EFER and the GHCB MSR.
+#[test]
+fn image_asks_the_host_nothing_but_its_last_word() {
+    let image = image();
+    let Some(counts) = instructions(&image) else {
+        println!("skipped: no objdump (package binutils)");
+        return;
+    };
+    let count = |name: &str| counts.get(name).copied().unwrap_or(0);
+    assert_eq!((count("rdmsr"), count("wrmsr")), (2, 2));
+    for none in ["xgetbv"] {
+        assert_eq!(count(none), 0, "{none}");
+    }
+    assert_eq!(count("out"), 2, "a character, and the reset");
+}
+
+/// Longer than this, and something was linked that nobody wanted.
+#[test]
+fn image_has_a_few_kilobytes() {
+    let length = image().bytes.len();
+    assert!(length <= 32 << 10, "{length} bytes");
+}
+
+#[test]
+fn image_holds_no_path_of_the_machine_that_built_it() {
+    let bytes = image().bytes;
+    for path in [
+        root().display().to_string(),
+        "/rustc/".into(),
+        ".cargo".into(),
+        ".rs".into(),
+    ] {
+        let is_there = bytes
+            .windows(path.len())
+            .any(|window| window == path.as_bytes());
+        assert!(!is_there, "{path}");
+    }
+}
+
+#[test]
+fn image_built_in_another_directory_is_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let elsewhere = folder.path().join("another place");
+    copy_sources(&root(), &elsewhere);
+    let other = build(&elsewhere, &folder.path().join("target")).unwrap();
+    assert!(other.bytes == image().bytes, "the images differ");
+}
+
+/// The checkout without what was built.
+fn copy_sources(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let name = entry.file_name();
+        let (source, copy) = (entry.path(), to.join(&name));
+        if name == "target" || name == ".git" || name == "corpus" {
+            continue;
+        }
+        if source.is_dir() {
+            copy_sources(&source, &copy);
+        } else if source.is_file() {
+            fs::copy(&source, &copy).unwrap();
+        }
+    }
+}
