@@ -2,7 +2,8 @@
 //!
 //! A profile is a TOML file beside this crate. Its list of system calls is an allow-list: whatever
 //! is not in it kills the process. There is no profile that allows everything, and no value that
-//! means "no profile".
+//! means "no profile". What only some instances of a program need is a part, a file of its own, that is
+//! added to the program's profile.
 
 #![forbid(unsafe_code)]
 
@@ -11,5 +12,5 @@ mod programs;
 mod rule;
 
 pub use profile::{Limit, Limits, Profile, ProfileError};
-pub use programs::Program;
+pub use programs::{Guest, Program};
 pub use rule::{Condition, Rule, Test, Width};

@@ -18,6 +18,16 @@ pub struct Profile {
     syscalls: Vec<Rule>,
 }
 
+/// Rules that are added to a profile. Its limits stay.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Part {
+    name: String,
+    description: String,
+    #[serde(rename = "syscall")]
+    syscalls: Vec<Rule>,
+}
+
 /// Resource limits. Core dumps are always off, since they would hold guest memory.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -93,6 +103,24 @@ impl Profile {
         profile.check_reasons()?;
         profile.check_rules()?;
         Ok(profile)
+    }
+
+    /// The same with a part's rules too, under the part's name.
+    pub fn with_part(mut self, text: &str) -> Result<Self, ProfileError> {
+        let Part {
+            name,
+            description,
+            syscalls,
+        } = toml::from_str(text).map_err(|source| ProfileError::Format(Box::new(source)))?;
+        if syscalls.is_empty() {
+            return Err(ProfileError::Empty { profile: name });
+        }
+        self.name = name;
+        self.description = description;
+        self.syscalls.extend(syscalls);
+        self.check_reasons()?;
+        self.check_rules()?;
+        Ok(self)
     }
 
     /// Its short name, the file's.
@@ -285,6 +313,37 @@ address_space = { at_most = 4096, reason = "a page" }
         ] {
             assert!(read(&rule("read", condition)).is_err(), "{condition}");
         }
+    }
+
+    fn part(description: &str, rules: &str) -> String {
+        format!("name = \"part\"\ndescription = \"{description}\"\n{rules}")
+    }
+
+    #[test]
+    fn part_adds_its_rules_and_gives_its_name() {
+        let whole = read(&rule("read", "")).unwrap();
+        let text = part("for tests", &rule("write", ""));
+        let both = whole.clone().with_part(&text).unwrap();
+        assert_eq!((both.name(), both.limits()), ("part", whole.limits()));
+        assert_eq!(both.allowing("read", &[0; 6]), [0]);
+        assert_eq!(both.allowing("write", &[0; 6]), [1]);
+    }
+
+    #[test]
+    fn part_is_held_to_the_same_as_a_profile() {
+        let add = |text: &str| read(&rule("read", "")).unwrap().with_part(text);
+        assert!(matches!(
+            add(&part("for tests", &rule("read", ""))),
+            Err(ProfileError::Redundant { .. })
+        ));
+        assert!(matches!(
+            add(&part("", &rule("write", ""))),
+            Err(ProfileError::NoReason { .. })
+        ));
+        let empty = "name = \"part\"\ndescription = \"for tests\"\nsyscall = []\n";
+        assert!(matches!(add(empty), Err(ProfileError::Empty { .. })));
+        let limits = format!("{HEAD}{}", rule("write", ""));
+        assert!(matches!(add(&limits), Err(ProfileError::Format(_))));
     }
 
     #[test]

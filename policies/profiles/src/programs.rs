@@ -12,34 +12,80 @@ pub enum Program {
     /// `cloister-simulated-tee`.
     SimulatedTee,
     /// The main thread of `cloister-vmm`.
-    Vmm,
+    Vmm(Guest),
     /// A vCPU thread of `cloister-vmm`.
-    VmmVcpu,
+    VmmVcpu(Guest),
+}
+
+/// Whose VM `cloister-vmm` runs: each needs some calls that no other does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Guest {
+    /// The simulated TEE's.
+    Simulated,
+    /// SEV-SNP's.
+    Snp,
+    /// TDX's.
+    Tdx,
 }
 
 impl Program {
     /// All of them.
-    pub const ALL: [Program; 5] = [
+    pub const ALL: [Program; 9] = [
         Program::Blk,
         Program::Vsock,
         Program::SimulatedTee,
-        Program::Vmm,
-        Program::VmmVcpu,
+        Program::Vmm(Guest::Simulated),
+        Program::Vmm(Guest::Snp),
+        Program::Vmm(Guest::Tdx),
+        Program::VmmVcpu(Guest::Simulated),
+        Program::VmmVcpu(Guest::Snp),
+        Program::VmmVcpu(Guest::Tdx),
     ];
 
     /// What it may do.
     pub fn profile(self) -> Profile {
-        Profile::from_toml(self.text()).expect("a test reads every built-in profile")
+        const READ: &str = "a test reads every built-in profile";
+        let (whole, parts) = self.text();
+        let profile = Profile::from_toml(whole).expect(READ);
+        parts.iter().fold(profile, |profile, part| {
+            profile.with_part(part).expect(READ)
+        })
     }
 
-    fn text(self) -> &'static str {
+    /// A profile, and the parts that are added to it.
+    fn text(self) -> (&'static str, &'static [&'static str]) {
         match self {
-            Program::Blk => include_str!("../blk.toml"),
-            Program::Vsock => include_str!("../vsock.toml"),
-            Program::SimulatedTee => include_str!("../simulated-tee.toml"),
-            Program::Vmm => include_str!("../vmm.toml"),
-            Program::VmmVcpu => include_str!("../vmm-vcpu.toml"),
+            Program::Blk => (include_str!("../blk.toml"), &[]),
+            Program::Vsock => (include_str!("../vsock.toml"), &[]),
+            Program::SimulatedTee => (include_str!("../simulated-tee.toml"), &[]),
+            Program::Vmm(guest) => (include_str!("../vmm.toml"), vmm_parts(guest)),
+            Program::VmmVcpu(guest) => (include_str!("../vmm-vcpu.toml"), vcpu_parts(guest)),
         }
+    }
+}
+
+fn vmm_parts(guest: Guest) -> &'static [&'static str] {
+    match guest {
+        Guest::Simulated => &[include_str!("../vmm-simulated.toml")],
+        Guest::Snp => &[
+            include_str!("../vmm-private-memory.toml"),
+            include_str!("../vmm-snp.toml"),
+        ],
+        Guest::Tdx => &[
+            include_str!("../vmm-private-memory.toml"),
+            include_str!("../vmm-tdx.toml"),
+        ],
+    }
+}
+
+fn vcpu_parts(guest: Guest) -> &'static [&'static str] {
+    match guest {
+        Guest::Simulated => &[include_str!("../vmm-vcpu-simulated.toml")],
+        Guest::Snp => &[include_str!("../vmm-vcpu-private-memory.toml")],
+        Guest::Tdx => &[
+            include_str!("../vmm-vcpu-private-memory.toml"),
+            include_str!("../vmm-vcpu-tdx.toml"),
+        ],
     }
 }
 
@@ -47,16 +93,70 @@ impl Program {
 mod tests {
     use super::*;
 
+    /// The last part's name is the profile's.
     #[test]
     fn builtin_profiles_all_are_readable_and_named_after_their_files() {
-        for (program, name) in [
-            (Program::Blk, "blk"),
-            (Program::Vsock, "vsock"),
-            (Program::SimulatedTee, "simulated-tee"),
-            (Program::Vmm, "vmm"),
-            (Program::VmmVcpu, "vmm-vcpu"),
+        let names = Program::ALL.map(|program| program.profile().name().to_owned());
+        assert_eq!(
+            names,
+            [
+                "blk",
+                "vsock",
+                "simulated-tee",
+                "vmm-simulated",
+                "vmm-snp",
+                "vmm-tdx",
+                "vmm-vcpu-simulated",
+                "vmm-vcpu-private-memory",
+                "vmm-vcpu-tdx",
+            ]
+        );
+    }
+
+    fn may(program: Program, request: u64) -> bool {
+        let call = [3, request, 0, 0, 0, 0];
+        !program.profile().allowing("ioctl", &call).is_empty()
+    }
+
+    #[test]
+    fn only_a_guest_with_private_memory_has_it_converted() {
+        const KVM_SET_MEMORY_ATTRIBUTES: u64 = 0x4020_aed2;
+        for (guest, expected) in [
+            (Guest::Simulated, false),
+            (Guest::Snp, true),
+            (Guest::Tdx, true),
         ] {
-            assert_eq!(Profile::from_toml(program.text()).unwrap().name(), name);
+            for program in [Program::Vmm(guest), Program::VmmVcpu(guest)] {
+                assert_eq!(may(program, KVM_SET_MEMORY_ATTRIBUTES), expected);
+                let punch = [5, 3, 0, 4096, 0, 0];
+                let punches = program.profile().allowing("fallocate", &punch);
+                assert_eq!(!punches.is_empty(), expected);
+            }
+        }
+    }
+
+    /// Nothing is allocated, zeroed, collapsed or inserted, and no file grows.
+    #[test]
+    fn fallocate_only_ever_makes_holes() {
+        for program in Program::ALL {
+            for mode in [0, 1, 2, 4, 8, 9, 0x10, 0x11, 0x20, 0x40, 0x43] {
+                let call = [5, mode, 0, 4096, 0, 0];
+                let allowed = program.profile().allowing("fallocate", &call);
+                assert!(allowed.is_empty(), "{program:?} {mode}");
+            }
+        }
+    }
+
+    /// A hostile guest drives these threads: they launch nothing, and read no vCPU whose registers are
+    /// the processor's.
+    #[test]
+    fn vcpu_threads_neither_launch_nor_read_protected_registers() {
+        const KVM_MEMORY_ENCRYPT_OP: u64 = 0xc008_aeba;
+        const KVM_GET_REGS: u64 = 0x8090_ae81;
+        for guest in [Guest::Simulated, Guest::Snp, Guest::Tdx] {
+            assert!(!may(Program::VmmVcpu(guest), KVM_MEMORY_ENCRYPT_OP));
+            let reads = may(Program::VmmVcpu(guest), KVM_GET_REGS);
+            assert_eq!(reads, guest == Guest::Simulated);
         }
     }
 

@@ -15,10 +15,10 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use measured_boot_digest::LaunchDigest;
-use measured_boot_plan::LaunchPlan;
 use measured_boot_plan::machine::COM1_GSI;
+use measured_boot_plan::{LaunchPlan, TeeKind};
 use policies_jail::Filter;
-use policies_profiles::Program;
+use policies_profiles::{Guest, Program};
 use vmm_kvm::{GuestRam, Host, Vm, VmKind};
 use vmm_launch::{Keys, MeasuredLaunch, Simulated, Threads, launch};
 use vmm_sys_util::eventfd::{EFD_CLOEXEC, EFD_NONBLOCK, EventFd};
@@ -110,7 +110,7 @@ fn run_to_its_end(arguments: &RunArguments, teller: Teller) -> anyhow::Result<En
     let mut household = Household::start(runtime_dir, interrupt)?;
     let folder = &inputs.folder;
     let processes = processes::start_all(&mut household.supervisor, plan, folder, teller)?;
-    let threads = confine(plan.vcpus.0.len())?;
+    let threads = confine(guest(plan.tee.0), plan.vcpus.0.len())?;
     let opened = Opened {
         host,
         keys,
@@ -144,11 +144,20 @@ fn plan(arguments: &RunArguments, teller: Teller) -> anyhow::Result<Planned> {
     })
 }
 
+/// Whose rules this process runs under.
+fn guest(tee: TeeKind) -> Guest {
+    match tee {
+        TeeKind::Simulated => Guest::Simulated,
+        TeeKind::Snp => Guest::Snp,
+        TeeKind::Tdx => Guest::Tdx,
+    }
+}
+
 /// Gives up every right of this process, and makes the threads of the vCPUs with still fewer.
-fn confine(vcpus: usize) -> anyhow::Result<Threads> {
-    let profile = Program::Vmm.profile();
+fn confine(guest: Guest, vcpus: usize) -> anyhow::Result<Threads> {
+    let profile = Program::Vmm(guest).profile();
     let filter = Filter::compile(&profile)?;
-    let vcpu_filter = Filter::compile(&Program::VmmVcpu.profile())?;
+    let vcpu_filter = Filter::compile(&Program::VmmVcpu(guest).profile())?;
     policies_jail::isolate_self(&profile).context("cannot confine this process")?;
     let threads = Threads::make(vcpus, move || vcpu_filter.install())?;
     filter.install()?;
