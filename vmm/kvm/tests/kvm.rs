@@ -2,13 +2,18 @@
 
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test")]
 
+use std::io::Write as _;
 use std::ops::ControlFlow;
+use std::os::unix::fs::FileExt as _;
 use std::sync::{Arc, Mutex};
 
 use measured_boot_plan::{CpuidEntry, Segment, VcpuState};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::thread::{Uid, set_thread_res_uid};
-use vmm_kvm::{Bus, CpuidError, Feature, GuestRam, Host, Vcpu, Vm, VmKind};
+use vmm_kvm::{
+    Bus, CpuidError, Feature, GuestRam, Host, KvmError, Mapping, PageRange, Vcpu, Visibility, Vm,
+    VmKind,
+};
 use vmm_wire::SystemCallRegisters;
 
 /// `None`, after saying why, where there is no KVM.
@@ -242,5 +247,109 @@ fn vcpu_for_which_kvm_gets_no_thread_is_an_error_that_names_the_limit() {
     match ended.join().unwrap() {
         Ok(()) => println!("skipped: this KVM makes no thread of its own"),
         Err(error) => assert!(error.to_string().contains("RLIMIT_NPROC"), "{error}"),
+    }
+}
+
+/// mov al, [0x8000]; out 0x11, al; mov byte [0x8000], 1; out 1, al
+const READ_AND_WRITE_8000: [u8; 12] = [
+    0xa0, 0x00, 0x80, 0xe6, 0x11, 0xc6, 0x06, 0x00, 0x80, 0x01, 0xe6, 0x01,
+];
+
+#[test]
+fn shared_slot_shows_the_guest_a_file_that_it_cannot_change() {
+    let Some(host) = host() else { return };
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(&[7; 0x1000]).unwrap();
+    // The guest's memory ends below: 0x8000 is the slot.
+    let ram = Arc::new(GuestRam::new(0x8000).unwrap());
+    ram.write(0x1000, &READ_AND_WRITE_8000).unwrap();
+    let vm = Vm::new(&host, VmKind::Plain, ram).unwrap();
+    let mapping = Mapping::of_file(&file, 0x1000).unwrap();
+    let slot = vm.add_shared_slot(0x8000, mapping).unwrap();
+    let mut vcpu = vm.add_vcpu(0).unwrap();
+    for expected in [7, 1] {
+        vcpu.set_state(&state()).unwrap();
+        let ports = Ports::default();
+        vcpu.run(&ports).unwrap();
+        assert_eq!(ports.0.lock().unwrap()[0], (0x11, vec![expected]));
+    }
+    let mut start = [0; 1];
+    file.read_exact_at(&mut start, 0).unwrap();
+    assert_eq!(start, [7]);
+    // Without it the address is nobody's, and the bus reads all ones.
+    vm.remove_slot(slot).unwrap();
+    vm.remove_slot(slot).unwrap();
+    vcpu.set_state(&state()).unwrap();
+    let ports = Ports::default();
+    vcpu.run(&ports).unwrap();
+    assert_eq!(ports.0.lock().unwrap()[0], (0x11, vec![0xff]));
+}
+
+#[test]
+fn shared_slot_stays_mapped_as_long_as_a_vcpu_runs() {
+    let Some(host) = host() else { return };
+    let ram = Arc::new(GuestRam::new(0x8000).unwrap());
+    ram.write(0x1000, &READ_AND_WRITE_8000).unwrap();
+    let vm = Vm::new(&host, VmKind::Plain, ram).unwrap();
+    vm.add_shared_slot(0x8000, Mapping::holding(&[9]).unwrap())
+        .unwrap();
+    let mut vcpu = vm.add_vcpu(0).unwrap();
+    drop(vm);
+    vcpu.set_state(&state()).unwrap();
+    let ports = Ports::default();
+    vcpu.run(&ports).unwrap();
+    assert_eq!(ports.0.lock().unwrap()[0], (0x11, vec![9]));
+}
+
+#[test]
+fn slot_that_is_not_free_or_not_on_a_page_is_refused() {
+    let Some(host) = host() else { return };
+    let ram = Arc::new(GuestRam::new(0x8000).unwrap());
+    let vm = Vm::new(&host, VmKind::Plain, ram).unwrap();
+    let mapping = || Mapping::zeroed(0x2000).unwrap();
+    for gpa in [0, 0x7000, 0x8800, !0xfff] {
+        assert!(vm.add_shared_slot(gpa, mapping()).is_err(), "{gpa:#x}");
+    }
+    vm.add_shared_slot(0x8000, mapping()).unwrap();
+    assert!(vm.add_shared_slot(0x9000, mapping()).is_err());
+    vm.add_shared_slot(0xa000, mapping()).unwrap();
+}
+
+#[test]
+fn plain_vm_has_nothing_private() {
+    let Some(host) = host() else { return };
+    let ram = Arc::new(GuestRam::new(0x8000).unwrap());
+    let vm = Vm::new(&host, VmKind::Plain, ram).unwrap();
+    assert_eq!(vm.kind(), VmKind::Plain);
+    let page = PageRange::new(0x1000, 1).unwrap();
+    for to in [Visibility::Private, Visibility::Shared] {
+        assert!(matches!(
+            vm.set_visibility(page, to),
+            Err(KvmError::NoPrivateMemory { .. })
+        ));
+    }
+    assert!(matches!(
+        vm.add_private_slot(0x8000, 0x1000),
+        Err(KvmError::NoPrivateMemory { .. })
+    ));
+    assert!(vm.ram().is_shared(0, 0x8000));
+}
+
+#[test]
+fn kind_that_this_host_lacks_is_refused_by_what_is_missing() {
+    let Some(host) = host() else { return };
+    host.supports(VmKind::Plain).unwrap();
+    for kind in [VmKind::SoftwareProtected, VmKind::Snp, VmKind::Tdx] {
+        match host.supports(kind) {
+            Ok(()) => println!("skipped: this host makes {} VMs", kind.name()),
+            Err(error) => {
+                let said = error.to_string();
+                let start = format!("this host cannot run {} guests: ", kind.name());
+                assert!(said.starts_with(&start), "{said}");
+                // Asked all the same, KVM refuses without a word; nothing is left behind.
+                let ram = Arc::new(GuestRam::new(0x8000).unwrap());
+                assert!(Vm::new(&host, kind, ram).is_err());
+            }
+        }
     }
 }
