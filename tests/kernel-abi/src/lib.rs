@@ -12,4 +12,5 @@
 #![forbid(unsafe_code)]
 
 pub mod machine;
+pub mod model;
 pub mod trace;
