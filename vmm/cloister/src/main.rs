@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
 /// The words that a person types, the program they run, its own words, and what it is for.
-const PARTS: [Part; 8] = [
+const PARTS: [Part; 9] = [
     Part::new(
         "measure",
         "cloister-measure",
@@ -31,6 +31,12 @@ const PARTS: [Part; 8] = [
         "cloister-vmm",
         &[],
         "launch a guest: `cloister vm run vm.toml`",
+    ),
+    Part::new(
+        "host",
+        "cloister-host",
+        &[],
+        "say what this host can launch, and what to change: `cloister host check`",
     ),
     Part::new(
         "verify",
@@ -75,7 +81,7 @@ const TAIL: &str = "
 Every command explains itself: cloister <COMMAND> --help
 Every command that prints a result takes -o json.
 
-Exit codes: 0 done, 1 failed, 2 usage, 3 judged and refused.
+Exit codes: 0 done, 1 failed, 2 usage, 3 judged and refused (of a host: it cannot).
 ";
 
 /// One command and the program behind it.

@@ -24,6 +24,12 @@ fn unknown_command_is_named() {
 }
 
 #[test]
+fn help_names_the_check_of_a_host() {
+    let output = cloister(&["help"]);
+    assert!(String::from_utf8_lossy(&output.stdout).contains("`cloister host check`"));
+}
+
+#[test]
 fn help_lists_exit_codes_and_succeeds() {
     let output = cloister(&["--help"]);
     assert_eq!(output.status.code(), Some(0));

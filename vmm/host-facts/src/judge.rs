@@ -61,20 +61,19 @@ fn of_version(facts: &Facts, feature: &Feature) -> Finding {
         Reading::Absent => Seen::unknown("the kernel does not tell its release"),
         Reading::Unread(why) => Seen::unknown(why),
     };
-    let is_needed = !feature.needed_for.is_empty();
     let lacks = seen.state == State::Lacks;
     Finding {
         item: feature.item,
         about: feature.name,
-        role: if is_needed {
+        role: if feature.is_needed {
             Role::Explains
         } else {
             Role::Tells
         },
-        needed_for: feature.needed_for,
+        needed_for: feature.tees,
         state: seen.state,
         found: crate::shown(&seen.found),
-        remedy: (is_needed && lacks).then_some(feature.remedy),
+        remedy: (feature.is_needed && lacks).then_some(feature.remedy),
     }
 }
 
