@@ -276,7 +276,7 @@ fn is_told(component: Component, pages: usize) -> bool {
         C::Gdt | C::BootParams | C::Cmdline | C::Acpi | C::LoadTable | C::CcBlob => true,
         C::PageTables | C::Kernel | C::Initrd | C::Shim | C::ResetVector | C::Igvm => false,
         // Their contents are not measured.
-        C::Secrets | C::Cpuid | C::MemoryMap | C::Stack | C::ShimData | C::Parameters => false,
+        C::Secrets | C::Cpuid | C::MemoryMap | C::Stack | C::Mailbox | C::Parameters => false,
     };
     is_made && pages <= packed::MAX_PAGES
 }

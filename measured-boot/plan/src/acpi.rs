@@ -15,6 +15,9 @@ use acpi_tables::rsdp::Rsdp;
 use acpi_tables::sdt::Sdt;
 use acpi_tables::xsdt::XSDT;
 use acpi_tables::{Aml, AmlSink};
+use measured_boot_shim_abi::layout;
+use zerocopy::little_endian::U64;
+use zerocopy::{Immutable, IntoBytes};
 
 const OEM_ID: [u8; 6] = *b"CLOIST";
 const OEM_TABLE_ID: [u8; 8] = *b"CLOISTER";
@@ -27,22 +30,46 @@ const NO_VGA_NO_CMOS: u16 = 1 << 2 | 1 << 5;
 /// Tables start at multiples of this.
 const ALIGNMENT: usize = 16;
 
-/// All tables as one piece of memory that starts at `start`, the RSDP first.
-pub(crate) fn tables(start: Gpa, vcpus: u32, devices: &[DevicePlan]) -> Vec<u8> {
+/// Which processors the MADT has.
+#[derive(Clone, Copy)]
+pub(crate) enum Processors {
+    /// So many.
+    Enabled(u32),
+    /// A TD's: all that there may be, disabled, and how the kernel wakes them. The boot shim enables those
+    /// that the TDX module says there are, so that the measured table is the same for any number.
+    OfTd,
+}
+
+/// Tables in memory.
+pub(crate) struct Tables {
+    /// All of them as one piece, the RSDP first.
+    pub(crate) bytes: Vec<u8>,
+    /// Where the MADT is.
+    pub(crate) madt: Gpa,
+}
+
+/// The tables, to lie at `start`.
+pub(crate) fn tables(start: Gpa, processors: Processors, devices: &[DevicePlan]) -> Tables {
     let mut memory = TableMemory {
         start,
         bytes: vec![0; Rsdp::len()],
     };
     let dsdt = memory.place(&dsdt(devices));
     let fadt = memory.place(&bytes_of(&fadt(dsdt)));
-    let madt = memory.place(&bytes_of(&madt(vcpus)));
+    let madt = memory.place(&bytes_of(&madt(processors)));
     let mut xsdt = XSDT::new(OEM_ID, OEM_TABLE_ID, OEM_REVISION);
     xsdt.add_entry(fadt);
     xsdt.add_entry(madt);
+    if matches!(processors, Processors::OfTd) {
+        xsdt.add_entry(memory.place(&ccel()));
+    }
     let xsdt = memory.place(&bytes_of(&xsdt));
     let rsdp = bytes_of(&Rsdp::new(OEM_ID, xsdt));
     memory.bytes[..rsdp.len()].copy_from_slice(&rsdp);
-    memory.bytes
+    Tables {
+        bytes: memory.bytes,
+        madt: Gpa::new(madt),
+    }
 }
 
 struct TableMemory {
@@ -89,15 +116,57 @@ fn port(number: u16) -> GAS {
     )
 }
 
-fn madt(vcpus: u32) -> MADT {
+fn madt(processors: Processors) -> MADT {
     let local_apics = LocalInterruptController::Address(machine::LOCAL_APIC_ADDRESS);
     let mut madt = MADT::new(OEM_ID, OEM_TABLE_ID, OEM_REVISION, local_apics);
-    for id in 0..vcpus {
+    let (count, status) = match processors {
+        Processors::Enabled(count) => (count, EnabledStatus::Enabled),
+        Processors::OfTd => (machine::MAX_VCPUS, EnabledStatus::Disabled),
+    };
+    for id in 0..count {
         let id = u8::try_from(id).expect("planning allows at most 64 vCPUs");
-        madt.add_structure(ProcessorLocalApic::new(id, id, EnabledStatus::Enabled));
+        madt.add_structure(ProcessorLocalApic::new(id, id, status));
     }
     madt.add_structure(IoApic::new(0, machine::IO_APIC_ADDRESS, 0));
+    if matches!(processors, Processors::OfTd) {
+        madt.add_structure(MultiprocessorWakeup::new());
+    }
     madt
+}
+
+/// Multiprocessor wakeup structure of mailbox version 0 (ACPI 6.5, table 5.44).
+#[derive(Clone, IntoBytes, Immutable)]
+#[repr(C)]
+struct MultiprocessorWakeup {
+    kind_and_length: [u8; 2],
+    version_and_reserved: [u8; 6],
+    mailbox: U64,
+}
+
+impl MultiprocessorWakeup {
+    const fn new() -> Self {
+        Self {
+            kind_and_length: [0x10, 16],
+            version_and_reserved: [0; 6],
+            mailbox: U64::new(layout::MAILBOX),
+        }
+    }
+}
+
+impl Aml for MultiprocessorWakeup {
+    fn to_aml_bytes(&self, sink: &mut dyn AmlSink) {
+        sink.vec(self.as_bytes());
+    }
+}
+
+/// CC event log table: where a TD's event log is (ACPI 6.5, section 5.2.34).
+fn ccel() -> Vec<u8> {
+    const TDX: u8 = 2;
+    let mut ccel = Sdt::new(*b"CCEL", 36, 1, OEM_ID, OEM_TABLE_ID, OEM_REVISION);
+    ccel.append_slice(&[TDX, 0, 0, 0]);
+    ccel.append_slice(&layout::EVENT_LOG_BYTES.to_le_bytes());
+    ccel.append_slice(&layout::EVENT_LOG.to_le_bytes());
+    ccel.as_slice().to_vec()
 }
 
 fn dsdt(devices: &[DevicePlan]) -> Vec<u8> {
@@ -206,7 +275,7 @@ mod tests {
 
     #[test]
     fn tables_are_reached_from_the_rsdp_and_their_sums_are_zero() {
-        let tables = tables(START, 2, &[device(0), device(1)]);
+        let tables = tables(START, Processors::Enabled(2), &[device(0), device(1)]).bytes;
         assert_eq!(&tables[..8], b"RSD PTR ");
         assert!(sums_to_zero(&tables[..20]) && sums_to_zero(&tables[..36]));
         let xsdt = at(&tables, u64_at(&tables, 24));
@@ -245,7 +314,7 @@ mod tests {
 
     #[test]
     fn madt_has_a_local_apic_for_each_vcpu_and_one_io_apic() {
-        let madt = bytes_of(&madt(2));
+        let madt = bytes_of(&madt(Processors::Enabled(2)));
         assert_eq!(u32_at(&madt, 36), 0xFEE0_0000);
         assert_eq!(u32_at(&madt, 40), 0, "no 8259 pair");
         assert_eq!(madt[44..52], [0, 8, 0, 0, 1, 0, 0, 0]);

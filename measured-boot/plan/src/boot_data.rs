@@ -4,6 +4,7 @@
 //! zero-page.rst.
 
 use crate::Gpa;
+use measured_boot_shim_abi::layout;
 use std::mem::{offset_of, size_of};
 use zerocopy::little_endian::{U16, U32, U64};
 use zerocopy::{FromZeros, Immutable, IntoBytes, KnownLayout};
@@ -17,12 +18,14 @@ const E820_RESERVED: u32 = 2;
 
 /// What boot_params tells the kernel.
 pub(crate) struct BootInput {
-    pub(crate) memory_bytes: u64,
+    /// `None`: the boot shim fills in e820.
+    pub(crate) memory_bytes: Option<u64>,
     pub(crate) cmdline: Gpa,
     pub(crate) cmdline_length: u32,
     pub(crate) initrd: Gpa,
     pub(crate) initrd_length: u32,
-    pub(crate) rsdp: Gpa,
+    /// `None`: there are no ACPI tables.
+    pub(crate) rsdp: Option<Gpa>,
 }
 
 /// `struct boot_params`, the fields that a 64-bit entry into a vmlinux uses.
@@ -114,7 +117,7 @@ pub(crate) fn boot_params(input: &BootInput) -> Vec<u8> {
     let low =
         |address: Gpa| U32::new(u32::try_from(address.get()).expect("memory ends below 4 GiB"));
     let mut params = BootParams::new_zeroed();
-    params.acpi_rsdp_addr = U64::new(input.rsdp.get());
+    params.acpi_rsdp_addr = U64::new(input.rsdp.map_or(0, Gpa::get));
     let header = &mut params.setup_header;
     header.boot_flag = U16::new(0xAA55);
     header.header = *b"HdrS";
@@ -128,12 +131,44 @@ pub(crate) fn boot_params(input: &BootInput) -> Vec<u8> {
     header.initrd_addr_max = U32::new(0x7FFF_FFFF);
     header.kernel_alignment = U32::new(2 << 20);
     header.xloadflags = U16::new(1); // XLF_KERNEL_64
-    for (place, entry) in params.e820_table.iter_mut().zip(e820(input.memory_bytes)) {
+    let e820 = input.memory_bytes.into_iter().flat_map(e820);
+    for (place, entry) in params.e820_table.iter_mut().zip(e820) {
         *place = entry;
         params.e820_entries += 1;
     }
     params.as_bytes().to_vec()
 }
+
+/// `struct cc_setup_data` at the page's start and `struct cc_blob_sev_info` where it points to: they tell
+/// the kernel where SNP's secrets and CPUID pages are (Linux 6.12, arch/x86/include/uapi/asm/setup_data.h,
+/// arch/x86/include/asm/sev.h).
+pub(crate) fn cc_blob() -> Vec<u8> {
+    const SETUP_CC_BLOB: u32 = 7;
+    const DATA_BYTES: u32 = 4;
+    const PAGE: u32 = 4096;
+    let low = |address| u32::try_from(address).expect("the layout lies below 4 GiB");
+    let mut page = vec![0; 0x40 + 40];
+    let node: [&[u8]; 4] = [
+        &0_u64.to_le_bytes(),
+        &SETUP_CC_BLOB.to_le_bytes(),
+        &DATA_BYTES.to_le_bytes(),
+        &low(layout::CC_BLOB_INFO).to_le_bytes(),
+    ];
+    let info: [&[u8]; 7] = [
+        b"AMDE",
+        &0_u32.to_le_bytes(), // version and reserved: the kernel looks at neither
+        &layout::SECRETS.to_le_bytes(),
+        &PAGE.to_le_bytes(),
+        &0_u32.to_le_bytes(),
+        &layout::CPUID.to_le_bytes(),
+        &PAGE.to_le_bytes(),
+    ];
+    page[..20].copy_from_slice(&node.concat());
+    page[0x40..0x40 + 36].copy_from_slice(&info.concat());
+    page
+}
+
+const _: () = assert!(layout::CC_BLOB_INFO == layout::CC_BLOB + 0x40);
 
 fn e820(memory_bytes: u64) -> [E820Entry; 3] {
     let entry = |start: u64, end: u64, kind| E820Entry {

@@ -58,6 +58,9 @@ pub struct TeeConfig {
     pub quote_service: Option<QuoteService>,
     /// Directory of the simulated TEE's keys: not needed to measure, needed to run.
     pub keys: Option<String>,
+    /// Path of certificates that an SNP guest gets beside its report, as the GHCB protocol lays them out; not
+    /// measured and not believed. None unless written.
+    pub certificates: Option<String>,
 }
 
 /// Paths of an ID block.

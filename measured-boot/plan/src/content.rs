@@ -225,8 +225,8 @@ pub enum Component {
     Stack,
     /// The boot shim's image.
     Shim,
-    /// Memory that the boot shim's image expects to be zero.
-    ShimData,
+    /// TDX's mailbox, by which the kernel wakes processors.
+    Mailbox,
     /// TDX's page with the reset vector.
     ResetVector,
     /// The kernel's command line.
@@ -257,7 +257,7 @@ impl Component {
             Self::PageTables => "page-tables",
             Self::Stack => "stack",
             Self::Shim => "shim",
-            Self::ShimData => "shim-data",
+            Self::Mailbox => "mailbox",
             Self::ResetVector => "reset-vector",
             Self::Cmdline => "cmdline",
             Self::Acpi => "acpi",

@@ -1,6 +1,6 @@
 //! CPU models: which CPUID leaves the guest sees. The data is in `cpu/*.toml`, a reason on each bit.
 
-use crate::CpuidEntry;
+use crate::{CpuidEntry, ENCRYPTED_MEMORY_LEAF};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -13,6 +13,13 @@ const MAX_EXTENDED_LEAF: u32 = 0x8000_0008;
 /// Cache line of 64 bytes, in leaf 1's unit of 8.
 const CLFLUSH_UNITS: u32 = 8;
 const HTT: u32 = 1 << 28;
+/// Leaf 1, ECX: the APIC timer's TSC deadline. Without it the kernel calibrates that timer by the TSC.
+const TSC_DEADLINE: u32 = 1 << 24;
+/// Leaf 0x8000001F, EAX (APM volume 3 rev 3.36, "Function 8000_001Fh").
+const SEV_AND_ES_AND_SNP: u32 = 1 << 1 | 1 << 3 | 1 << 4;
+/// Leaf 0x8000001F, EBX: the C-bit's position, and no reduction of physical addresses, as KVM enumerates it:
+/// leaf 0x80000008 tells a guest's width as it is.
+const C_BIT: u32 = measured_boot_shim_abi::layout::C_BIT;
 /// Bits of leaf 1's EDX that AMD repeats in leaf 0x80000001 (APM volume 3, "Fn8000_0001_EDX").
 const REPEATED_IN_EXTENDED_LEAF: u32 = 0x0183_F3FF;
 /// 48 bits of virtual, 40 of physical addresses: the least that any host offers. Memory ends below
@@ -117,6 +124,25 @@ impl CpuModel {
         entries.extend(topology(vcpus));
         entries.extend(self.leaves.iter().map(Leaf::entry));
         entries.sort_by_key(|entry| (entry.function, entry.index));
+        entries
+    }
+
+    /// The same as an SNP guest's CPUID page has them: with memory encryption, and without the one feature
+    /// that no AMD processor has, which the firmware would refuse.
+    pub(crate) fn snp_entries(&self, vcpus: u32) -> Vec<CpuidEntry> {
+        let mut entries = self.entries(vcpus);
+        for entry in &mut entries {
+            match entry.function {
+                0x1 => entry.ecx &= !TSC_DEADLINE,
+                0x8000_0000 => entry.eax = ENCRYPTED_MEMORY_LEAF,
+                _ => {}
+            }
+        }
+        entries.push(CpuidEntry {
+            eax: SEV_AND_ES_AND_SNP,
+            ebx: C_BIT,
+            ..empty(ENCRYPTED_MEMORY_LEAF, None)
+        });
         entries
     }
 

@@ -23,8 +23,8 @@ pub(crate) struct Kernel {
     pub(crate) entry: Gpa,
     /// First address beyond it, memory that it expects to be zero included.
     pub(crate) end: Gpa,
-    /// Its segments by rising address, without those that have no bytes in the file.
-    pub(crate) regions: Vec<Region>,
+    /// Its segments by rising address.
+    pub(crate) segments: Vec<LoadSegment>,
 }
 
 impl Kernel {
@@ -51,15 +51,17 @@ impl Kernel {
             .map(|segment| segment.end)
             .max()
             .expect("one holds the entry");
-        let regions = segments
-            .iter()
-            .filter_map(|segment| segment.region(file))
-            .collect();
         Ok(Self {
             entry,
             end,
-            regions,
+            segments,
         })
+    }
+
+    /// Its segments as pages that are handed over, without those that have no bytes in the file.
+    pub(crate) fn regions(&self) -> impl Iterator<Item = Region> + '_ {
+        let with_bytes = self.segments.iter().filter(|segment| segment.file_size > 0);
+        with_bytes.map(LoadSegment::region)
     }
 }
 
@@ -95,12 +97,18 @@ fn is_bz_image(file: &[u8]) -> bool {
     file.get(0x1FE..0x200) == Some(&[0x55, 0xAA]) && file.get(0x202..0x206) == Some(b"HdrS")
 }
 
-struct LoadSegment {
-    start: Gpa,
-    end: Gpa,
+/// A segment that is loaded.
+#[derive(Debug)]
+pub(crate) struct LoadSegment {
+    /// Physical address of its first byte.
+    pub(crate) start: Gpa,
+    /// First address beyond it.
+    pub(crate) end: Gpa,
     virtual_start: u64,
-    offset: u64,
-    file_size: u64,
+    /// Where its bytes begin in the file.
+    pub(crate) offset: u64,
+    /// How many bytes the file has of it; the rest is zero.
+    pub(crate) file_size: u64,
 }
 
 impl LoadSegment {
@@ -131,9 +139,8 @@ impl LoadSegment {
         })
     }
 
-    fn region(&self, file: &[u8]) -> Option<Region> {
-        let bytes = range(file, self.offset, self.file_size)?;
-        (!bytes.is_empty()).then_some(Region {
+    fn region(&self) -> Region {
+        Region {
             component: Component::Kernel,
             start: self.start,
             page_type: PageType::Normal,
@@ -142,7 +149,7 @@ impl LoadSegment {
                 offset: self.offset,
                 length: self.file_size,
             },
-        })
+        }
     }
 }
 

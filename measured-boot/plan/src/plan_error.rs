@@ -3,14 +3,99 @@
 use crate::machine::{MAX_MEMORY_BYTES, MAX_VCPUS, VIRTIO_MMIO_SLOTS};
 use crate::planning::{MAX_CMDLINE, MIN_MEMORY_MIB};
 use crate::{Gpa, TeeKind};
+use measured_boot_snp_abi::GuestPolicy;
 
 /// Why no plan can be made.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PlanError {
-    /// The TEE is known, but nothing here can launch it yet.
-    #[error("tee.kind: {0} cannot be launched yet; set tee.kind = \"simulated\"")]
+    /// The boot protocol is the simulated TEE's.
+    #[error(
+        "boot.protocol: no {0} hardware can launch simulated-direct; set boot.protocol = \"shim\""
+    )]
     TeeNotLaunchable(TeeKind),
+    /// A setting that this TEE knows nothing of.
+    #[error("{key}: {kind} has no such thing; remove it, or choose another tee.kind")]
+    SettingOfAnotherTee {
+        /// The setting.
+        key: &'static str,
+        /// The TEE.
+        kind: TeeKind,
+    },
+    /// A file that must hold something.
+    #[error("{0}: the file is empty; correct the path or make the file")]
+    FileEmpty(&'static str),
+    /// A file of a fixed format.
+    #[error(
+        "{key}: the file has {length} bytes and not {wanted}; write it with `cloister measure id-block`"
+    )]
+    FileLength {
+        /// The key that names it.
+        key: &'static str,
+        /// How long it is.
+        length: usize,
+        /// How long such a file is.
+        wanted: usize,
+    },
+    /// An ID block of another version.
+    #[error(
+        "tee.id_block: it has version {0}, and 1 is known; write it with `cloister measure id-block`"
+    )]
+    IdBlockVersion(u32),
+    /// An ID block for another policy: the firmware would refuse the launch.
+    #[error(
+        "tee.id_block: it is signed for policy {signed}, and this launch has {planned}; sign one for this policy, \
+         or change tee.debug and tee.smt"
+    )]
+    IdBlockPolicy {
+        /// What the block says.
+        signed: GuestPolicy,
+        /// What the launch would have.
+        planned: GuestPolicy,
+    },
+    /// No boot shim.
+    #[error("boot.shim: the file is empty; name the shim that `cargo xtask shim` builds")]
+    ShimEmpty,
+    /// A boot shim that does not fit.
+    #[error("boot.shim: it has {length} bytes and there is room for {room}; is it a boot shim?")]
+    ShimTooLong {
+        /// Its length.
+        length: usize,
+        /// What fits.
+        room: u64,
+    },
+    /// More segments than the boot shim takes.
+    #[error("boot.kernel: it has {found} segments, more than the {room} that a boot shim takes")]
+    TooManySegments {
+        /// How many it has.
+        found: usize,
+        /// How many fit.
+        room: usize,
+    },
+    /// Files that do not fit into the memory that the host shares with the boot shim.
+    #[error(
+        "boot.initrd: kernel and initrd have {bytes} bytes together with the tables, and there is room for {room}; shrink them"
+    )]
+    StagingFull {
+        /// What they take.
+        bytes: u64,
+        /// What there is.
+        room: u64,
+    },
+    /// Without ACPI the kernel finds no second processor.
+    #[error(
+        "boot.acpi: without ACPI tables a guest has one vCPU; set cpu.count = 1, or remove boot.acpi"
+    )]
+    AcpiForVcpus,
+    /// Without ACPI the kernel finds no device.
+    #[error(
+        "boot.acpi: without ACPI tables a stock kernel finds no virtio device (it is built without \
+         CONFIG_VIRTIO_MMIO_CMDLINE_DEVICES); remove [[disk]] and [vsock], or boot.acpi"
+    )]
+    AcpiForDevices,
+    /// A TD has no other way to find its event log and its processors.
+    #[error("boot.acpi: a TD needs ACPI tables; remove boot.acpi")]
+    AcpiForTd,
     /// No such CPU model.
     #[error("cpu.model: there is no model \"{name}\"; choose one of: {known}")]
     UnknownCpuModel {

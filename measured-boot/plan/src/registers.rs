@@ -2,6 +2,7 @@
 
 use crate::boot_data::{BOOT_CS, BOOT_DS};
 use crate::{Gpa, Segment, VcpuState};
+use measured_boot_shim_abi::layout;
 
 const CR0_PE: u64 = 1 << 0;
 const CR0_ET: u64 = 1 << 4;
@@ -118,6 +119,35 @@ pub(crate) fn at_kernel_entry(entry: &Entry) -> VcpuState {
         rip: entry.instruction.get(),
         rdx: 0,
         rsi: entry.boot_params.get(),
+        ..after_reset(0)
+    }
+}
+
+/// The state in which the boot shim starts: 32-bit flat protected mode without paging, interrupts off. RBP
+/// is zero: a TD's reset page puts another value there.
+pub(crate) fn at_shim_entry() -> VcpuState {
+    const CODE: u16 = 0x08;
+    const DATA: u16 = 0x18;
+    let flat = |selector, attributes| Segment {
+        selector,
+        attributes,
+        limit: u32::MAX,
+        base: 0,
+    };
+    let data = flat(DATA, 0xC93);
+    VcpuState {
+        es: data,
+        cs: flat(CODE, 0xC9B),
+        ss: data,
+        ds: data,
+        fs: data,
+        gs: data,
+        // The shim brings its own: until then a fault stops the guest.
+        gdtr: Segment::default(),
+        idtr: Segment::default(),
+        cr0: CR0_PE | CR0_ET,
+        rip: layout::SHIM,
+        rdx: 0,
         ..after_reset(0)
     }
 }

@@ -39,7 +39,7 @@ fn setting_that_is_not_possible_is_refused_by_its_key() {
     for (error, begins) in [
         (
             refused(|config| config.tee.kind = TeeKind::Snp),
-            "tee.kind: snp cannot be launched yet",
+            "boot.protocol: no snp hardware can launch simulated-direct",
         ),
         (
             refused(|config| config.cpu.model = "z80".into()),

@@ -277,7 +277,7 @@ fn possible(version: Version, name: &str, page_type: PageType, start: u64, count
         PageType::Cpuid => name == CPUID,
         PageType::Vmsa => is_vcpu(name),
         PageType::Secrets => name == "secrets",
-        PageType::Zero => ["page-tables", "stack", "shim-data", "igvm"].contains(&name),
+        PageType::Zero => ["page-tables", "stack", "mailbox", "igvm"].contains(&name),
         PageType::Unmeasured => ["memory-map", "parameters", "igvm"].contains(&name),
         PageType::Normal => name != CPUID && name != "secrets" && !is_vcpu(name),
     };

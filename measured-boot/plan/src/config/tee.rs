@@ -37,6 +37,7 @@ impl Judge<'_> {
                 .map(|text| self.quote_service(&text))
                 .transpose()?,
             keys: tee.keys,
+            certificates: self.path("tee.certificates", tee.certificates)?,
         })
     }
 

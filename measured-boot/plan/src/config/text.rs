@@ -39,6 +39,7 @@ pub(super) struct Tee {
     pub(super) mrownerconfig: Option<Spanned<String>>,
     pub(super) quote_service: Option<Spanned<String>>,
     pub(super) keys: Option<String>,
+    pub(super) certificates: Option<Spanned<String>>,
 }
 
 #[derive(Deserialize)]

@@ -136,3 +136,16 @@ pub fn planned(config: &LaunchConfig) -> LaunchPlan {
     )
     .expect("the plan is possible")
 }
+
+/// A boot shim that is told from other files by its bytes.
+pub fn shim() -> Vec<u8> {
+    b"shim".repeat(2500)
+}
+
+/// The same launch through the boot shim, under `tee`.
+pub fn shim_config(tee: TeeKind) -> LaunchConfig {
+    let mut config = config();
+    config.tee.kind = tee;
+    config.boot.protocol = BootProtocol::Shim;
+    config
+}
