@@ -16,6 +16,7 @@ use std::mem::size_of;
 
 pub use error::TdxError;
 use kvm_bindings::{kvm_cpuid_entry2, kvm_enable_cap};
+use kvm_ioctls::Cap;
 use measured_boot_plan::CpuidEntry;
 use vmm_kernel_abi::capability::X86_APIC_BUS_CYCLES_NS;
 use vmm_kernel_abi::ioctl::KVM_MEMORY_ENCRYPT_OP;
@@ -81,6 +82,14 @@ pub struct TdxRegion {
 }
 
 impl Vm {
+    /// The most vCPUs that it may have: of a TD that is fewer than of other VMs, and never more than the host
+    /// has processors (Linux 6.16, Documentation/virt/kvm/x86/intel-tdx.rst).
+    #[must_use]
+    pub fn most_vcpus(&self) -> u32 {
+        let most = self.fd.check_extension_int(Cap::MaxVcpus);
+        u32::try_from(most).unwrap_or(0)
+    }
+
     /// CAPABILITIES, with room for so many CPUID entries. The error is E2BIG where there are more, and does
     /// not say how many.
     ///

@@ -36,6 +36,9 @@ pub enum TdxError {
     /// There are fewer bytes than pages that are left.
     #[error("INIT_MEM_REGION was to read more pages than its source has; report it as a bug")]
     NoSource,
+    /// Memory is filled through a vCPU.
+    #[error("INIT_MEM_REGION takes a vCPU, and there is none; report it as a bug")]
+    NoVcpu,
 }
 
 impl TdxError {
@@ -44,7 +47,7 @@ impl TdxError {
     pub fn errno(&self) -> Option<i32> {
         match self {
             Self::Refused { source, .. } => source.raw_os_error(),
-            Self::Entries { .. } | Self::NoSource => None,
+            Self::Entries { .. } | Self::NoSource | Self::NoVcpu => None,
         }
     }
 
