@@ -13,6 +13,9 @@ const KVMIO: u32 = 0xae;
 const WRITE: u32 = 1;
 const READ: u32 = 2;
 
+/// `struct kvm_xsave` without what may follow it.
+const XSAVE_BYTES: usize = 4096;
+
 const fn number(direction: u32, group: u32, call: u32, size: usize) -> u32 {
     assert!(size < 1 << 14, "the size has 14 bits");
     #[allow(clippy::cast_possible_truncation, reason = "asserted above")]
@@ -28,6 +31,25 @@ pub const KVM_CHECK_EXTENSION: u32 = number(0, KVMIO, 0x03, 0);
 pub const KVM_CREATE_VCPU: u32 = number(0, KVMIO, 0x41, 0);
 /// On a vCPU.
 pub const KVM_RUN: u32 = number(0, KVMIO, 0x80, 0);
+/// On a vCPU, with `kvm_regs`.
+pub const KVM_GET_REGS: u32 = number(READ, KVMIO, 0x81, size_of::<kvm_bindings::kvm_regs>());
+/// On a vCPU, with `kvm_regs`.
+pub const KVM_SET_REGS: u32 = number(WRITE, KVMIO, 0x82, size_of::<kvm_bindings::kvm_regs>());
+/// On a vCPU, with `kvm_sregs`.
+pub const KVM_GET_SREGS: u32 = number(READ, KVMIO, 0x83, size_of::<kvm_bindings::kvm_sregs>());
+/// On a vCPU, with `kvm_sregs`.
+pub const KVM_SET_SREGS: u32 = number(WRITE, KVMIO, 0x84, size_of::<kvm_bindings::kvm_sregs>());
+/// On a vCPU, with the head of `kvm_msrs`; the answer is how many were set.
+pub const KVM_SET_MSRS: u32 = number(WRITE, KVMIO, 0x89, size_of::<kvm_bindings::kvm_msrs>());
+/// On a vCPU, with the head of `kvm_cpuid2`.
+pub const KVM_SET_CPUID2: u32 = number(WRITE, KVMIO, 0x90, size_of::<kvm_bindings::kvm_cpuid2>());
+/// On a vCPU, with `kvm_debugregs`.
+pub const KVM_SET_DEBUGREGS: u32 =
+    number(WRITE, KVMIO, 0xa2, size_of::<kvm_bindings::kvm_debugregs>());
+/// On a vCPU, with the 4096 bytes of `kvm_xsave`.
+pub const KVM_SET_XSAVE: u32 = number(WRITE, KVMIO, 0xa5, XSAVE_BYTES);
+/// On a vCPU, with `kvm_xcrs`.
+pub const KVM_SET_XCRS: u32 = number(WRITE, KVMIO, 0xa7, size_of::<kvm_bindings::kvm_xcrs>());
 /// On a VM, with [`kvm_userspace_memory_region2`].
 pub const KVM_SET_USER_MEMORY_REGION2: u32 = number(
     WRITE,
@@ -66,6 +88,15 @@ const _: () = {
     assert!(KVM_CHECK_EXTENSION == 0xae03);
     assert!(KVM_CREATE_VCPU == 0xae41);
     assert!(KVM_RUN == 0xae80);
+    assert!(KVM_GET_REGS == 0x8090_ae81);
+    assert!(KVM_SET_REGS == 0x4090_ae82);
+    assert!(KVM_GET_SREGS == 0x8138_ae83);
+    assert!(KVM_SET_SREGS == 0x4138_ae84);
+    assert!(KVM_SET_MSRS == 0x4008_ae89);
+    assert!(KVM_SET_CPUID2 == 0x4008_ae90);
+    assert!(KVM_SET_DEBUGREGS == 0x4080_aea2);
+    assert!(KVM_SET_XSAVE == 0x5000_aea5);
+    assert!(KVM_SET_XCRS == 0x4188_aea7);
     assert!(KVM_SET_USER_MEMORY_REGION2 == 0x40a0_ae49);
     assert!(KVM_ENABLE_CAP == 0x4068_aea3);
     assert!(KVM_MEMORY_ENCRYPT_OP == 0xc008_aeba);

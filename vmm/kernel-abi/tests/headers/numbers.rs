@@ -27,8 +27,17 @@ pub fn facts() -> Vec<Fact> {
 
 type Named = (&'static str, u64);
 
-fn calls() -> [Named; 11] {
+fn calls() -> [Named; 20] {
     [
+        ("KVM_GET_REGS", ioctl::KVM_GET_REGS.into()),
+        ("KVM_SET_REGS", ioctl::KVM_SET_REGS.into()),
+        ("KVM_GET_SREGS", ioctl::KVM_GET_SREGS.into()),
+        ("KVM_SET_SREGS", ioctl::KVM_SET_SREGS.into()),
+        ("KVM_SET_MSRS", ioctl::KVM_SET_MSRS.into()),
+        ("KVM_SET_CPUID2", ioctl::KVM_SET_CPUID2.into()),
+        ("KVM_SET_DEBUGREGS", ioctl::KVM_SET_DEBUGREGS.into()),
+        ("KVM_SET_XSAVE", ioctl::KVM_SET_XSAVE.into()),
+        ("KVM_SET_XCRS", ioctl::KVM_SET_XCRS.into()),
         ("KVM_CREATE_VM", ioctl::KVM_CREATE_VM.into()),
         ("KVM_CHECK_EXTENSION", ioctl::KVM_CHECK_EXTENSION.into()),
         ("KVM_CREATE_VCPU", ioctl::KVM_CREATE_VCPU.into()),
