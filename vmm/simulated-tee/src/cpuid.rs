@@ -54,9 +54,17 @@ pub enum CpuidMismatch {
     },
 }
 
+/// Memory encryption. A guest whose memory is encrypted reads this leaf from the page; KVM does not answer
+/// it where there is none, since the guest would look for an MSR that it does not have.
+const ENCRYPTED_MEMORY: u32 = 0x8000_001f;
+
 /// Compares `page` with what KVM answered for vCPU `vcpu`.
 pub fn check(page: &[u8; 4096], vcpu: u32, entries: &[CpuidEntry]) -> Result<(), CpuidMismatch> {
-    let functions = functions(page)?;
+    let mut functions = functions(page)?;
+    let is_answered = entries
+        .iter()
+        .any(|entry| entry.function == ENCRYPTED_MEMORY);
+    functions.retain(|function| is_answered || function.eax_in.get() != ENCRYPTED_MEMORY);
     if functions.len() != entries.len() {
         return Err(CpuidMismatch::Count {
             vcpu,
@@ -215,6 +223,18 @@ mod tests {
                 subleaf: 0
             })
         );
+    }
+
+    /// The leaf that only an encrypted guest has may be in the page alone, and nowhere else.
+    #[test]
+    fn leaf_of_encrypted_memory_is_compared_where_kvm_answers_it() {
+        let page = page(&[function(0, 1), function(ENCRYPTED_MEMORY, 2)]);
+        assert_eq!(check(&page, 0, &[entry(0, 1)]), Ok(()));
+        let answered = |eax| [entry(0, 1), entry(ENCRYPTED_MEMORY, eax)];
+        assert_eq!(check(&page, 0, &answered(2)), Ok(()));
+        assert!(check(&page, 0, &answered(3)).is_err());
+        let plain = super::tests::page(&[function(0, 1)]);
+        assert!(check(&plain, 0, &answered(2)).is_err());
     }
 
     #[test]

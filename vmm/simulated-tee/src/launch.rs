@@ -82,6 +82,7 @@ pub struct Launch {
     digest: [u8; 48],
     added: BTreeSet<u64>,
     cpuid_page: Option<u64>,
+    has_secrets_page: bool,
     cpuid: Vec<Vec<CpuidEntry>>,
     vcpus: Vec<Registers>,
 }
@@ -114,6 +115,7 @@ impl Launch {
             digest: [0; 48],
             added: BTreeSet::new(),
             cpuid_page: None,
+            has_secrets_page: false,
             cpuid: Vec::new(),
             vcpus: Vec::new(),
         })
@@ -202,8 +204,18 @@ impl Launch {
         let page = self.memory.page(gpa)?;
         let contents = match page_type {
             PageType::Normal => sha384(&page),
-            PageType::Zero if page != [0; 4096] => return refuse("it should read zero"),
-            PageType::Zero => [0; 48],
+            // Firmware zeroes the one and fills the other; here what is in memory is what will run.
+            PageType::Zero | PageType::Secrets if page != [0; 4096] => {
+                return refuse("it should read zero");
+            }
+            PageType::Secrets if self.has_secrets_page => {
+                return refuse("there is a secrets page already");
+            }
+            PageType::Secrets => {
+                self.has_secrets_page = true;
+                [0; 48]
+            }
+            PageType::Zero | PageType::Unmeasured => [0; 48],
             PageType::Cpuid if self.cpuid_page.is_some() => {
                 return refuse("there is a CPUID page already");
             }
@@ -211,9 +223,7 @@ impl Launch {
                 self.cpuid_page = Some(gpa);
                 [0; 48]
             }
-            PageType::Vmsa | PageType::Unmeasured | PageType::Secrets => {
-                return refuse("no launch here has pages of this type");
-            }
+            PageType::Vmsa => return refuse("vCPUs are measured at the end, from their registers"),
         };
         self.extend(gpa, page_type, contents);
         Ok(())

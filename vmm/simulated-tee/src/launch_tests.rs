@@ -224,6 +224,49 @@ fn zero_page_that_is_not_zero_is_refused() {
 }
 
 #[test]
+fn secrets_page_that_is_not_zero_or_the_second_is_refused() {
+    let mut launch = launch(&[(0x8000, &[1])], |_| {}).unwrap();
+    let mut add = |gpa, count| launch.add_pages(&run(gpa, count, PageType::Secrets));
+    assert!(add(0x8000, 1).is_err());
+    assert!(add(0x9000, 1).is_ok());
+    assert!(add(0xa000, 1).is_err());
+}
+
+/// Type and place of these are measured, contents are not; and what was handed over so is no stray page.
+#[test]
+fn unmeasured_zero_and_secrets_pages_are_measured_without_contents() {
+    let digest = |page_type, gpa, content: &[u8]| {
+        let mut launch = launch(&[(0x8000, content)], |_| {}).unwrap();
+        launch.add_pages(&run(gpa, 1, page_type)).unwrap();
+        launch.finish().unwrap().launch_digest
+    };
+    let unmeasured = digest(PageType::Unmeasured, 0x8000, &[1]);
+    assert_eq!(digest(PageType::Unmeasured, 0x8000, &[2]), unmeasured);
+    let mut digests = vec![unmeasured, digest(PageType::Unmeasured, 0x9000, &[])];
+    for page_type in [PageType::Normal, PageType::Zero, PageType::Secrets] {
+        digests.push(digest(page_type, 0x8000, &[]));
+    }
+    let count = digests.len();
+    digests.sort_unstable();
+    digests.dedup();
+    assert_eq!(digests.len(), count);
+    let mut expected = launch(&[], |_| {}).unwrap();
+    for (page_type, gpa) in [(4, 0x8000), (3, 0x9000), (5, 0xa000)] {
+        let before = expected.digest;
+        let pages = Pages {
+            gpa,
+            count: 1,
+            page_type,
+        };
+        expected.add_pages(&pages).unwrap();
+        let zeros = [0; 48];
+        let mut info = [&before[..], &zeros, &[0x70, 0, page_type, 0, 0, 0, 0, 0]].concat();
+        info.extend_from_slice(&gpa.to_le_bytes());
+        assert_eq!(expected.digest, sha384(&info));
+    }
+}
+
+#[test]
 fn policy_with_reserved_bits_wrong_is_refused() {
     let mut wrong = parameters();
     wrong.policy = GuestPolicy::from_bits(0);
