@@ -5,7 +5,7 @@ use measured_boot_plan::{LaunchPlan, Region, Sources};
 use thiserror::Error;
 use vmm_kvm::{CpuidError, KvmError, Vcpu, Vm};
 
-use crate::{Guest, PageRun, Parameters, Tee, TeeError, Told};
+use crate::{Guest, PageRun, Parameters, Staging, Tee, TeeError, Told};
 
 /// Why nothing runs.
 #[derive(Debug, Error)]
@@ -64,7 +64,7 @@ impl<T> MeasuredLaunch<T> {
     }
 }
 
-/// Replays `plan` on `vm` and `tee`, and compares what the TEE told of its measurement with
+/// Replays `plan` on `vm` and `tee`, with `staging` prepared from it, and compares what the TEE told of its measurement with
 /// `predicted`.
 ///
 /// # Errors
@@ -75,9 +75,11 @@ pub fn launch<T: Tee>(
     mut tee: T,
     plan: &LaunchPlan,
     sources: &Sources<'_>,
+    staging: Staging,
     predicted: LaunchDigest,
 ) -> Result<MeasuredLaunch<T>, LaunchError> {
     tee.create(&vm, &Parameters::new(plan, tee.cpuid_audience()))?;
+    staging.lay(&vm)?;
     let vcpus = add_vcpus(&vm, &mut tee, plan)?;
     let guest = Guest {
         vm: &vm,

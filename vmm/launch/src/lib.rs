@@ -7,11 +7,13 @@
 mod launching;
 mod running;
 mod simulated;
+mod staging;
 mod tee;
 mod told;
 
 pub use launching::{LaunchError, MeasuredLaunch, launch};
 pub use running::{Ended, RunningVm, Threads, ThreadsError};
 pub use simulated::{Keys, Simulated};
+pub use staging::Staging;
 pub use tee::{EvidencePath, Guest, PageRun, Parameters, Tee, TeeError};
 pub use told::Told;

@@ -4,10 +4,11 @@ use std::ops::ControlFlow;
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
 use measured_boot_plan::machine::COM1_PORT;
-use vmm_kvm::Bus;
+use vmm_kvm::{Bus, Confidential};
 use vmm_virtio::{Slot, SlotError};
 
 use crate::com1::{self, Com1};
+use crate::confidential::PrivateGuest;
 use crate::power;
 
 /// Why the guest stops.
@@ -24,6 +25,10 @@ pub enum Stop {
         /// How.
         error: SlotError,
     },
+    /// The guest or its processor ended it, and this is what was said.
+    Guest(String),
+    /// Its memory cannot be what it takes it for.
+    Memory(String),
 }
 
 /// A virtio device in its place.
@@ -40,14 +45,16 @@ pub struct Placed {
 pub struct Machine {
     com1: Mutex<Com1>,
     slots: Vec<Placed>,
+    private: Option<PrivateGuest>,
 }
 
 impl Machine {
-    /// A machine of these devices.
-    pub fn new(com1: Com1, slots: Vec<Placed>) -> Self {
+    /// A machine of these devices, for a guest with private memory if `private` answers it.
+    pub fn new(com1: Com1, slots: Vec<Placed>, private: Option<PrivateGuest>) -> Self {
         Self {
             com1: Mutex::new(com1),
             slots,
+            private,
         }
     }
 
@@ -109,6 +116,11 @@ impl Bus for Machine {
             Err(error) => ControlFlow::Break(Stop::Device { slot, error }),
         }
     }
+
+    fn confidential(&self) -> Option<&dyn Confidential<Stop = Stop>> {
+        let private = self.private.as_ref()?;
+        Some(private)
+    }
 }
 
 fn com1_register(port: u16) -> Option<u8> {
@@ -136,7 +148,7 @@ mod tests {
     fn machine() -> Machine {
         let console = Console::open(Path::new("/dev/null"), Output::Text).unwrap();
         let interrupt = com1::Interrupt(EventFd::new(EFD_NONBLOCK).unwrap());
-        Machine::new(Com1::new(interrupt, console), Vec::new())
+        Machine::new(Com1::new(interrupt, console), Vec::new(), None)
     }
 
     fn read_port(port: u16) -> u8 {

@@ -31,6 +31,8 @@ pub enum Event<'a> {
         /// Where it differs.
         leaves: &'a [AdoptedLeaf],
     },
+    /// The configuration names certificates for the guest, and this host's kernel cannot hand them over.
+    CertificatesLeftOut {},
     /// The runtime directory is one that a killed VM left behind.
     TookOver {
         /// Its path.
@@ -152,6 +154,11 @@ fn sentence(event: &Event<'_>) -> String {
             )
         }
         Event::CpuidAdopted { leaves } => cpuid::sentence(leaves),
+        Event::CertificatesLeftOut {} => {
+            "the guest gets no certificates from this host: its kernel hands none over \
+            (Linux 7.0 does); verifiers fetch them"
+                .to_owned()
+        }
         Event::TookOver { runtime_dir } => format!(
             "took over the runtime directory {}, which a VM that was killed left behind",
             runtime_dir.display()

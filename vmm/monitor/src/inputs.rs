@@ -1,15 +1,14 @@
 //! Everything that a launch reads, opened and checked before anything is started.
 
 use std::fs::{self, File};
-use std::io::{ErrorKind, Read as _, Seek as _, SeekFrom};
+use std::io::{self, ErrorKind, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 use measured_boot_digest::{LaunchDigest, launch_digest};
-use measured_boot_plan::{
-    DeviceKind, LaunchConfig, LaunchPlan, NamedFile, Source, Sources, TeeKind, plan,
-};
-use vmm_launch::Keys;
+use measured_boot_plan::{DeviceKind, LaunchConfig, LaunchPlan, NamedFile, Source, Sources, plan};
+use vmm_launch::{Keys, Staging};
+use vmm_snp::Certificates;
 
 /// The configuration and the files that it names.
 pub struct Inputs {
@@ -17,7 +16,15 @@ pub struct Inputs {
     pub config: LaunchConfig,
     /// Paths in it are relative to this.
     pub folder: PathBuf,
-    files: Vec<(Source, Vec<u8>)>,
+    files: Vec<Input>,
+}
+
+/// A file that was read.
+struct Input {
+    source: Source,
+    bytes: Vec<u8>,
+    /// The same file, still open: none if it is a pipe or the like, which cannot be read again.
+    file: Option<File>,
 }
 
 impl Inputs {
@@ -41,7 +48,7 @@ impl Inputs {
             .into_iter()
             .map(|NamedFile { source, path }| {
                 let file = path.map_or_else(shim_beside_program, |path| folder.join(path));
-                Ok((source, read_named(&file, source.key())?))
+                read_named(&file, source)
             });
         let files = named.collect::<anyhow::Result<_>>()?;
         Ok(Self {
@@ -55,7 +62,19 @@ impl Inputs {
     pub fn sources(&self) -> Sources<'_> {
         let none = Sources::default();
         let files = self.files.iter();
-        files.fold(none, |all, (source, bytes)| all.with(*source, bytes))
+        files.fold(none, |all, input| all.with(input.source, &input.bytes))
+    }
+
+    /// Maps what the plan stages, as it lies in its files.
+    ///
+    /// # Errors
+    /// Memory is short, or a file was cut meanwhile.
+    pub fn staging(&self, plan: &LaunchPlan) -> anyhow::Result<Staging> {
+        let file = |source| {
+            let input = self.files.iter().find(|input| input.source == source)?;
+            input.file.as_ref()
+        };
+        Staging::prepare(plan, &self.sources(), file).context("cannot lay out what the guest loads")
     }
 
     /// The plan and the digest that it predicts.
@@ -63,17 +82,30 @@ impl Inputs {
     /// # Errors
     /// The configuration cannot be launched.
     pub fn plan(&self) -> anyhow::Result<(LaunchPlan, LaunchDigest)> {
-        if self.config.tee.kind != TeeKind::Simulated {
-            bail!(
-                "[tee] kind = \"{}\" cannot be launched yet: only \"simulated\" can",
-                self.config.tee.kind
-            );
-        }
         let sources = self.sources();
         let plan = plan(&self.config, &sources)
             .with_context(|| format!("{} cannot be planned", self.config.name))?;
         let predicted = launch_digest(&plan, &sources);
+        check_id_block(&plan, predicted)?;
         Ok((plan, predicted))
+    }
+
+    /// Reads the certificates that an SNP guest gets beside its report, if the configuration names some.
+    ///
+    /// # Errors
+    /// The file is missing, or is no table of certificates.
+    pub fn certificates(&self) -> anyhow::Result<Option<Certificates>> {
+        let Some(path) = &self.config.tee.certificates else {
+            return Ok(None);
+        };
+        let path = self.folder.join(path);
+        let table = fs::read(&path)
+            .with_context(|| format!("[tee] certificates: cannot read {}", path.display()))?;
+        let certificates = Certificates::from_table(&table).with_context(|| {
+            let shown = path.display();
+            format!("[tee] certificates: {shown} is no certificate table of the GHCB protocol")
+        })?;
+        Ok(Some(certificates))
     }
 
     /// Opens what `cloister-simulated-tee init` made.
@@ -121,11 +153,37 @@ fn shim_beside_program() -> PathBuf {
     program.with_file_name("cloister-shim")
 }
 
-fn read_named(path: &Path, key: &str) -> anyhow::Result<Vec<u8>> {
-    fs::read(path).with_context(|| match path.try_exists() {
+fn read_named(path: &Path, source: Source) -> anyhow::Result<Input> {
+    let key = source.key();
+    let read = || -> io::Result<_> {
+        let mut file = File::open(path)?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        let is_kept = file.metadata()?.is_file();
+        let file = is_kept.then_some(file);
+        Ok(Input {
+            source,
+            bytes,
+            file,
+        })
+    };
+    read().with_context(|| match path.try_exists() {
         Ok(false) => format!("{key}: there is no file {}", path.display()),
         _ => format!("{key}: cannot read {}", path.display()),
     })
+}
+
+/// The firmware would refuse the launch at its very end.
+fn check_id_block(plan: &LaunchPlan, predicted: LaunchDigest) -> anyhow::Result<()> {
+    if let Some(signed) = &plan.id_block.0 {
+        let held = LaunchDigest(signed.block.launch_digest);
+        ensure!(
+            held == predicted,
+            "tee.id_block: it is of another launch; sign one for this configuration by `cloister measure id-block`\n  \
+             the block's digest: {held}\n  predicted:          {predicted}"
+        );
+    }
+    Ok(())
 }
 
 /// A disk is a file or a block device of at least one sector.

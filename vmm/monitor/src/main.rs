@@ -6,6 +6,7 @@
 mod arguments;
 mod bus;
 mod com1;
+mod confidential;
 mod console;
 mod cpuid;
 mod devices;
@@ -16,6 +17,7 @@ mod power;
 mod processes;
 mod run;
 mod runtime_dir;
+mod tee;
 mod watch;
 
 use std::process::ExitCode;

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use measured_boot_plan::{DeviceKind, HostTarget, LaunchPlan};
+use measured_boot_plan::{DeviceKind, HostTarget, LaunchPlan, TeeKind};
 use measured_boot_snp_abi::simulated::SIMULATED_TEE_PORT;
 use policies_jail::Child;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -35,8 +35,8 @@ pub enum Device {
 
 /// The processes that this one speaks with, confined and waiting for their configuration.
 pub struct Processes {
-    /// The simulated TEE.
-    pub tee: Channel<TeeRequest, TeeReply>,
+    /// The simulated TEE, where it is the one.
+    pub tee: Option<Channel<TeeRequest, TeeReply>>,
     /// The devices, in slot order.
     pub devices: Vec<Device>,
 }
@@ -132,23 +132,33 @@ pub fn start_all(
     folder: &Path,
     teller: Teller,
 ) -> anyhow::Result<Processes> {
-    let tee = spawn(supervisor, Spawn::SimulatedTee, teller)?.control;
+    let is_simulated = plan.tee.0 == TeeKind::Simulated;
+    let tee = is_simulated
+        .then(|| spawn(supervisor, Spawn::SimulatedTee, teller))
+        .transpose()?;
     let devices = plan
         .devices
         .0
         .iter()
-        .map(|device| start_device(supervisor, &device.kind, folder, teller))
+        .map(|device| start_device(supervisor, &device.kind, plan.tee.0, folder, teller))
         .collect::<anyhow::Result<_>>()?;
     Ok(Processes {
-        tee: Channel::from_socket(tee),
+        tee: tee.map(|spawned| Channel::from_socket(spawned.control)),
         devices,
     })
 }
 
 /// The closed list of ports that a guest may connect to. The configuration may put something else in
-/// the TEE's place; what the guest then gets does not verify.
-fn targets(ports: &BTreeMap<u32, HostTarget>, folder: &Path) -> BTreeMap<u32, Target> {
-    let mut targets = BTreeMap::from([(SIMULATED_TEE_PORT, Target::Tee)]);
+/// the simulated TEE's place; what the guest then gets does not verify.
+fn targets(
+    ports: &BTreeMap<u32, HostTarget>,
+    tee: TeeKind,
+    folder: &Path,
+) -> BTreeMap<u32, Target> {
+    let mut targets = BTreeMap::new();
+    if tee == TeeKind::Simulated {
+        targets.insert(SIMULATED_TEE_PORT, Target::Tee);
+    }
     targets.extend(ports.iter().map(|(port, target)| {
         let target = match target {
             HostTarget::Tcp(address) => Target::Tcp(*address),
@@ -162,6 +172,7 @@ fn targets(ports: &BTreeMap<u32, HostTarget>, folder: &Path) -> BTreeMap<u32, Ta
 fn start_device(
     supervisor: &mut Supervisor,
     kind: &DeviceKind,
+    tee: TeeKind,
     folder: &Path,
     teller: Teller,
 ) -> anyhow::Result<Device> {
@@ -171,7 +182,7 @@ fn start_device(
             Ok(Device::Blk(Channel::from_socket(spawned.control)))
         }
         DeviceKind::Vsock { ports, .. } => {
-            let ports = targets(ports, folder);
+            let ports = targets(ports, tee, folder);
             let spawned = spawn(supervisor, Spawn::Vsock { ports }, teller)?;
             let broker = spawned
                 .broker

@@ -1,8 +1,8 @@
 //! The order of things.
 //!
 //! 1. Read and plan: nothing is started for a configuration that cannot be launched.
-//! 2. Open everything that needs a path: first what the configuration names, then /dev/kvm. To adopt KVM's
-//!    CPUID, KVM is asked through a VM that has no memory and never runs: that is before this process is
+//! 2. Open everything that needs a path: first what the configuration names, then /dev/kvm, and for an SNP
+//!    guest /dev/sev. A host that lacks what the TEE needs is refused here. To adopt KVM's CPUID, KVM is asked through a VM that has no memory and never runs: that is before this process is
 //!    confined.
 //! 3. Start the supervisor, and through it the TEE and the devices, each confined.
 //! 4. Confine this process: first each vCPU thread, then the main one.
@@ -19,13 +19,15 @@ use measured_boot_plan::machine::COM1_GSI;
 use measured_boot_plan::{LaunchPlan, TeeKind};
 use policies_jail::Filter;
 use policies_profiles::{Guest, Program};
-use vmm_kvm::{GuestRam, Host, Vm, VmKind};
-use vmm_launch::{Keys, MeasuredLaunch, Simulated, Threads, launch};
+use vmm_kvm::{GuestRam, Host, Vm};
+use vmm_launch::{MeasuredLaunch, Staging, Threads, launch};
+use vmm_snp::Certificates;
 use vmm_sys_util::eventfd::{EFD_CLOEXEC, EFD_NONBLOCK, EventFd};
 
 use crate::arguments::{Output, RunArguments};
 use crate::bus::Machine;
 use crate::com1::{self, Com1};
+use crate::confidential::PrivateGuest;
 use crate::console::Console;
 use crate::cpuid;
 use crate::devices::place_all;
@@ -34,6 +36,7 @@ use crate::inputs::Inputs;
 use crate::interrupt::{Interrupt, is_interruption};
 use crate::processes::{self, Household, Processes};
 use crate::runtime_dir::RuntimeDir;
+use crate::tee::{Named, Ready, SimulatedProcess};
 use crate::watch::{self, End};
 
 /// How a run ended that did not fail.
@@ -55,10 +58,11 @@ struct Planned {
 /// Everything that has a path, opened.
 struct Opened {
     host: Host,
-    keys: Keys,
+    tee: Ready,
+    tee_listener: Option<UnixListener>,
+    staging: Staging,
     disks: Vec<File>,
     console: Console,
-    tee_listener: UnixListener,
 }
 
 /// Runs the VM that the arguments name.
@@ -90,14 +94,17 @@ pub fn run(arguments: &RunArguments) -> anyhow::Result<Outcome> {
 
 fn run_to_its_end(arguments: &RunArguments, teller: Teller) -> anyhow::Result<End> {
     let mut planned = plan(arguments, teller)?;
-    let keys = planned.inputs.keys()?;
+    let named = Named::open(&planned.inputs)?;
     let disks = planned.inputs.disks(&planned.plan)?;
     let host = Host::open()?;
+    let tee = named.on(&host, &planned.plan)?;
+    tell_about_certificates(&tee, teller)?;
     let leaves = cpuid::settle(&host, &mut planned.plan, arguments.adopt_cpuid)?;
     if !leaves.is_empty() {
         teller.tell(&Event::CpuidAdopted { leaves: &leaves })?;
     }
     let Planned { inputs, plan, .. } = &planned;
+    let staging = inputs.staging(plan)?;
     let console = Console::open(&arguments.console, arguments.output)?;
     let interrupt = Interrupt::catch()?;
     let runtime_dir = RuntimeDir::make(arguments.runtime_dir.as_deref())?;
@@ -105,7 +112,8 @@ fn run_to_its_end(arguments: &RunArguments, teller: Teller) -> anyhow::Result<En
         let runtime_dir = runtime_dir.path();
         teller.tell(&Event::TookOver { runtime_dir })?;
     }
-    let tee_listener = runtime_dir.tee_socket()?;
+    let is_simulated = plan.tee.0 == TeeKind::Simulated;
+    let tee_listener = is_simulated.then(|| runtime_dir.tee_socket()).transpose()?;
     // From here on, whatever happens, the supervisor ends what it started.
     let mut household = Household::start(runtime_dir, interrupt)?;
     let folder = &inputs.folder;
@@ -113,10 +121,11 @@ fn run_to_its_end(arguments: &RunArguments, teller: Teller) -> anyhow::Result<En
     let threads = confine(guest(plan.tee.0), plan.vcpus.0.len())?;
     let opened = Opened {
         host,
-        keys,
+        tee,
+        tee_listener,
+        staging,
         disks,
         console,
-        tee_listener,
     };
     launch_and_wait(
         &planned,
@@ -175,22 +184,34 @@ fn launch_and_wait(
 ) -> anyhow::Result<End> {
     let Opened {
         host,
-        keys,
+        tee,
+        tee_listener,
+        staging,
         disks,
         console,
-        tee_listener,
     } = opened;
-    let Processes { tee, devices } = processes;
+    let Processes {
+        tee: control,
+        devices,
+    } = processes;
     let plan = &planned.plan;
-    let vm = make_vm(&host, plan)?;
-    let patience = interrupt.patience(None);
-    let tee = Simulated::configure(tee, vm.ram(), &keys, &tee_listener, patience)?;
-    let launch = launch(vm, tee, plan, &planned.inputs.sources(), planned.predicted)?;
+    let ram = Arc::new(GuestRam::new(plan.memory_bytes.0)?);
+    let vm = Vm::new(&host, tee.vm_kind(), Arc::clone(&ram))?;
+    let process = control
+        .zip(tee_listener)
+        .map(|(control, listener)| SimulatedProcess { control, listener });
+    let (tee, certificates) = tee.begin(process, &ram, interrupt)?;
+    let sources = planned.inputs.sources();
+    let launch = launch(vm, tee, plan, &sources, staging, planned.predicted)?;
     let tee = plan.tee.0.name();
     teller.tell(&Event::measured(tee, launch.launch_digest(), launch.told()))?;
     let com1 = Com1::new(com1_interrupt(&launch)?, console);
     let slots = place_all(launch.vm(), plan, devices, disks, interrupt)?;
-    let machine = Arc::new(Machine::new(com1, slots));
+    let machine = Arc::new(Machine::new(
+        com1,
+        slots,
+        private_guest(&launch, certificates),
+    ));
     let running = launch.run(threads, &machine)?;
     teller.tell(&Event::Running {
         vcpus: plan.vcpus.0.len(),
@@ -201,9 +222,24 @@ fn launch_and_wait(
     Ok(end)
 }
 
-fn make_vm(host: &Host, plan: &LaunchPlan) -> anyhow::Result<Vm> {
-    let ram = Arc::new(GuestRam::new(plan.memory_bytes.0)?);
-    Ok(Vm::new(host, VmKind::Plain, ram)?)
+fn private_guest<T>(
+    launch: &MeasuredLaunch<T>,
+    certificates: Option<Certificates>,
+) -> Option<PrivateGuest> {
+    let vm = launch.vm();
+    vm.kind()
+        .has_private_memory()
+        .then(|| PrivateGuest::new(vm.clone(), certificates))
+}
+
+/// Certificates are a convenience: a guest without them is verified all the same.
+fn tell_about_certificates(tee: &Ready, teller: Teller) -> anyhow::Result<()> {
+    if let Ready::Snp(snp, Some(_)) = tee
+        && !snp.hands_certificates()
+    {
+        teller.tell(&Event::CertificatesLeftOut {})?;
+    }
+    Ok(())
 }
 
 fn com1_interrupt<T>(launch: &MeasuredLaunch<T>) -> anyhow::Result<com1::Interrupt> {
@@ -218,6 +254,7 @@ fn outcome(end: End) -> anyhow::Result<Outcome> {
         End::Interrupted => Ok(Outcome::Interrupted),
         End::Device(detail) => bail!("the guest was stopped, since a device failed: {detail}"),
         End::Supervisor(detail) => bail!("the guest was stopped: {detail}"),
+        End::Guest(detail) => bail!("the guest was stopped: {detail}"),
         End::Vcpu(detail) => bail!("the guest was stopped: {detail}"),
     }
 }

@@ -24,6 +24,8 @@ pub enum End {
     Device(String),
     /// The supervisor ended.
     Supervisor(String),
+    /// The guest, or its processor, ended it and said why.
+    Guest(String),
     /// A vCPU cannot go on.
     Vcpu(String),
 }
@@ -37,6 +39,7 @@ impl End {
             Self::Interrupted => "interrupted",
             Self::Device(_) => "device-exited",
             Self::Supervisor(_) => "supervisor-exited",
+            Self::Guest(_) => "guest-terminated",
             Self::Vcpu(_) => "vcpu-failed",
         }
     }
@@ -45,7 +48,10 @@ impl End {
     pub fn detail(&self) -> Option<&str> {
         match self {
             Self::PowerOff | Self::Reset | Self::Interrupted => None,
-            Self::Device(detail) | Self::Supervisor(detail) | Self::Vcpu(detail) => Some(detail),
+            Self::Device(detail)
+            | Self::Supervisor(detail)
+            | Self::Guest(detail)
+            | Self::Vcpu(detail) => Some(detail),
         }
     }
 }
@@ -78,6 +84,8 @@ pub fn wait<T>(
         match running.ended() {
             Some(Ok(Stop::PowerOff)) => return Ok(End::PowerOff),
             Some(Ok(Stop::Reset)) => return Ok(End::Reset),
+            Some(Ok(Stop::Guest(said))) => return Ok(End::Guest(said)),
+            Some(Ok(Stop::Memory(fault))) => return Ok(End::Vcpu(fault)),
             Some(Ok(Stop::Device { slot, error })) => {
                 return device_end(supervisor, slot, &error.into());
             }

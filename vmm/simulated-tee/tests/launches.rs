@@ -26,8 +26,8 @@ use policies_profiles::{Program, Rule};
 use vmm_channel::{Channel, Patience, WaitError};
 use vmm_kvm::{GuestRam, Host, Vm, VmKind};
 use vmm_launch::{
-    EvidencePath, Guest, Keys, LaunchError, PageRun, Parameters, Simulated, Tee, TeeError, Told,
-    launch,
+    EvidencePath, Guest, Keys, LaunchError, PageRun, Parameters, Simulated, Staging, Tee, TeeError,
+    Told, launch,
 };
 use vmm_wire::{DeviceReply, TeeReply, TeeRequest};
 
@@ -161,7 +161,14 @@ impl Bench {
         let mut loaded = self.plan.clone();
         bug(&mut loaded);
         let (vm, tee, child) = self.make();
-        let launched = launch(vm, tee, &loaded, &self.sources(), self.predicted());
+        let launched = launch(
+            vm,
+            tee,
+            &loaded,
+            &self.sources(),
+            Staging::default(),
+            self.predicted(),
+        );
         end(child);
         launched.map(|launch| launch.told().digest().unwrap())
     }
@@ -172,7 +179,14 @@ impl Bench {
     ) -> Result<LaunchDigest, LaunchError> {
         let (vm, tee, child) = self.make();
         let tee = wrap(tee, Arc::clone(vm.ram()));
-        let launched = launch(vm, tee, &self.plan, &self.sources(), self.predicted());
+        let launched = launch(
+            vm,
+            tee,
+            &self.plan,
+            &self.sources(),
+            Staging::default(),
+            self.predicted(),
+        );
         end(child);
         launched.map(|launch| launch.told().digest().unwrap())
     }
@@ -441,7 +455,15 @@ fn tee_whole_life_uses_every_rule_of_its_profile() {
     let socket = bench.socket(&child);
     let observer = Observer::attach(child).unwrap();
     let (vm, tee) = bench.connect(control, &socket);
-    let launched = launch(vm, tee, &bench.plan, &bench.sources(), bench.predicted()).unwrap();
+    let launched = launch(
+        vm,
+        tee,
+        &bench.plan,
+        &bench.sources(),
+        Staging::default(),
+        bench.predicted(),
+    )
+    .unwrap();
     let report = ask(
         &socket,
         &Request::Report {

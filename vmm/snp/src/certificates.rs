@@ -47,17 +47,6 @@ pub enum CertificatesError {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Certificates(Vec<u8>);
 
-/// What a guest's request for certificates came to; tests and logs like to know.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Handed {
-    /// They are in the guest's buffer.
-    Written,
-    /// The buffer has too few pages.
-    TooFewPages,
-    /// The buffer is not where a host may write.
-    NotShared,
-}
-
 impl Certificates {
     /// Reads a table.
     ///
@@ -94,10 +83,10 @@ impl Certificates {
 
     /// Answers a guest's request. Its numbers are hostile: the table goes to memory that is all the
     /// guest's and all shared, or nowhere.
-    pub fn hand(&self, request: &ReqCerts, ram: &GuestRam) -> (Handed, CertificatesAnswer) {
+    pub fn hand(&self, request: &ReqCerts, ram: &GuestRam) -> CertificatesAnswer {
         let pages = (self.0.len() / PAGE) as u64;
         if request.npages < pages {
-            return (Handed::TooFewPages, CertificatesAnswer::Needs { pages });
+            return CertificatesAnswer::Needs { pages };
         }
         let is_aligned = request.gpa.is_multiple_of(PAGE as u64);
         // All of the buffer is looked at, though less may be written.
@@ -106,9 +95,9 @@ impl Certificates {
             .checked_mul(PAGE as u64)
             .is_some_and(|bytes| ram.is_shared(request.gpa, bytes));
         if !is_aligned || !is_shared || ram.write(request.gpa, &self.0).is_err() {
-            return (Handed::NotShared, CertificatesAnswer::Failed);
+            return CertificatesAnswer::Failed;
         }
-        (Handed::Written, CertificatesAnswer::Done)
+        CertificatesAnswer::Done
     }
 }
 
@@ -194,8 +183,7 @@ mod tests {
         let certificates = Certificates::from_table(&table(&[(48, 5000)], 5000)).unwrap();
         let ram = GuestRam::new(1 << 20).unwrap();
         for npages in [0, 1] {
-            let (handed, answer) = certificates.hand(&request(0x1000, npages), &ram);
-            assert_eq!(handed, Handed::TooFewPages);
+            let answer = certificates.hand(&request(0x1000, npages), &ram);
             assert_eq!(answer, CertificatesAnswer::Needs { pages: 2 });
         }
     }
@@ -205,11 +193,8 @@ mod tests {
         let table = table(&[(48, 5000)], 5000);
         let certificates = Certificates::from_table(&table).unwrap();
         let ram = GuestRam::new(1 << 20).unwrap();
-        let (handed, answer) = certificates.hand(&request(0x3000, 2), &ram);
-        assert_eq!(
-            (handed, answer),
-            (Handed::Written, CertificatesAnswer::Done)
-        );
+        let answer = certificates.hand(&request(0x3000, 2), &ram);
+        assert_eq!(answer, CertificatesAnswer::Done);
         let mut there = vec![0; table.len()];
         ram.read(0x3000, &mut there).unwrap();
         assert_eq!(there, table);
@@ -227,12 +212,8 @@ mod tests {
             (0x1000, 1 << 52),
             (0x1001, 1),
         ] {
-            let (handed, answer) = certificates.hand(&request(gpa, npages), &ram);
-            assert_eq!(
-                (handed, answer),
-                (Handed::NotShared, CertificatesAnswer::Failed),
-                "{gpa:#x} {npages:#x}"
-            );
+            let answer = certificates.hand(&request(gpa, npages), &ram);
+            assert_eq!(answer, CertificatesAnswer::Failed, "{gpa:#x} {npages:#x}");
         }
     }
 }

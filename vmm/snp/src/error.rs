@@ -3,30 +3,14 @@
 use thiserror::Error;
 use vmm_kvm::{KvmError, SevError};
 
-use crate::CpuidCorrection;
+use crate::{CpuidCorrection, Lack};
 
 /// Why an SNP launch is given up. The VM is then of no use: no step can be taken back.
 #[derive(Debug, Error)]
 pub enum SnpError {
-    /// The plan wants VMSA features that this host does not offer.
-    #[error(
-        "the plan wants the VMSA features {wanted:#x}, and this host offers {offered:#x}; launch with what \
-         it offers, or on another host: the launch digest depends on them"
-    )]
-    Features {
-        /// SEV_FEATURES of the plan, without SNP_ACTIVE.
-        wanted: u64,
-        /// What KVM takes.
-        offered: u64,
-    },
-    /// The plan's VMSA features lack the one that makes a guest an SNP guest.
-    #[error(
-        "the plan's VMSA features {features:#x} lack SNP_ACTIVE (bit 0), which KVM always sets"
-    )]
-    NotActive {
-        /// SEV_FEATURES of the plan.
-        features: u64,
-    },
+    /// This host does not give what the plan wants.
+    #[error(transparent)]
+    Lack(#[from] Lack),
     /// Pages that no launch can hand over.
     #[error("{component} at {gpa:#x} is no whole number of pages in memory; report it as a bug")]
     Pages {

@@ -5,7 +5,9 @@ use std::io;
 use std::path::Path;
 
 use thiserror::Error;
-use vmm_kernel_abi::sev::{ATTR_SNP_POLICY_BITS, ATTR_SNP_REQ_CERTS, ATTR_VMSA_FEATURES};
+use vmm_kernel_abi::sev::{
+    ATTR_SNP_POLICY_BITS, ATTR_SNP_REQ_CERTS, ATTR_VMSA_FEATURES, VMSA_FEATURE_SNP_ACTIVE,
+};
 use vmm_kvm::{Host, KvmError, VmKind};
 
 /// The secure processor's device.
@@ -43,6 +45,25 @@ pub enum Lack {
     /// The device cannot be opened.
     #[error("{SEV_DEVICE} cannot be opened; run as root, or as a member of its group")]
     Device(#[source] io::Error),
+    /// The plan wants VMSA features that this host does not offer.
+    #[error(
+        "the plan wants the VMSA features {wanted:#x}, and this host offers {offered:#x}; launch on another host, \
+         or plan with what it offers: the launch digest depends on them"
+    )]
+    Features {
+        /// SEV_FEATURES of the plan, without SNP_ACTIVE.
+        wanted: u64,
+        /// What KVM takes.
+        offered: u64,
+    },
+    /// The plan's VMSA features lack the one that makes a guest an SNP guest.
+    #[error(
+        "the plan's VMSA features {features:#x} lack SNP_ACTIVE (bit 0), which KVM always sets"
+    )]
+    NotActive {
+        /// SEV_FEATURES of the plan.
+        features: u64,
+    },
     /// The guest policy has bits that this kernel refuses.
     #[error(
         "this host's KVM does not take the bits {refused:#x} of the guest policy {policy:#x}; change [tee], or \
@@ -69,6 +90,22 @@ impl Offer {
             policy_bits: ask(ATTR_SNP_POLICY_BITS)?,
             certificates: ask(ATTR_SNP_REQ_CERTS)? == Some(1),
         })
+    }
+
+    /// What INIT2 is given for these SEV_FEATURES: all but SNP_ACTIVE, which it sets itself and refuses.
+    ///
+    /// # Errors
+    /// Features that this host does not offer, or SNP_ACTIVE missing.
+    pub fn check_features(&self, planned: u64) -> Result<u64, Lack> {
+        if planned & VMSA_FEATURE_SNP_ACTIVE == 0 {
+            return Err(Lack::NotActive { features: planned });
+        }
+        let wanted = planned & !VMSA_FEATURE_SNP_ACTIVE;
+        let offered = self.vmsa_features;
+        match wanted & !offered {
+            0 => Ok(wanted),
+            _ => Err(Lack::Features { wanted, offered }),
+        }
     }
 
     /// Whether the kernel takes this guest policy, as far as it tells.

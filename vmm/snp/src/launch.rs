@@ -5,7 +5,6 @@
 
 use measured_boot_snp_abi::PageType;
 use vmm_conversion::PageRange;
-use vmm_kernel_abi::sev::VMSA_FEATURE_SNP_ACTIVE;
 use vmm_kvm::{PageBuffer, SnpFinish, SnpUpdate};
 use vmm_launch::PageRun;
 
@@ -33,7 +32,7 @@ pub(crate) fn begin(
     offer: &Offer,
     beginning: &Beginning,
 ) -> Result<(), SnpError> {
-    calls.init(features(beginning.sev_features, offer.vmsa_features)?)?;
+    calls.init(offer.check_features(beginning.sev_features)?)?;
     if beginning.wants_certificates && offer.certificates {
         calls.enable_certificates()?;
     }
@@ -43,18 +42,6 @@ pub(crate) fn begin(
         gpa: 0,
     })?;
     calls.make_private(pages).map_err(SnpError::Private)
-}
-
-/// What INIT2 is given: it refuses SNP_ACTIVE, which it sets itself.
-fn features(planned: u64, offered: u64) -> Result<u64, SnpError> {
-    if planned & VMSA_FEATURE_SNP_ACTIVE == 0 {
-        return Err(SnpError::NotActive { features: planned });
-    }
-    let wanted = planned & !VMSA_FEATURE_SNP_ACTIVE;
-    match wanted & !offered {
-        0 => Ok(wanted),
-        _ => Err(SnpError::Features { wanted, offered }),
-    }
 }
 
 /// Has pages encrypted and measured.

@@ -15,7 +15,7 @@ mod launch;
 mod snp;
 mod termination;
 
-pub use certificates::{Certificates, CertificatesError, Handed};
+pub use certificates::{Certificates, CertificatesError};
 pub use cpuid_diff::{CpuidCorrection, corrections};
 pub use error::SnpError;
 pub use host::{Lack, Offer};

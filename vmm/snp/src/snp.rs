@@ -4,7 +4,7 @@ use std::fs::File;
 use std::os::fd::AsFd as _;
 
 use measured_boot_digest::LaunchDigest;
-use measured_boot_plan::SignedIdBlock;
+use measured_boot_plan::{LaunchPlan, SignedIdBlock};
 use measured_boot_snp_abi::EcdsaPublicKey;
 use vmm_kvm::{Host, SnpFinish, Vm, VmKind};
 use vmm_launch::{EvidencePath, Guest, PageRun, Parameters, Tee, TeeError, Told};
@@ -36,9 +36,10 @@ impl Snp {
     ///
     /// # Errors
     /// What this host lacks, and what to do.
-    pub fn open(host: &Host, policy: u64, wants_certificates: bool) -> Result<Self, Lack> {
+    pub fn open(host: &Host, plan: &LaunchPlan, wants_certificates: bool) -> Result<Self, Lack> {
         let offer = Offer::of(host)?;
-        offer.check_policy(policy)?;
+        offer.check_policy(plan.policy.0.bits())?;
+        offer.check_features(plan.sev_features.0)?;
         Ok(Self {
             sev: open_device()?,
             offer,

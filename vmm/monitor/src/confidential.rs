@@ -1,0 +1,74 @@
+//! What a guest with private memory asks of this process while it runs.
+
+use std::ops::ControlFlow;
+
+use anyhow::Error;
+use vmm_kvm::{
+    CertificatesAnswer, Confidential, Converted, Hypercall, HypercallAnswer, KvmError, MemoryFault,
+    Rejection, ReqCerts, SystemEvent, Vm,
+};
+use vmm_snp::{Certificates, Termination};
+
+use crate::bus::Stop;
+
+/// Answers such a guest. Every number that it is asked with is hostile.
+pub struct PrivateGuest {
+    vm: Vm,
+    certificates: Option<Certificates>,
+}
+
+impl PrivateGuest {
+    /// For the guest of `vm`, which gets these certificates.
+    pub fn new(vm: Vm, certificates: Option<Certificates>) -> Self {
+        Self { vm, certificates }
+    }
+}
+
+impl Confidential for PrivateGuest {
+    type Stop = Stop;
+
+    /// A request that is refused changes nothing, and is the guest's to deal with.
+    fn convert(&self, _vcpu: u32, call: &Hypercall) -> ControlFlow<Stop, HypercallAnswer> {
+        match self.vm.convert(call) {
+            Ok(Converted::Done { .. }) => ControlFlow::Continue(HypercallAnswer::Done),
+            Ok(Converted::Refused(_)) => ControlFlow::Continue(HypercallAnswer::Invalid),
+            Err(error) => ControlFlow::Break(not_converted(error)),
+        }
+    }
+
+    /// An access that is refused would happen again for ever: nobody but the guest can do something else.
+    fn memory_fault(&self, vcpu: u32, fault: &MemoryFault) -> ControlFlow<Stop> {
+        match self.vm.convert_at_fault(fault) {
+            Ok(Converted::Done { .. }) => ControlFlow::Continue(()),
+            Ok(Converted::Refused(rejection)) => {
+                ControlFlow::Break(refused_fault(vcpu, fault, rejection))
+            }
+            Err(error) => ControlFlow::Break(not_converted(error)),
+        }
+    }
+
+    fn ended(&self, vcpu: u32, event: &SystemEvent) -> Stop {
+        Stop::Guest(match Termination::of(event) {
+            Some(termination) => termination.to_string(),
+            None => format!("vCPU {vcpu} ended with KVM's system event {}", event.kind),
+        })
+    }
+
+    fn certificates(&self, _vcpu: u32, request: &ReqCerts) -> CertificatesAnswer {
+        match &self.certificates {
+            Some(certificates) => certificates.hand(request, self.vm.ram()),
+            None => CertificatesAnswer::Failed,
+        }
+    }
+}
+
+fn refused_fault(vcpu: u32, fault: &MemoryFault, rejection: Rejection) -> Stop {
+    Stop::Memory(format!(
+        "vCPU {vcpu} reached for {} bytes at {:#x} in a way that nothing there is meant for: {rejection}",
+        fault.size, fault.gpa
+    ))
+}
+
+fn not_converted(error: KvmError) -> Stop {
+    Stop::Memory(format!("{:#}", Error::from(error)))
+}
