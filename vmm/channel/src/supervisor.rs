@@ -1,13 +1,13 @@
 //! The VMM's end of its conversation with the supervisor.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
 use rustix::event::PollFlags;
 use thiserror::Error;
 use vmm_wire::{
-    ChildId, DeviceKind, ExitStatus, Landlock, Spawn, SupervisorReply, SupervisorRequest,
+    ChildId, DeviceKind, ExitStatus, Landlock, Spawn, SupervisorReply, SupervisorRequest, Target,
 };
 
 use crate::{Channel, Patience, ReceiveError, SendError, WaitError};
@@ -76,7 +76,7 @@ pub enum SupervisorError {
     /// It answered something else.
     #[error("the supervisor answered out of turn; are both programs of the same build?")]
     OutOfTurn,
-    /// It refuses the runtime directory.
+    /// It refuses the runtime directory, or connections.
     #[error("the supervisor refuses: {reason}")]
     Refused {
         /// In its own words.
@@ -156,6 +156,24 @@ impl Supervisor {
                 reason,
             }),
             _ => Err(SupervisorError::OutOfTurn.into()),
+        }
+    }
+
+    /// The socket over which this process asks for connections to `ports`: make a [`Channel`] of
+    /// [`vmm_wire::BrokerRequest`] and [`vmm_wire::BrokerReply`] from it.
+    ///
+    /// # Errors
+    /// The supervisor refuses, as it does the second time, or does not answer.
+    pub fn broker(&mut self, ports: BTreeMap<u32, Target>) -> Result<OwnedFd, SupervisorError> {
+        self.channel
+            .send(&SupervisorRequest::Broker { ports }, &[])?;
+        match self.answer()? {
+            (SupervisorReply::Broker, descriptors) => descriptors
+                .into_iter()
+                .next()
+                .ok_or(SupervisorError::OutOfTurn),
+            (SupervisorReply::Refused { reason }, _) => Err(SupervisorError::Refused { reason }),
+            _ => Err(SupervisorError::OutOfTurn),
         }
     }
 

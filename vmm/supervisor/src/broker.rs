@@ -1,4 +1,4 @@
-//! Opens the connections that a vsock device may have.
+//! Opens the connections that a vsock device, or the VMM, may have.
 
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -12,6 +12,7 @@ use rustix::net::sockopt::{set_tcp_nodelay, socket_error};
 use rustix::net::{
     AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, getpeername, socket_with,
 };
+use socket2::{Domain, SockAddr, Socket, Type};
 use vmm_channel::Channel;
 use vmm_wire::{BrokerReply, BrokerRequest, Target};
 
@@ -21,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The most connections that may be on their way at once; more are refused.
 const PENDING_LIMIT: usize = 64;
 
-/// The broker of one device.
+/// The broker of one process.
 pub(crate) struct Broker {
     channel: Channel<BrokerReply, BrokerRequest>,
     ports: BTreeMap<u32, Target>,
@@ -168,6 +169,7 @@ fn begin(target: &Target, tee_socket: Option<&Path>) -> Result<(OwnedFd, bool), 
             begun(connect(&socket, address), socket)
         }
         Target::Unix(path) => begin_unix(path),
+        Target::Vsock { cid, port } => begin_vsock(*cid, *port),
         Target::Tee => begin_unix(tee_socket.ok_or(Errno::NOENT)?),
     }
 }
@@ -176,6 +178,19 @@ fn begin_unix(path: &Path) -> Result<(OwnedFd, bool), Errno> {
     let socket = stream_socket(AddressFamily::UNIX)?;
     let address = SocketAddrUnix::new(path)?;
     begun(connect(&socket, &address), socket)
+}
+
+/// By another crate: rustix has no addresses of this family.
+fn begin_vsock(cid: u32, port: u32) -> Result<(OwnedFd, bool), Errno> {
+    let begin = || {
+        let kind = Type::STREAM.nonblocking().cloexec();
+        let socket = Socket::new(Domain::VSOCK, kind, None)?;
+        let result = socket.connect(&SockAddr::vsock(cid, port));
+        std::io::Result::Ok((socket, result))
+    };
+    let errno = |error: std::io::Error| Errno::from_io_error(&error).unwrap_or(Errno::IO);
+    let (socket, result) = begin().map_err(errno)?;
+    begun(result.map_err(errno), socket.into())
 }
 
 fn stream_socket(family: AddressFamily) -> Result<OwnedFd, Errno> {

@@ -10,7 +10,7 @@ use policies_jail::tell;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use vmm_channel::{Channel, ReceiveError, SendError};
-use vmm_wire::{ChildId, Spawn, SupervisorReply, SupervisorRequest, TEE_SOCKET};
+use vmm_wire::{ChildId, Spawn, SupervisorReply, SupervisorRequest, TEE_SOCKET, Target};
 
 use crate::broker::{Broker, PendingId};
 use crate::children::{Managed, Ready};
@@ -23,6 +23,24 @@ pub(crate) struct Supervisor {
     children: BTreeMap<ChildId, Managed>,
     next_child: u32,
     runtime_dir: Option<RuntimeDir>,
+    own: Own,
+}
+
+/// The VMM's own broker.
+enum Own {
+    /// It has asked for none.
+    Unasked,
+    /// It has one.
+    Open(Broker),
+    /// It misused the one that it had, or gave it up.
+    Closed,
+}
+
+/// Who has a broker.
+#[derive(Clone, Copy, Debug)]
+enum Owner {
+    Vmm,
+    Child(ChildId),
 }
 
 /// Whose descriptor is ready.
@@ -30,8 +48,8 @@ pub(crate) struct Supervisor {
 enum Source {
     Vmm,
     Control(ChildId),
-    Broker(ChildId),
-    Connection(ChildId, PendingId),
+    Broker(Owner),
+    Connection(Owner, PendingId),
     Exit(ChildId),
 }
 
@@ -47,6 +65,7 @@ impl Supervisor {
             children: BTreeMap::new(),
             next_child: 0,
             runtime_dir: None,
+            own: Own::Unasked,
         }
     }
 
@@ -75,12 +94,12 @@ impl Supervisor {
         match source {
             Source::Vmm => self.request(),
             Source::Control(child) => self.confined(child),
-            Source::Broker(child) => {
-                self.with_broker(child, |broker| broker.request(Instant::now()));
+            Source::Broker(owner) => {
+                self.with_broker(owner, |broker| broker.request(Instant::now()));
                 Ok(())
             }
-            Source::Connection(child, id) => {
-                self.with_broker(child, |broker| broker.settle(id));
+            Source::Connection(owner, id) => {
+                self.with_broker(owner, |broker| broker.settle(id));
                 Ok(())
             }
             Source::Exit(child) => self.exited(child),
@@ -101,7 +120,21 @@ impl Supervisor {
                 Ok(()) => Ok(()),
                 Err(error) => self.refuse(&error),
             },
+            SupervisorRequest::Broker { ports } => match self.open_own(ports) {
+                Ok(theirs) => Ok(self.vmm.send(&SupervisorReply::Broker, &[theirs.as_fd()])?),
+                Err(error) => self.refuse(&error),
+            },
         }
+    }
+
+    fn open_own(&mut self, ports: BTreeMap<u32, Target>) -> anyhow::Result<OwnedFd> {
+        anyhow::ensure!(
+            matches!(self.own, Own::Unasked),
+            "the VMM was already given connections"
+        );
+        let (broker, theirs) = Broker::new(ports, None).context("cannot make a broker socket")?;
+        self.own = Own::Open(broker);
+        Ok(theirs)
     }
 
     fn begin(&mut self, runtime_dir: &Path, descriptors: Vec<OwnedFd>) -> anyhow::Result<()> {
@@ -178,19 +211,39 @@ impl Supervisor {
         Ok(self.vmm.send(&reply, &[])?)
     }
 
-    /// A broker whose device misbehaves or ended is closed; the device learns of it by that.
-    fn with_broker(&mut self, id: ChildId, act: impl FnOnce(&mut Broker) -> anyhow::Result<()>) {
-        if let Some(managed) = self.children.get_mut(&id)
-            && let Some(broker) = &mut managed.broker
-            && let Err(error) = act(broker)
-        {
-            if !is_closed(&error) {
-                tell(&format!(
-                    "{} gets no more connections: {error:#}",
-                    managed.kind
-                ));
+    /// A broker whose owner misbehaves or ended is closed; the owner learns of it by that.
+    fn with_broker(&mut self, owner: Owner, act: impl FnOnce(&mut Broker) -> anyhow::Result<()>) {
+        let broker = match owner {
+            Owner::Vmm => self.own.broker(),
+            Owner::Child(id) => self
+                .children
+                .get_mut(&id)
+                .and_then(|managed| managed.broker.as_mut()),
+        };
+        let Some(Err(error)) = broker.map(act) else {
+            return;
+        };
+        if !is_closed(&error) {
+            let name = self.name(owner);
+            tell(&format!("{name} gets no more connections: {error:#}"));
+        }
+        match owner {
+            Owner::Vmm => self.own = Own::Closed,
+            Owner::Child(id) => {
+                if let Some(managed) = self.children.get_mut(&id) {
+                    managed.broker = None;
+                }
             }
-            managed.broker = None;
+        }
+    }
+
+    fn name(&self, owner: Owner) -> String {
+        match owner {
+            Owner::Vmm => "the VMM".to_owned(),
+            Owner::Child(id) => self
+                .children
+                .get(&id)
+                .map_or_else(String::new, |managed| managed.kind.to_string()),
         }
     }
 
@@ -201,8 +254,9 @@ impl Supervisor {
 
     fn expire(&mut self, now: Instant) -> anyhow::Result<()> {
         let ids: Vec<_> = self.children.keys().copied().collect();
+        self.with_broker(Owner::Vmm, |broker| broker.expire(now));
         for id in ids {
-            self.with_broker(id, |broker| broker.expire(now));
+            self.with_broker(Owner::Child(id), |broker| broker.expire(now));
             let starting = self.children.get(&id).and_then(|one| one.starting.as_ref());
             if starting.is_some_and(|starting| starting.deadline <= now) {
                 self.give_up(id, &anyhow::anyhow!("it took too long to confine itself"))?;
@@ -250,16 +304,16 @@ impl Supervisor {
             PollFlags::IN
         };
         let mut watched = vec![(Source::Vmm, self.vmm.as_fd(), requests)];
+        if let Own::Open(broker) = &self.own {
+            watched.extend(watched_of(Owner::Vmm, broker));
+        }
         for (&id, managed) in &self.children {
             watched.push((Source::Exit(id), managed.child.pidfd(), PollFlags::IN));
             if let Some(starting) = &managed.starting {
                 watched.push((Source::Control(id), starting.control.as_fd(), PollFlags::IN));
             }
             if let Some(broker) = &managed.broker {
-                watched.push((Source::Broker(id), broker.as_fd(), PollFlags::IN));
-                watched.extend(broker.pending().map(|(pending, socket)| {
-                    (Source::Connection(id, pending), socket, PollFlags::OUT)
-                }));
+                watched.extend(watched_of(Owner::Child(id), broker));
             }
         }
         watched
@@ -272,7 +326,12 @@ impl Supervisor {
             let broker = one.broker.as_ref().and_then(Broker::deadline);
             [starting, broker].into_iter().flatten()
         });
+        let own = match &self.own {
+            Own::Open(broker) => broker.deadline(),
+            Own::Unasked | Own::Closed => None,
+        };
         deadlines
+            .chain(own)
             .min()
             .map(|deadline| {
                 let left = deadline.saturating_duration_since(Instant::now());
@@ -280,6 +339,25 @@ impl Supervisor {
             })
             .transpose()
     }
+}
+
+impl Own {
+    fn broker(&mut self) -> Option<&mut Broker> {
+        match self {
+            Self::Open(broker) => Some(broker),
+            Self::Unasked | Self::Closed => None,
+        }
+    }
+}
+
+fn watched_of(
+    owner: Owner,
+    broker: &Broker,
+) -> impl Iterator<Item = (Source, BorrowedFd<'_>, PollFlags)> {
+    let connections = broker
+        .pending()
+        .map(move |(pending, socket)| (Source::Connection(owner, pending), socket, PollFlags::OUT));
+    std::iter::once((Source::Broker(owner), broker.as_fd(), PollFlags::IN)).chain(connections)
 }
 
 fn is_closed(error: &anyhow::Error) -> bool {

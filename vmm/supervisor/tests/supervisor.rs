@@ -20,13 +20,18 @@ use rustix::io::ioctl_fionbio;
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::pipe::fcntl_getpipe_size;
 use rustix::process::{Pid, Signal, geteuid, kill_process};
+use socket2::{Domain, SockAddr, Socket, Type};
 use tempfile::TempDir;
 use vmm_channel::{
-    Beginning, Channel, Ended, Patience, SendError, Spawned, Supervisor, SupervisorError,
+    Beginning, Channel, Ended, Patience, ReceiveError, SendError, Spawned, Supervisor,
+    SupervisorError,
 };
 use vmm_wire::{BrokerReply, BrokerRequest, DeviceKind, ExitStatus, Spawn, TEE_SOCKET, Target};
 
 const SUPERVISOR: &str = env!("CARGO_BIN_EXE_cloister-supervisor");
+
+/// The context id of a machine's own vsock (vsock(7)).
+const VMADDR_CID_LOCAL: u32 = 1;
 
 /// Longer than anything here takes.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -484,6 +489,81 @@ fn broker_connects_declared_ports_and_no_others() {
     for refused in [3, 4, 5] {
         assert!(connect(&broker, refused).is_none(), "{refused}");
     }
+}
+
+/// A socket that listens on this machine's own vsock; says why there is none.
+fn vsock_listener(port: u32) -> Option<Socket> {
+    let listen = || {
+        let socket = Socket::new(Domain::VSOCK, Type::STREAM, None)?;
+        socket.bind(&SockAddr::vsock(VMADDR_CID_LOCAL, port))?;
+        socket.listen(1)?;
+        std::io::Result::Ok(socket)
+    };
+    listen()
+        .inspect_err(|error| println!("skipped: no vsock of this machine's own: {error}"))
+        .ok()
+}
+
+#[test]
+fn vmm_gets_connections_of_its_own_once_and_only_those_that_it_declared() {
+    if !can_run() {
+        return;
+    }
+    let mut bench = start();
+    let path = bench.runtime.join("qgs.sock");
+    let unix = UnixListener::bind(&path).unwrap();
+    let ports = BTreeMap::from([(4050, Target::Unix(path))]);
+    let broker = Channel::from_socket(bench.vmm.broker(ports.clone()).unwrap());
+    let mut by_unix = connect(&broker, 4050).unwrap();
+    by_unix.write_all(b"report").unwrap();
+    drop(by_unix);
+    let mut heard = String::new();
+    unix.accept().unwrap().0.read_to_string(&mut heard).unwrap();
+    assert_eq!(heard, "report");
+    assert!(connect(&broker, 4051).is_none());
+    let again = bench.vmm.broker(ports.clone()).unwrap_err().to_string();
+    assert!(again.contains("already given connections"), "{again}");
+    drop(broker);
+    assert!(bench.vmm.broker(ports).is_err(), "nor when it gave them up");
+    bench.vmm.spawn(Spawn::Blk).unwrap();
+}
+
+#[test]
+fn broker_of_a_vmm_that_misuses_it_is_closed_and_nothing_else() {
+    if !can_run() {
+        return;
+    }
+    let mut bench = start();
+    let broker: Channel<BrokerReply, BrokerReply> =
+        Channel::from_socket(bench.vmm.broker(BTreeMap::new()).unwrap());
+    broker
+        .send(&BrokerReply::Refused { ticket: 1 }, &[])
+        .unwrap();
+    assert!(matches!(broker.receive(), Err(ReceiveError::Closed { .. })));
+    bench.vmm.spawn(Spawn::Blk).unwrap();
+}
+
+#[test]
+fn broker_connects_to_vsock_ports() {
+    const PORT: u32 = 40_500;
+    let Some(listener) = vsock_listener(PORT).filter(|_| can_run()) else {
+        return;
+    };
+    let mut bench = start();
+    let target = |port| Target::Vsock {
+        cid: VMADDR_CID_LOCAL,
+        port,
+    };
+    let ports = BTreeMap::from([(1, target(PORT)), (2, target(PORT + 1))]);
+    let broker = Channel::from_socket(bench.vmm.broker(ports).unwrap());
+    let mut by_vsock = connect(&broker, 1).unwrap();
+    by_vsock.write_all(b"vsock").unwrap();
+    drop(by_vsock);
+    let mut heard = String::new();
+    let (mut accepted, _) = listener.accept().unwrap();
+    accepted.read_to_string(&mut heard).unwrap();
+    assert_eq!(heard, "vsock");
+    assert!(connect(&broker, 2).is_none());
 }
 
 #[test]

@@ -1,10 +1,10 @@
-//! `cloister-vsock` and the supervisor's broker: the device cannot open connections, so it asks.
+//! The supervisor's broker: whoever cannot open connections asks it, `cloister-vsock` and the VMM.
 
 use serde::{Deserialize, Serialize};
 
 use crate::Message;
 
-/// What `cloister-vsock` may ask.
+/// What may be asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub enum BrokerRequest {
@@ -12,7 +12,7 @@ pub enum BrokerRequest {
     Connect {
         /// Names this request in its answer.
         ticket: u32,
-        /// The port that the guest connects to.
+        /// The port that the guest connects to; of the VMM, the number of the declared connection.
         port: u32,
     },
 }

@@ -25,6 +25,12 @@ pub enum SupervisorRequest {
     /// Starts a confined process. Answered by [`SupervisorReply::Spawned`] when it is confined and
     /// that was checked from outside.
     Spawn(Spawn),
+    /// Once: a broker for the VMM itself, which opens no connections either. Answered by
+    /// [`SupervisorReply::Broker`].
+    Broker {
+        /// Connections that it may have, by the number by which it asks: a closed list.
+        ports: BTreeMap<u32, Target>,
+    },
 }
 
 /// What to start.
@@ -90,6 +96,13 @@ pub enum Target {
     Tcp(SocketAddr),
     /// A Unix stream socket, as an absolute path.
     Unix(PathBuf),
+    /// A vsock port.
+    Vsock {
+        /// Context id: 2 is the host's own.
+        cid: u32,
+        /// Port.
+        port: u32,
+    },
     /// The simulated TEE's: [`TEE_SOCKET`] in the runtime directory, wherever that lies by now.
     Tee,
 }
@@ -102,6 +115,7 @@ impl fmt::Display for Target {
         match self {
             Target::Tcp(address) => write!(f, "tcp:{address}"),
             Target::Unix(path) => write!(f, "unix:{}", path.display()),
+            Target::Vsock { cid, port } => write!(f, "vsock:{cid}:{port}"),
             Target::Tee => f.write_str("the simulated TEE"),
         }
     }
@@ -130,6 +144,8 @@ pub enum SupervisorReply {
         /// Whether the kernel could add the Landlock layer.
         landlock: Landlock,
     },
+    /// Descriptor: the broker socket, of the vocabulary [`crate::BrokerRequest`].
+    Broker,
     /// The request was refused or failed; nothing is left of it.
     Refused {
         /// For people.
@@ -172,7 +188,7 @@ impl Message for SupervisorRequest {
     fn descriptors(&self) -> usize {
         match self {
             SupervisorRequest::Begin { .. } => 2,
-            SupervisorRequest::Spawn(_) => 0,
+            SupervisorRequest::Spawn(_) | SupervisorRequest::Broker { .. } => 0,
         }
     }
 }
@@ -186,6 +202,7 @@ impl Message for SupervisorReply {
                 DeviceKind::Vsock => 2,
                 DeviceKind::Blk | DeviceKind::SimulatedTee => 1,
             },
+            SupervisorReply::Broker => 1,
             SupervisorReply::Ready
             | SupervisorReply::Refused { .. }
             | SupervisorReply::Exited { .. } => 0,

@@ -22,11 +22,16 @@ fn message_every_kind_survives_its_packet() {
         (8443, Target::Tcp("127.0.0.1:8443".parse().unwrap())),
         (9000, Target::Tee),
         (9001, Target::Unix("/run/service.sock".into())),
+        (9002, Target::Vsock { cid: 2, port: 4050 }),
     ]);
     for spawn in [Spawn::Blk, Spawn::Vsock { ports }, Spawn::SimulatedTee] {
         survives(&SupervisorRequest::Spawn(spawn));
     }
+    survives(&SupervisorRequest::Broker {
+        ports: BTreeMap::from([(4050, Target::Vsock { cid: 2, port: 4050 })]),
+    });
     survives(&SupervisorReply::Ready);
+    survives(&SupervisorReply::Broker);
     survives(&SupervisorReply::Spawned {
         child: ChildId(1),
         kind: DeviceKind::Vsock,
