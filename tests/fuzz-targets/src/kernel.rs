@@ -67,6 +67,7 @@ fn config() -> LaunchConfig {
             mr_owner: [0; 48],
             mr_owner_config: [0; 48],
             quote_service: None,
+            certificates: None,
             keys: None,
         },
         boot: BootConfig {

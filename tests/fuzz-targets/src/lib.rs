@@ -14,6 +14,7 @@ mod bzimage;
 mod cbor;
 mod ccel_table;
 mod certificate;
+mod conversion;
 mod corim;
 mod differences;
 mod ear;
@@ -81,6 +82,7 @@ pub use bzimage::BZIMAGE;
 pub use cbor::CBOR;
 pub use ccel_table::CCEL_TABLE;
 pub use certificate::CERTIFICATE;
+pub use conversion::CONVERSION;
 pub use corim::CORIM;
 pub use differences::DIFFERENCES;
 pub use ear::EAR;
@@ -115,13 +117,14 @@ pub use uki::UKI;
 pub use vm_config::VM_CONFIG;
 
 /// Every target, by name.
-pub const TARGETS: [&Target; 38] = [
+pub const TARGETS: [&Target; 39] = [
     &ACPI_BLOBS,
     &APPRAISAL,
     &BZIMAGE,
     &CBOR,
     &CCEL_TABLE,
     &CERTIFICATE,
+    &CONVERSION,
     &CORIM,
     &DIFFERENCES,
     &EAR,

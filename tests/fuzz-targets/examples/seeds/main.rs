@@ -5,6 +5,7 @@
 
 mod attestation;
 mod certificates;
+mod conversions;
 #[allow(
     unused_imports,
     reason = "seeds need a part of what certificates can be made of"
@@ -28,13 +29,14 @@ type Seed = (&'static str, Vec<u8>);
 
 fn main() -> io::Result<()> {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus");
-    let all: [(&str, Vec<Seed>); 38] = [
+    let all: [(&str, Vec<Seed>); 39] = [
         ("acpi_blobs", tdx::acpi_blobs()),
         ("appraisal", attestation::appraisal()),
         ("bzimage", kernels::bzimage()),
         ("cbor", reference::cbor()),
         ("ccel_table", logs::ccel_table()),
         ("certificate", certificates::certificate()),
+        ("conversion", conversions::conversion()),
         ("corim", reference::corim()),
         ("differences", reference::differences()),
         ("ear", judged::ear()),
