@@ -15,7 +15,7 @@ use crate::layout::C_BIT;
 pub const MAX_CPUID_FUNCTIONS: usize = 64;
 
 /// The page at [`layout::CPUID`](crate::layout::CPUID).
-#[derive(Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
 pub struct CpuidPage {
     /// Functions in use.
@@ -29,7 +29,7 @@ pub struct CpuidPage {
 }
 
 /// One leaf, or one subleaf.
-#[derive(Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
 pub struct CpuidFunction {
     /// The leaf.

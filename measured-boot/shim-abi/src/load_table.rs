@@ -15,7 +15,7 @@ pub const MAX_PIECES: usize = 32;
 pub const MAX_RANGES: usize = 32;
 
 /// The page at [`layout::LOAD_TABLE`](crate::layout::LOAD_TABLE). Unused pieces and ranges are zero.
-#[derive(Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
 pub struct LoadTable {
     /// [`LOAD_TABLE_MAGIC`].
@@ -39,7 +39,7 @@ pub struct LoadTable {
 }
 
 /// Bytes that the host supplies, and what they must be.
-#[derive(Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
 pub struct Piece {
     /// [`PieceKind`].
@@ -76,7 +76,7 @@ pub enum PieceKind {
 }
 
 /// Memory that the kernel must not take for plain RAM, or that the launch placed.
-#[derive(Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
 pub struct SpecialRange {
     /// First byte, page-aligned.

@@ -5,14 +5,14 @@ use zerocopy::IntoBytes;
 
 use crate::layout::{ACPI, CMDLINE, LEGACY_END, MAILBOX, RAM_END, STAGING, STAGING_END};
 use crate::madt::HEADER as MADT_HEADER;
-use crate::ram::{E820_NVS, E820_RAM};
+use crate::ram::{E820_ACPI, E820_NVS, E820_RAM};
 use crate::span::PAGE;
 use crate::{
     LOAD_TABLE_MAGIC, LoadTable, Piece, PieceKind, Ram, RangeUse, Refusal, Span, SpecialRange,
 };
 
 /// A load table that makes sense.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub struct Loads<'a> {
     table: &'a LoadTable,
     pieces: &'a [Piece],
@@ -153,14 +153,14 @@ impl<'a> Loads<'a> {
     }
 
     fn judge_ranges(&self) -> Result<(), Refusal> {
-        let known = RangeUse::PLACED | RangeUse::ZEROED;
         let mut end = 0;
         for range in self.ranges {
             let span = range.span().ok_or(Refusal::LoadTableRanges)?;
             let is_right = span.is_whole_pages()
                 && span.start() >= end
                 && span.end() <= RAM_END
-                && range.usage.get() & !known == 0
+                // What the launch placed is measured: zeroing it would undo it.
+                && matches!(range.usage.get(), 0 | RangeUse::PLACED | RangeUse::ZEROED)
                 && (E820_RAM..=E820_NVS).contains(&range.e820.get());
             if !is_right {
                 return Err(Refusal::LoadTableRanges);
@@ -183,7 +183,8 @@ impl<'a> Loads<'a> {
     }
 
     /// Whether a piece overwrites nothing that the launch or the kernel needs. One in place lies in what
-    /// the launch placed, to the page; ACPI tables lie where the kernel takes nothing from.
+    /// the launch placed, to the page. ACPI tables lie in memory of ACPI's: an encrypted guest would map
+    /// what is merely reserved as shared, and read the host's tables.
     fn is_free(&self, load: &Load<'_>) -> bool {
         let Some(pages) = load.destination.pages() else {
             return false;
@@ -202,7 +203,8 @@ impl<'a> Loads<'a> {
         }
         if load.kind == PieceKind::Acpi {
             return ranges.any(|(range, span)| {
-                !range.is_placed() && range.e820.get() != E820_RAM && span.holds(load.memory)
+                let is_acpi = matches!(range.e820.get(), E820_ACPI | E820_NVS);
+                !range.is_placed() && is_acpi && span.holds(load.memory)
             });
         }
         ranges.all(|(_, span)| !span.meets(load.memory))

@@ -12,7 +12,7 @@ use crate::span::{PAGE, Span};
 use crate::{Ram, Refusal};
 
 /// The page at [`layout::MEMORY_MAP`](crate::layout::MEMORY_MAP): entries until one of zero pages.
-#[derive(Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
 pub struct MemoryMap {
     /// The entries.
@@ -22,7 +22,7 @@ pub struct MemoryMap {
 }
 
 /// One range of memory.
-#[derive(Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
 pub struct MemoryMapEntry {
     /// Number of its first page.

@@ -5,8 +5,8 @@ use crate::content::range;
 use crate::kernel::LoadSegment;
 use crate::{Component, PlanError, Sources, Staged};
 use measured_boot_shim_abi::{
-    E820_NVS, E820_RAM, E820_RESERVED, LOAD_TABLE_MAGIC, LoadTable, MAX_PIECES, MAX_RANGES, Piece,
-    PieceKind, RangeUse, SpecialRange, layout,
+    E820_ACPI, E820_NVS, E820_RAM, E820_RESERVED, LOAD_TABLE_MAGIC, LoadTable, MAX_PIECES,
+    MAX_RANGES, Piece, PieceKind, RangeUse, SpecialRange, layout,
 };
 use ring::digest::{SHA384, digest};
 use zerocopy::little_endian::{U32, U64};
@@ -16,8 +16,8 @@ use zerocopy::{FromZeros, IntoBytes};
 const MAX_SEGMENTS: usize = 20;
 /// Pieces besides: ACPI tables, command line, initrd.
 const _: () = assert!(MAX_SEGMENTS + 3 <= MAX_PIECES);
-/// Ranges besides: seven of every guest's, three of an SNP guest or two of a TD.
-const _: () = assert!(MAX_SEGMENTS + 7 + 3 <= MAX_RANGES);
+/// Ranges besides: eight of every guest's, three of an SNP guest or two of a TD.
+const _: () = assert!(MAX_SEGMENTS + 8 + 3 <= MAX_RANGES);
 
 /// What the table is made from.
 pub(super) struct TableInput<'a> {
@@ -119,6 +119,10 @@ fn piece(
 }
 
 /// By rising address. What a TD's waiting processors use stays theirs.
+///
+/// What the kernel maps for ACPI (the tables, the mailbox, the event log) is ACPI's or NVS by its type: an
+/// encrypted guest maps memory that is merely reserved as shared with the host (Linux 6.12,
+/// arch/x86/mm/ioremap.c, `__ioremap_check_encrypted`).
 fn ranges(input: &TableInput<'_>) -> Vec<SpecialRange> {
     const PLACED: u32 = RangeUse::PLACED;
     const ZEROED: u32 = RangeUse::ZEROED;
@@ -130,11 +134,12 @@ fn ranges(input: &TableInput<'_>) -> Vec<SpecialRange> {
         (layout::CC_BLOB, page, PLACED, E820_RESERVED),
     ];
     let td = [
-        (layout::MAILBOX, page, PLACED, E820_RESERVED),
+        (layout::MAILBOX, page, PLACED, E820_NVS),
         (layout::EVENT_LOG, layout::EVENT_LOG_BYTES, ZEROED, E820_NVS),
     ];
     let tables = layout::PAGE_TABLE_PAGES * page;
-    let legacy = layout::LEGACY_END - layout::LEGACY;
+    let legacy = layout::ACPI - layout::LEGACY;
+    let acpi = layout::LEGACY_END - layout::ACPI;
     let mut ranges = vec![
         (layout::MEMORY_MAP, page, PLACED, E820_RAM),
         (layout::LOAD_TABLE, page, PLACED, E820_RAM),
@@ -148,6 +153,7 @@ fn ranges(input: &TableInput<'_>) -> Vec<SpecialRange> {
         ),
         (layout::SHIM, input.shim_pages * page, PLACED, in_td),
         (layout::LEGACY, legacy, ZEROED, E820_RESERVED),
+        (layout::ACPI, acpi, ZEROED, E820_ACPI),
     ];
     ranges.extend(if input.is_td { &td[..] } else { &snp });
     ranges.extend(empty_segments(input).map(|(start, end)| (start, end - start, ZEROED, E820_RAM)));
