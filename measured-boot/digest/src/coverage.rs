@@ -1,8 +1,8 @@
 //! What a report shows of a plan: the class of every field.
 
 use measured_boot_plan::{
-    DeviceKind, DevicePlan, LaunchPlan, Measured, QuoteService, Region, Reported, SignedIdBlock,
-    Staged, TdParameters, Unmeasured,
+    BootProtocol, DeviceKind, DevicePlan, LaunchPlan, Measured, QuoteService, Region, Reported,
+    SignedIdBlock, Staged, TdParameters, TeeKind, Unmeasured,
 };
 use std::fmt;
 
@@ -72,7 +72,7 @@ pub fn coverage(plan: &LaunchPlan) -> Vec<CoverageRow> {
         what,
         note,
     };
-    vec![
+    let mut rows = vec![
         row("regions", M, contents(regions), "address and type; of NORMAL pages every byte"),
         row("vcpus", M, count(vcpus.len(), "vCPU"), "their number and all initial registers"),
         row("sev_features", M, format!("{sev_features:#x}"), "in every vCPU's VMSA"),
@@ -86,10 +86,39 @@ pub fn coverage(plan: &LaunchPlan) -> Vec<CoverageRow> {
         row("boot", U, boot.name().to_owned(), "what it does is in regions and vcpus"),
         row("staged", U, files(staged), "the shim checks it by load-table, measured"),
         row("cpuid", U, count(cpuid.len(), "leaf"), "the guest must not rest its safety on CPUID"),
-        row("memory_bytes", U, size(*memory_bytes), "but boot-params tell the guest, measured"),
+        row("memory_bytes", U, size(*memory_bytes), memory_note(*boot)),
         row("quote_service", U, service(quote_service.as_ref()), "whoever signs a quote vouches for it"),
         row("devices", U, device_names(devices), "but acpi tells their places, measured"),
-    ]
+    ];
+    rows.iter_mut().for_each(|row| row.show_under(*tee));
+    rows.sort_by_key(|row| row.class);
+    rows
+}
+
+const SNP_ALONE: &str = "only SNP knows it";
+const TDX_ALONE: &str = "only TDX knows it";
+
+impl CoverageRow {
+    /// The plan's types say what an SNP report shows; a TD's report shows other fields.
+    fn show_under(&mut self, tee: TeeKind) {
+        let note = match (tee, self.field) {
+            (TeeKind::Tdx, "vcpus") => "in no register: the TDX module tells the guest",
+            (TeeKind::Tdx, "sev_features" | "policy" | "host_data" | "id" | "id_block") => {
+                SNP_ALONE
+            }
+            (TeeKind::Simulated | TeeKind::Snp, "td") => TDX_ALONE,
+            _ => return,
+        };
+        (self.class, self.note) = (Class::Unmeasured, note);
+    }
+}
+
+fn memory_note(boot: BootProtocol) -> &'static str {
+    match boot {
+        BootProtocol::SimulatedDirect => "but boot-params tell the guest, measured",
+        BootProtocol::Shim => "the shim takes all that memory-map lists",
+        BootProtocol::Igvm => "parameters tell the guest, not measured",
+    }
 }
 
 fn contents(regions: &[Region]) -> String {

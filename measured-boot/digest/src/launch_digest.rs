@@ -79,8 +79,10 @@ pub struct ComponentDigest {
     /// Number of its pages.
     pub pages: u64,
     /// SHA-384 over the SHA-384 digests of its pages, in order; `None` where contents are not
-    /// measured.
+    /// measured. Of what another component measures, SHA-384 of its bytes.
     pub sha384: Option<[u8; 48]>,
+    /// The component whose measured bytes hold this digest, where these are not pages of the launch.
+    pub through: Option<&'static str>,
 }
 
 /// The launch digest in the making: pages go in, in order.

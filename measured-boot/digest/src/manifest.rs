@@ -5,6 +5,7 @@
 
 mod bytes;
 mod packed;
+mod table;
 
 pub use bytes::ManifestError;
 
@@ -103,25 +104,28 @@ impl Manifest {
     }
 
     /// Its components, in measuring order; a component may appear several times, once for each piece
-    /// of memory.
+    /// of memory. After a boot shim's load table comes what that measures.
     pub fn components(&self) -> Vec<ComponentDigest> {
-        self.runs.iter().flat_map(PageRun::components).collect()
+        let runs = self.runs.iter();
+        runs.flat_map(|run| {
+            let table = table::read(&run.part());
+            let through = table.iter().flat_map(table::components);
+            run.components()
+                .into_iter()
+                .chain(through)
+                .collect::<Vec<_>>()
+        })
+        .collect()
     }
 
     /// All that it says, in measuring order.
     pub fn parts(&self) -> impl Iterator<Item = ManifestPart<'_>> {
-        self.runs.iter().map(|run| ManifestPart {
-            name: &run.name,
-            page_type: run.page_type,
-            gpa: run.start,
-            count: run.count,
-            digests: &run.contents,
-            bytes: run.bytes.as_deref(),
-        })
+        self.runs.iter().map(PageRun::part)
     }
 
     /// Names of the components that differ from `other`'s, in measuring order: `gdt`, `boot-params`,
-    /// `page-tables`, `cmdline`, `acpi`, `kernel`, `initrd`, `cpuid`, `vcpu-count`, `vcpuN`.
+    /// `page-tables`, `cmdline`, `acpi`, `kernel`, `initrd`, `cpuid`, `vcpu-count`, `vcpuN`. Of a boot
+    /// shim's load table those that it measures are named, and itself only where it differs otherwise.
     ///
     /// Empty exactly if the two are equal, but for the order of their components.
     pub fn differing_components(&self, other: &Self) -> Vec<String> {
@@ -146,10 +150,24 @@ impl Manifest {
         let names = names
             .map(|run| run.name.as_str())
             .filter(|name| !is_vcpu(name));
-        names
-            .filter(|name| seen.insert(*name) && self.named(name) != other.named(name))
-            .map(str::to_owned)
+        let differing =
+            names.filter(|name| seen.insert(*name) && self.named(name) != other.named(name));
+        differing
+            .flat_map(|name| self.causes(name, other))
             .collect()
+    }
+
+    /// The name, or what a load table of that name says differs.
+    fn causes(&self, name: &str, other: &Self) -> Vec<String> {
+        let table = |manifest: &Self| {
+            let mut parts = manifest.parts().filter(|part| part.name == name);
+            let table = parts.next().and_then(|part| table::read(&part));
+            table.filter(|_| parts.next().is_none())
+        };
+        match (table(self), table(other)) {
+            (Some(one), Some(other)) => table::differing(&one, &other),
+            _ => vec![name.to_owned()],
+        }
     }
 
     /// Whether a manifest has contents or only their digests is no difference.
@@ -172,6 +190,17 @@ const PAGE_SIZE_64: u64 = 4096;
 const _: () = assert!(PAGE_SIZE == 4096);
 
 impl PageRun {
+    fn part(&self) -> ManifestPart<'_> {
+        ManifestPart {
+            name: &self.name,
+            page_type: self.page_type,
+            gpa: self.start,
+            count: self.count,
+            digests: &self.contents,
+            bytes: self.bytes.as_deref(),
+        }
+    }
+
     fn of_region(
         plan: &LaunchPlan,
         region: &Region,
@@ -239,6 +268,7 @@ impl PageRun {
             gpa: self.start,
             pages: self.count.into(),
             sha384: measured.then(|| sha384(self.contents.as_flattened())),
+            through: None,
         };
         match vcpu_index(&self.name) {
             None => vec![component],

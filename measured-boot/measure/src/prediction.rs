@@ -133,6 +133,9 @@ pub struct Component {
     gpa: String,
     pages: u64,
     sha384: Option<String>,
+    /// The component whose measured bytes hold this digest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    through: Option<&'static str>,
 }
 
 impl Component {
@@ -143,6 +146,7 @@ impl Component {
             gpa: format!("{:#x}", component.gpa),
             pages: component.pages,
             sha384: component.sha384.map(hex::encode),
+            through: component.through,
         }
     }
 }

@@ -67,13 +67,12 @@ fn components(components: &[ComponentDigest]) -> String {
             Some(digest) => format!("{}…", hex::encode(&digest[..12])),
             None => "place only".to_owned(),
         };
+        let name = match component.through {
+            Some(_) => format!("  {}", component.name),
+            None => component.name.clone(),
+        };
         let address = format!("{:#x}", component.gpa);
-        [
-            component.name.clone(),
-            address,
-            component.pages.to_string(),
-            digest,
-        ]
+        [name, address, component.pages.to_string(), digest]
     });
     let header = ["COMPONENT", "ADDRESS", "PAGES", "SHA-384"].map(str::to_owned);
     table(

@@ -120,6 +120,7 @@ impl MeasuredRun {
     pub fn component(&self) -> ComponentDigest {
         let measured = self.hashes != PageHashes::Unmeasured;
         ComponentDigest {
+            through: None,
             name: self.name.clone(),
             gpa: self.gpa,
             pages: self.pages,
