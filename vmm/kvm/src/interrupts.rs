@@ -1,11 +1,54 @@
-//! Interrupts of an I/O APIC that stands in user space.
+//! Interrupt controllers, and the interrupts of an I/O APIC that stands in user space.
 
 use kvm_bindings::{
-    KVM_IRQ_ROUTING_MSI, KvmIrqRouting, kvm_irq_routing_entry, kvm_irq_routing_entry__bindgen_ty_1,
-    kvm_irq_routing_msi, kvm_msi,
+    KVM_CAP_SPLIT_IRQCHIP, KVM_IRQ_ROUTING_MSI, KvmIrqRouting, kvm_irq_routing_entry,
+    kvm_irq_routing_entry__bindgen_ty_1, kvm_irq_routing_msi, kvm_msi,
 };
 
-use crate::{KvmError, Vm};
+use kvm_ioctls::VmFd;
+
+use crate::vm::enable;
+use crate::{KvmError, Vm, VmKind};
+
+/// Pins of the I/O APIC that stands in user space: KVM reserves as many interrupt routes for it.
+const IO_APIC_PINS: u64 = 24;
+
+/// Which interrupt controllers KVM keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Controllers {
+    /// All of them.
+    InKvm,
+    /// The local APICs; the I/O APIC stands in user space, and routes its interrupts by
+    /// [`Vm::route_interrupts`].
+    Split,
+}
+
+impl Controllers {
+    /// Those that a VM of this kind has.
+    #[must_use]
+    pub const fn of(kind: VmKind) -> Self {
+        match kind {
+            // The module delivers interrupts by posting them, which KVM's own I/O APIC cannot
+            // (Linux 6.16, Documentation/virt/kvm/x86/intel-tdx.rst).
+            VmKind::Tdx => Self::Split,
+            VmKind::Plain | VmKind::SoftwareProtected | VmKind::Snp => Self::InKvm,
+        }
+    }
+
+    pub(crate) fn make(self, fd: &VmFd) -> Result<(), KvmError> {
+        match self {
+            Self::InKvm => fd
+                .create_irq_chip()
+                .map_err(KvmError::call("KVM_CREATE_IRQCHIP")),
+            Self::Split => enable(
+                fd,
+                KVM_CAP_SPLIT_IRQCHIP,
+                IO_APIC_PINS,
+                "KVM_CAP_SPLIT_IRQCHIP",
+            ),
+        }
+    }
+}
 
 /// What an interrupt sends: a message to local APICs (Intel SDM volume 3, section 12.11).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -38,7 +38,7 @@ pub use confidential::{
 pub use cpuid::{CpuidError, Feature};
 pub use error::KvmError;
 pub use host::Host;
-pub use interrupts::Message;
+pub use interrupts::{Controllers, Message};
 pub use kind::VmKind;
 pub use mapping::Mapping;
 pub use memory::SlotId;

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use kvm_bindings::{KVM_CAP_EXIT_HYPERCALL, KVM_CAP_SPLIT_IRQCHIP, kvm_enable_cap};
+use kvm_bindings::{KVM_CAP_EXIT_HYPERCALL, kvm_enable_cap};
 use kvm_ioctls::{IoEventAddress, VcpuFd, VmFd};
 use vmm_conversion::{PageRange, Visibility};
 use vmm_sys_util::eventfd::EventFd;
 
+use crate::interrupts::Controllers;
 use crate::memory::Memory;
 use crate::supports::EXIT_ON_MAP_GPA_RANGE;
 use crate::{GuestRam, Host, KvmError, Mapping, SlotId, VmKind};
@@ -15,9 +16,6 @@ use crate::{GuestRam, Host, KvmError, Mapping, SlotId, VmKind};
 /// far above the 3 GiB that a guest's memory ends at. AMD processors ignore both, and so does KVM for a TD.
 const IDENTITY_MAP: u64 = 0xfffb_c000;
 const TASK_STATE: usize = 0xfffb_d000;
-
-/// Pins of the I/O APIC that stands in user space: KVM reserves as many interrupt routes for it.
-const IO_APIC_PINS: u64 = 24;
 
 /// A VM with its memory; a clone is another handle of the same. KVM answers only the process that made
 /// it.
@@ -45,6 +43,20 @@ impl Vm {
     /// # Errors
     /// KVM refuses.
     pub fn new(host: &Host, kind: VmKind, ram: Arc<GuestRam>) -> Result<Self, KvmError> {
+        Self::with_controllers(host, kind, Controllers::of(kind), ram)
+    }
+
+    /// As [`Self::new`], with interrupt controllers that are not the kind's own: to try them on a host that
+    /// makes no VMs of the kind that has them.
+    ///
+    /// # Errors
+    /// KVM refuses.
+    pub fn with_controllers(
+        host: &Host,
+        kind: VmKind,
+        controllers: Controllers,
+        ram: Arc<GuestRam>,
+    ) -> Result<Self, KvmError> {
         let fd = host
             .kvm
             .create_vm_with_type(kind.number().into())
@@ -57,7 +69,7 @@ impl Vm {
             .map_err(KvmError::call("KVM_SET_IDENTITY_MAP_ADDR"))?;
         fd.set_tss_address(TASK_STATE)
             .map_err(KvmError::call("KVM_SET_TSS_ADDR"))?;
-        make_interrupt_controllers(&fd, kind)?;
+        controllers.make(&fd)?;
         if kind.has_private_memory() {
             // Without it KVM answers a guest's conversions with an error, and nobody hears of them.
             enable(
@@ -168,23 +180,7 @@ impl Vm {
     }
 }
 
-fn make_interrupt_controllers(fd: &VmFd, kind: VmKind) -> Result<(), KvmError> {
-    match kind {
-        // The module delivers interrupts by posting them, which KVM's own I/O APIC cannot
-        // (Linux 6.16, Documentation/virt/kvm/x86/intel-tdx.rst).
-        VmKind::Tdx => enable(
-            fd,
-            KVM_CAP_SPLIT_IRQCHIP,
-            IO_APIC_PINS,
-            "KVM_CAP_SPLIT_IRQCHIP",
-        ),
-        _ => fd
-            .create_irq_chip()
-            .map_err(KvmError::call("KVM_CREATE_IRQCHIP")),
-    }
-}
-
-fn enable(fd: &VmFd, cap: u32, argument: u64, name: &str) -> Result<(), KvmError> {
+pub(crate) fn enable(fd: &VmFd, cap: u32, argument: u64, name: &str) -> Result<(), KvmError> {
     let capability = kvm_enable_cap {
         cap,
         args: [argument, 0, 0, 0],
