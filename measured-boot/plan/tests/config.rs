@@ -214,3 +214,14 @@ fn port_of_the_simulated_tee_may_be_a_socket_for_tests() {
     );
     assert!(LaunchConfig::from_toml(&text).is_ok());
 }
+
+/// They encrypt, but do not keep a host from replaying memory: whoever asks for them is told.
+#[test]
+fn sev_and_sev_es_are_refused_with_why() {
+    for kind in ["sev", "sev-es"] {
+        let text = DEMO.replace("kind = \"simulated\"", &format!("kind = \"{kind}\""));
+        let said = refused(&text).to_string();
+        assert!(said.contains("replaying and remapping"), "{said}");
+        assert!(said.contains("use simulated, snp or tdx"), "{said}");
+    }
+}

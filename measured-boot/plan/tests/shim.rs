@@ -7,8 +7,8 @@ use measured_boot_plan::{
     LaunchPlan, PlanError, Region, Reported, Source, Sources, TeeKind, plan,
 };
 use measured_boot_shim_abi::{
-    CpuidPage, E820_NVS, E820_RAM, E820_RESERVED, LoadTable, MemoryMap, PieceKind, SpecialRange,
-    layout,
+    CpuidPage, E820_ACPI, E820_NVS, E820_RAM, E820_RESERVED, LoadTable, MemoryMap, PieceKind,
+    SpecialRange, layout,
 };
 use measured_boot_snp_abi::PageType;
 use ring::digest::{SHA256, SHA384, digest};
@@ -271,6 +271,7 @@ fn special_ranges_tell_what_stays_whose() {
         (layout::STACK, true, false, E820_RAM),
         (layout::SHIM, true, false, E820_RAM),
         (layout::LEGACY, false, true, E820_RESERVED),
+        (layout::ACPI, false, true, E820_ACPI),
     ];
     assert_eq!(types(TeeKind::Snp), snp);
     let tdx = [
@@ -280,9 +281,10 @@ fn special_ranges_tell_what_stays_whose() {
         (layout::PAGE_TABLES, true, false, E820_RESERVED),
         (layout::STACK, true, false, E820_RAM),
         (layout::SHIM, true, false, E820_RESERVED),
-        (layout::MAILBOX, true, false, E820_RESERVED),
+        (layout::MAILBOX, true, false, E820_NVS),
         (layout::EVENT_LOG, false, true, E820_NVS),
         (layout::LEGACY, false, true, E820_RESERVED),
+        (layout::ACPI, false, true, E820_ACPI),
     ];
     assert_eq!(types(TeeKind::Tdx), tdx);
 }
@@ -530,7 +532,7 @@ fn debug_is_a_bit_of_policy_and_attributes() {
 fn setting_of_another_tee_is_refused_by_its_key() {
     use TeeKind::{Simulated, Snp, Tdx};
     type Change = fn(&mut LaunchConfig);
-    let cases: [(&str, &[TeeKind], Change); 9] = [
+    let cases: [(&str, &[TeeKind], Change); 10] = [
         ("tee.smt", &[Tdx], |config| config.tee.smt = false),
         ("tee.host_data", &[Tdx], |config| {
             config.tee.host_data[0] = 1
@@ -552,6 +554,9 @@ fn setting_of_another_tee_is_refused_by_its_key() {
         }),
         ("tee.mrownerconfig", &[Simulated, Snp], |config| {
             config.tee.mr_owner_config[0] = 1
+        }),
+        ("tee.certificates", &[Simulated, Tdx], |config| {
+            config.tee.certificates = Some("certificates.bin".into());
         }),
         ("tee.quote_service", &[Simulated, Snp], |config| {
             config.tee.quote_service = Some(measured_boot_plan::QuoteService::Unix("/x".into()));

@@ -69,6 +69,7 @@ fn config() -> LaunchConfig {
             quote_service: None,
             certificates: None,
             keys: None,
+            certificates: None,
         },
         boot: BootConfig {
             protocol: BootProtocol::SimulatedDirect,

@@ -11,7 +11,7 @@ impl Judge<'_> {
             "snp" => TeeKind::Snp,
             "tdx" => TeeKind::Tdx,
             other => {
-                let problem = format!("\"{other}\" is no TEE");
+                let problem = why_not(other);
                 let remedy = "use simulated, snp or tdx";
                 return Err(self.refuse(&tee.kind, "tee.kind", problem, remedy));
             }
@@ -107,6 +107,21 @@ impl Judge<'_> {
             self.refuse(text, "tee.quote_service", problem, remedy)
         })
     }
+}
+
+/// SEV and SEV-ES encrypt, and that is all: nothing keeps a host from playing back what memory held before,
+/// or from mapping one page for another (APM volume 2 rev 3.42, section 15.36, "SEV-SNP", says what was
+/// added against that), and no report shows a guest's launch to whoever is to trust it.
+fn why_not(kind: &str) -> String {
+    let other = match kind {
+        "sev" => "SEV keeps registers open to the host, and",
+        "sev-es" => "SEV-ES",
+        _ => return format!("\"{kind}\" is no TEE"),
+    };
+    format!(
+        "{other} does not keep a host from replaying and remapping a guest's memory, and gives a guest no report of its \
+         launch: that protects nothing from this host"
+    )
 }
 
 fn quote_service(text: &str) -> Option<QuoteService> {

@@ -47,6 +47,7 @@ fn refuse_settings_of_another(tee: &TeeConfig) -> Result<(), PlanError> {
         ("tee.image_id", tee.id.image_id != [0; 16], amd),
         ("tee.guest_svn", tee.id.guest_svn != 0, amd),
         ("tee.id_block", tee.id_block.is_some(), &[Snp]),
+        ("tee.certificates", tee.certificates.is_some(), &[Snp]),
         ("tee.mrconfigid", tee.mr_config_id != [0; 48], intel),
         ("tee.mrowner", tee.mr_owner != [0; 48], intel),
         ("tee.mrownerconfig", tee.mr_owner_config != [0; 48], intel),

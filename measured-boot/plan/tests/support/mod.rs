@@ -100,6 +100,7 @@ pub fn config() -> LaunchConfig {
             mr_owner_config: [0; 48],
             quote_service: None,
             keys: None,
+            certificates: None,
         },
         boot: BootConfig {
             protocol: BootProtocol::SimulatedDirect,
