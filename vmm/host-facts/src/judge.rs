@@ -1,6 +1,6 @@
 //! Holds the facts of a host against the table.
 
-use crate::facts::Facts;
+use crate::facts::{Facts, Vendor};
 use crate::finding::{Finding, State};
 use crate::kernel::{FEATURES, Feature};
 use crate::questions::capability;
@@ -23,13 +23,17 @@ pub struct Judgement {
 #[must_use]
 pub fn judge(facts: &Facts) -> Judgement {
     let vendor = facts.vendor();
-    let asked =
-        table::all().filter(|r| r.vendor.is_none() || vendor.is_none() || r.vendor == vendor);
+    let asked = table::all().filter(|row| is_asked(row, vendor));
     let rows = asked.map(|requirement| finding(facts, requirement));
     let features = FEATURES.iter().map(|feature| of_version(facts, feature));
     let findings: Vec<Finding> = rows.chain(features).collect();
     let verdicts = Tee::ALL.map(|tee| TeeVerdict::of(tee, &findings));
     Judgement { findings, verdicts }
+}
+
+/// What decides is asked of every processor: left out, it would not be missed.
+fn is_asked(row: &Requirement, vendor: Option<Vendor>) -> bool {
+    row.role == Role::Decides || row.vendor.is_none() || vendor.is_none() || row.vendor == vendor
 }
 
 fn finding(facts: &Facts, requirement: &Requirement) -> Finding {
@@ -110,7 +114,7 @@ fn cpuid_bit(facts: &Facts, leaf: u32, word: Word, bit: u32) -> Seen {
     of_bool(read, &format!("CPUID {leaf:#x} {name} bit {bit}"))
 }
 
-fn msr_bit(facts: &Facts, register: u32, bit: u32, set: bool) -> Seen {
+pub(crate) fn msr_bit(facts: &Facts, register: u32, bit: u32, set: bool) -> Seen {
     match facts.msr(register) {
         Reading::Told(value) => {
             let is_set = value & (1 << bit) != 0;
@@ -120,7 +124,7 @@ fn msr_bit(facts: &Facts, register: u32, bit: u32, set: bool) -> Seen {
                 format!("MSR {register:#x} bit {bit} is {word}"),
             )
         }
-        Reading::Absent => Seen::lacks(format!("the processor has no MSR {register:#x}")),
+        Reading::Absent => Seen::when(!set, format!("the processor has no MSR {register:#x}")),
         Reading::Unread(why) => Seen::unknown(why),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::remedy::{SNP_KERNEL, TDX_KERNEL};
 use crate::tee::{Tee, Tees};
 
 /// Major and minor number.
@@ -58,13 +59,6 @@ impl Release {
         })
     }
 }
-
-/// A kernel that hosts SNP.
-pub const SNP_KERNEL: &str =
-    "kernel: Linux 6.11 or later, built with KVM_AMD_SEV, CRYPTO_DEV_SP_PSP and AMD_IOMMU";
-/// A kernel that hosts TDX.
-pub const TDX_KERNEL: &str =
-    "kernel: Linux 6.16 or later, built with INTEL_TDX_HOST and KVM_INTEL_TDX";
 
 /// Something that kernels can do from a version on.
 pub struct Feature {

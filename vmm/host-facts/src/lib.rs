@@ -19,6 +19,7 @@ mod platform_status;
 pub mod questions;
 mod reading;
 mod recording;
+mod remedy;
 mod requirement;
 mod shown;
 mod table;

@@ -1,5 +1,6 @@
 //! What the kernel said about TEEs while it started: the reasons that no file in /sys gives.
 
+use crate::remedy::{ASIDS, IOMMU, NO_HIBERNATION, RMP, SMEE, TDX_BIOS, TDX_PARAMETERS};
 use crate::requirement::Seen;
 use crate::tee::{Tee, Tees};
 
@@ -52,63 +53,35 @@ const TDX: Tees = &[Tee::Tdx];
 /// Linux 6.12 `arch/x86/virt/svm/sev.c`, `arch/x86/kvm/svm/sev.c`, `drivers/iommu/amd/init.c`,
 /// `arch/x86/virt/vmx/tdx/tdx.c`; 6.16 `arch/x86/kvm/vmx/tdx.c`.
 pub const LINES: [Line; 24] = [
-    bad(
-        "memory encryption not enabled by BIOS",
-        SNP,
-        "BIOS: enable SMEE (Secure Memory Encryption)",
-    ),
+    bad("memory encryption not enabled by BIOS", SNP, SMEE),
     bad(
         "Memory for the RMP table has not been reserved by BIOS",
         SNP,
-        "BIOS: enable SEV-SNP and set \"SNP Memory (RMP Table) Coverage\" to Enabled",
+        RMP,
     ),
-    bad(
-        "does not cover full system RAM",
-        SNP,
-        "BIOS: set \"SNP Memory (RMP Table) Coverage\" to cover all of the memory",
-    ),
+    bad("does not cover full system RAM", SNP, RMP),
     bad(
         "IOMMU disabled or configured in passthrough mode",
         SNP,
-        "kernel command line: remove iommu=pt, iommu=off and amd_iommu=off; BIOS: enable IOMMU",
+        IOMMU,
     ),
     bad(
         "configured with V2 page table mode",
         SNP,
         "kernel command line: remove amd_iommu=pgtbl_v2",
     ),
-    bad(
-        "SNP: IOMMU SNP feature not enabled",
-        SNP,
-        "BIOS: enable SEV-SNP Support (under IOMMU or NBIO)",
-    ),
-    bad(
-        "SNP: RMP initialization failed",
-        SNP,
-        "BIOS: set \"SNP Memory (RMP Table) Coverage\" to Enabled; then see the lines before this one in dmesg",
-    ),
-    bad(
-        "SEV-SNP disabled",
-        SNP,
-        "BIOS: raise \"SEV-ES ASID Space Limit\", enable SEV-SNP; see the lines of ccp in dmesg",
-    ),
+    bad("SNP: IOMMU SNP feature not enabled", SNP, IOMMU),
+    bad("SNP: RMP initialization failed", SNP, RMP),
+    bad("SEV-SNP disabled", SNP, ASIDS),
     good("IOMMU SNP support enabled", SNP),
     good("SEV-SNP enabled (ASIDs", SNP),
-    bad(
-        "EPT is required for TDX",
-        TDX,
-        "module option: kvm_intel.ept=1",
-    ),
+    bad("EPT is required for TDX", TDX, TDX_PARAMETERS),
     bad(
         "TDP MMU and MMIO caching and EPT A/D bit is required for TDX",
         TDX,
-        "module options: kvm.tdp_mmu=1 kvm.mmio_caching=1 kvm_intel.eptad=1",
+        TDX_PARAMETERS,
     ),
-    bad(
-        "APICv is required for TDX",
-        TDX,
-        "module option: kvm_intel.enable_apicv=1",
-    ),
+    bad("APICv is required for TDX", TDX, TDX_PARAMETERS),
     bad(
         "Self-snoop is required for TDX",
         TDX,
@@ -117,38 +90,22 @@ pub const LINES: [Line; 24] = [
     bad(
         "tdx requires kvm.enable_virt_at_load=1",
         TDX,
-        "module option: kvm.enable_virt_at_load=1",
+        TDX_PARAMETERS,
     ),
-    bad(
-        "no TDX private KeyIDs available",
-        TDX,
-        "BIOS: enable TDX and set \"TME-MT/TDX key split\" to give TDX keys",
-    ),
-    bad(
-        "too few private KeyIDs available",
-        TDX,
-        "BIOS: set \"TME-MT/TDX key split\" to give TDX more keys",
-    ),
+    bad("no TDX private KeyIDs available", TDX, TDX_BIOS),
+    bad("too few private KeyIDs available", TDX, TDX_BIOS),
     bad(
         "MAX_VCPU_PER_TD",
         TDX,
         "BIOS: switch hyper-threading off, or a newer TDX module",
     ),
-    bad(
-        "Hibernation support is enabled",
-        TDX,
-        "kernel command line: nohibernate",
-    ),
+    bad("Hibernation support is enabled", TDX, NO_HIBERNATION),
     bad(
         "Disable ACPI S3",
         TDX,
         "BIOS: disable ACPI S3 (suspend to RAM)",
     ),
-    bad(
-        "module not loaded",
-        TDX,
-        "BIOS: enable \"TDX SEAM Loader\"; update the BIOS so that it brings a TDX module",
-    ),
+    bad("module not loaded", TDX, TDX_BIOS),
     bad(
         "module initialization failed",
         TDX,

@@ -1,9 +1,10 @@
 //! What every launch needs, and what is only told.
 
+mod look;
+
 use crate::facts::{Facts, Vendor};
-use crate::kernel::{SNP_KERNEL, TDX_KERNEL};
-use crate::questions::{self, capability, msr};
-use crate::reading::Reading;
+use crate::questions::{capability, msr};
+use crate::remedy::{SNP_KERNEL, TDX_KERNEL};
 use crate::requirement::{Requirement, Role, Seen, Test, Word};
 use crate::tee::{Tee, Tees};
 
@@ -42,18 +43,18 @@ const fn private(item: &'static str, about: &'static str, number: u32, mask: u64
 }
 
 pub const TABLE: [Requirement; 33] = [
-    tells("processor", "processor", processor),
-    tells("microcode", "microcode", microcode),
-    tells("bios", "machine and BIOS", bios),
-    tells("kernel", "kernel", kernel),
-    tells("kernel-config", "kernel's configuration", config),
+    tells("processor", "processor", look::processor),
+    tells("microcode", "microcode", look::microcode),
+    tells("bios", "machine and BIOS", look::bios),
+    tells("kernel", "kernel", look::kernel),
+    tells("kernel-config", "kernel's configuration", look::config),
     Requirement {
         item: "known-kernel-snp",
         about: "kernel that is known to host no SNP",
         role: Role::Explains,
         tees: &[Tee::Snp],
         vendor: None,
-        test: Test::By(|facts| known_kernel(facts, Tee::Snp)),
+        test: Test::By(|facts| look::known_kernel(facts, Tee::Snp)),
         remedy: SNP_KERNEL,
     },
     Requirement {
@@ -62,7 +63,7 @@ pub const TABLE: [Requirement; 33] = [
         role: Role::Explains,
         tees: &[Tee::Tdx],
         vendor: None,
-        test: Test::By(|facts| known_kernel(facts, Tee::Tdx)),
+        test: Test::By(|facts| look::known_kernel(facts, Tee::Tdx)),
         remedy: TDX_KERNEL,
     },
     Requirement {
@@ -71,7 +72,7 @@ pub const TABLE: [Requirement; 33] = [
         role: Role::Fixed,
         tees: PROTECTED,
         vendor: None,
-        test: Test::By(bare_metal),
+        test: Test::By(look::bare_metal),
         remedy: "",
     },
     Requirement {
@@ -80,7 +81,7 @@ pub const TABLE: [Requirement; 33] = [
         role: Role::Advises,
         tees: NONE,
         vendor: None,
-        test: Test::By(msr_device),
+        test: Test::By(look::msr_device),
         remedy: "to read more: modprobe msr, and run this as root",
     },
     Requirement {
@@ -115,11 +116,7 @@ pub const TABLE: [Requirement; 33] = [
         role: Role::Explains,
         tees: ALL,
         vendor: Some(Vendor::Amd),
-        test: Test::Msr {
-            register: msr::VM_CR,
-            bit: 4,
-            set: false,
-        },
+        test: Test::By(|facts| look::bios_bit(facts, msr::VM_CR, 4, false)),
         remedy: "BIOS: enable SVM Mode",
     },
     Requirement {
@@ -128,11 +125,7 @@ pub const TABLE: [Requirement; 33] = [
         role: Role::Explains,
         tees: ALL,
         vendor: Some(Vendor::Intel),
-        test: Test::Msr {
-            register: msr::FEATURE_CONTROL,
-            bit: 2,
-            set: true,
-        },
+        test: Test::By(|facts| look::bios_bit(facts, msr::FEATURE_CONTROL, 2, true)),
         remedy: "BIOS: enable Intel Virtualization Technology (VMX)",
     },
     Requirement {
@@ -141,7 +134,7 @@ pub const TABLE: [Requirement; 33] = [
         role: Role::Decides,
         tees: ALL,
         vendor: None,
-        test: Test::By(virtualisation),
+        test: Test::By(look::virtualisation),
         remedy: "BIOS: enable SVM Mode (AMD) or Intel Virtualization Technology; else the processor has none",
     },
     Requirement {
@@ -150,14 +143,14 @@ pub const TABLE: [Requirement; 33] = [
         role: Role::Decides,
         tees: ALL,
         vendor: None,
-        test: Test::By(kvm_device),
+        test: Test::By(look::kvm_device),
         remedy: "load KVM: modprobe kvm-amd, or modprobe kvm-intel",
     },
     decides(
         "vm-type-plain",
         "ordinary VMs",
         SIMULATED,
-        Test::By(plain_vms),
+        Test::By(look::plain_vms),
     ),
     Requirement {
         item: "npt",
@@ -213,7 +206,7 @@ pub const TABLE: [Requirement; 33] = [
         test: Test::Parameter("kvm_intel.unrestricted_guest"),
         remedy: "module option: kvm_intel.unrestricted_guest=1",
     },
-    tells("nested", "guests of guests", nested),
+    tells("nested", "guests of guests", look::nested),
     private(
         "user-memory2",
         "memory slots with private memory",
@@ -245,7 +238,7 @@ pub const TABLE: [Requirement; 33] = [
         role: Role::Explains,
         tees: &[Tee::Snp],
         vendor: Some(Vendor::Amd),
-        test: Test::By(private_memory),
+        test: Test::By(look::private_memory),
         remedy: SNP_KERNEL,
     },
     Requirement {
@@ -254,7 +247,7 @@ pub const TABLE: [Requirement; 33] = [
         role: Role::Explains,
         tees: &[Tee::Tdx],
         vendor: Some(Vendor::Intel),
-        test: Test::By(private_memory),
+        test: Test::By(look::private_memory),
         remedy: TDX_KERNEL,
     },
     Requirement {
@@ -263,7 +256,7 @@ pub const TABLE: [Requirement; 33] = [
         role: Role::Explains,
         tees: ALL,
         vendor: None,
-        test: Test::By(kvm_passed_in),
+        test: Test::By(look::kvm_passed_in),
         remedy: "pass the device into this container: --device /dev/kvm",
     },
     Requirement {
@@ -275,211 +268,5 @@ pub const TABLE: [Requirement; 33] = [
         test: Test::VmType(1),
         remedy: "",
     },
-    tells("smt", "hyper-threading", smt),
+    tells("smt", "hyper-threading", look::smt),
 ];
-
-fn processor(facts: &Facts) -> Seen {
-    match &facts.cpu {
-        Reading::Told(cpu) => Seen::has(format!(
-            "{} {}, family {} model {} stepping {}",
-            cpu.vendor, cpu.name, cpu.family, cpu.model, cpu.stepping
-        )),
-        Reading::Absent => Seen::unknown("/proc/cpuinfo is not there"),
-        Reading::Unread(why) => Seen::unknown(why),
-    }
-}
-
-fn microcode(facts: &Facts) -> Seen {
-    let kernels = facts.file("/sys/devices/system/cpu/cpu0/microcode/version");
-    let shown = facts.cpu.clone().told().and_then(|cpu| cpu.microcode);
-    let guest = match facts.is_guest() {
-        true => " (as the hypervisor below tells it)",
-        false => "",
-    };
-    match (kernels, shown) {
-        (Reading::Told(version), _) => Seen::has(format!("{version}{guest}")),
-        (_, Some(version)) => Seen::has(format!("{version}{guest}")),
-        (Reading::Unread(why), None) => Seen::unknown(why),
-        (Reading::Absent, None) => Seen::unknown("the kernel does not tell it"),
-    }
-}
-
-fn bios(facts: &Facts) -> Seen {
-    let parts = ["product_name", "bios_vendor", "bios_version", "bios_date"];
-    let told = parts.map(|part| facts.file(&format!("/sys/class/dmi/id/{part}")).told());
-    let told: Vec<&str> = told.into_iter().flatten().collect();
-    match told.is_empty() {
-        true => Seen::unknown("the firmware's tables do not tell it"),
-        false => Seen::has(told.join(", ")),
-    }
-}
-
-fn kernel(facts: &Facts) -> Seen {
-    match &facts.release {
-        Reading::Told(release) => match release.known() {
-            Some(known) => Seen::has(format!("{} ({})", release.text, known.name)),
-            None => Seen::has(&release.text),
-        },
-        Reading::Absent => Seen::unknown("the kernel does not tell its release"),
-        Reading::Unread(why) => Seen::unknown(why),
-    }
-}
-
-fn config(facts: &Facts) -> Seen {
-    match facts.file(questions::CONFIG) {
-        Reading::Told(text) => {
-            let first = text.lines().next().unwrap_or_default();
-            let from = first.strip_prefix("# from ").unwrap_or("a recording");
-            Seen::has(format!("read from {from}"))
-        }
-        Reading::Absent => {
-            Seen::unknown("neither /proc/config.gz nor /boot has it: options cannot be told")
-        }
-        Reading::Unread(why) => Seen::unknown(why),
-    }
-}
-
-fn known_kernel(facts: &Facts, tee: Tee) -> Seen {
-    match &facts.release {
-        Reading::Told(release) => match release.known() {
-            Some(known) if known.hosts_no.contains(&tee) => {
-                Seen::lacks(format!("this is {}: {}", known.name, known.lacks))
-            }
-            _ => Seen::has("it is none of those"),
-        },
-        Reading::Absent => Seen::unknown("the kernel does not tell its release"),
-        Reading::Unread(why) => Seen::unknown(why),
-    }
-}
-
-fn bare_metal(facts: &Facts) -> Seen {
-    match facts.flag("hypervisor") {
-        Reading::Told(true) => Seen::lacks(
-            "this is a virtual machine itself: run this on the machine below, or rent a bare one",
-        ),
-        Reading::Told(false) => Seen::has("this is the machine itself"),
-        Reading::Absent => Seen::unknown("/proc/cpuinfo is not there"),
-        Reading::Unread(why) => Seen::unknown(why),
-    }
-}
-
-fn msr_device(facts: &Facts) -> Seen {
-    match facts.file("/dev/cpu/0/msr") {
-        Reading::Told(_) => match facts.msr(msr::VM_CR).or(|| facts.msr(msr::FEATURE_CONTROL)) {
-            Reading::Unread(why) => Seen::lacks(why),
-            Reading::Told(_) | Reading::Absent => Seen::has("/dev/cpu/0/msr"),
-        },
-        Reading::Absent => {
-            Seen::lacks("there is no /dev/cpu/0/msr: what the BIOS set cannot be read")
-        }
-        Reading::Unread(why) => Seen::unknown(why),
-    }
-}
-
-const IN_A_GUEST: &str = "on the machine below: allow nested virtualisation (kvm_amd.nested=1 or kvm_intel.nested=1) and give this VM \
-    the processor's svm or vmx; or run on bare metal";
-const IN_THE_BIOS: &str =
-    "BIOS: enable SVM Mode (AMD) or Intel Virtualization Technology; else the processor has none";
-
-fn virtualisation(facts: &Facts) -> Seen {
-    let has = |flag| facts.flag(flag) == Reading::Told(true);
-    match facts.flag("svm") {
-        Reading::Unread(why) => Seen::unknown(why),
-        Reading::Absent => Seen::unknown("/proc/cpuinfo is not there"),
-        Reading::Told(_) if has("svm") => Seen::has("svm"),
-        Reading::Told(_) if has("vmx") => Seen::has("vmx"),
-        Reading::Told(_) if facts.is_guest() => {
-            let kvm = facts.kvm_api() == Reading::Told(12);
-            let found = match kvm {
-                true => {
-                    "neither svm nor vmx; there is a KVM without them, on which no stock kernel boots"
-                }
-                false => "neither svm nor vmx: this is a virtual machine without nesting",
-            };
-            Seen::lacks(found).remedied(IN_A_GUEST)
-        }
-        Reading::Told(_) => Seen::lacks("neither svm nor vmx").remedied(IN_THE_BIOS),
-    }
-}
-
-fn kvm_device(facts: &Facts) -> Seen {
-    match facts.kvm_api() {
-        Reading::Told(12) => Seen::has("it opens, and speaks version 12"),
-        Reading::Told(other) => Seen::lacks(format!("it speaks version {other}, not 12"))
-            .remedied("another kernel: this one's KVM is none that is known"),
-        Reading::Unread(why) => Seen::unknown(why),
-        Reading::Absent => Seen::lacks("there is no /dev/kvm"),
-    }
-}
-
-/// A module that is loaded without its device is seen from a container.
-fn kvm_passed_in(facts: &Facts) -> Seen {
-    let loaded = ["kvm_amd", "kvm_intel"]
-        .into_iter()
-        .find(|m| facts.has_module(m));
-    match (facts.kvm_api(), loaded) {
-        (Reading::Absent, Some(module)) => {
-            Seen::lacks(format!("{module} is loaded, and there is no /dev/kvm here"))
-        }
-        (Reading::Absent, None) => Seen::unknown("KVM is not loaded"),
-        (Reading::Told(_), _) => Seen::has("it is here"),
-        (Reading::Unread(why), _) => Seen::unknown(why),
-    }
-}
-
-/// A KVM that knows no types (0) makes ordinary VMs only.
-fn plain_vms(facts: &Facts) -> Seen {
-    match facts.capability(capability::VM_TYPES) {
-        Reading::Told(0) => Seen::has("KVM makes ordinary VMs only"),
-        Reading::Told(types) => {
-            Seen::when(types & 1 != 0, format!("KVM's VM types are {types:#x}"))
-        }
-        Reading::Absent => Seen::lacks("there is no KVM to ask"),
-        Reading::Unread(why) => Seen::unknown(why),
-    }
-}
-
-fn nested(facts: &Facts) -> Seen {
-    let module = match facts.vendor() {
-        Some(Vendor::Intel) => "kvm_intel.nested",
-        Some(Vendor::Amd) | None => "kvm_amd.nested",
-    };
-    match facts.parameter(module) {
-        Reading::Told(value) => {
-            Seen::when(matches!(value, "1" | "Y"), format!("{module} = {value}"))
-        }
-        Reading::Absent => Seen::lacks(format!("{module} is not there: its module is not loaded")),
-        Reading::Unread(why) => Seen::unknown(why),
-    }
-}
-
-/// The option's name changed with what it covers: 6.8 to 6.16, and 6.17 on.
-fn private_memory(facts: &Facts) -> Seen {
-    const NAMES: [&str; 4] = [
-        "KVM_PRIVATE_MEM",
-        "KVM_GENERIC_PRIVATE_MEM",
-        "KVM_GUEST_MEMFD",
-        "KVM_SW_PROTECTED_VM",
-    ];
-    match &facts.config {
-        Reading::Told(config) => match NAMES.iter().find(|name| config.has(name)) {
-            Some(name) => Seen::has(format!("CONFIG_{name}={}", config.value(name))),
-            None => {
-                Seen::lacks("neither CONFIG_KVM_GENERIC_PRIVATE_MEM nor CONFIG_KVM_GUEST_MEMFD")
-            }
-        },
-        Reading::Absent => Seen::unknown("the kernel left no configuration to read"),
-        Reading::Unread(why) => Seen::unknown(why),
-    }
-}
-
-fn smt(facts: &Facts) -> Seen {
-    match facts.file("/sys/devices/system/cpu/smt/control") {
-        Reading::Told("on") => {
-            Seen::has("on: an SNP policy that forbids it is refused by this host")
-        }
-        Reading::Told(control) => Seen::lacks(format!("it is «{control}»")),
-        Reading::Absent => Seen::unknown("the kernel does not tell it"),
-        Reading::Unread(why) => Seen::unknown(why),
-    }
-}

@@ -3,6 +3,7 @@
 use crate::facts::{Facts, Vendor};
 use crate::platform_status::{PlatformStatus, Tcb};
 use crate::reading::Reading;
+use crate::remedy::RMP;
 use crate::requirement::{Requirement, Role, Seen, Test};
 use crate::tee::{Tee, Tees};
 
@@ -29,7 +30,14 @@ const fn row(
     }
 }
 
-pub const TABLE: [Requirement; 11] = [
+pub const TABLE: [Requirement; 12] = [
+    row(
+        "sev-passed-in",
+        "the secure processor's device is passed in",
+        Role::Explains,
+        passed_in,
+        "pass the device into this container: --device /dev/sev",
+    ),
     row(
         "sev-device",
         "/dev/sev",
@@ -63,7 +71,7 @@ pub const TABLE: [Requirement; 11] = [
                 )
             })
         },
-        "BIOS: enable SEV-SNP and set \"SNP Memory (RMP Table) Coverage\" to Enabled",
+        RMP,
     ),
     row(
         "snp-api",
@@ -165,6 +173,17 @@ fn device(facts: &Facts) -> Seen {
     match &facts.status {
         Reading::Told(_) => Seen::has("it opens, and answers"),
         Reading::Absent => Seen::lacks("there is no /dev/sev"),
+        Reading::Unread(why) => Seen::unknown(why),
+    }
+}
+
+/// KVM that launched SNP before has its driver's device: where it is not seen, it was left out.
+fn passed_in(facts: &Facts) -> Seen {
+    let in_use = matches!(facts.parameter("kvm_amd.sev_snp"), Reading::Told("Y" | "1"));
+    match &facts.status {
+        Reading::Told(_) => Seen::has("it is here"),
+        Reading::Absent if in_use => Seen::lacks("kvm_amd uses SNP, and there is no /dev/sev here"),
+        Reading::Absent => Seen::unknown("SNP is not in use"),
         Reading::Unread(why) => Seen::unknown(why),
     }
 }
