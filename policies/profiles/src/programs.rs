@@ -22,6 +22,8 @@ pub enum Program {
 pub enum Guest {
     /// The simulated TEE's.
     Simulated,
+    /// The simulated TEE's, with private memory that nothing encrypts: for tests of conversions.
+    SoftwareProtected,
     /// SEV-SNP's.
     Snp,
     /// TDX's.
@@ -30,14 +32,16 @@ pub enum Guest {
 
 impl Program {
     /// All of them.
-    pub const ALL: [Program; 9] = [
+    pub const ALL: [Program; 11] = [
         Program::Blk,
         Program::Vsock,
         Program::SimulatedTee,
         Program::Vmm(Guest::Simulated),
+        Program::Vmm(Guest::SoftwareProtected),
         Program::Vmm(Guest::Snp),
         Program::Vmm(Guest::Tdx),
         Program::VmmVcpu(Guest::Simulated),
+        Program::VmmVcpu(Guest::SoftwareProtected),
         Program::VmmVcpu(Guest::Snp),
         Program::VmmVcpu(Guest::Tdx),
     ];
@@ -66,7 +70,14 @@ impl Program {
 
 fn vmm_parts(guest: Guest) -> &'static [&'static str] {
     match guest {
-        Guest::Simulated => &[include_str!("../vmm-simulated.toml")],
+        Guest::Simulated => &[
+            include_str!("../vmm-open-memory.toml"),
+            include_str!("../vmm-simulated.toml"),
+        ],
+        Guest::SoftwareProtected => &[
+            include_str!("../vmm-simulated.toml"),
+            include_str!("../vmm-private-memory.toml"),
+        ],
         Guest::Snp => &[
             include_str!("../vmm-private-memory.toml"),
             include_str!("../vmm-snp.toml"),
@@ -81,6 +92,10 @@ fn vmm_parts(guest: Guest) -> &'static [&'static str] {
 fn vcpu_parts(guest: Guest) -> &'static [&'static str] {
     match guest {
         Guest::Simulated => &[include_str!("../vmm-vcpu-simulated.toml")],
+        Guest::SoftwareProtected => &[
+            include_str!("../vmm-vcpu-private-memory.toml"),
+            include_str!("../vmm-vcpu-simulated.toml"),
+        ],
         Guest::Snp => &[include_str!("../vmm-vcpu-private-memory.toml")],
         Guest::Tdx => &[
             include_str!("../vmm-vcpu-private-memory.toml"),
@@ -104,8 +119,10 @@ mod tests {
                 "vsock",
                 "simulated-tee",
                 "vmm-simulated",
+                "vmm-private-memory",
                 "vmm-snp",
                 "vmm-tdx",
+                "vmm-vcpu-simulated",
                 "vmm-vcpu-simulated",
                 "vmm-vcpu-private-memory",
                 "vmm-vcpu-tdx",
@@ -123,6 +140,7 @@ mod tests {
         const KVM_SET_MEMORY_ATTRIBUTES: u64 = 0x4020_aed2;
         for (guest, expected) in [
             (Guest::Simulated, false),
+            (Guest::SoftwareProtected, true),
             (Guest::Snp, true),
             (Guest::Tdx, true),
         ] {
@@ -153,10 +171,15 @@ mod tests {
     fn vcpu_threads_neither_launch_nor_read_protected_registers() {
         const KVM_MEMORY_ENCRYPT_OP: u64 = 0xc008_aeba;
         const KVM_GET_REGS: u64 = 0x8090_ae81;
-        for guest in [Guest::Simulated, Guest::Snp, Guest::Tdx] {
+        for (guest, is_open) in [
+            (Guest::Simulated, true),
+            (Guest::SoftwareProtected, true),
+            (Guest::Snp, false),
+            (Guest::Tdx, false),
+        ] {
             assert!(!may(Program::VmmVcpu(guest), KVM_MEMORY_ENCRYPT_OP));
-            let reads = may(Program::VmmVcpu(guest), KVM_GET_REGS);
-            assert_eq!(reads, guest == Guest::Simulated);
+            assert_eq!(may(Program::Vmm(guest), KVM_MEMORY_ENCRYPT_OP), !is_open);
+            assert_eq!(may(Program::VmmVcpu(guest), KVM_GET_REGS), is_open);
         }
     }
 
