@@ -21,8 +21,8 @@ pub struct Arguments {
 pub enum Command {
     /// Launches the VM that a configuration file describes and waits until it stops.
     ///
-    /// The launch digest is predicted from the configuration first. The guest runs only if the TEE
-    /// measured exactly that. Needs root, to confine itself and the device processes.
+    /// The launch digest is predicted from the configuration first. A guest that is known to be measured
+    /// otherwise never runs. Needs root, to confine itself and the device processes.
     Run(RunArguments),
 }
 
@@ -35,7 +35,7 @@ Example vm.toml:
   kind = \"simulated\"            # a software stand-in: protects nothing
   keys = \"simulated-tee/\"       # made by: cloister-simulated-tee init --dir simulated-tee
   [boot]
-  protocol = \"simulated-direct\"
+  protocol = \"shim\"             # a measured boot shim; or simulated-direct, or igvm
   kernel = \"vmlinux\"            # paths are relative to this file
   initrd = \"initramfs.cpio\"
   cmdline = \"console=ttyS0 quiet\"
@@ -45,15 +45,28 @@ Example vm.toml:
   [memory]
   mib = 512
 
+The same on hardware takes another [tee], and a host that has it (`cloister host check`):
+  [tee]
+  kind = \"snp\"                  # AMD SEV-SNP: /dev/sev, Linux 6.11 or newer; or \"tdx\", Linux 6.16
+  init_data = \"init-data.toml\"  # its SHA-256 is reported as HOST_DATA (TDX: SHA-384 as MRCONFIGID)
+  id_block = \"id-block.bin\"     # signed by `cloister measure id-block`: the firmware then refuses any
+  id_auth = \"id-auth.bin\"       # other launch (SNP only)
+  certificates = \"certs.bin\"    # a GHCB certificate table for the guest, from Linux 7.0 on (SNP only)
+
+`measured` says who compared the launch digest with the prediction: the TEE reported it (simulated), the
+firmware held it against the ID block, or nobody yet, since neither kernel nor firmware tells it to a host:
+the guest's own report then shows it to whoever verifies it. No hardware back end has run on hardware yet.
+
 What happened is told on standard error, or with `-o json` as JSON lines on standard output:
-  {\"event\":\"planned\",..} {\"event\":\"cpuid-adopted\",..} {\"event\":\"took-over\",..}
-  {\"event\":\"spawned\",..} {\"event\":\"measured\",..} {\"event\":\"running\",..}
-  {\"event\":\"stopped\",\"reason\":..}
+  {\"event\":\"planned\",..} {\"event\":\"certificates-left-out\"} {\"event\":\"cpuid-adopted\",..}
+  {\"event\":\"took-over\",..} {\"event\":\"spawned\",..} {\"event\":\"measured\",..}
+  {\"event\":\"running\",..} {\"event\":\"stopped\",\"reason\":..}
 
 or at any point {\"event\":\"failed\",\"error\":..}, exit code 1.
 
 A stop has one of the reasons guest-poweroff and guest-reset (exit code 0), interrupted (by Ctrl-C or
-SIGTERM), device-exited, supervisor-exited, vcpu-failed (exit code 1). A second Ctrl-C ends the VMM at
+SIGTERM), guest-terminated (it, or its boot shim, refused to go on and said why), device-exited,
+supervisor-exited, vcpu-failed (exit code 1). A second Ctrl-C ends the VMM at
 once, and its supervisor cleans up.
 Exit codes: 0 the guest stopped, 1 failed or interrupted, 2 usage.")]
 pub struct RunArguments {

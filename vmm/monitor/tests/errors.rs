@@ -60,7 +60,7 @@ fn missing_kernel_is_named() {
     fs::remove_file(folder.path("vmlinux")).unwrap();
     assert_says(
         &complaint(&folder),
-        &["[boot] kernel", "there is no file", "vmlinux"],
+        &["boot.kernel", "there is no file", "vmlinux"],
     );
 }
 
@@ -72,13 +72,90 @@ fn file_that_is_no_kernel_is_refused() {
 }
 
 #[test]
-fn hardware_tee_is_refused_by_name() {
+fn hardware_tee_with_the_simulated_protocol_is_refused() {
+    for kind in ["snp", "tdx"] {
+        let folder = Folder::prepare(Then::PowerOff);
+        folder.reconfigure("kind = \"simulated\"", &format!("kind = \"{kind}\""));
+        assert_says(
+            &complaint(&folder),
+            &[kind, "simulated-direct", "boot.protocol = \"shim\""],
+        );
+    }
+}
+
+/// A folder whose VM is for `kind`, and boots through what stands in for a boot shim.
+fn hardware(kind: &str, tee: &str) -> Folder {
     let folder = Folder::prepare(Then::PowerOff);
-    folder.reconfigure("kind = \"simulated\"", "kind = \"snp\"");
+    let tee = format!("kind = \"{kind}\"\n{tee}");
+    folder.reconfigure("kind = \"simulated\"\nkeys = \"keys\"", &tee);
+    folder.reconfigure(
+        "protocol = \"simulated-direct\"",
+        "protocol = \"shim\"\nshim = \"shim\"",
+    );
+    folder.write("shim", &[0x90; 5000]);
+    folder
+}
+
+#[test]
+fn hardware_that_this_host_lacks_is_named_before_anything_is_started() {
+    let host = match vmm_kvm::Host::open() {
+        Ok(host) => host,
+        Err(error) => {
+            println!("skipped: {error}");
+            return;
+        }
+    };
+    for (kind, vm) in [("snp", vmm_kvm::VmKind::Snp), ("tdx", vmm_kvm::VmKind::Tdx)] {
+        if host.supports(vm).is_ok() {
+            println!("skipped: this host can launch {kind} guests");
+            continue;
+        }
+        let folder = hardware(kind, "");
+        let said = complaint(&folder);
+        let refusal = format!("[tee] kind = \"{kind}\" cannot be launched on this host");
+        assert_says(
+            &said,
+            &[&refusal, "KVM_CAP_VM_TYPES", "cloister host check"],
+        );
+    }
+}
+
+#[test]
+fn id_block_of_another_launch_is_refused_with_both_digests() {
+    let folder = hardware("snp", "id_block = \"id.block\"\nid_auth = \"id.auth\"");
+    let mut block = [0; 96];
+    block[..48].fill(0xab);
+    block[0x50] = 1;
+    block[0x58..0x60].copy_from_slice(&0x3_0000_u64.to_le_bytes());
+    folder.write("id.block", &block);
+    folder.write("id.auth", &[0; 4096]);
     assert_says(
         &complaint(&folder),
-        &["snp", "cannot be launched yet", "simulated"],
+        &[
+            "tee.id_block",
+            "another launch",
+            &"ab".repeat(48),
+            "predicted",
+            "cloister measure id-block",
+        ],
     );
+}
+
+#[test]
+fn certificates_that_are_no_table_are_refused() {
+    let folder = hardware("snp", "certificates = \"certificates.bin\"");
+    folder.write("certificates.bin", &[1; 100]);
+    assert_says(
+        &complaint(&folder),
+        &[
+            "[tee] certificates",
+            "certificates.bin",
+            "GHCB",
+            "does not end",
+        ],
+    );
+    fs::remove_file(folder.path("certificates.bin")).unwrap();
+    assert_says(&complaint(&folder), &["[tee] certificates: cannot read"]);
 }
 
 #[test]
