@@ -11,6 +11,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod host;
 pub mod machine;
 pub mod model;
 pub mod trace;

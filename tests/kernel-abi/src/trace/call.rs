@@ -14,12 +14,7 @@ pub struct Call {
     pub number: i64,
     /// Its arguments.
     pub arguments: [u64; 6],
-    /// An address below the thread's stack that nothing uses while the call lasts.
-    pub scratch: u64,
 }
-
-/// Below the 128 bytes that a leaf function may use without moving its stack pointer, and a page more.
-const BELOW_RED_ZONE: u64 = 8192;
 
 impl Call {
     pub(super) fn new(thread: Pid, registers: &user_regs_struct) -> Self {
@@ -34,7 +29,6 @@ impl Call {
                 registers.r8,
                 registers.r9,
             ],
-            scratch: (registers.rsp - BELOW_RED_ZONE) & !0xfff,
         }
     }
 

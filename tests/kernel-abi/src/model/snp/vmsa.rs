@@ -48,7 +48,7 @@ pub struct VcpuRegisters {
 }
 
 /// DR7 with nothing set.
-pub const DR7_RESET: u64 = 0x400;
+const DR7_RESET: u64 = 0x400;
 
 impl Default for VcpuRegisters {
     /// As KVM makes a vCPU (`init_vmcb`, `kvm_vcpu_reset`).
@@ -122,6 +122,11 @@ const CR0_CACHE: u64 = 0x6000_0000;
 const RFLAGS_FIXED: u64 = 2;
 
 impl VcpuRegisters {
+    /// Whether no breakpoint is set: KVM measures no other vCPU.
+    pub fn has_reset_dr7(&self) -> bool {
+        self.dr7 == DR7_RESET
+    }
+
     /// The VMSA of an SNP guest whose INIT2 took `features`.
     pub fn vmsa(&self, features: u64) -> Page {
         let mut page = [0; 4096];
