@@ -15,6 +15,7 @@ mod igvm;
 mod launch;
 mod linux_setup;
 mod mrtd;
+mod own;
 mod td_hob;
 
 pub use acpi::{AcpiFault, AcpiRule, AcpiTable, AcpiTables};
@@ -27,4 +28,5 @@ pub use launch::{LaunchFault, TdxComponent, TdxLaunch, TdxPage, TdxRun};
 pub use linux_setup::qemu_patched;
 pub use measured_boot_firmware::TdvfMeasure;
 pub use mrtd::PageOrder;
+pub use own::predicted_digest;
 pub use td_hob::{HobFault, HobRule, MemoryRange, QemuHobFault, RangeKind, TdHob};

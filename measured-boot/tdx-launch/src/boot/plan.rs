@@ -27,6 +27,12 @@ impl BootPlan {
         plan
     }
 
+    /// These events, which are in the order in which they happen.
+    pub(crate) fn of_events(mut events: Vec<PlannedEvent>) -> Self {
+        events.sort_by_key(|event| event.register);
+        Self { events }
+    }
+
     /// The events, by register and in order.
     pub fn events(&self) -> &[PlannedEvent] {
         &self.events
