@@ -91,6 +91,11 @@ pub struct RunArguments {
     #[arg(long)]
     pub adopt_cpuid: bool,
 
+    /// Make the simulated TEE's guest one with private memory, which nothing encrypts: for tests of
+    /// conversions, on a KVM with CONFIG_KVM_SW_PROTECTED_VM.
+    #[arg(long, hide = true)]
+    pub software_protected: bool,
+
     /// How to tell what happens.
     #[arg(short, long, value_enum, default_value = "text")]
     pub output: Output,

@@ -19,7 +19,7 @@ use measured_boot_plan::machine::COM1_GSI;
 use measured_boot_plan::{LaunchPlan, TeeKind};
 use policies_jail::Filter;
 use policies_profiles::{Guest, Program};
-use vmm_kvm::{GuestRam, Host, Vm};
+use vmm_kvm::{GuestRam, Host, Vm, VmKind};
 use vmm_launch::{MeasuredLaunch, Staging, Threads, launch};
 use vmm_snp::Certificates;
 use vmm_sys_util::eventfd::{EFD_CLOEXEC, EFD_NONBLOCK, EventFd};
@@ -97,7 +97,7 @@ fn run_to_its_end(arguments: &RunArguments, teller: Teller) -> anyhow::Result<En
     let named = Named::open(&planned.inputs)?;
     let disks = planned.inputs.disks(&planned.plan)?;
     let host = Host::open()?;
-    let tee = named.on(&host, &planned.plan)?;
+    let tee = named.on(&host, &planned.plan, arguments.software_protected)?;
     tell_about_certificates(&tee, teller)?;
     let leaves = cpuid::settle(&host, &mut planned.plan, arguments.adopt_cpuid)?;
     if !leaves.is_empty() {
@@ -118,7 +118,7 @@ fn run_to_its_end(arguments: &RunArguments, teller: Teller) -> anyhow::Result<En
     let mut household = Household::start(runtime_dir, interrupt)?;
     let folder = &inputs.folder;
     let processes = processes::start_all(&mut household.supervisor, plan, folder, teller)?;
-    let threads = confine(guest(plan.tee.0), plan.vcpus.0.len())?;
+    let threads = confine(guest(tee.vm_kind()), plan.vcpus.0.len())?;
     let opened = Opened {
         host,
         tee,
@@ -154,11 +154,12 @@ fn plan(arguments: &RunArguments, teller: Teller) -> anyhow::Result<Planned> {
 }
 
 /// Whose rules this process runs under.
-fn guest(tee: TeeKind) -> Guest {
-    match tee {
-        TeeKind::Simulated => Guest::Simulated,
-        TeeKind::Snp => Guest::Snp,
-        TeeKind::Tdx => Guest::Tdx,
+fn guest(vm: VmKind) -> Guest {
+    match vm {
+        VmKind::Plain => Guest::Simulated,
+        VmKind::SoftwareProtected => Guest::SoftwareProtected,
+        VmKind::Snp => Guest::Snp,
+        VmKind::Tdx => Guest::Tdx,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::os::unix::net::UnixListener;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use measured_boot_plan::{CpuidAudience, LaunchPlan, TeeKind};
 use vmm_channel::Channel;
 use vmm_kvm::{GuestRam, Host, Vcpu, Vm, VmKind};
@@ -26,8 +26,8 @@ pub enum Named {
 
 /// What it needs of this host beside: there is nothing left that could be missing.
 pub enum Ready {
-    /// The simulated TEE's keys.
-    Simulated(Keys),
+    /// The simulated TEE's keys, and which kind of VM it stands beside.
+    Simulated(Keys, VmKind),
     /// SEV-SNP, with its device open.
     Snp(Snp, Option<Certificates>),
     /// TDX.
@@ -65,17 +65,32 @@ impl Named {
         })
     }
 
-    /// Looks at what `host` offers, before anything is started.
+    /// Looks at what `host` offers, before anything is started. The simulated TEE's guest may be
+    /// `software_protected`; every other has private memory anyway.
     ///
     /// # Errors
     /// What it lacks, and what to change.
-    pub fn on(self, host: &Host, plan: &LaunchPlan) -> anyhow::Result<Ready> {
+    pub fn on(
+        self,
+        host: &Host,
+        plan: &LaunchPlan,
+        software_protected: bool,
+    ) -> anyhow::Result<Ready> {
         let refused = || {
             let kind = plan.tee.0;
             format!("[tee] kind = \"{kind}\" cannot be launched on this host")
         };
+        ensure!(
+            !software_protected || matches!(self, Self::Simulated(_)),
+            "--software-protected is for [tee] kind = \"simulated\" alone"
+        );
         Ok(match self {
-            Self::Simulated(keys) => Ready::Simulated(keys),
+            Self::Simulated(keys) if software_protected => {
+                host.supports(VmKind::SoftwareProtected)
+                    .context("--software-protected cannot be had on this host")?;
+                Ready::Simulated(keys, VmKind::SoftwareProtected)
+            }
+            Self::Simulated(keys) => Ready::Simulated(keys, VmKind::Plain),
             Self::Snp(certificates) => {
                 let snp = Snp::open(host, plan, certificates.is_some()).with_context(refused)?;
                 Ready::Snp(snp, certificates)
@@ -92,7 +107,7 @@ impl Ready {
     /// What kind of VM the TEE needs.
     pub fn vm_kind(&self) -> VmKind {
         match self {
-            Self::Simulated(_) => VmKind::Plain,
+            Self::Simulated(_, kind) => *kind,
             Self::Snp(..) => VmKind::Snp,
             Self::Tdx(_) => VmKind::Tdx,
         }
@@ -110,7 +125,7 @@ impl Ready {
         interrupt: Interrupt,
     ) -> anyhow::Result<(AnyTee, Option<Certificates>)> {
         Ok(match self {
-            Self::Simulated(keys) => {
+            Self::Simulated(keys, _) => {
                 let process = process.context("the simulated TEE was not started")?;
                 let patience = interrupt.patience(None);
                 let SimulatedProcess { control, listener } = process;
