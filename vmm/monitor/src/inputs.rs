@@ -5,8 +5,9 @@ use std::io::{self, ErrorKind, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail, ensure};
-use measured_boot_digest::{LaunchDigest, launch_digest};
+use measured_boot_digest::LaunchDigest;
 use measured_boot_plan::{DeviceKind, LaunchConfig, LaunchPlan, NamedFile, Source, Sources, plan};
+use measured_boot_tdx_launch::predicted_digest;
 use vmm_launch::{Keys, Staging};
 use vmm_snp::Certificates;
 
@@ -85,7 +86,7 @@ impl Inputs {
         let sources = self.sources();
         let plan = plan(&self.config, &sources)
             .with_context(|| format!("{} cannot be planned", self.config.name))?;
-        let predicted = launch_digest(&plan, &sources);
+        let predicted = predicted_digest(&plan, &sources);
         check_id_block(&plan, predicted)?;
         Ok((plan, predicted))
     }
