@@ -11,18 +11,15 @@ pub enum Mode {
     LoseCode,
     /// Takes its own page tables away.
     LosePageTables,
-    /// Takes its own stack away.
-    LoseStack,
     /// Takes all of its memory away.
     LoseAll,
 }
 
-const MODES: [(&str, Mode); 6] = [
+const MODES: [(&str, Mode); 5] = [
     ("honest", Mode::Honest),
     ("hostile", Mode::Hostile),
     ("lose-code", Mode::LoseCode),
     ("lose-page-tables", Mode::LosePageTables),
-    ("lose-stack", Mode::LoseStack),
     ("lose-all", Mode::LoseAll),
 ];
 

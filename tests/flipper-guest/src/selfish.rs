@@ -15,19 +15,22 @@ const PROGRAM: (u64, u64) = (16 << 20, 512);
 pub fn lose(mode: Mode, memory: u64) -> ! {
     let call = Hypercall::of_this_processor();
     let tables = page_tables();
-    let stack = stack_page();
     let (first, pages) = match mode {
         Mode::LosePageTables => (tables, 6),
-        Mode::LoseStack => (stack, 1),
         Mode::LoseCode => PROGRAM,
         Mode::LoseAll | Mode::Honest | Mode::Hostile => (0, memory / PAGE),
     };
+    if mode == Mode::LoseCode {
+        // Memory that reads zero is code that adds to what RAX points to, which is 0 after the call: in
+        // mapped memory it would do so for a minute.
+        unmap_first_2_mib(tables);
+    }
     line(format_args!(
         "flipper: {} of {pages} pages from {first:#x}",
         mode.name()
     ));
     let answer = call.call(MAP_GPA_RANGE, [first, pages, PRIVATE]);
-    // Where the stack is gone, this is the first to find out.
+    // Without page tables or code it does not come so far.
     line(format_args!("flipper: still here: {answer:#x}"));
     cpu::reset()
 }
@@ -40,11 +43,13 @@ fn page_tables() -> u64 {
     table & !(PAGE - 1)
 }
 
-/// The physical page that the stack is in now.
-fn stack_page() -> u64 {
-    const KERNEL_HALF: u64 = 0xffff_ffff_8000_0000;
-    let here: u64;
-    // SAFETY: it reads a register.
-    unsafe { core::arch::asm!("mov {}, rsp", out(reg) here, options(nomem, nostack)) };
-    here.wrapping_sub(KERNEL_HALF) & !(PAGE - 1)
+fn unmap_first_2_mib(tables: u64) {
+    // PML4 and page directory pointers come first; then the directory of the first GiB.
+    let directory = usize::try_from(tables + 2 * PAGE).expect("addresses have 64 bits");
+    // SAFETY: the directory is mapped at its address, and this program uses nothing below 16 MiB any
+    // more: page tables are reached by the processor, not through themselves. CR3 keeps its value.
+    unsafe {
+        core::ptr::with_exposed_provenance_mut::<u64>(directory).write_volatile(0);
+        core::arch::asm!("mov {0}, cr3", "mov cr3, {0}", out(reg) _, options(nostack));
+    }
 }

@@ -22,7 +22,7 @@ const BUFFER_PAGES: u64 = 2;
 const HEADER_BYTES: u64 = 44;
 const HOST: u64 = 2;
 /// Where the server listens.
-pub const SERVER_PORT: u32 = 7000;
+pub const SERVER_PORT: u32 = 7010;
 const STREAM: u16 = 1;
 const OUR_BUFFER: u32 = 64 * 1024;
 /// Bytes of an answer before the echo.
