@@ -1,8 +1,9 @@
 //! Stops a program at system calls, and answers them in the kernel's place.
 //!
 //! The program is started by [`Program::start`] through a launcher that puts it under a seccomp filter,
-//! which stops it at the calls named in [`Watched`] and at no other; threads that it makes are traced with
-//! it, processes are not. One thread does it all: ptrace answers only the thread that attached.
+//! which stops it at the calls named in [`Watched`] and at no other. Threads and processes that it starts
+//! inherit the filter, and so are traced with it. One thread does it all: ptrace answers only the thread that
+//! attached.
 
 mod call;
 mod event_loop;

@@ -5,6 +5,7 @@
 //! `syscall` instruction.
 
 use std::collections::HashMap;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::libc::{PTRACE_EVENT_SECCOMP, user_regs_struct};
@@ -32,26 +33,42 @@ struct Loop<'a, K> {
     under_way: HashMap<Pid, UnderWay>,
 }
 
-/// Runs the traced process `leader` to its end.
+/// How long those that outlive the program are accompanied: longer than a guardian waits.
+const AFTERMATH: Duration = Duration::from_secs(10);
+
+/// Runs the traced process `leader` to its end, and all that it started to theirs, if they end soon.
 pub fn run(leader: Pid, kernel: &mut impl Kernel) -> Result<Ended, Errno> {
     let mut this = Loop {
         kernel,
         under_way: HashMap::new(),
     };
+    let ended = loop {
+        match next(WaitPidFlag::empty())? {
+            WaitStatus::Exited(pid, code) if pid == leader => break Ended::Exited(code),
+            WaitStatus::Signaled(pid, signal, _) if pid == leader => break Ended::Signaled(signal),
+            // A thread that is killed while it is stopped is gone before it can be told anything.
+            stopped => ignore_gone(this.go_on(stopped))?,
+        }
+    };
+    let deadline = Instant::now() + AFTERMATH;
+    while Instant::now() < deadline {
+        match next(WaitPidFlag::WNOHANG) {
+            Err(Errno::ECHILD) => break,
+            Ok(WaitStatus::StillAlive) => std::thread::sleep(Duration::from_millis(1)),
+            stopped => ignore_gone(this.go_on(stopped?))?,
+        }
+    }
+    Ok(ended)
+}
+
+/// What happens next to any traced thread.
+fn next(flags: WaitPidFlag) -> Result<WaitStatus, Errno> {
     // Threads of the tests that run beside this one have children of their own.
     let whose = WaitPidFlag::__WALL | WaitPidFlag::__WNOTHREAD;
     loop {
-        let status = match waitpid(None, Some(whose)) {
-            Err(Errno::EINTR) => continue,
-            status => status?,
-        };
-        match status {
-            WaitStatus::Exited(pid, code) if pid == leader => return Ok(Ended::Exited(code)),
-            WaitStatus::Signaled(pid, signal, _) if pid == leader => {
-                return Ok(Ended::Signaled(signal));
-            }
-            // A thread that is killed while it is stopped is gone before it can be told anything.
-            stopped => ignore_gone(this.go_on(stopped))?,
+        match waitpid(None, Some(whose | flags)) {
+            Err(Errno::EINTR) => {}
+            status => return status,
         }
     }
 }
