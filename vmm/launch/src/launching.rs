@@ -57,6 +57,12 @@ impl<T> MeasuredLaunch<T> {
         self.told
     }
 
+    /// The TEE.
+    #[must_use]
+    pub fn tee(&self) -> &T {
+        &self.tee
+    }
+
     /// The VM, to connect its devices to.
     #[must_use]
     pub fn vm(&self) -> &Vm {

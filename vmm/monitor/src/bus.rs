@@ -4,11 +4,12 @@ use std::ops::ControlFlow;
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
 use measured_boot_plan::machine::COM1_PORT;
-use vmm_kvm::{Bus, Confidential};
+use vmm_kvm::{Bus, Confidential, KvmError};
 use vmm_virtio::{Slot, SlotError};
 
 use crate::com1::{self, Com1};
 use crate::confidential::PrivateGuest;
+use crate::io_apic::UserIoApic;
 use crate::power;
 
 /// Why the guest stops.
@@ -29,6 +30,8 @@ pub enum Stop {
     Guest(String),
     /// Its memory cannot be what it takes it for.
     Memory(String),
+    /// KVM does not take its interrupts' ways.
+    Interrupts(KvmError),
 }
 
 /// A virtio device in its place.
@@ -46,6 +49,7 @@ pub struct Machine {
     com1: Mutex<Com1>,
     slots: Vec<Placed>,
     private: Option<PrivateGuest>,
+    io_apic: Option<UserIoApic>,
 }
 
 impl Machine {
@@ -55,7 +59,13 @@ impl Machine {
             com1: Mutex::new(com1),
             slots,
             private,
+            io_apic: None,
         }
+    }
+
+    /// The same with an I/O APIC, if KVM does not keep it.
+    pub fn with_io_apic(self, io_apic: Option<UserIoApic>) -> Self {
+        Self { io_apic, ..self }
     }
 
     /// Writes what is left in the console. A vCPU that is in the middle of writing there may never
@@ -65,6 +75,21 @@ impl Machine {
             Ok(mut com1) => com1.finish(),
             Err(TryLockError::Poisoned(com1)) => com1.into_inner().finish(),
             Err(TryLockError::WouldBlock) => {}
+        }
+    }
+
+    fn io_apic(&self, address: u64) -> Option<(&UserIoApic, u64)> {
+        let io_apic = self.io_apic.as_ref()?;
+        Some((io_apic, io_apic.offset(address)?))
+    }
+
+    fn write_io_apic(&self, address: u64, data: &[u8]) -> ControlFlow<Stop> {
+        let written = self
+            .io_apic(address)
+            .map_or(Ok(()), |(io_apic, offset)| io_apic.write(offset, data));
+        match written {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => ControlFlow::Break(Stop::Interrupts(error)),
         }
     }
 
@@ -104,12 +129,14 @@ impl Bus for Machine {
         data.fill(0xff);
         if let Some((_, placed, offset)) = self.find(address) {
             lock(&placed.slot).read(offset, data);
+        } else if let Some((io_apic, offset)) = self.io_apic(address) {
+            io_apic.read(offset, data);
         }
     }
 
     fn memory_write(&self, address: u64, data: &[u8]) -> ControlFlow<Stop> {
         let Some((slot, placed, offset)) = self.find(address) else {
-            return ControlFlow::Continue(());
+            return self.write_io_apic(address, data);
         };
         match lock(&placed.slot).write(offset, data) {
             Ok(()) => ControlFlow::Continue(()),

@@ -8,19 +8,29 @@ use vmm_kvm::{
     Rejection, ReqCerts, SystemEvent, Vm,
 };
 use vmm_snp::{Certificates, Termination};
+use vmm_tdx::{FatalError, VmCallStatus};
 
 use crate::bus::Stop;
+use crate::trust_domain::TrustDomain;
+
+/// What a guest that is no TD would be answered, did KVM ask.
+const UNSUPPORTED: u64 = VmCallStatus::SubFunctionUnsupported.number();
 
 /// Answers such a guest. Every number that it is asked with is hostile.
 pub struct PrivateGuest {
     vm: Vm,
     certificates: Option<Certificates>,
+    td: Option<TrustDomain>,
 }
 
 impl PrivateGuest {
-    /// For the guest of `vm`, which gets these certificates.
-    pub fn new(vm: Vm, certificates: Option<Certificates>) -> Self {
-        Self { vm, certificates }
+    /// For the guest of `vm`, which gets these certificates, or is a TD.
+    pub fn new(vm: Vm, certificates: Option<Certificates>, td: Option<TrustDomain>) -> Self {
+        Self {
+            vm,
+            certificates,
+            td,
+        }
     }
 }
 
@@ -48,10 +58,28 @@ impl Confidential for PrivateGuest {
     }
 
     fn ended(&self, vcpu: u32, event: &SystemEvent) -> Stop {
-        Stop::Guest(match Termination::of(event) {
-            Some(termination) => termination.to_string(),
-            None => format!("vCPU {vcpu} ended with KVM's system event {}", event.kind),
-        })
+        let termination = Termination::of(event).map(|one| one.to_string());
+        let fatal = || FatalError::of(event).map(|one| one.to_string());
+        Stop::Guest(
+            termination.or_else(fatal).unwrap_or_else(|| {
+                format!("vCPU {vcpu} ended with KVM's system event {}", event.kind)
+            }),
+        )
+    }
+
+    fn tdx_quote(&self, _vcpu: u32, gpa: u64, size: u64) -> u64 {
+        let quote = |td: &TrustDomain| td.quote(gpa, size);
+        self.td.as_ref().map_or(UNSUPPORTED, quote)
+    }
+
+    fn tdx_call_info(&self, leaf: u64) -> (u64, [u64; 4]) {
+        let info = |td: &TrustDomain| td.call_info(leaf);
+        self.td.as_ref().map_or((UNSUPPORTED, [0; 4]), info)
+    }
+
+    fn tdx_event_notify(&self, vcpu: u32, vector: u64) -> u64 {
+        let notify = |td: &TrustDomain| td.event_notify(vcpu, vector);
+        self.td.as_ref().map_or(UNSUPPORTED, notify)
     }
 
     fn certificates(&self, _vcpu: u32, request: &ReqCerts) -> CertificatesAnswer {

@@ -69,6 +69,11 @@ pub enum Event<'a> {
         /// Number of vCPUs.
         vcpus: usize,
     },
+    /// A TD gets no quote.
+    NoQuote {
+        /// Why.
+        error: String,
+    },
     /// It did not come to running, or the VMM itself failed: the last event.
     Failed {
         /// The error and its causes, in one line.
@@ -182,6 +187,7 @@ fn sentence(event: &Event<'_>) -> String {
             ..
         } => format!("measured by the {tee} TEE\n  launch digest {launch_digest}\n  {sentence}"),
         Event::Running { vcpus } => format!("running on {vcpus} vCPUs"),
+        Event::NoQuote { error } => format!("the guest gets no quote: {error}"),
         Event::Failed { error } => error.clone(),
         Event::Stopped {
             reason,

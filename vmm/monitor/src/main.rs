@@ -13,11 +13,13 @@ mod devices;
 mod events;
 mod inputs;
 mod interrupt;
+mod io_apic;
 mod power;
 mod processes;
 mod run;
 mod runtime_dir;
 mod tee;
+mod trust_domain;
 mod watch;
 
 use std::process::ExitCode;

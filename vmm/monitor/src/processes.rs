@@ -19,6 +19,7 @@ use vmm_wire::{BlkRequest, DeviceReply, Spawn, Target, TeeReply, TeeRequest, Vso
 use crate::events::{Event, Teller};
 use crate::interrupt::Interrupt;
 use crate::runtime_dir::RuntimeDir;
+use crate::trust_domain;
 
 /// A device process that waits for its configuration.
 pub enum Device {
@@ -39,6 +40,8 @@ pub struct Processes {
     pub tee: Option<Channel<TeeRequest, TeeReply>>,
     /// The devices, in slot order.
     pub devices: Vec<Device>,
+    /// Of a TD: where connections to the quote generation service are asked for.
+    pub quotes: Option<OwnedFd>,
 }
 
 /// Longest wait for the supervisor's end: its guardian kills it after 5 seconds, if it hangs.
@@ -136,6 +139,7 @@ pub fn start_all(
     let tee = is_simulated
         .then(|| spawn(supervisor, Spawn::SimulatedTee, teller))
         .transpose()?;
+    let quotes = trust_domain::quote_connections(supervisor, plan, folder)?;
     let devices = plan
         .devices
         .0
@@ -145,6 +149,7 @@ pub fn start_all(
     Ok(Processes {
         tee: tee.map(|spawned| Channel::from_socket(spawned.control)),
         devices,
+        quotes,
     })
 }
 

@@ -10,6 +10,7 @@
 //! 6. Give the devices what they serve, and run.
 
 use std::fs::File;
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixListener;
 use std::sync::Arc;
 
@@ -33,10 +34,12 @@ use crate::cpuid;
 use crate::devices::place_all;
 use crate::events::{Event, Teller};
 use crate::inputs::Inputs;
-use crate::interrupt::{Interrupt, is_interruption};
+use crate::interrupt::{self, Interrupt, is_interruption};
+use crate::io_apic::UserIoApic;
 use crate::processes::{self, Household, Processes};
 use crate::runtime_dir::RuntimeDir;
-use crate::tee::{Named, Ready, SimulatedProcess};
+use crate::tee::{AnyTee, Named, Ready, SimulatedProcess};
+use crate::trust_domain::{self, Quoting, TrustDomain};
 use crate::watch::{self, End};
 
 /// How a run ended that did not fail.
@@ -194,6 +197,7 @@ fn launch_and_wait(
     let Processes {
         tee: control,
         devices,
+        quotes,
     } = processes;
     let plan = &planned.plan;
     let ram = Arc::new(GuestRam::new(plan.memory_bytes.0)?);
@@ -203,21 +207,22 @@ fn launch_and_wait(
         .map(|(control, listener)| SimulatedProcess { control, listener });
     let (tee, certificates) = tee.begin(process, &ram, interrupt)?;
     let sources = planned.inputs.sources();
-    let launch = launch(vm, tee, plan, &sources, staging, planned.predicted)?;
+    let launch = launch(vm, tee, plan, &sources, staging, planned.predicted)
+        .map_err(interrupt::or_interruption)?;
     let tee = plan.tee.0.name();
     teller.tell(&Event::measured(tee, launch.launch_digest(), launch.told()))?;
     let com1 = Com1::new(com1_interrupt(&launch)?, console);
     let slots = place_all(launch.vm(), plan, devices, disks, interrupt)?;
-    let machine = Arc::new(Machine::new(
-        com1,
-        slots,
-        private_guest(&launch, certificates),
-    ));
+    let (td, mut quoting) = trust_domain(&launch, quotes, teller)?.unzip();
+    let private = private_guest(&launch, certificates, td);
+    let io_apic = UserIoApic::of(launch.vm());
+    let machine = Arc::new(Machine::new(com1, slots, private).with_io_apic(io_apic));
     let running = launch.run(threads, &machine)?;
     teller.tell(&Event::Running {
         vcpus: plan.vcpus.0.len(),
     })?;
-    let end = watch::wait(&running, &mut household.supervisor, interrupt)
+    let supervisor = &mut household.supervisor;
+    let end = watch::wait(&running, supervisor, interrupt, quoting.as_mut())
         .context("cannot wait for the guest")?;
     machine.finish();
     Ok(end)
@@ -226,11 +231,26 @@ fn launch_and_wait(
 fn private_guest<T>(
     launch: &MeasuredLaunch<T>,
     certificates: Option<Certificates>,
+    td: Option<TrustDomain>,
 ) -> Option<PrivateGuest> {
     let vm = launch.vm();
     vm.kind()
         .has_private_memory()
-        .then(|| PrivateGuest::new(vm.clone(), certificates))
+        .then(|| PrivateGuest::new(vm.clone(), certificates, td))
+}
+
+/// What answers a TD's calls, and what has its quotes made.
+fn trust_domain(
+    launch: &MeasuredLaunch<AnyTee>,
+    quotes: Option<OwnedFd>,
+    teller: Teller,
+) -> anyhow::Result<Option<(TrustDomain, Quoting)>> {
+    let AnyTee::Tdx(tdx) = launch.tee() else {
+        return Ok(None);
+    };
+    trust_domain::make(launch.vm(), tdx.call_info(), quotes, teller)
+        .context("cannot make an event")
+        .map(Some)
 }
 
 /// Certificates are a convenience: a guest without them is verified all the same.

@@ -1,6 +1,6 @@
 //! Waiting until something ends the VM.
 
-use std::os::fd::AsFd as _;
+use std::os::fd::{AsFd as _, BorrowedFd};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -10,6 +10,7 @@ use vmm_launch::RunningVm;
 
 use crate::bus::Stop;
 use crate::interrupt::Interrupt;
+use crate::trust_domain::Quoting;
 
 /// How the VM ended.
 #[derive(Debug)]
@@ -64,19 +65,17 @@ pub fn wait<T>(
     running: &RunningVm<Stop, T>,
     supervisor: &mut Supervisor,
     interrupt: Interrupt,
+    mut quoting: Option<&mut Quoting>,
 ) -> Result<End, Errno> {
     loop {
         // A child may have ended while another one was being started.
         if supervisor.has_ended() {
             return Ok(child_end(supervisor));
         }
-        let mut waiting = [
-            PollFd::from_borrowed_fd(interrupt.descriptor(), PollFlags::IN),
-            PollFd::from_borrowed_fd(supervisor.as_fd(), PollFlags::IN),
-            PollFd::from_borrowed_fd(running.as_fd(), PollFlags::IN),
-        ];
-        retry_on_intr(|| poll(&mut waiting, None))?;
-        let [interrupted, child_ended, _] = waiting.map(|one| !one.revents().is_empty());
+        let [interrupted, child_ended, ..] = wait_once(
+            [interrupt.descriptor(), supervisor.as_fd(), running.as_fd()],
+            quoting.as_deref(),
+        )?;
         if interrupted {
             return Ok(End::Interrupted);
         }
@@ -86,6 +85,9 @@ pub fn wait<T>(
             Some(Ok(Stop::Reset)) => return Ok(End::Reset),
             Some(Ok(Stop::Guest(said))) => return Ok(End::Guest(said)),
             Some(Ok(Stop::Memory(fault))) => return Ok(End::Vcpu(fault)),
+            Some(Ok(Stop::Interrupts(error))) => {
+                return Ok(End::Vcpu(format!("{:#}", anyhow::Error::from(error))));
+            }
             Some(Ok(Stop::Device { slot, error })) => {
                 return device_end(supervisor, slot, &error.into());
             }
@@ -93,7 +95,26 @@ pub fn wait<T>(
             None if child_ended => return Ok(child_end(supervisor)),
             None => {}
         }
+        if let Some(quoting) = &mut quoting {
+            quoting.turn();
+        }
     }
+}
+
+/// Which of these can be read; or none of them, when there is something to do for quotes.
+fn wait_once(ends: [BorrowedFd<'_>; 3], quoting: Option<&Quoting>) -> Result<[bool; 3], Errno> {
+    let ends = ends.map(|end| PollFd::from_borrowed_fd(end, PollFlags::IN));
+    let quotes = quoting.map(Quoting::watched).unwrap_or_default();
+    let quotes = quotes
+        .into_iter()
+        .map(|(descriptor, flags)| PollFd::from_borrowed_fd(descriptor, flags));
+    let mut waiting: Vec<_> = ends.into_iter().chain(quotes).collect();
+    let patience = quoting.and_then(Quoting::patience);
+    let patience = patience.map(Timespec::try_from).transpose();
+    let patience = patience.map_err(|_| Errno::INVAL)?;
+    retry_on_intr(|| poll(&mut waiting, patience.as_ref()))?;
+    let is_ready = |at: usize| !waiting[at].revents().is_empty();
+    Ok(std::array::from_fn(is_ready))
 }
 
 fn child_end(supervisor: &mut Supervisor) -> End {

@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use vmm_kernel_abi::exit::{EVENT_TDX_FATAL, SystemEvent};
+
 const RCX: usize = 1;
 const R12: usize = 12;
 const R13: usize = 13;
@@ -24,6 +26,17 @@ pub struct FatalError {
 }
 
 impl FatalError {
+    /// Out of KVM's event; `None` if it is another event. Registers that KVM does not tell are zero.
+    #[must_use]
+    pub fn of(event: &SystemEvent) -> Option<Self> {
+        if event.kind != EVENT_TDX_FATAL {
+            return None;
+        }
+        let told = event.data().unwrap_or_default();
+        let register = |at: usize| told.get(at).copied().unwrap_or_default();
+        Some(Self::of_registers(&std::array::from_fn(register)))
+    }
+
     /// From the registers RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8 to R15. A register that RCX does not
     /// hand over has no text; neither has what follows the first zero byte.
     #[must_use]
@@ -130,6 +143,23 @@ mod tests {
             &FatalError::of_registers(&registers).text()[..8],
             r"\xff\xff"
         );
+    }
+
+    #[test]
+    fn event_of_another_kind_is_none_and_one_without_registers_says_nothing() {
+        let event = |kind, ndata| SystemEvent {
+            kind,
+            ndata,
+            words: named(),
+        };
+        assert_eq!(FatalError::of(&event(6, 16)), None);
+        let text = |ndata| FatalError::of(&event(7, ndata)).unwrap().text;
+        assert_eq!(text(16).len(), 64);
+        // R15, of which nothing is told, is the zero that ends the text.
+        assert_eq!(text(15), "R14 R14 ");
+        for ndata in [0, 2, 14, 17, u32::MAX] {
+            assert_eq!(text(ndata), "", "{ndata} registers");
+        }
     }
 
     #[test]
