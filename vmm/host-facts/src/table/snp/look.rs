@@ -31,7 +31,7 @@ pub fn processor(facts: &Facts) -> Seen {
 }
 
 /// An answer of CPUID's leaf, told apart from no answer.
-pub fn leaf(facts: &Facts, see: impl FnOnce([u32; 4]) -> Seen) -> Seen {
+fn leaf(facts: &Facts, see: impl FnOnce([u32; 4]) -> Seen) -> Seen {
     match facts.cpuid(LEAF, 0) {
         Reading::Told(words) => see(words),
         Reading::Absent => Seen::lacks("CPUID has no leaf 0x8000001f"),
@@ -94,13 +94,16 @@ pub fn iommu(facts: &Facts) -> Seen {
         Reading::Told(list) if list.lines().any(|name| name.starts_with("ivhd")) => {
             Seen::has(list.lines().collect::<Vec<_>>().join(", "))
         }
+        Reading::Told(_) | Reading::Absent if was_built(facts, "AMD_IOMMU") == Some(false) => {
+            Seen::lacks("the kernel uses none, nor was it built").remedied(SNP_KERNEL)
+        }
         Reading::Told(_) | Reading::Absent => Seen::lacks("the kernel uses none"),
         Reading::Unread(why) => Seen::unknown(why),
     }
 }
 
 /// The parameter of a list that is given with a value that stands against SNP.
-pub fn parameters(facts: &Facts, against: &[(&str, &[&str])]) -> Seen {
+fn parameters(facts: &Facts, against: &[(&str, &[&str])]) -> Seen {
     let line = match facts.file(questions::COMMAND_LINE) {
         Reading::Told(line) => line,
         Reading::Absent => return Seen::unknown("/proc/cmdline is not there"),
@@ -148,15 +151,16 @@ pub fn said(facts: &Facts) -> Seen {
     }
 }
 
-/// Loading what was not built helps nobody.
+/// Loading what was not built helps nobody. None where the configuration could not be read.
+fn was_built(facts: &Facts, option: &str) -> Option<bool> {
+    let config = facts.config.clone().told()?;
+    Some(config.has(option))
+}
+
 pub fn ccp_module(facts: &Facts) -> Seen {
-    let built = facts
-        .config
-        .clone()
-        .map(|config| config.has("CRYPTO_DEV_CCP_DD"));
     match facts.file("/sys/module/ccp") {
         Reading::Told(_) => Seen::has("ccp is loaded"),
-        Reading::Absent if built == Reading::Told(false) => {
+        Reading::Absent if was_built(facts, "CRYPTO_DEV_CCP_DD") == Some(false) => {
             Seen::lacks("ccp is not loaded, nor was it built").remedied(SNP_KERNEL)
         }
         Reading::Absent => Seen::lacks("ccp is not loaded"),
