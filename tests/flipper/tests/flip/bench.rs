@@ -272,8 +272,6 @@ fn root() -> &'static Path {
 
 /// Cargo put it beside the folder that this test lies in.
 fn program(name: &str) -> PathBuf {
-        return vmm.into();
-    }
     let own = std::env::current_exe().expect("a test has a path");
     own.ancestors()
         .nth(2)
