@@ -10,6 +10,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use rustix::event::{EventfdFlags, eventfd};
 use vmm_channel::{Patience, WaitError};
+use vmm_launch::{LaunchError, TeeError};
 use vmm_sys_util::signal::register_signal_handler;
 
 static EVENT: OnceLock<OwnedFd> = OnceLock::new();
@@ -49,6 +50,21 @@ impl Interrupt {
     /// The descriptor to poll.
     pub fn descriptor(self) -> BorrowedFd<'static> {
         self.0.as_fd()
+    }
+}
+
+/// The same error, or an interruption if somebody has asked to stop: a signal that comes while the kernel
+/// encrypts pages makes it fail (EINTR, which it tells as EIO).
+pub fn or_interruption(error: LaunchError) -> anyhow::Error {
+    blame(error, IS_ASKED.load(Ordering::Relaxed))
+}
+
+fn blame(error: LaunchError, is_asked: bool) -> anyhow::Error {
+    match error {
+        LaunchError::Tee(TeeError::Step { .. }) if is_asked => {
+            anyhow::Error::from(WaitError::Cancelled).context("the launch was interrupted")
+        }
+        error => error.into(),
     }
 }
 
@@ -98,5 +114,23 @@ mod tests {
         assert!(is_interruption(
             &anyhow::Error::from(stopped).context("something")
         ));
+    }
+
+    #[test]
+    fn step_that_fails_once_somebody_asked_to_stop_is_an_interruption() {
+        let step = || {
+            LaunchError::Tee(TeeError::Step {
+                tee: "snp",
+                step: "shim".to_owned(),
+                source: "EIO".into(),
+            })
+        };
+        assert!(is_interruption(&blame(step(), true)));
+        assert!(!is_interruption(&blame(step(), false)));
+        let refused = TeeError::Refused {
+            tee: "simulated",
+            reason: "another digest".to_owned(),
+        };
+        assert!(!is_interruption(&blame(refused.into(), true)));
     }
 }
