@@ -110,13 +110,7 @@ impl Conversion {
     }
 
     fn of(pages: PageRange, to: Visibility, memory_bytes: u64) -> Result<Self, Rejection> {
-        if !pages.is_within(memory_bytes) {
-            return Err(Rejection::OutsideMemory {
-                start: pages.start(),
-                end: pages.end(),
-                memory_bytes,
-            });
-        }
+        pages.check_within(memory_bytes)?;
         match pages.pages() {
             count if count > MOST_PAGES => Err(Rejection::TooMany { pages: count }),
             _ => Ok(Self { pages, to }),

@@ -76,9 +76,18 @@ impl PageRange {
     }
 
     /// Whether all of it lies in memory of `memory_bytes` from address 0.
-    #[must_use]
-    pub fn is_within(self, memory_bytes: u64) -> bool {
-        self.end() <= memory_bytes
+    ///
+    /// # Errors
+    /// Some of it does not.
+    pub fn check_within(self, memory_bytes: u64) -> Result<(), Rejection> {
+        match self.end() <= memory_bytes {
+            true => Ok(()),
+            false => Err(Rejection::OutsideMemory {
+                start: self.start,
+                end: self.end(),
+                memory_bytes,
+            }),
+        }
     }
 
     pub(crate) fn numbers(self) -> Range<u64> {

@@ -217,6 +217,9 @@ impl Memory {
         let Some(private_ram) = &self.private_ram else {
             return Err(KvmError::NoPrivateMemory { kind: self.kind });
         };
+        pages
+            .check_within(self.ram.bytes())
+            .map_err(KvmError::Place)?;
         convert(
             &mut self.ram.states(),
             pages,

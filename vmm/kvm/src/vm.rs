@@ -155,7 +155,8 @@ impl Vm {
     /// side; says how many changed.
     ///
     /// # Errors
-    /// The VM has no private memory; KVM refuses, and nothing has changed; or [`KvmError::Discard`]:
+    /// The VM has no private memory, or the pages lie outside; KVM refuses, and nothing has changed; or
+    /// [`KvmError::Discard`]:
     /// the pages are converted, but their stale copy is still there, and the VM must end.
     pub fn set_visibility(&self, pages: PageRange, to: Visibility) -> Result<u64, KvmError> {
         self.memory.set_visibility(pages, to)
