@@ -155,12 +155,13 @@ fn for_whom(finding: &Finding) -> String {
 
 fn mark(finding: &Finding) -> (usize, &'static str) {
     match (finding.role, finding.state) {
-        (Role::Tells, State::Has) => (4, "yes"),
-        (Role::Tells, State::Lacks) => (4, "no"),
-        (Role::Advises, State::Lacks) => (2, "advice"),
+        (Role::Tells, State::Has) => (5, "yes"),
+        (Role::Tells, State::Lacks) => (5, "no"),
+        (Role::Advises, State::Lacks) => (3, "advice"),
+        (Role::Follows, State::Lacks) => (1, "lacks"),
         (_, State::Lacks) => (0, "LACKS"),
-        (_, State::Unknown) => (1, "unknown"),
-        (_, State::Has) => (3, "has"),
+        (_, State::Unknown) => (2, "unknown"),
+        (_, State::Has) => (4, "has"),
     }
 }
 

@@ -139,7 +139,7 @@ pub const TABLE: [Requirement; 33] = [
     },
     Requirement {
         item: "kvm-device",
-        about: "/dev/kvm",
+        about: "KVM's device",
         role: Role::Decides,
         tees: ALL,
         vendor: None,

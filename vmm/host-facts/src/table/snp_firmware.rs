@@ -40,7 +40,7 @@ pub const TABLE: [Requirement; 12] = [
     ),
     row(
         "sev-device",
-        "/dev/sev",
+        "the secure processor's device",
         Role::Decides,
         device,
         "load the secure processor's driver: modprobe ccp; where it does not appear, enable SEV in the BIOS",

@@ -1,5 +1,7 @@
 //! Hosts that were made up from documentation.
 
+use std::path::PathBuf;
+
 use super::{check, cloister_host, document, stderr, stdout};
 
 /// What was asked for decides, and without that the best there is.
@@ -143,4 +145,20 @@ fn recording_that_is_none_could_not_be_looked_at() {
 fn nothing_read_could_not_be_looked_at() {
     let output = cloister_host(&["check", "--recording", "/dev/stdin"]);
     assert_eq!(output.status.code(), Some(1));
+}
+
+/// The host that the page shows was made up, so every line of it can be had again.
+#[test]
+fn page_of_the_documentation_is_what_the_command_says() {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let page = std::fs::read_to_string(root.join("docs/host-check.md")).unwrap();
+    let (_, after) = page.split_once("## On a host that was made up").unwrap();
+    let block = after
+        .split("```")
+        .nth(1)
+        .and_then(|block| block.split_once('\n'));
+    let (_, shown) = block.unwrap();
+    assert!(shown.lines().count() > 10, "{shown}");
+    let said = stdout(&check("milan-smee-off", &["--for", "snp"]));
+    assert!(said.starts_with(shown), "{said}");
 }
