@@ -23,7 +23,7 @@ const TABLE: [u32; 256] = {
 };
 
 /// The checksum over these parts, one after the other.
-pub(crate) fn crc32(parts: &[&[u8]]) -> u32 {
+pub fn crc32(parts: &[&[u8]]) -> u32 {
     let bytes = parts.iter().copied().flatten();
     !bytes.fold(!0, |remainder, byte| {
         let [low, ..] = remainder.to_le_bytes();

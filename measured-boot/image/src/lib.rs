@@ -8,6 +8,7 @@ mod deb;
 mod digest;
 mod disk;
 mod draft;
+mod igvm;
 mod initramfs;
 mod kernel;
 mod kernel_dir;
@@ -22,6 +23,7 @@ pub use deb::{DebError, DebFiles, extract_deb};
 pub use digest::sha256_hex;
 pub use disk::{DiskBuildError, DiskReport, DiskRequest, build_disk, finish_disk};
 pub use draft::{Cleared, remove_abandoned_drafts};
+pub use igvm::{IgvmError, IgvmPlatform, build_igvm};
 pub use initramfs::{
     Initramfs, InitramfsError, InitramfsRequest, MODULE_LIST_PATH, VERIFIER_PINS_PATH,
     build_initramfs,

@@ -1,6 +1,7 @@
 //! Command line of the image builder.
 
 mod disk;
+mod igvm;
 mod initramfs;
 mod kernel;
 mod report;
@@ -17,7 +18,7 @@ use report::{Output, Report};
 
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 usage";
 
-/// Builds what a guest boots: kernel, initramfs and encrypted data disk.
+/// Builds what a guest boots: kernel, initramfs, encrypted data disk, IGVM file.
 ///
 /// Same inputs, same bytes: kernel and initramfs depend on nothing but the files given. A disk gets a
 /// fresh key, salt and UUID, unless they are given too. A failed or interrupted build leaves nothing
@@ -44,6 +45,9 @@ enum Command {
     /// Build an encrypted, verified data disk of one file, and its secret
     #[command(after_help = EXIT_CODES)]
     Disk(disk::Args),
+    /// Wrap boot shim, kernel and initrd as an IGVM file for other VMMs
+    #[command(after_help = EXIT_CODES)]
+    Igvm(igvm::Args),
 }
 
 fn main() -> ExitCode {
@@ -67,6 +71,7 @@ fn run(command: &Command) -> anyhow::Result<Report> {
         Command::Kernel(args) => kernel::run(args),
         Command::Initramfs(args) => initramfs::run(args),
         Command::Disk(args) => disk::run(args),
+        Command::Igvm(args) => igvm::run(args),
     }
 }
 

@@ -194,17 +194,20 @@ impl<'a> Loads<'a> {
             .ranges
             .iter()
             .filter_map(|range| Some((range, range.span()?)));
+        let is_its = |range: &SpecialRange| {
+            let is_acpi = matches!(range.e820.get(), E820_ACPI | E820_NVS);
+            is_acpi == (load.kind == PieceKind::Acpi)
+        };
         if load.is_in_place() {
             let is_placed = ranges
                 .clone()
-                .any(|(range, span)| range.is_placed() && span.holds(pages));
-            return is_placed
-                && beyond.is_none_or(|beyond| ranges.all(|(_, span)| !span.meets(beyond)));
+                .any(|(range, span)| range.is_placed() && is_its(range) && span.holds(pages));
+            let is_clear = ranges.all(|(_, span)| !beyond.is_some_and(|beyond| span.meets(beyond)));
+            return is_placed && is_clear;
         }
         if load.kind == PieceKind::Acpi {
             return ranges.any(|(range, span)| {
-                let is_acpi = matches!(range.e820.get(), E820_ACPI | E820_NVS);
-                !range.is_placed() && is_acpi && span.holds(load.memory)
+                !range.is_placed() && is_its(range) && span.holds(load.memory)
             });
         }
         ranges.all(|(_, span)| !span.meets(load.memory))

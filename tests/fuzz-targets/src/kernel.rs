@@ -67,7 +67,6 @@ fn config() -> LaunchConfig {
             mr_owner: [0; 48],
             mr_owner_config: [0; 48],
             quote_service: None,
-            certificates: None,
             keys: None,
             certificates: None,
         },

@@ -6,6 +6,7 @@ mod cpio;
 mod deb;
 mod disk;
 mod forge;
+mod igvm;
 mod initramfs;
 mod kernel;
 mod modules;

@@ -1,0 +1,295 @@
+//! IGVM files of launches through the boot shim, read back by who knows nothing of how they were made.
+
+use measured_boot_digest::OneByOne;
+use measured_boot_igvm::{DirectiveKind, Igvm, PageData, PageDataKind, PlatformKind};
+use measured_boot_image::{IgvmError, IgvmPlatform, build_igvm};
+use measured_boot_plan::{LaunchConfig, Sources};
+use measured_boot_shim_abi::{LoadTable, Loads, MemoryMap, PieceKind, layout};
+use measured_boot_snp_launch::{SnpLaunch, ZeroPages};
+use sha2::{Digest, Sha384};
+use std::collections::BTreeMap;
+use zerocopy::FromBytes;
+
+const BOTH: [IgvmPlatform; 2] = [IgvmPlatform::Snp, IgvmPlatform::Tdx];
+
+const CONFIG: &str = r#"
+name = "test"
+[tee]
+kind = "snp"
+[boot]
+protocol = "shim"
+kernel = "vmlinux"
+initrd = "initrd"
+cmdline = "console=ttyS0"
+[cpu]
+count = 1
+model = "x86-64-v2"
+[memory]
+mib = 256
+"#;
+
+/// An ELF kernel of one segment with memory beyond its bytes.
+fn kernel() -> Vec<u8> {
+    const START: u64 = 0x100_0000;
+    let mut file = b"\x7FELF\x02\x01\x01".to_vec();
+    file.resize(16, 0);
+    file.extend([2, 0, 62, 0, 1, 0, 0, 0]);
+    for word in [START, 64, 0, 0x38_0040_0000_0000, 1] {
+        file.extend(u64::to_le_bytes(word));
+    }
+    file.extend([1, 0, 0, 0, 7, 0, 0, 0]);
+    for word in [
+        0x1000,
+        0xFFFF_FFFF_8000_0000 + START,
+        START,
+        0x2345,
+        0x9000,
+        0x1000,
+    ] {
+        file.extend(u64::to_le_bytes(word));
+    }
+    file.resize(0x1000, 0);
+    file.extend((0..0x2345_u32).map(|index| u8::try_from(index % 251).expect("small")));
+    file
+}
+
+struct Files {
+    kernel: Vec<u8>,
+    initrd: Vec<u8>,
+    shim: Vec<u8>,
+}
+
+impl Files {
+    fn new() -> Self {
+        Self {
+            kernel: kernel(),
+            initrd: b"initrd".repeat(3000),
+            shim: b"shim".repeat(2500),
+        }
+    }
+
+    fn sources(&self) -> Sources<'_> {
+        Sources {
+            kernel: &self.kernel,
+            initrd: &self.initrd,
+            shim: &self.shim,
+            ..Sources::default()
+        }
+    }
+
+    fn igvm(&self, text: &str, platforms: &[IgvmPlatform]) -> Result<Vec<u8>, IgvmError> {
+        let config = LaunchConfig::from_toml(text).expect("it is understood");
+        build_igvm(&config, &self.sources(), platforms)
+    }
+}
+
+/// The pages of a platform, by address.
+fn pages<'a>(file: &Igvm<'a>, kind: PlatformKind) -> BTreeMap<u64, PageData<'a>> {
+    let loading = file.loading(kind).unwrap();
+    let pages = loading.directives().filter_map(|one| match &one.kind {
+        DirectiveKind::Page(page) => Some((page.gpa, *page)),
+        _ => None,
+    });
+    pages.collect()
+}
+
+/// What the shim would find in memory.
+fn memory(pages: &BTreeMap<u64, PageData<'_>>, start: u64, length: u64) -> Vec<u8> {
+    let starts = (start..start + length).step_by(4096);
+    let mut bytes: Vec<u8> = starts
+        .flat_map(|start| pages[&start].data.expect("it has contents").bytes.to_vec())
+        .collect();
+    bytes.truncate(usize::try_from(length).unwrap());
+    bytes
+}
+
+fn with_loads<R>(pages: &BTreeMap<u64, PageData<'_>>, look: impl FnOnce(&Loads<'_>) -> R) -> R {
+    let table = memory(pages, layout::LOAD_TABLE, 4096);
+    let table = LoadTable::read_from_bytes(&table).unwrap();
+    look(&table.judge().unwrap())
+}
+
+#[test]
+fn file_is_for_both_platforms_and_only_these() {
+    let files = Files::new();
+    let file = files.igvm(CONFIG, &BOTH).unwrap();
+    let igvm = Igvm::read(&file).unwrap();
+    let kinds: Vec<_> = igvm.platforms().iter().map(|one| one.kind).collect();
+    assert_eq!(kinds, [PlatformKind::SevSnp, PlatformKind::Tdx]);
+    assert_eq!(
+        igvm.loading(PlatformKind::SevSnp).unwrap().policy(),
+        Ok(0x3_0000)
+    );
+    for (platform, kind) in BOTH.into_iter().zip(kinds) {
+        let file = files.igvm(CONFIG, &[platform]).unwrap();
+        let igvm = Igvm::read(&file).unwrap();
+        assert_eq!(igvm.platforms().len(), 1);
+        assert_eq!(igvm.platforms()[0].kind, kind);
+    }
+}
+
+#[test]
+fn file_of_the_same_launch_is_the_same() {
+    let files = Files::new();
+    assert!(files.igvm(CONFIG, &BOTH).unwrap() == files.igvm(CONFIG, &BOTH).unwrap());
+}
+
+/// The shim's own judgement, with what it would find where.
+#[test]
+fn file_has_everything_in_place_with_the_hashes_of_its_load_table() {
+    let files = Files::new();
+    let file = files.igvm(CONFIG, &BOTH).unwrap();
+    let igvm = Igvm::read(&file).unwrap();
+    for kind in [PlatformKind::SevSnp, PlatformKind::Tdx] {
+        let pages = pages(&igvm, kind);
+        with_loads(&pages, |loads| {
+            let kinds: Vec<_> = loads.pieces().map(|piece| piece.kind).collect();
+            use PieceKind::{Acpi, Cmdline, Initrd, Kernel};
+            assert_eq!(kinds, [Acpi, Kernel, Cmdline, Initrd]);
+            for piece in loads.pieces() {
+                assert!(piece.is_in_place());
+                let (start, length) = (piece.destination.start(), piece.destination.length());
+                let bytes = memory(&pages, start, length);
+                assert!(Sha384::digest(&bytes)[..] == piece.sha384[..]);
+                assert!(pages[&start].is_unmeasured);
+            }
+        });
+        assert_eq!(memory(&pages, layout::CMDLINE, 13), b"console=ttyS0");
+        assert_eq!(memory(&pages, layout::SHIM, 10_000), files.shim);
+        assert!(!pages[&layout::SHIM].is_unmeasured);
+    }
+}
+
+/// The shim validates what the launch did not place: a page missed or placed twice would be fatal.
+#[test]
+fn file_places_exactly_what_its_load_table_says() {
+    let files = Files::new();
+    let file = files.igvm(CONFIG, &BOTH).unwrap();
+    let igvm = Igvm::read(&file).unwrap();
+    for kind in [PlatformKind::SevSnp, PlatformKind::Tdx] {
+        let pages = pages(&igvm, kind);
+        let mut placed: Vec<u64> = pages.keys().copied().collect();
+        placed.push(layout::MEMORY_MAP);
+        placed.retain(|gpa| *gpa < layout::RAM_END);
+        placed.sort_unstable();
+        let listed = with_loads(&pages, |loads| {
+            loads
+                .require_in(&MemoryMap::of_ram(256 << 20).judge().unwrap())
+                .unwrap();
+            let ranges = loads.ranges().iter().filter(|range| range.is_placed());
+            let spans = ranges.filter_map(|range| range.span());
+            spans
+                .flat_map(|span| (span.start()..span.end()).step_by(4096))
+                .collect::<Vec<_>>()
+        });
+        assert_eq!(listed, placed);
+    }
+}
+
+#[test]
+fn file_leaves_memory_map_secrets_and_cpuid_to_the_vmm() {
+    let files = Files::new();
+    let file = files.igvm(CONFIG, &BOTH).unwrap();
+    let igvm = Igvm::read(&file).unwrap();
+    for kind in [PlatformKind::SevSnp, PlatformKind::Tdx] {
+        let loading = igvm.loading(kind).unwrap();
+        let parameters = loading
+            .directives()
+            .filter(|one| matches!(one.kind, DirectiveKind::Parameter(0)));
+        assert_eq!(parameters.count(), 1);
+        let inserted = loading.directives().find_map(|one| match &one.kind {
+            DirectiveKind::Insert(insert) => Some((insert.gpa, insert.bytes)),
+            _ => None,
+        });
+        assert_eq!(inserted, Some((layout::MEMORY_MAP, 4096)));
+    }
+    let snp = pages(&igvm, PlatformKind::SevSnp);
+    for (gpa, kind) in [
+        (layout::SECRETS, PageDataKind::Secrets),
+        (layout::CPUID, PageDataKind::Cpuid),
+    ] {
+        assert_eq!((snp[&gpa].kind, snp[&gpa].data), (kind, None));
+    }
+    let tdx = pages(&igvm, PlatformKind::Tdx);
+    assert!(tdx.values().all(|page| page.kind == PageDataKind::Normal));
+    assert!(tdx.contains_key(&layout::TDX_RESET_PAGE));
+}
+
+/// The boot processor starts in 32-bit flat mode at the shim; a TD's starts where TDX says.
+#[test]
+fn file_starts_the_first_vcpu_in_the_shim() {
+    let files = Files::new();
+    let file = files.igvm(CONFIG, &BOTH).unwrap();
+    let igvm = Igvm::read(&file).unwrap();
+    let context = |kind| {
+        igvm.loading(kind)
+            .unwrap()
+            .directives()
+            .find_map(|one| match &one.kind {
+                DirectiveKind::VpContext(context) => context.data,
+                _ => None,
+            })
+    };
+    let vmsa = context(PlatformKind::SevSnp).unwrap();
+    let vmsa = measured_boot_snp_abi::Vmsa::read_from_bytes(vmsa.bytes).unwrap();
+    assert_eq!((vmsa.rip.get(), vmsa.rbp.get()), (layout::SHIM, 0));
+    assert_eq!(vmsa.cr0.get() & (1 << 31 | 1), 1, "protected, not paged");
+    assert_eq!(context(PlatformKind::Tdx), None);
+}
+
+/// The digest does not depend on what is not measured, and on everything that is.
+#[test]
+fn digest_of_the_file_is_that_of_the_shim_and_of_what_it_checks() {
+    let digest = |text: &str, files: &Files| {
+        let file = files.igvm(text, &[IgvmPlatform::Snp]).unwrap();
+        let igvm = Igvm::read(&file).unwrap();
+        let loading = igvm.loading(PlatformKind::SevSnp).unwrap();
+        let launch = SnpLaunch::of_igvm(&loading, ZeroPages::Normal).unwrap();
+        launch.measure(&OneByOne).digest()
+    };
+    let files = Files::new();
+    let same = digest(CONFIG, &files);
+    assert_eq!(
+        digest(&CONFIG.replace("256", "512"), &files),
+        same,
+        "memory size"
+    );
+    assert_ne!(digest(&CONFIG.replace("ttyS0", "ttyS1"), &files), same);
+    let changes: [fn(&mut Files); 3] = [
+        |files| *files.kernel.last_mut().unwrap() ^= 1,
+        |files| files.initrd[5] ^= 1,
+        |files| files.shim[5] ^= 1,
+    ];
+    for change in changes {
+        let mut other = Files::new();
+        change(&mut other);
+        assert_ne!(digest(CONFIG, &other), same);
+    }
+}
+
+#[test]
+fn launch_that_is_none_of_the_shim_is_refused() {
+    let direct = CONFIG
+        .replace("\"shim\"", "\"simulated-direct\"")
+        .replace("\"snp\"", "\"simulated\"");
+    let refused = Files::new().igvm(&direct, &BOTH);
+    assert!(matches!(
+        refused,
+        Err(IgvmError::NotShim("simulated-direct"))
+    ));
+}
+
+#[test]
+fn launch_that_cannot_be_planned_is_refused_with_its_platform() {
+    let small = CONFIG
+        .replace("256", "64")
+        .replace("count = 1", "count = 65");
+    let refused = Files::new().igvm(&small, &BOTH);
+    assert!(matches!(
+        refused,
+        Err(IgvmError::Plan {
+            platform: "snp",
+            ..
+        })
+    ));
+}
