@@ -36,6 +36,7 @@ mod pe;
 mod policy;
 mod revocation_list;
 mod seen;
+mod shim_pages;
 mod snp;
 mod svsm;
 mod td_hob;
@@ -102,6 +103,7 @@ pub use pe::PE;
 pub use policy::POLICY;
 pub use revocation_list::REVOCATION_LIST;
 pub use seen::SEEN;
+pub use shim_pages::SHIM_PAGES;
 pub use snp::SNP;
 pub use svsm::SVSM;
 pub use td_hob::TD_HOB;
@@ -117,7 +119,7 @@ pub use uki::UKI;
 pub use vm_config::VM_CONFIG;
 
 /// Every target, by name.
-pub const TARGETS: [&Target; 39] = [
+pub const TARGETS: [&Target; 40] = [
     &ACPI_BLOBS,
     &APPRAISAL,
     &BZIMAGE,
@@ -144,6 +146,7 @@ pub const TARGETS: [&Target; 39] = [
     &POLICY,
     &REVOCATION_LIST,
     &SEEN,
+    &SHIM_PAGES,
     &SNP,
     &SVSM,
     &TDVF,

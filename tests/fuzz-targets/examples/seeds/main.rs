@@ -19,6 +19,7 @@ mod logs;
 mod ovmf;
 mod pe;
 mod reference;
+mod shim;
 mod tdx;
 
 use std::path::Path;
@@ -29,7 +30,7 @@ type Seed = (&'static str, Vec<u8>);
 
 fn main() -> io::Result<()> {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus");
-    let all: [(&str, Vec<Seed>); 39] = [
+    let all: [(&str, Vec<Seed>); 40] = [
         ("acpi_blobs", tdx::acpi_blobs()),
         ("appraisal", attestation::appraisal()),
         ("bzimage", kernels::bzimage()),
@@ -56,6 +57,7 @@ fn main() -> io::Result<()> {
         ("policy", judged::policy()),
         ("revocation_list", certificates::revocation_list()),
         ("seen", certificates::seen()),
+        ("shim_pages", shim::shim_pages()),
         ("snp", judged::snp()),
         ("svsm", ovmf::svsm()),
         ("td_hob", tdx::td_hob()),
