@@ -12,8 +12,8 @@
 .set MSR_EFER, 0xC0000080
 .set EFER_LME, 1 << 8
 .set CR0_KEPT, ~(1 << 2 | 1 << 3 | 1 << 29 | 1 << 30)   # without EM, TS, NW, CD
-.set CR0_SET, 1 << 0 | 1 << 1 | 1 << 31                 # PE, MP, PG
-.set CR4_SET, 1 << 5 | 1 << 9 | 1 << 10                 # PAE, OSFXSR, OSXMMEXCPT
+.set CR0_SET, 1 << 0 | 1 << 31                          # PE, PG
+.set CR4_PAE, 1 << 5
 .set CODE_32, 0x08
 .set CODE_64, 0x10                                      # Linux's __BOOT_CS
 .set DATA, 0x18                                         # Linux's __BOOT_DS
@@ -111,7 +111,7 @@ enter_long_mode:
     mov ${PAGE_TABLES}, %eax
     mov %eax, %cr3
     mov %cr4, %eax
-    or $CR4_SET, %eax
+    or $CR4_PAE, %eax
     mov %eax, %cr4
     cmp $TDX, %edi                      # a TD starts with LME set
     je 6f
