@@ -7,7 +7,6 @@
 
 mod flat;
 
-use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -35,27 +34,7 @@ pub struct Image {
 /// # Errors
 /// When cargo fails, or what it made is not one piece of bytes that needs no loader.
 pub fn build(root: &Path, target: &Path) -> Result<Image> {
-    let output = Command::new(cargo())
-        .args([
-            "build",
-            "--locked",
-            "--quiet",
-            "--package",
-            "measured-boot-shim",
-        ])
-        .args(["--features", "image", "--bin", NAME])
-        .args(["--profile", PROFILE, "--target", TRIPLE])
-        .arg("--target-dir")
-        .arg(target)
-        .env("CARGO_ENCODED_RUSTFLAGS", flags(root)?)
-        .current_dir(root)
-        .output()
-        .context("run cargo")?;
-    // What cargo says otherwise is a warning of the compiler about a target without SSE.
-    if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        bail!("the boot shim cannot be built\n{said}");
-    }
+    cargo(root, target, "build", &[]).context("the boot shim cannot be built")?;
     let elf = target.join(TRIPLE).join(PROFILE).join(NAME);
     let file = fs::read(&elf).with_context(|| format!("read {}", elf.display()))?;
     let bytes = flat(&file).context("the boot shim is no flat image")?;
@@ -79,6 +58,36 @@ pub fn install(root: &Path) -> Result<PathBuf> {
     Ok(folders[0].join(NAME))
 }
 
+/// Lints the shim, which no other command looks at.
+///
+/// # Errors
+/// When there is a fault, with what clippy says of it.
+pub fn lint(root: &Path) -> Result<()> {
+    let target = root.join("target/shim/lint");
+    cargo(root, &target, "clippy", &["--", "-D", "warnings"]).context("the boot shim has faults")
+}
+
+/// Runs cargo for the shim alone, with its own features, profile and flags.
+fn cargo(root: &Path, target: &Path, command: &str, rest: &[&str]) -> Result<()> {
+    let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output = Command::new(program)
+        .args([command, "--locked", "--quiet"])
+        .args(["--package", "measured-boot-shim", "--bin", NAME])
+        .args(["--features", "image", "--profile", PROFILE])
+        .args(["--target", TRIPLE, "--target-dir"])
+        .arg(target)
+        .args(rest)
+        .env("CARGO_ENCODED_RUSTFLAGS", flags(root)?)
+        .current_dir(root)
+        .output()
+        .context("run cargo")?;
+    // What it says otherwise is a warning of the compiler about a target without SSE.
+    if !output.status.success() {
+        bail!("{}", String::from_utf8_lossy(&output.stderr));
+    }
+    Ok(())
+}
+
 /// Not at all where it is there already: a test may be reading it.
 fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     if fs::read(path).is_ok_and(|old| old == bytes) {
@@ -88,10 +97,6 @@ fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     fs::write(&draft, bytes)
         .and_then(|()| fs::rename(&draft, path))
         .with_context(|| format!("write {}", path.display()))
-}
-
-fn cargo() -> OsString {
-    std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }
 
 /// What the compiler of this checkout says of itself.
