@@ -55,6 +55,12 @@ pub enum IgvmError {
 }
 
 impl IgvmPlatform {
+    /// Its name, as configurations have it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        self.tee().name()
+    }
+
     /// Its bit in the headers of a file.
     const fn mask(self) -> u32 {
         match self {
@@ -126,7 +132,7 @@ fn plan_for(
     let mut config = config.clone();
     config.tee.kind = platform.tee();
     plan(&config, sources).map_err(|source| IgvmError::Plan {
-        platform: platform.tee().name(),
+        platform: platform.name(),
         source,
     })
 }
