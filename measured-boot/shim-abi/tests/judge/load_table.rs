@@ -1,3 +1,4 @@
+use crate::memory_map::{entry, map};
 use measured_boot_shim_abi::layout::{
     ACPI, CMDLINE, EVENT_LOG, LEGACY, LEGACY_END, MAILBOX, RAM_END, SECRETS, SHIM_END, STAGING,
     STAGING_END,
@@ -231,17 +232,42 @@ fn table_whose_piece_lies_in_a_special_range_is_refused() {
 /// As an IGVM file has it: the launch itself has put the bytes there, unmeasured.
 #[test]
 fn table_whose_piece_is_in_place_is_taken_where_the_launch_placed_all_of_it() {
-    let in_place = |end: u64| {
+    let in_place = |end: u64, usage: u32, e820: u32| {
         refusal(|table| {
             table.pieces[0].source = KERNEL.into();
             table.range_count = 5.into();
-            table.ranges[4] = range(KERNEL, end, RangeUse::PLACED, 1);
+            table.ranges[4] = range(KERNEL, end, usage, e820);
         })
     };
-    assert_eq!(in_place(KERNEL + 0x5000), None);
-    assert_eq!(in_place(KERNEL + 0x4000), Some(Refusal::LoadTablePieces));
-    // What comes after it is the shim's to take and to zero.
-    assert_eq!(in_place(KERNEL + 0x6000), Some(Refusal::LoadTablePieces));
+    assert_eq!(in_place(KERNEL + 0x5000, RangeUse::PLACED, 1), None);
+    // Bytes beyond it; or what comes after it, which is the shim's to take and to zero; or not placed; or
+    // in memory that the kernel takes for ACPI's.
+    for (end, usage, e820) in [
+        (KERNEL + 0x4000, RangeUse::PLACED, 1),
+        (KERNEL + 0x6000, RangeUse::PLACED, 1),
+        (KERNEL + 0x5000, RangeUse::ZEROED, 1),
+        (KERNEL + 0x5000, RangeUse::PLACED, 3),
+    ] {
+        let found = in_place(end, usage, e820);
+        assert_eq!(
+            found,
+            Some(Refusal::LoadTablePieces),
+            "{end:#x} {usage} {e820}"
+        );
+    }
+}
+
+#[test]
+fn table_whose_acpi_tables_are_in_place_is_taken_where_they_are_acpis() {
+    for (e820, expected) in [(3, None), (4, None), (2, Some(Refusal::LoadTablePieces))] {
+        let found = refusal(|table| {
+            table.pieces[3].source = ACPI.into();
+            table.range_count = 5.into();
+            table.ranges[3] = range(LEGACY, ACPI, RangeUse::ZEROED, 2);
+            table.ranges[4] = range(ACPI, ACPI + 0x1000, RangeUse::PLACED, e820);
+        });
+        assert_eq!(found, expected, "{e820}");
+    }
 }
 
 #[test]
@@ -267,7 +293,9 @@ fn table_needs_all_its_memory_to_be_ram() {
     let end = INITRD + 0x4000;
     assert_eq!(found(end), Ok(()));
     assert_eq!(found(end - 0x1000), Err(Refusal::MissingMemory));
-    assert_eq!(found(LEGACY), Err(Refusal::MissingMemory));
+    let hole = [entry(0, MAILBOX, 0), entry(EVENT_LOG, end, 0)];
+    let hole = map(&hole).judge().unwrap();
+    assert_eq!(loads.require_in(&hole), Err(Refusal::MissingMemory));
 }
 
 #[test]

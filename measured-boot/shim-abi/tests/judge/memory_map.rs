@@ -81,6 +81,8 @@ fn map_entry_that_wraps_is_refused() {
         (top, 2),
         (top, top),
         (1 << 52, 1),
+        (0, (1 << 52) + 1),
+        ((1 << 52) + 1, 1),
     ] {
         let mut wraps = entry(0, 4096, 0);
         wraps.first_page = first_page.into();
