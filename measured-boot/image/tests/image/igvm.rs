@@ -1,14 +1,16 @@
 //! IGVM files of launches through the boot shim, read back by who knows nothing of how they were made.
 
-use measured_boot_digest::OneByOne;
+use measured_boot_digest::{DigestChain, LaunchDigest, OneByOne, sha384, vmsa};
 use measured_boot_igvm::{DirectiveKind, Igvm, PageData, PageDataKind, PlatformKind};
 use measured_boot_image::{IgvmError, IgvmPlatform, build_igvm};
-use measured_boot_plan::{LaunchConfig, Sources};
+use measured_boot_plan::{LaunchConfig, Sources, plan};
 use measured_boot_shim_abi::{LoadTable, Loads, MemoryMap, PieceKind, layout};
+use measured_boot_snp_abi::{PageType, VMSA_GPA};
 use measured_boot_snp_launch::{SnpLaunch, ZeroPages};
+use measured_boot_tdx_launch::{PageOrder, TdxLaunch};
 use sha2::{Digest, Sha384};
 use std::collections::BTreeMap;
-use zerocopy::FromBytes;
+use zerocopy::{FromBytes, IntoBytes};
 
 const BOTH: [IgvmPlatform; 2] = [IgvmPlatform::Snp, IgvmPlatform::Tdx];
 
@@ -237,34 +239,100 @@ fn file_starts_the_first_vcpu_in_the_shim() {
     assert_eq!(context(PlatformKind::Tdx), None);
 }
 
-/// The digest does not depend on what is not measured, and on everything that is.
+/// What the hardware would say of a launch of the file.
+fn digest(text: &str, files: &Files, platform: IgvmPlatform) -> LaunchDigest {
+    let file = files.igvm(text, &[platform]).unwrap();
+    if platform == IgvmPlatform::Tdx {
+        return TdxLaunch::of_igvm(&file)
+            .unwrap()
+            .mrtd(PageOrder::SinglePass);
+    }
+    let igvm = Igvm::read(&file).unwrap();
+    let loading = igvm.loading(PlatformKind::SevSnp).unwrap();
+    let launch = SnpLaunch::of_igvm(&loading, ZeroPages::Normal).unwrap();
+    launch.measure(&OneByOne).digest()
+}
+
+/// Nothing that is unmeasured shows in the digest, and everything that the shim checks does.
 #[test]
 fn digest_of_the_file_is_that_of_the_shim_and_of_what_it_checks() {
-    let digest = |text: &str, files: &Files| {
-        let file = files.igvm(text, &[IgvmPlatform::Snp]).unwrap();
-        let igvm = Igvm::read(&file).unwrap();
-        let loading = igvm.loading(PlatformKind::SevSnp).unwrap();
-        let launch = SnpLaunch::of_igvm(&loading, ZeroPages::Normal).unwrap();
-        launch.measure(&OneByOne).digest()
-    };
     let files = Files::new();
-    let same = digest(CONFIG, &files);
-    assert_eq!(
-        digest(&CONFIG.replace("256", "512"), &files),
-        same,
-        "memory size"
-    );
-    assert_ne!(digest(&CONFIG.replace("ttyS0", "ttyS1"), &files), same);
-    let changes: [fn(&mut Files); 3] = [
-        |files| *files.kernel.last_mut().unwrap() ^= 1,
-        |files| files.initrd[5] ^= 1,
-        |files| files.shim[5] ^= 1,
-    ];
-    for change in changes {
-        let mut other = Files::new();
-        change(&mut other);
-        assert_ne!(digest(CONFIG, &other), same);
+    for platform in BOTH {
+        let same = digest(CONFIG, &files, platform);
+        let more = digest(&CONFIG.replace("256", "512"), &files, platform);
+        assert_eq!(more, same, "memory size");
+        let other = digest(&CONFIG.replace("ttyS0", "ttyS1"), &files, platform);
+        assert_ne!(other, same, "command line");
+        let changes: [fn(&mut Files); 3] = [
+            |files| *files.kernel.last_mut().unwrap() ^= 1,
+            |files| files.initrd[5] ^= 1,
+            |files| files.shim[5] ^= 1,
+        ];
+        for change in changes {
+            let mut other = Files::new();
+            change(&mut other);
+            assert_ne!(digest(CONFIG, &other, platform), same);
+        }
     }
+}
+
+/// The number of vCPUs shows in SNP's VMSAs, which are the VMM's, and nowhere else.
+#[test]
+fn digest_of_a_td_does_not_depend_on_its_processors() {
+    let files = Files::new();
+    let two = CONFIG.replace("count = 1", "count = 2");
+    let [one, two] = [CONFIG, &two].map(|text| digest(text, &files, IgvmPlatform::Tdx));
+    assert_eq!(one, two);
+}
+
+/// Page by page from the plan, by the rules of SNP_LAUNCH_UPDATE: what the file's reader makes of it is
+/// what its writer meant.
+#[test]
+fn digest_of_the_file_is_the_one_that_the_plan_predicts() {
+    let files = Files::new();
+    let (config, sources) = (LaunchConfig::from_toml(CONFIG).unwrap(), files.sources());
+    let plan = plan(&config, &sources).unwrap();
+    let file = files.igvm(CONFIG, &BOTH).unwrap();
+    let table = pages(&Igvm::read(&file).unwrap(), PlatformKind::SevSnp)[&layout::LOAD_TABLE];
+    let table = table.data.unwrap().bytes.to_vec();
+    let mut measured = BTreeMap::new();
+    for region in &plan.regions.0 {
+        let page_type = match region.page_type {
+            PageType::Zero => PageType::Normal,
+            other => other,
+        };
+        let bytes = match region.start.get() {
+            layout::LOAD_TABLE => table.clone(),
+            _ => region.content.bytes(&sources).to_vec(),
+        };
+        let mut bytes = bytes.chunks(4096);
+        for index in 0..region.pages() {
+            let mut page = bytes.next().unwrap_or(&[]).to_vec();
+            page.resize(4096, 0);
+            measured.insert(
+                region.start.get() + index * 4096,
+                (page_type, sha384(&page)),
+            );
+        }
+    }
+    let loads = LoadTable::read_from_bytes(&table).unwrap();
+    for piece in loads.judge().unwrap().pieces() {
+        let pages = piece.destination.pages().unwrap();
+        for page in (pages.start()..pages.end()).step_by(4096) {
+            measured.insert(page, (PageType::Unmeasured, [0; 48]));
+        }
+    }
+    let mut chain = DigestChain::new();
+    for (gpa, (page_type, contents)) in measured {
+        chain.add(page_type, gpa, contents);
+    }
+    let first = vmsa(&plan.vcpus.0[0], plan.sev_features.0);
+    chain.add(PageType::Vmsa, VMSA_GPA, sha384(first.as_bytes()));
+    assert_eq!(digest(CONFIG, &files, IgvmPlatform::Snp), chain.digest());
+    let both = Igvm::read(&file).unwrap();
+    let loading = both.loading(PlatformKind::SevSnp).unwrap();
+    let launch = SnpLaunch::of_igvm(&loading, ZeroPages::Normal).unwrap();
+    assert_eq!(launch.measure(&OneByOne).digest(), chain.digest());
 }
 
 #[test]
