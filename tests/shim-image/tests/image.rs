@@ -49,6 +49,20 @@ fn image_never_needs_half_of_its_stack() {
     assert!(frames.iter().sum::<u64>() < 4096, "{frames:?}");
 }
 
+/// Lines of a shared mapping may be in the cache still (CVE-2025-38560): no model has a cache, so the code
+/// is looked at. The function with PVALIDATE in it reads at offset 0xFFF of a page.
+#[test]
+fn image_reads_the_last_byte_of_a_page_that_it_validated() {
+    let image = image();
+    let Some(listing) = listing(&image) else {
+        println!("skipped: no objdump (package binutils)");
+        return;
+    };
+    let (_, after) = listing.split_once("pvalidate").unwrap();
+    let function = after.split(">:").next().unwrap();
+    assert!(function.contains("$0xfff,"), "{function}");
+}
+
 /// 2 to read: SEV_STATUS and EFER. 2 to write: EFER and the GHCB MSR.
 #[test]
 fn image_asks_the_host_nothing_but_its_last_word() {
