@@ -65,6 +65,22 @@ impl Ram {
         self.unplaced(ranges).flat_map(pages)
     }
 
+    /// What was taken and what the launch placed must be all of it: counted by another way than
+    /// [`Self::unplaced`] finds it. Every range lies in it, as [`Loads::require_in`](crate::Loads::require_in) says.
+    ///
+    /// # Errors
+    /// [`Refusal::ValidatedCount`].
+    pub fn require_taken(&self, ranges: &[SpecialRange], taken: u64) -> Result<(), Refusal> {
+        let placed = ranges.iter().filter(|range| range.is_placed());
+        let mut placed = placed.map(|range| range.length.get());
+        let all: u64 = self.spans().map(Span::length).sum();
+        let counted = placed.try_fold(taken, u64::checked_add);
+        match counted {
+            Some(counted) if counted == all => Ok(()),
+            _ => Err(Refusal::ValidatedCount),
+        }
+    }
+
     /// What the kernel is told: sorted, disjoint, neighbours of one type joined.
     pub fn e820<'a>(&'a self, ranges: &'a [SpecialRange]) -> impl Iterator<Item = E820Entry> + 'a {
         let mut pieces = self.pieces(ranges, |_| true).map(typed).peekable();

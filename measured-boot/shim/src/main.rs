@@ -23,7 +23,7 @@ mod tee;
 
 use core::panic::PanicInfo;
 
-use measured_boot_shim_abi::{Loads, PAGE, Ram, Refusal, Span, SpecialRange};
+use measured_boot_shim_abi::{Loads, PAGE, Ram, Refusal, Span};
 
 use crate::tee::Tee;
 
@@ -68,16 +68,7 @@ fn take_memory(tee: Tee, ram: &Ram, loads: &Loads<'_>) -> Result<(), Refusal> {
     for page in ram.unplaced_pages(loads.ranges()) {
         taken += tee.take(page)?;
     }
-    let placed = loads.ranges().iter().filter(|range| range.is_placed());
-    let placed: u64 = placed
-        .filter_map(SpecialRange::span)
-        .map(Span::length)
-        .sum();
-    let all: u64 = ram.spans().map(Span::length).sum();
-    match taken.checked_add(placed) {
-        Some(sum) if sum == all => Ok(()),
-        _ => Err(Refusal::ValidatedCount),
-    }
+    ram.require_taken(loads.ranges(), taken)
 }
 
 /// Zeroes what a kernel reads before it writes: what the load table says, and the BIOS's data area, by

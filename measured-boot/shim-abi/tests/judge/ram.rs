@@ -1,7 +1,7 @@
 use crate::load_table::{KERNEL, range, table};
 use crate::memory_map::{entry, map};
 use measured_boot_shim_abi::layout::{EVENT_LOG, LEGACY, LEGACY_END, MAILBOX, SECRETS, SHIM_END};
-use measured_boot_shim_abi::{MemoryMap, Page, RangeUse, SpecialRange};
+use measured_boot_shim_abi::{MemoryMap, Page, RangeUse, Refusal, Span, SpecialRange};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -19,6 +19,19 @@ fn unplaced_is_ram_without_what_the_launch_placed() {
         spans,
         [(0, SECRETS), (SHIM_END, MAILBOX), (EVENT_LOG, 64 * MIB)]
     );
+}
+
+#[test]
+fn taken_memory_that_is_a_page_too_few_or_too_many_is_refused() {
+    let table = table();
+    let ram = MemoryMap::of_ram(64 * MIB).judge().unwrap();
+    let ranges = table.judge().unwrap().ranges();
+    let taken: u64 = ram.unplaced(ranges).map(Span::length).sum();
+    assert_eq!(ram.require_taken(ranges, taken), Ok(()));
+    for wrong in [0, taken - 4096, taken + 4096, u64::MAX] {
+        let found = ram.require_taken(ranges, wrong);
+        assert_eq!(found, Err(Refusal::ValidatedCount));
+    }
 }
 
 #[test]
