@@ -5,7 +5,7 @@ mod vcpus;
 use crate::bytes::{plain, until_nul};
 use crate::launch::PAGE_BYTES;
 use crate::{Difference, Launch, Piece, Side};
-use crate::{acpi, boot_params, cmdline, hash_table, initrd, pages};
+use crate::{acpi, boot_params, cmdline, hash_table, initrd, load_table, pages};
 use std::collections::{BTreeMap, VecDeque};
 
 /// What differs between two launches, in measuring order.
@@ -19,7 +19,10 @@ pub fn launches(a: &Launch<'_>, b: &Launch<'_>) -> Vec<Difference> {
     let mut rest: Vec<Option<&Piece<'_>>> = in_b.iter().map(|piece| Some(*piece)).collect();
     for (piece, other) in in_a.iter().zip(&matched) {
         match other.and_then(|other| rest[other].take()) {
-            Some(other) => compare(piece, other, &mut differences),
+            Some(other) => match tables(a, b, piece, other) {
+                Some(rows) => differences.extend(rows),
+                None => compare(piece, other, &mut differences),
+            },
             None => differences.push(only(Side::A, piece)),
         }
     }
@@ -36,6 +39,24 @@ pub fn launches(a: &Launch<'_>, b: &Launch<'_>) -> Vec<Difference> {
         });
     }
     differences
+}
+
+/// What two load tables that differ let through.
+fn tables(
+    a: &Launch<'_>,
+    b: &Launch<'_>,
+    piece: &Piece<'_>,
+    other: &Piece<'_>,
+) -> Option<Vec<Difference>> {
+    let is_table = piece.name == "load-table" && piece.gpa == other.gpa;
+    if !is_table || piece.digests == other.digests {
+        return None;
+    }
+    let side = |page, staged| load_table::Side { page, staged };
+    load_table::rows(
+        &side(piece.bytes.as_deref()?, &a.staged),
+        &side(other.bytes.as_deref()?, &b.staged),
+    )
 }
 
 /// The pieces that are no vCPUs.
@@ -95,7 +116,8 @@ fn order(a: &[&Piece<'_>], b: &[&Piece<'_>], matched: &[Option<usize>]) -> Optio
     })
 }
 
-fn compare(a: &Piece<'_>, b: &Piece<'_>, differences: &mut Vec<Difference>) {
+/// What differs between two pieces that are the same one.
+pub(crate) fn compare(a: &Piece<'_>, b: &Piece<'_>, differences: &mut Vec<Difference>) {
     let component = || a.name.clone();
     if is_firmware(a) && a.count != b.count {
         differences.push(Difference::FirmwareSize {
@@ -159,7 +181,10 @@ fn contents(a: &Piece<'_>, b: &Piece<'_>) -> Vec<Difference> {
 
 /// What the VMM makes is told by its fields, and not by its length.
 fn is_made(name: &str) -> bool {
-    matches!(name, "cmdline" | "boot-params" | "acpi" | "gdt")
+    matches!(
+        name,
+        "cmdline" | "boot-params" | "acpi" | "gdt" | "cc-blob" | "load-table"
+    )
 }
 
 fn is_firmware(piece: &Piece<'_>) -> bool {

@@ -3,7 +3,7 @@
 use measured_boot_digest::{
     DigestChain, HashPages, LaunchDigest, Manifest, ManifestPart, sha384, vmsa,
 };
-use measured_boot_plan::{Content, LaunchPlan, Region, Source, Sources};
+use measured_boot_plan::{Content, LaunchPlan, Region, Source, Sources, Staged};
 use measured_boot_snp_abi::{PAGE_SIZE, PageType, VMSA_GPA};
 use measured_boot_snp_launch::{Contents, PageHashes, Run, SnpLaunch};
 use std::borrow::Cow;
@@ -15,6 +15,9 @@ use zerocopy::IntoBytes;
 pub struct Launch<'a> {
     /// In measuring order.
     pub pieces: Vec<Piece<'a>>,
+    /// What lies in shared memory for a boot shim, where that is known: the load table is measured in its
+    /// stead. Not hashed.
+    pub staged: Vec<Piece<'a>>,
     /// The launch digest before the first piece; zero but where a firmware is known by its digest alone.
     pub before: [u8; 48],
 }
@@ -96,6 +99,12 @@ impl<'a> Launch<'a> {
         }
         Self {
             pieces,
+            staged: plan
+                .staged
+                .0
+                .iter()
+                .map(|staged| Piece::of_staged(staged, sources))
+                .collect(),
             before: [0; 48],
         }
     }
@@ -104,6 +113,7 @@ impl<'a> Launch<'a> {
     pub fn of_manifest(manifest: &'a Manifest) -> Self {
         Self {
             pieces: manifest.parts().map(Piece::of_part).collect(),
+            staged: Vec::new(),
             before: [0; 48],
         }
     }
@@ -142,6 +152,7 @@ impl<'a> Launch<'a> {
         }
         Self {
             pieces,
+            staged: Vec::new(),
             before: [0; 48],
         }
     }
@@ -262,6 +273,18 @@ impl<'a> Piece<'a> {
             piece.bytes = Some(bytes);
         }
         piece
+    }
+
+    fn of_staged(staged: &'a Staged, sources: &Sources<'a>) -> Self {
+        Self {
+            name: staged.component.name().to_owned(),
+            page_type: PageType::Normal,
+            gpa: staged.start.get(),
+            count: staged.content.length().div_ceil(PAGE_BYTES),
+            digests: Arc::new([]),
+            bytes: Some(Cow::Borrowed(staged.content.bytes(sources))),
+            origin: origin_of(&staged.content),
+        }
     }
 
     fn of_part(part: ManifestPart<'a>) -> Self {

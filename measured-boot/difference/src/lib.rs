@@ -20,6 +20,7 @@ mod hash_table;
 mod igvm;
 mod initrd;
 mod launch;
+mod load_table;
 mod log_alignment;
 mod log_unmeasured;
 mod log_words;

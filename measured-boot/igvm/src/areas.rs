@@ -2,45 +2,48 @@
 
 use crate::fault::Rule;
 use crate::file::Data;
-use crate::{IgvmFault, PAGE_BYTES, structure::Structure};
+use crate::{IgvmFault, PAGE_BYTES, Placed, structure::Structure};
 use std::collections::BTreeMap;
 
-/// The areas declared so far: their sizes by their indices.
+/// The areas declared so far, by their indices.
 #[derive(Default)]
-pub(crate) struct Areas(BTreeMap<u32, u64>);
+pub(crate) struct Areas<'a>(BTreeMap<u32, Area<'a>>);
 
-impl Areas {
+/// The size of an area in bytes, and what it holds at first.
+type Area<'a> = (u64, Option<Placed<'a>>);
+
+impl<'a> Areas<'a> {
     /// Reads an area's declaration.
-    pub fn declare(&mut self, structure: &Structure<'_>, data: &Data<'_>) -> Result<(), IgvmFault> {
+    pub fn declare(&mut self, structure: &Structure<'_>, data: &Data<'a>) -> Result<(), IgvmFault> {
         let mut body = structure.body;
         let at = body.offset();
         let (bytes, index, file_offset) = (body.u64()?, body.u32()?, body.u32()?);
         if !bytes.is_multiple_of(PAGE_BYTES) {
             return Err(Rule::SizeUnaligned(bytes).at(at));
         }
-        data.take(file_offset, bytes, at + 12)?;
-        if self.0.insert(index, bytes).is_some() {
+        let held = data.take(file_offset, bytes, at + 12)?;
+        if self.0.insert(index, (bytes, held)).is_some() {
             return Err(Rule::AreaTwice(index).at(at + 8));
         }
         Ok(())
     }
 
-    /// The size of an area in bytes, which `offset` names.
-    pub fn size(&self, index: u32, offset: usize) -> Result<u64, IgvmFault> {
-        let size = self.0.get(&index).copied();
-        size.ok_or(Rule::AreaUnknown(index).at(offset))
+    /// An area, which `offset` names.
+    pub fn area(&self, index: u32, offset: usize) -> Result<Area<'a>, IgvmFault> {
+        let area = self.0.get(&index).copied();
+        area.ok_or(Rule::AreaUnknown(index).at(offset))
     }
 
-    /// Which area a parameter goes to.
-    pub fn of_parameter(&self, structure: &Structure<'_>) -> Result<u32, IgvmFault> {
+    /// Which area a parameter goes to, and where in it.
+    pub fn of_parameter(&self, structure: &Structure<'_>) -> Result<(u32, u32), IgvmFault> {
         let mut body = structure.body;
         let at = body.offset();
         let (index, place) = (body.u32()?, body.u32()?);
-        let bytes = self.size(index, at)?;
+        let (bytes, _) = self.area(index, at)?;
         if u64::from(place) >= bytes {
             let at_place = at + 4;
             return Err(Rule::ParameterOutsideArea { at: place, bytes }.at(at_place));
         }
-        Ok(index)
+        Ok((index, place))
     }
 }

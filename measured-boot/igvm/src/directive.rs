@@ -15,6 +15,77 @@ pub struct Directive<'a> {
     pub mask: u32,
     /// What it is.
     pub kind: DirectiveKind<'a>,
+    /// Of a parameter, which and where in its area.
+    pub parameter: Option<Parameter>,
+}
+
+/// Something about the machine that the host writes into a parameter area.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Parameter {
+    /// What.
+    pub kind: ParameterKind,
+    /// Offset of its first byte in the area.
+    pub at: u32,
+}
+
+/// What a host writes into a parameter area.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ParameterKind {
+    /// The number of vCPUs, a u32.
+    VpCount,
+    /// The ACPI table of that name.
+    Srat,
+    /// The ACPI table of that name.
+    Madt,
+    /// Where devices are.
+    MmioRanges,
+    /// Where memory is.
+    MemoryMap,
+    /// The command line.
+    CommandLine,
+    /// The ACPI table of that name.
+    Slit,
+    /// The ACPI table of that name.
+    Pptt,
+    /// A flattened device tree.
+    DeviceTree,
+    /// What the host says of itself.
+    EnvironmentInfo,
+}
+
+impl ParameterKind {
+    /// The kind of a structure of this type.
+    const fn of(structure: u32) -> Option<Self> {
+        Some(match structure {
+            0x307 => Self::VpCount,
+            0x308 => Self::Srat,
+            0x309 => Self::Madt,
+            0x30A => Self::MmioRanges,
+            0x30C => Self::MemoryMap,
+            0x30E => Self::CommandLine,
+            0x30F => Self::Slit,
+            0x310 => Self::Pptt,
+            0x312 => Self::DeviceTree,
+            0x313 => Self::EnvironmentInfo,
+            _ => return None,
+        })
+    }
+
+    /// In words.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::VpCount => "the number of vCPUs",
+            Self::Srat => "an ACPI SRAT",
+            Self::Madt => "an ACPI MADT",
+            Self::MmioRanges => "ranges of devices",
+            Self::MemoryMap => "a memory map",
+            Self::CommandLine => "a command line",
+            Self::Slit => "an ACPI SLIT",
+            Self::Pptt => "an ACPI PPTT",
+            Self::DeviceTree => "a device tree",
+            Self::EnvironmentInfo => "what the host says of itself",
+        }
+    }
 }
 
 /// What a loader does.
@@ -23,7 +94,7 @@ pub enum DirectiveKind<'a> {
     /// Adds a page.
     Page(PageData<'a>),
     /// Adds a parameter area, which the host has filled in.
-    Insert(ParameterInsert),
+    Insert(ParameterInsert<'a>),
     /// Sets a vCPU's state.
     VpContext(VpContext<'a>),
     /// Writes something about the machine into a parameter area: its index.
@@ -75,13 +146,15 @@ pub enum PageDataKind {
 
 /// Pages that the host has filled in (IGVM_VHS_PARAMETER_INSERT).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ParameterInsert {
+pub struct ParameterInsert<'a> {
     /// Guest physical address of the first.
     pub gpa: u64,
     /// The area's index.
     pub area: u32,
     /// The area's size, a multiple of 4096.
     pub bytes: u64,
+    /// What the area holds before the host writes, as many bytes; `None` for zeros.
+    pub data: Option<Placed<'a>>,
 }
 
 /// The state in which a vCPU starts (IGVM_VHS_VP_CONTEXT).
@@ -121,9 +194,10 @@ impl<'a> PageData<'a> {
 /// Reads what is not a parameter area.
 pub(crate) fn read<'a>(
     structure: &Structure<'a>,
-    areas: &Areas,
+    areas: &Areas<'a>,
     data: &Data<'a>,
 ) -> Result<Directive<'a>, IgvmFault> {
+    let mut parameter = None;
     let (mask, kind) = match structure.kind {
         0x302 => page(structure, data)?,
         0x303 => insert(structure, areas)?,
@@ -132,13 +206,18 @@ pub(crate) fn read<'a>(
         0x30B => id_block(structure)?,
         0x30D => error_range(structure)?,
         0x311 => (structure.body.clone().u32()?, DirectiveKind::Other),
-        _ => {
-            let area = areas.of_parameter(structure)?;
+        number => {
+            let (area, at) = areas.of_parameter(structure)?;
+            parameter = ParameterKind::of(number).map(|kind| Parameter { kind, at });
             (u32::MAX, DirectiveKind::Parameter(area))
         }
     };
-    let offset = structure.offset;
-    Ok(Directive { offset, mask, kind })
+    Ok(Directive {
+        offset: structure.offset,
+        mask,
+        kind,
+        parameter,
+    })
 }
 
 type Read<'a> = (u32, DirectiveKind<'a>);
@@ -179,13 +258,18 @@ fn page<'a>(structure: &Structure<'a>, data: &Data<'a>) -> Result<Read<'a>, Igvm
     Ok((mask, DirectiveKind::Page(page)))
 }
 
-fn insert<'a>(structure: &Structure<'a>, areas: &Areas) -> Result<Read<'a>, IgvmFault> {
+fn insert<'a>(structure: &Structure<'a>, areas: &Areas<'a>) -> Result<Read<'a>, IgvmFault> {
     let mut body = structure.body;
     let at = body.offset();
     let (gpa, mask, area) = (body.u64()?, body.u32()?, body.u32()?);
-    let bytes = areas.size(area, at + 12)?;
+    let (bytes, data) = areas.area(area, at + 12)?;
     refuse_misplaced(gpa, PAGE_BYTES, bytes, at)?;
-    let insert = ParameterInsert { gpa, area, bytes };
+    let insert = ParameterInsert {
+        gpa,
+        area,
+        bytes,
+        data,
+    };
     Ok((mask, DirectiveKind::Insert(insert)))
 }
 

@@ -62,7 +62,7 @@ impl<'a> Igvm<'a> {
     fn take_up(
         &mut self,
         structure: &Structure<'a>,
-        areas: &mut Areas,
+        areas: &mut Areas<'a>,
         data: &Data<'a>,
     ) -> Result<(), IgvmFault> {
         match structure.kind {

@@ -19,8 +19,10 @@ mod loading;
 mod platform;
 mod structure;
 
+pub use checksum::crc32;
 pub use directive::{
-    Directive, DirectiveKind, PageData, PageDataKind, ParameterInsert, Placed, VpContext,
+    Directive, DirectiveKind, PageData, PageDataKind, Parameter, ParameterInsert, ParameterKind,
+    Placed, VpContext,
 };
 pub use fault::{IgvmFault, Rule};
 pub use file::{Igvm, Policy};

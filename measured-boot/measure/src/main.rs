@@ -22,7 +22,7 @@ use crate::reference::ReferenceArguments;
 use crate::snp::SnpArguments;
 use crate::tdx::TdxArguments;
 use crate::uki::UkiArguments;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::{Parser, Subcommand, ValueEnum};
 use std::fs::Permissions;
 use std::io::Write;
@@ -134,6 +134,10 @@ fn ended(done: Result<ExitCode>) -> ExitCode {
 
 fn predict(arguments: &PlanArguments) -> Result<()> {
     let prediction = Prediction::of(&arguments.config)?;
+    ensure!(
+        arguments.manifest.is_none() || prediction.registers.is_none(),
+        "--manifest: a manifest explains a launch digest of SNP, and this launch is a TD's; leave it out"
+    );
     if let Some(path) = &arguments.manifest {
         write_whole("--manifest", path, &prediction.manifest.to_bytes())?;
     }

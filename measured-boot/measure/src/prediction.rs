@@ -4,6 +4,7 @@ use anyhow::{Context, Result};
 use measured_boot_digest::{ComponentDigest, CoverageRow, LaunchDigest, Manifest, coverage};
 use measured_boot_page_hash::AllCores;
 use measured_boot_plan::{LaunchConfig, LaunchPlan, NamedFile, Source, Sources, TeeKind, plan};
+use measured_boot_tdx_launch::{BootPlan, Register, predicted_digest};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
@@ -13,7 +14,10 @@ use crate::files::{self, FileBytes};
 pub struct Prediction {
     pub plan: LaunchPlan,
     pub manifest: Manifest,
+    /// Of a TD, MRTD.
     pub launch_digest: LaunchDigest,
+    /// What the boot shim extends the registers of a TD by.
+    pub registers: Option<BootPlan>,
     pub coverage: Vec<CoverageRow>,
 }
 
@@ -21,19 +25,41 @@ impl Prediction {
     /// Reads a configuration and the files that it names, relative to it, and predicts.
     pub fn of(path: &Path) -> Result<Self> {
         let planned = Planned::of(path)?;
-        let manifest =
-            Manifest::from_plan_hashed_by(&planned.plan, &planned.sources(), &AllCores::new());
+        let (plan, sources) = (&planned.plan, planned.sources());
+        let manifest = Manifest::from_plan_hashed_by(plan, &sources, &AllCores::new());
+        let is_td = plan.tee.0 == TeeKind::Tdx;
         Ok(Self {
-            launch_digest: manifest.recompute(),
+            launch_digest: match is_td {
+                true => predicted_digest(plan, &sources),
+                false => manifest.recompute(),
+            },
+            registers: is_td.then(|| BootPlan::of_shim(plan, &sources)),
             coverage: coverage(&planned.plan),
             manifest,
             plan: planned.plan,
         })
     }
 
+    /// Its components, in measuring order. The state of a TD's vCPUs is in no register.
+    pub fn components(&self) -> Vec<ComponentDigest> {
+        let is_shown =
+            |one: &ComponentDigest| self.registers.is_none() || !one.name.starts_with("vcpu");
+        self.manifest
+            .components()
+            .into_iter()
+            .filter(is_shown)
+            .collect()
+    }
+
+    /// A register's value, of a TD.
+    pub fn register(&self, register: Register) -> Option<[u8; 48]> {
+        self.registers.as_ref()?.value(register).ok()
+    }
+
     /// The JSON document.
     pub fn document(&self) -> Document<'_> {
         let tee = self.plan.tee.0;
+        let register = |register| self.register(register).map(hex::encode);
         Document {
             name: &self.plan.name.0,
             tee: tee.name(),
@@ -43,12 +69,11 @@ impl Prediction {
             memory_bytes: self.plan.memory_bytes.0,
             policy: self.plan.policy.0.to_string(),
             launch_digest: self.launch_digest.to_string(),
-            components: self
-                .manifest
-                .components()
-                .iter()
-                .map(Component::of)
-                .collect(),
+            rtmr0: register(Register::Rtmr0),
+            rtmr1: register(Register::Rtmr1),
+            rtmr2: register(Register::Rtmr2),
+            rtmr3: register(Register::Rtmr3),
+            components: self.components().iter().map(Component::of).collect(),
             coverage: &self.coverage,
         }
     }
@@ -122,6 +147,14 @@ pub struct Document<'a> {
     memory_bytes: u64,
     policy: String,
     launch_digest: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rtmr0: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rtmr1: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rtmr2: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rtmr3: Option<String>,
     components: Vec<Component>,
     coverage: &'a [CoverageRow],
 }

@@ -3,26 +3,44 @@
 use crate::prediction::Prediction;
 use measured_boot_digest::{Class, ComponentDigest, CoverageRow, LaunchDigest};
 use measured_boot_plan::{LaunchPlan, TeeKind};
+use measured_boot_tdx_launch::{BootPlan, Register};
 use std::fmt::Write;
 
 /// The whole page.
 pub fn page(prediction: &Prediction, with_coverage: bool) -> String {
     let mut page = headline(&prediction.plan);
     page.push_str("\n\n");
-    page.push_str(&components(&prediction.manifest.components()));
+    page.push_str(&components(&prediction.components()));
     if with_coverage {
         page.push('\n');
         page.push_str(&coverage(&prediction.coverage));
     }
     let tee = prediction.plan.tee.0;
     let digest = prediction.launch_digest;
-    write!(page, "\nlaunch digest ({tee}, SHA-384)\n{digest}\n").expect("a string takes all");
+    match &prediction.registers {
+        Some(plan) => page.push_str(&registers(digest, plan)),
+        None => writeln!(page, "\nlaunch digest ({tee}, SHA-384)\n{digest}")
+            .expect("a string takes all"),
+    }
     if tee == TeeKind::Simulated {
         page.push_str(
             "\nThe TEE is simulated: it measures and reports as SEV-SNP does, and protects nothing.\n",
         );
     }
     page
+}
+
+/// What a quote of a TD shows, where nothing after the boot shim extends a register.
+fn registers(mrtd: LaunchDigest, plan: &BootPlan) -> String {
+    let rows = Register::ALL.into_iter().filter_map(|register| {
+        Some([
+            register.name().to_owned(),
+            hex::encode(plan.value(register).ok()?),
+        ])
+    });
+    let mrtd = ["mrtd".to_owned(), mrtd.to_string()];
+    let rows: Vec<_> = [mrtd].into_iter().chain(rows).collect();
+    format!("\nregisters (tdx, SHA-384)\n{}", table(&[Left; 2], &rows))
 }
 
 /// The page of a launch by another VMM.

@@ -71,7 +71,7 @@ fn add_page<'a>(runs: &mut Vec<Run<'a>>, page: &PageData<'a>, zero_pages: ZeroPa
 }
 
 /// All pages of an area, in which the host has written.
-fn parameters<'a>(insert: &ParameterInsert) -> Run<'a> {
+fn parameters<'a>(insert: &ParameterInsert<'_>) -> Run<'a> {
     Run {
         name: format!("parameters{}", insert.area),
         gpa: insert.gpa,

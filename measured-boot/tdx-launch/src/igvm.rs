@@ -66,7 +66,7 @@ fn of_page<'a>(page: &PageData<'a>) -> TdxRun<'a> {
 }
 
 /// All pages of an area, in which the host has written.
-fn parameters<'a>(insert: &ParameterInsert) -> TdxRun<'a> {
+fn parameters<'a>(insert: &ParameterInsert<'_>) -> TdxRun<'a> {
     TdxRun {
         name: format!("parameters{}", insert.area),
         gpa: insert.gpa,

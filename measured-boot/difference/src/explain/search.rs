@@ -242,6 +242,7 @@ fn without_bytes<'a>(launch: &Launch<'a>) -> Launch<'a> {
     });
     Launch {
         pieces: pieces.collect(),
+        staged: launch.staged.clone(),
         before: launch.before,
     }
 }

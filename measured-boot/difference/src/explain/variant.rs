@@ -196,6 +196,7 @@ fn joined<'a>(planned: &Launch<'a>, launch: &Launch<'a>, other: &Launch<'a>) -> 
     pieces.extend(vcpus);
     Some(Launch {
         pieces,
+        staged: launch.staged.clone(),
         before: launch.before,
     })
 }

@@ -8,6 +8,7 @@ use measured_boot_page_hash::AllCores;
 use measured_boot_plan::{TeeKind, plan};
 use measured_boot_reference_values::{Alternative, Tee};
 use measured_boot_snp_launch::{CpuSignature, KernelHashes, SnpInputs, SnpLaunch, VmmType};
+use measured_boot_tdx_launch::predicted_digest;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 
@@ -67,9 +68,12 @@ impl Launches {
                     path.display()
                 )
             })?;
-            let manifest =
-                Manifest::from_plan_hashed_by(&plan, &planned.sources(), &AllCores::new());
-            Ok(alternative(*count, manifest.recompute().0))
+            let sources = planned.sources();
+            let digest = match plan.tee.0 {
+                TeeKind::Tdx => predicted_digest(&plan, &sources),
+                _ => Manifest::from_plan_hashed_by(&plan, &sources, &AllCores::new()).recompute(),
+            };
+            Ok(alternative(*count, digest.0))
         };
         Ok(Self {
             alternatives: vcpus.iter().map(launch).collect::<Result<_>>()?,

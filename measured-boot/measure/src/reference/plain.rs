@@ -21,7 +21,9 @@ struct ReferenceValue<'a> {
     name: &'a str,
     tee: &'static str,
     launch_digest: String,
-    manifest: String,
+    /// Explains a launch digest of SNP; of a TD there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    manifest: Option<String>,
     not_before: u64,
     not_after: u64,
 }
@@ -48,7 +50,8 @@ pub fn write(arguments: &ReferenceArguments, config: &Path, out: &Path) -> Resul
         name: arguments.name.as_deref().unwrap_or(&prediction.plan.name.0),
         tee: tee.name(),
         launch_digest: prediction.launch_digest.to_string(),
-        manifest: BASE64_STANDARD.encode(prediction.manifest.to_bytes()),
+        manifest: (tee != TeeKind::Tdx)
+            .then(|| BASE64_STANDARD.encode(prediction.manifest.to_bytes())),
         not_before,
         not_after,
     };

@@ -24,6 +24,7 @@ mod id_block;
 mod plan;
 mod predictions;
 mod reference;
+mod shim;
 mod snp;
 mod snp_peers;
 mod tdx;

@@ -24,6 +24,16 @@ model = "x86-64-v2"
 mib = 256
 "#;
 
+/// The same machine through the boot shim, under this TEE.
+pub fn shim_config(tee: &str) -> String {
+    CONFIG
+        .replace("kind = \"simulated\"", &format!("kind = \"{tee}\""))
+        .replace(
+            "protocol = \"simulated-direct\"",
+            "protocol = \"shim\"\nshim = \"shim\"",
+        )
+}
+
 /// A folder with files to be named.
 pub struct Folder(TempDir);
 
@@ -38,6 +48,14 @@ impl Folder {
         folder.write("vm.toml", CONFIG.as_bytes());
         folder.write("vmlinux", &machine::kernel());
         folder.write("initrd", &machine::initrd());
+        folder
+    }
+
+    /// The same machine through the boot shim, under this TEE.
+    pub fn with_shim(tee: &str) -> Self {
+        let folder = Self::with_machine();
+        folder.write("vm.toml", shim_config(tee).as_bytes());
+        folder.write("shim", &machine::shim());
         folder
     }
 
