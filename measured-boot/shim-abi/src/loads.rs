@@ -122,6 +122,25 @@ impl<'a> Loads<'a> {
         Some(self.table.madt.get()).filter(|madt| *madt != 0)
     }
 
+    /// The MADT that says that it has so many bytes.
+    ///
+    /// # Errors
+    /// [`Refusal::Madt`] if there is none, or it reaches beyond the ACPI tables.
+    pub fn madt_of(&self, length: usize) -> Result<Span, Refusal> {
+        let length = u64::try_from(length).map_err(|_| Refusal::Madt)?;
+        let table = self.madt().and_then(|start| Span::new(start, length));
+        let table = table.ok_or(Refusal::Madt)?;
+        self.is_in(PieceKind::Acpi, table)
+            .then_some(table)
+            .ok_or(Refusal::Madt)
+    }
+
+    /// Whether all of this lies in one piece of the kind.
+    fn is_in(&self, kind: PieceKind, wanted: Span) -> bool {
+        let mut pieces = self.pieces().filter(|piece| piece.kind == kind);
+        pieces.any(|piece| piece.destination.holds(wanted))
+    }
+
     /// Special ranges, sorted, disjoint.
     #[must_use]
     pub fn ranges(&self) -> &'a [SpecialRange] {
@@ -214,12 +233,8 @@ impl<'a> Loads<'a> {
     }
 
     fn judge_entry(&self) -> Result<(), Refusal> {
-        let is_in = |kind, address, length| {
-            let wanted = Span::new(address, length);
-            wanted.is_some_and(|wanted| {
-                self.pieces()
-                    .any(|piece| piece.kind == kind && piece.destination.holds(wanted))
-            })
+        let is_in = |kind, start, length| {
+            Span::new(start, length).is_some_and(|wanted| self.is_in(kind, wanted))
         };
         let is_madt_there = self
             .madt()

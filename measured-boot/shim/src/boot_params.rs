@@ -4,7 +4,7 @@
 
 use measured_boot_shim_abi::layout::{CC_BLOB, EVENT_LOG, EVENT_LOG_BYTES};
 use measured_boot_shim_abi::{
-    E820Entry, EventLog, Loads, PieceKind, Ram, Refusal, Span, enable_processors, madt_length,
+    E820Entry, EventLog, Loads, Ram, Refusal, Span, enable_processors, madt_length,
 };
 use zerocopy::IntoBytes;
 
@@ -46,12 +46,7 @@ pub fn tell_processors(loads: &Loads<'_>) -> Result<(), Refusal> {
     };
     let header = Span::new(start, 8).ok_or(Refusal::Madt)?;
     let length = memory::read(header, madt_length)?.ok_or(Refusal::Madt)?;
-    let length = u64::try_from(length).map_err(|_| Refusal::Madt)?;
-    let table = Span::new(start, length).ok_or(Refusal::Madt)?;
-    let mut acpi = loads.pieces().filter(|piece| piece.kind == PieceKind::Acpi);
-    if !acpi.any(|piece| piece.destination.holds(table)) {
-        return Err(Refusal::Madt);
-    }
+    let table = loads.madt_of(length)?;
     let count = tdx::processors();
     memory::change(table, |table| enable_processors(table, count))?
 }

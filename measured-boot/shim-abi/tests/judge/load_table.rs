@@ -286,6 +286,19 @@ fn table_whose_entry_or_madt_is_in_no_piece_is_refused() {
 }
 
 #[test]
+fn madt_that_reaches_beyond_the_acpi_tables_is_refused() {
+    let mut table = table();
+    let found = |table: &LoadTable, length| table.judge().unwrap().madt_of(length);
+    let span = found(&table, 0x700).unwrap();
+    assert_eq!((span.start(), span.length()), (ACPI + 0x100, 0x700));
+    for length in [0x701, 0, usize::MAX] {
+        assert_eq!(found(&table, length), Err(Refusal::Madt));
+    }
+    table.madt = 0.into();
+    assert_eq!(found(&table, 0x100), Err(Refusal::Madt));
+}
+
+#[test]
 fn table_needs_all_its_memory_to_be_ram() {
     let table = table();
     let loads = table.judge().unwrap();
