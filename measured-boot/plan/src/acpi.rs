@@ -87,6 +87,11 @@ impl TableMemory {
     }
 }
 
+/// A MADT by itself.
+pub(crate) fn madt_bytes(processors: Processors) -> Vec<u8> {
+    bytes_of(&madt(processors))
+}
+
 fn fadt(dsdt: u64) -> impl Aml {
     let mut fadt = FADTBuilder::new(OEM_ID, OEM_TABLE_ID, OEM_REVISION)
         .dsdt_64(dsdt)

@@ -53,6 +53,26 @@ pub enum PlanError {
         /// What the launch would have.
         planned: GuestPolicy,
     },
+    /// An IGVM file that cannot be read.
+    #[error("boot.igvm: {problem}; make the file anew")]
+    IgvmMalformed {
+        /// What is wrong.
+        problem: String,
+    },
+    /// An IGVM file that KVM would load otherwise than it says.
+    #[error("boot.igvm: the file {what}: it cannot be launched here as it says")]
+    IgvmUnsupported {
+        /// What it asks for.
+        what: String,
+    },
+    /// An IGVM file whose policy allows debugging, or does not, against the configuration.
+    #[error(
+        "boot.igvm: its policy {policy} and tee.debug disagree on whether the host may debug the guest; change tee.debug, or the file"
+    )]
+    IgvmDebug {
+        /// The file's policy.
+        policy: GuestPolicy,
+    },
     /// No boot shim.
     #[error("boot.shim: the file is empty; name the shim that `cargo xtask shim` builds")]
     ShimEmpty,

@@ -1,6 +1,7 @@
 //! From configuration to plan: what goes where.
 
 mod direct;
+mod igvm;
 mod reported;
 mod shim;
 
@@ -34,10 +35,33 @@ pub fn plan(config: &LaunchConfig, sources: &Sources<'_>) -> Result<LaunchPlan, 
     let laid_out = match config.boot.protocol {
         BootProtocol::SimulatedDirect => direct::lay_out(&wanted, sources)?,
         BootProtocol::Shim => shim::lay_out(&wanted, sources)?,
-        BootProtocol::Igvm => return Err(PlanError::TeeNotLaunchable(wanted.tee)),
+        BootProtocol::Igvm => return plan_igvm(config, wanted, sources),
     };
     let shown = Shown::of(&config.tee, sources)?;
-    Ok(LaunchPlan {
+    Ok(assembled(config, wanted, laid_out, shown))
+}
+
+/// An IGVM file says itself what a configuration says otherwise: policy, SEV_FEATURES, ID block.
+fn plan_igvm(
+    config: &LaunchConfig,
+    wanted: Wanted,
+    sources: &Sources<'_>,
+) -> Result<LaunchPlan, PlanError> {
+    let file = igvm::lay_out(&wanted, sources)?;
+    let mut shown = Shown::of(&config.tee, sources)?;
+    if let Some(policy) = file.policy {
+        shown.take_policy(&config.tee, policy)?;
+    }
+    if let Some(signed) = file.id_block.filter(|_| shown.id_block.is_none()) {
+        shown.take_id_block(signed);
+    }
+    let mut plan = assembled(config, wanted, file.laid_out, shown);
+    plan.sev_features = Measured(file.sev_features);
+    Ok(plan)
+}
+
+fn assembled(config: &LaunchConfig, wanted: Wanted, laid_out: LaidOut, shown: Shown) -> LaunchPlan {
+    LaunchPlan {
         name: Unmeasured(config.name.clone()),
         tee: Reported(wanted.tee),
         boot: Unmeasured(config.boot.protocol),
@@ -54,7 +78,7 @@ pub fn plan(config: &LaunchConfig, sources: &Sources<'_>) -> Result<LaunchPlan, 
         memory_bytes: Unmeasured(wanted.memory_end.get()),
         quote_service: Unmeasured(config.tee.quote_service.clone()),
         devices: Unmeasured(wanted.devices),
-    })
+    }
 }
 
 /// A configuration whose parts were looked at one by one.

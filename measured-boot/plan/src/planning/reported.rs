@@ -36,6 +36,36 @@ impl Shown {
     }
 }
 
+impl Shown {
+    /// Takes the policy of an IGVM file, which must not open to the host what the configuration does not.
+    pub(super) fn take_policy(
+        &mut self,
+        tee: &TeeConfig,
+        policy: GuestPolicy,
+    ) -> Result<(), PlanError> {
+        if policy.debug_allowed() != tee.debug {
+            return Err(PlanError::IgvmDebug { policy });
+        }
+        if let Some(signed) = &self.id_block
+            && signed.block.policy.get() != policy.bits()
+        {
+            let signed = GuestPolicy::from_bits(signed.block.policy.get());
+            return Err(PlanError::IdBlockPolicy {
+                signed,
+                planned: policy,
+            });
+        }
+        self.policy = policy;
+        Ok(())
+    }
+
+    /// Takes the ID block of an IGVM file.
+    pub(super) fn take_id_block(&mut self, signed: SignedIdBlock) {
+        self.id = id_fields(&signed);
+        self.id_block = Some(signed);
+    }
+}
+
 /// A setting that does nothing must not look as if it did something.
 fn refuse_settings_of_another(tee: &TeeConfig) -> Result<(), PlanError> {
     use TeeKind::{Simulated, Snp, Tdx};

@@ -1,0 +1,74 @@
+//! What a host writes into an IGVM file's parameter areas. None of it is measured.
+
+use super::{malformed_area, refuse};
+use crate::PlanError;
+use crate::acpi::{self, Processors};
+use crate::planning::Wanted;
+use measured_boot_igvm::{Parameter, ParameterInsert, ParameterKind};
+use measured_boot_shim_abi::MemoryMap;
+use std::collections::BTreeMap;
+use zerocopy::IntoBytes;
+
+/// Bytes of an entry of a memory map, and that of zero pages that ends it.
+const MAP_ENTRIES: usize = 2 * 24;
+
+/// What is to be written, by area, until the area is inserted.
+pub(super) struct Parameters<'w> {
+    wanted: &'w Wanted,
+    written: BTreeMap<u32, Vec<(u32, Vec<u8>)>>,
+}
+
+impl<'w> Parameters<'w> {
+    pub(super) fn new(wanted: &'w Wanted) -> Self {
+        Self {
+            wanted,
+            written: BTreeMap::new(),
+        }
+    }
+
+    /// Notes a parameter.
+    pub(super) fn write(
+        &mut self,
+        area: u32,
+        parameter: Option<Parameter>,
+    ) -> Result<(), PlanError> {
+        let Some(Parameter { kind, at }) = parameter else {
+            return refuse("asks for a parameter that is not known");
+        };
+        let bytes = match kind {
+            ParameterKind::VpCount => self.wanted.vcpus.to_le_bytes().to_vec(),
+            ParameterKind::MemoryMap => {
+                let map = MemoryMap::of_ram(self.wanted.memory_end.get());
+                map.as_bytes()[..MAP_ENTRIES].to_vec()
+            }
+            ParameterKind::Madt => acpi::madt_bytes(Processors::Enabled(self.wanted.vcpus)),
+            // No bit is set: memory is private at first.
+            ParameterKind::EnvironmentInfo => vec![0; 4],
+            other => return refuse(format!("asks the host for {}", other.name())),
+        };
+        self.written.entry(area).or_default().push((at, bytes));
+        Ok(())
+    }
+
+    /// The area's bytes as it is inserted.
+    pub(super) fn take(&mut self, insert: &ParameterInsert<'_>) -> Result<Vec<u8>, PlanError> {
+        let length = usize::try_from(insert.bytes).map_err(|_| malformed_area())?;
+        if length > super::LARGEST_AREA {
+            return refuse(format!("has a parameter area of {length} bytes"));
+        }
+        let mut bytes = insert
+            .data
+            .map_or_else(|| vec![0; length], |data| data.bytes.to_vec());
+        for (at, written) in self.written.remove(&insert.area).unwrap_or_default() {
+            let start = usize::try_from(at).map_err(|_| malformed_area())?;
+            let place = bytes
+                .get_mut(start..)
+                .and_then(|rest| rest.get_mut(..written.len()));
+            match place {
+                Some(place) => place.copy_from_slice(&written),
+                None => return Err(malformed_area()),
+            }
+        }
+        Ok(bytes)
+    }
+}
