@@ -7,6 +7,8 @@ pub enum Mode {
     Honest,
     /// As a guest that is broken or means harm.
     Hostile,
+    /// Shows what only a private page may hold, so that the watcher is seen to find it.
+    Leaky,
     /// Takes its own code away.
     LoseCode,
     /// Takes its own page tables away.
@@ -15,9 +17,10 @@ pub enum Mode {
     LoseAll,
 }
 
-const MODES: [(&str, Mode); 5] = [
+const MODES: [(&str, Mode); 6] = [
     ("honest", Mode::Honest),
     ("hostile", Mode::Hostile),
+    ("leaky", Mode::Leaky),
     ("lose-code", Mode::LoseCode),
     ("lose-page-tables", Mode::LosePageTables),
     ("lose-all", Mode::LoseAll),

@@ -6,6 +6,7 @@ use crate::hostile;
 use crate::memory::{Content, Memory, POOL_PAGES};
 use crate::pattern::Kind;
 use crate::state::State;
+use crate::vsock::Expect;
 use crate::world::{Fault, World};
 use crate::{cpu, selfish};
 
@@ -31,7 +32,7 @@ pub unsafe fn run(boot_parameters: u64) -> ! {
     // region (`link.ld`), and this is the only claim.
     let memory = unsafe { Memory::claim() };
     let done = match orders.mode {
-        Mode::Honest | Mode::Hostile => work(memory, orders),
+        Mode::Honest | Mode::Hostile | Mode::Leaky => work(memory, orders),
         lose => selfish::lose(lose, orders.memory),
     };
     match done {
@@ -71,6 +72,7 @@ fn work(memory: Memory, orders: Orders) -> Result<(), Fault> {
     ));
     world.connect()?;
     match orders.mode {
+        Mode::Leaky => return leak(&mut world),
         Mode::Hostile => {
             while !world.time_is_up() {
                 hostile::step(&mut world)?;
@@ -88,6 +90,20 @@ fn work(memory: Memory, orders: Orders) -> Result<(), Fault> {
         }
     }
     finish(&mut world)
+}
+
+/// Writes private words into a page that is shared, and sends it.
+fn leak(world: &mut World) -> Result<(), Fault> {
+    let page = world.memory.in_pool(0);
+    let content = Content::Pattern(world.tag());
+    page.fill(Kind::Private, content);
+    // The echo is not what such a page may hold.
+    world.vsock.send_page(page, Expect::Exactly(content));
+    match world.settle() {
+        Err(Fault::Echo { .. }) => Ok(()),
+        Err(other) => Err(other),
+        Ok(()) => Err(Fault::Other("private words were echoed as shared ones")),
+    }
 }
 
 /// In the end everything is looked at, and then private: nothing is left in shared memory.

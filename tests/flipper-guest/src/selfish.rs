@@ -18,7 +18,7 @@ pub fn lose(mode: Mode, memory: u64) -> ! {
     let (first, pages) = match mode {
         Mode::LosePageTables => (tables, 6),
         Mode::LoseCode => PROGRAM,
-        Mode::LoseAll | Mode::Honest | Mode::Hostile => (0, memory / PAGE),
+        Mode::LoseAll | Mode::Honest | Mode::Hostile | Mode::Leaky => (0, memory / PAGE),
     };
     if mode == Mode::LoseCode {
         // Memory that reads zero is code that adds to what RAX points to, which is 0 after the call: in

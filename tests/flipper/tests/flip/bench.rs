@@ -223,6 +223,18 @@ impl Run {
         assert!(self.reason().contains("vCPU 0"), "{}", self.said);
     }
 
+    /// The watcher found private words both in memory and at the server.
+    pub fn expect_leaks(&self) {
+        assert_ne!(
+            self.report["leaks_in_memory"],
+            Value::Array(Vec::new()),
+            "{}",
+            self.said
+        );
+        assert_ne!(self.report["leaks_in_streams"], 0, "{}", self.said);
+        assert!(!self.said.contains("FAILED"), "{}", self.said);
+    }
+
     fn expect_no_leak(&self) {
         assert_eq!(
             self.report["leaks_in_memory"],
