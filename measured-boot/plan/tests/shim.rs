@@ -673,3 +673,34 @@ fn kernel_whose_entry_is_no_byte_of_its_file_is_refused() {
         "{error:?}"
     );
 }
+
+/// The table of docs/boot-shim.md is what is planned.
+#[test]
+fn documented_layout_is_the_planned_one() {
+    let page = include_str!("../../../docs/boot-shim.md");
+    let documented: Vec<Vec<&str>> = page
+        .lines()
+        .filter(|line| line.contains("| 0x"))
+        .map(|line| line.trim_matches('|').split('|').map(str::trim).collect())
+        .collect();
+    let mut expected: Vec<(u64, [String; 4])> = Vec::new();
+    let of = |tee| changed(tee, |_| ()).regions.0;
+    let (snp, tdx) = (of(TeeKind::Snp), of(TeeKind::Tdx));
+    let is_in = |regions: &[Region], one: &Region| {
+        regions.iter().any(|other| other.component == one.component)
+    };
+    for region in snp.iter().chain(tdx.iter().filter(|one| !is_in(&snp, one))) {
+        let tee = match (is_in(&snp, region), is_in(&tdx, region)) {
+            (true, true) => "all",
+            (true, false) => "simulated, snp",
+            _ => "tdx",
+        };
+        let page_type = format!("{:?}", region.page_type).to_uppercase();
+        let name = region.component.name().to_owned();
+        let row = [name, region.start.to_string(), page_type, tee.to_owned()];
+        expected.push((region.start.get(), row));
+    }
+    expected.sort();
+    let expected: Vec<_> = expected.into_iter().map(|(_, row)| row.to_vec()).collect();
+    assert_eq!(documented, expected);
+}
