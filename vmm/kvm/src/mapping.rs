@@ -87,7 +87,6 @@ fn map(
     };
     let whole = bytes.checked_next_multiple_of(PAGE_BYTES);
     let size = whole
-        .filter(|size| *size != 0)
         .and_then(|size| usize::try_from(size).ok())
         .ok_or_else(|| refused(io::ErrorKind::InvalidInput.into()))?;
     let protection = (ProtFlags::READ | ProtFlags::WRITE).bits();

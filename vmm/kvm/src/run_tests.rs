@@ -2,12 +2,13 @@
 
 use std::sync::{Arc, Mutex};
 
+use measured_boot_plan::{Segment, VcpuState};
 use vmm_kernel_abi::exit::{EXIT_REASON, Hypercall, RUN_BYTES, SystemEvent, offset};
 use vmm_kernel_abi::tdx::{call, status};
 
 use super::*;
 use crate::confidential::HypercallAnswer;
-use crate::{GuestRam, Host, Vm, VmKind};
+use crate::{GuestRam, Host, KvmError, Vm, VmKind};
 
 const RIP: u64 = 0x1234;
 
@@ -320,6 +321,43 @@ fn port_access_starts_the_count_of_faults_anew() {
     assert_eq!(faults.last, None);
 }
 
+fn blank() -> VcpuState {
+    let segment = Segment::default();
+    VcpuState {
+        es: segment,
+        cs: segment,
+        ss: segment,
+        ds: segment,
+        fs: segment,
+        gs: segment,
+        ldtr: segment,
+        tr: segment,
+        gdtr: segment,
+        idtr: segment,
+        cr0: 0,
+        cr3: 0,
+        cr4: 0,
+        efer: 0,
+        xcr0: 0,
+        dr6: 0,
+        dr7: 0,
+        pat: 0,
+        rflags: 0,
+        rip: 0,
+        rsp: 0,
+        rbp: 0,
+        rax: 0,
+        rbx: 0,
+        rcx: 0,
+        rdx: 0,
+        rsi: 0,
+        rdi: 0,
+        r8_to_r15: [0; 8],
+        fcw: 0,
+        mxcsr: 0,
+    }
+}
+
 #[test]
 fn place_of_a_vcpu_is_not_asked_for_once_its_state_is_protected() {
     let Some(vcpu) = vcpu() else { return };
@@ -329,5 +367,8 @@ fn place_of_a_vcpu_is_not_asked_for_once_its_state_is_protected() {
     assert_eq!(vcpu.at().to_string(), " at rip 0x1234");
     vcpu.memory.protect_state();
     assert_eq!(vcpu.at().to_string(), "");
-    assert!(vcpu.registers().is_err());
+    let protected =
+        |done: Result<(), KvmError>| matches!(done, Err(KvmError::Protected { vcpu: 0 }));
+    assert!(protected(vcpu.registers().map(drop)));
+    assert!(protected(vcpu.set_state(&blank())));
 }
