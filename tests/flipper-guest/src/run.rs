@@ -100,10 +100,16 @@ fn leak(world: &mut World) -> Result<(), Fault> {
     // The echo is not what such a page may hold.
     world.vsock.send_page(page, Expect::Exactly(content));
     match world.settle() {
-        Err(Fault::Echo { .. }) => Ok(()),
-        Err(other) => Err(other),
-        Ok(()) => Err(Fault::Other("private words were echoed as shared ones")),
+        Err(Fault::Echo { .. }) => {}
+        Err(other) => return Err(other),
+        Ok(()) => return Err(Fault::Other("private words were echoed as shared ones")),
     }
+    // Long enough for a look at the memory.
+    while !world.time_is_up() {
+        world.send(1, Content::Zero);
+        world.settle()?;
+    }
+    Ok(())
 }
 
 /// In the end everything is looked at, and then private: nothing is left in shared memory.

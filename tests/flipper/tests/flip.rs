@@ -54,7 +54,7 @@ fn hostile_guest_that_flips_at_random_sees_and_shows_nothing_stale() {
 #[test]
 fn guest_that_shows_private_words_is_caught_in_memory_and_in_the_stream() {
     let Some(bench) = Bench::boot() else { return };
-    let run = bench.run(&Orders::new("leaky", 1, 64));
+    let run = bench.run(&Orders::new("leaky", 3, 64));
     run.tell();
     run.expect_leaks();
 }
