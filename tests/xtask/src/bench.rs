@@ -1,10 +1,11 @@
-//! cargo xtask bench: how fast launches are measured and evidence is verified, against what this machine can do.
+//! cargo xtask bench: how fast launches are measured and made, and evidence is verified, against what this machine can do.
 //!
 //! Every subject is timed in turn in each of some rounds, so that whatever else this machine does slows all
 //! of them alike, and a ratio is the median of the rounds' ratios. What is found, its raw times included,
 //! is left in `target/bench`.
 
 mod claims;
+mod launch;
 mod measure;
 pub mod peer;
 mod samples;
@@ -19,6 +20,7 @@ use serde::Serialize;
 use claims::Claim;
 use samples::Samples;
 
+pub use launch::launch;
 pub use measure::measure;
 pub use verify::verify;
 

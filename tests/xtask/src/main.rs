@@ -66,6 +66,12 @@ enum Bench {
         #[arg(long)]
         no_build: bool,
     },
+    /// What a launch through the boot shim costs; ends in target/bench/launch.json, and in exit 1 where a claim fails.
+    Launch {
+        /// How often each is timed; medians are over these.
+        #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..))]
+        rounds: u16,
+    },
     /// How fast evidence is verified; ends in target/bench/verify.json, and in exit 1 where a claim fails.
     Verify {
         /// How often each is timed; medians are over these.
@@ -92,6 +98,7 @@ fn main() -> ExitCode {
         Command::Bench(Bench::Measure { rounds, no_build }) => {
             bench::measure(&root(), rounds.into(), !no_build)
         }
+        Command::Bench(Bench::Launch { rounds }) => bench::launch(&root(), rounds.into()),
         Command::Bench(Bench::Verify { rounds }) => bench::verify(&root(), rounds.into()),
     };
     match result {

@@ -12,6 +12,7 @@ use measured_boot_page_hash::AllCores;
 use super::{conclude, cpu, peer, samples};
 use crate::install;
 use inputs::Inputs;
+pub use inputs::random;
 
 /// Builds, measures, prints, and judges; ends in `target/bench/measure.json`.
 ///

@@ -93,7 +93,7 @@ fn there(paths: &[&Path]) -> Option<PathBuf> {
 }
 
 /// The same each time (xorshift64 by Marsaglia).
-fn random(bytes: usize) -> Vec<u8> {
+pub fn random(bytes: usize) -> Vec<u8> {
     let mut state = 0x2545_F491_4F6C_DD1D_u64;
     let mut random = Vec::with_capacity(bytes);
     while random.len() < bytes {
