@@ -61,7 +61,9 @@ fn check_map(map: &MemoryMap) -> Result<(), Refusal> {
     let told = ram.e820(&ranges).map(|entry| entry.length.get());
     assert_eq!(told.sum::<u64>(), listed);
     let only_placed = [placed];
-    let placed = ram.e820(&only_placed).filter(|entry| entry.kind.get() == E820_RESERVED);
+    let placed = ram
+        .e820(&only_placed)
+        .filter(|entry| entry.kind.get() == E820_RESERVED);
     let placed = placed.map(|entry| entry.length.get()).sum::<u64>();
     assert_eq!(bytes + placed, listed);
     Ok(())
