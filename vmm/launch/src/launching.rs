@@ -159,3 +159,27 @@ fn add_vcpus(vm: &Vm, tee: &mut impl Tee, plan: &LaunchPlan) -> Result<Vec<Vcpu>
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PREDICTED: LaunchDigest = LaunchDigest([1; 48]);
+
+    #[test]
+    fn digest_that_is_told_must_be_the_predicted_one() {
+        let other = LaunchDigest([2; 48]);
+        for tell in [Told::Digest, Told::HeldByIdBlock] {
+            assert!(compare("snp", PREDICTED, tell(PREDICTED)).is_ok());
+            let refused = compare("snp", PREDICTED, tell(other));
+            assert!(
+                matches!(refused, Err(LaunchError::Digest { reported, .. }) if reported == other)
+            );
+        }
+    }
+
+    #[test]
+    fn launch_of_which_nothing_is_told_is_left_to_the_guests_report() {
+        assert!(compare("snp", PREDICTED, Told::Nothing).is_ok());
+    }
+}

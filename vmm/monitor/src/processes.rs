@@ -209,3 +209,21 @@ fn spawn(supervisor: &mut Supervisor, spawn: Spawn, teller: Teller) -> anyhow::R
     })?;
     Ok(spawned)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A hardware TEE is asked by the guest's own processor: nothing on the host answers in its place.
+    #[test]
+    fn port_of_the_simulated_tee_is_open_under_the_simulated_tee_alone() {
+        let ports = BTreeMap::from([(8443, HostTarget::Unix("agent.sock".to_owned()))]);
+        let open = |tee| targets(&ports, tee, Path::new("/vm"));
+        let simulated = open(TeeKind::Simulated);
+        assert_eq!(simulated.get(&SIMULATED_TEE_PORT), Some(&Target::Tee));
+        let agent = Target::Unix("/vm/agent.sock".into());
+        for tee in [TeeKind::Snp, TeeKind::Tdx] {
+            assert_eq!(open(tee), BTreeMap::from([(8443, agent.clone())]));
+        }
+    }
+}
