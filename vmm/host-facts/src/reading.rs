@@ -59,3 +59,19 @@ impl<T, E: ToString> From<Result<T, E>> for Reading<T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn second_place_counts_only_where_it_tells_more() {
+        let (told, absent) = (Reading::Told(1), Reading::Absent);
+        let unread = || Reading::Unread("denied".to_owned());
+        assert_eq!(told.clone().or(|| Reading::Told(2)), told);
+        assert_eq!(absent.clone().or(|| Reading::Told(2)), Reading::Told(2));
+        assert_eq!(unread().or(|| Reading::Told(2)), Reading::Told(2));
+        assert_eq!(absent.clone().or(unread), absent);
+        assert_eq!(unread().or(|| absent), unread());
+    }
+}

@@ -175,6 +175,16 @@ fn guest_without_nesting_has_to_change_what_is_below() {
     assert!(of(&host, Tee::Snp).changes.is_empty());
 }
 
+/// What a hypervisor shows as a register is no BIOS that somebody could set.
+#[test]
+fn bios_of_a_guest_is_not_asked_for() {
+    let text = recording("guest-without-nesting") + "\n[msr]\n\"c0010114\" = \"0x10\"\n";
+    let host = judged(&text);
+    assert_eq!(finding(&host, "bios-svm").state, State::Unknown);
+    let bare = judged(&text.replace(" hypervisor", ""));
+    assert_eq!(finding(&bare, "bios-svm").state, State::Lacks);
+}
+
 #[test]
 fn container_is_told_which_devices_to_pass_in() {
     let host = host("container-without-kvm");

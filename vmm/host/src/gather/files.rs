@@ -64,17 +64,22 @@ pub fn answer(path: &str, read: io::Result<String>) -> Answer {
 }
 
 fn without(path: &str, error: &io::Error) -> Answer {
-    let hidden = MOUNTS
-        .iter()
-        .find(|(below, shows)| path.starts_with(below) && !Path::new(shows).exists());
-    match (error.kind(), hidden) {
-        (ErrorKind::NotFound, Some((mount, _))) => unread(format!("{mount} is not mounted")),
-        (ErrorKind::NotFound, None) => absent("no such file"),
-        (ErrorKind::PermissionDenied, _) => {
-            unread(format!("{path}: permission denied; run as root"))
-        }
+    match error.kind() {
+        ErrorKind::NotFound => match hidden(path, |shows| Path::new(shows).exists()) {
+            Some(mount) => unread(format!("{mount} is not mounted")),
+            None => absent("no such file"),
+        },
+        ErrorKind::PermissionDenied => unread(format!("{path}: permission denied; run as root")),
         _ => unread(format!("{path}: {error}")),
     }
+}
+
+/// The place above `path` that nothing is mounted at.
+fn hidden(path: &str, exists: impl Fn(&str) -> bool) -> Option<&'static str> {
+    let above = MOUNTS.iter().find(|(mount, _)| path.starts_with(mount));
+    above
+        .filter(|(_, shows)| !exists(shows))
+        .map(|(mount, _)| *mount)
 }
 
 #[cfg(test)]
@@ -88,6 +93,13 @@ mod tests {
         let denied = unread("/etc/x: permission denied; run as root");
         assert_eq!(of(ErrorKind::PermissionDenied), denied);
         assert!(matches!(of(ErrorKind::TimedOut), Answer::Unread { .. }));
+    }
+
+    #[test]
+    fn what_lies_where_nothing_is_mounted_is_hidden_and_not_absent() {
+        assert_eq!(hidden("/sys/module/kvm", |_| false), Some("/sys/"));
+        assert_eq!(hidden("/sys/module/kvm", |_| true), None);
+        assert_eq!(hidden("/dev/kvm", |_| false), None);
     }
 
     #[test]
