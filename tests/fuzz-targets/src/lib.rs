@@ -34,6 +34,8 @@ mod ovmf;
 mod parts;
 mod pe;
 mod policy;
+mod quote_buffers;
+mod quote_reply;
 mod revocation_list;
 mod seen;
 mod shim_pages;
@@ -101,6 +103,8 @@ pub use manifest::MANIFEST;
 pub use ovmf::OVMF;
 pub use pe::PE;
 pub use policy::POLICY;
+pub use quote_buffers::QUOTE_BUFFERS;
+pub use quote_reply::QUOTE_REPLY;
 pub use revocation_list::REVOCATION_LIST;
 pub use seen::SEEN;
 pub use shim_pages::SHIM_PAGES;
@@ -119,7 +123,7 @@ pub use uki::UKI;
 pub use vm_config::VM_CONFIG;
 
 /// Every target, by name.
-pub const TARGETS: [&Target; 40] = [
+pub const TARGETS: [&Target; 42] = [
     &ACPI_BLOBS,
     &APPRAISAL,
     &BZIMAGE,
@@ -144,6 +148,8 @@ pub const TARGETS: [&Target; 40] = [
     &OVMF,
     &PE,
     &POLICY,
+    &QUOTE_BUFFERS,
+    &QUOTE_REPLY,
     &REVOCATION_LIST,
     &SEEN,
     &SHIM_PAGES,

@@ -9,7 +9,7 @@ use vmm_kvm::GuestRam;
 
 use super::*;
 use crate::VmCallStatus;
-use crate::quotes::WITHIN;
+use crate::quotes::{NotShared, WITHIN};
 
 const BUFFER: u64 = 0x1000;
 const BYTES: u64 = 0x2000;
@@ -307,6 +307,44 @@ fn guest_is_interrupted_only_if_it_asked_for_it() {
     host.connect(client);
     theirs.write_all(&response(1, 0, b"a quote")).unwrap();
     assert_eq!(host.deliver().interrupt, Some((0xfee0_1000, 0x51)));
+}
+
+/// Memory of which the guest has taken everything back.
+struct NothingShared;
+
+impl SharedMemory for NothingShared {
+    fn read(&self, _address: u64, _into: &mut [u8]) -> Result<(), NotShared> {
+        Err(NotShared)
+    }
+
+    fn write(&self, _address: u64, _bytes: &[u8]) -> Result<(), NotShared> {
+        Err(NotShared)
+    }
+
+    fn publish(&self, _address: u64, _value: u64) -> Result<(), NotShared> {
+        Err(NotShared)
+    }
+
+    fn is_shared(&self, _address: u64, _bytes: u64) -> bool {
+        false
+    }
+}
+
+#[test]
+fn guest_that_took_its_buffer_back_is_not_interrupted() {
+    let mut host = Host::new();
+    host.desk.set_up_notify(0x51, 1);
+    host.ask(BUFFER);
+    let (client, mut theirs) = UnixStream::pair().unwrap();
+    host.connect(client);
+    theirs.write_all(&response(1, 0, b"a quote")).unwrap();
+    let [delivered] = host
+        .courier
+        .turn(Instant::now(), &NothingShared)
+        .try_into()
+        .unwrap();
+    assert_eq!(delivered.finished, Finished::Withdrawn);
+    assert_eq!(delivered.interrupt, None);
 }
 
 #[test]

@@ -17,6 +17,7 @@ use crate::capabilities::{self, Refusal};
 
 /// Room for CPUID entries that is asked with first. It doubles up to what INIT_VM takes.
 const FIRST_ROOM: u32 = 16;
+const _: () = assert!((MAX_CPUID_ENTRIES / FIRST_ROOM).is_power_of_two());
 /// How often INIT_VM is asked when the processor has no random numbers: each time it asks the processor
 /// itself many times.
 pub(crate) const INIT_TRIES: u32 = 10_000;
@@ -129,7 +130,7 @@ fn ask_capabilities(calls: &mut impl Calls) -> Result<TdxCapabilities, TdxError>
     loop {
         match calls.capabilities(room) {
             Err(error) if error.is_too_small() && room < MAX_CPUID_ENTRIES => {
-                room = (room * 2).min(MAX_CPUID_ENTRIES);
+                room *= 2;
             }
             answer => return answer,
         }

@@ -367,6 +367,9 @@ fn pages_outside_of_memory_get_private_memory_of_their_own() {
     .unwrap();
     assert_eq!(kernel.asked, ["SLOT 0xfffff000 1", "REGION 0xfffff000 1"]);
     let mut kernel = Kernel::default();
+    load(&mut kernel, &run(RAM, 1, PageType::Normal, &[7]), RAM).unwrap();
+    assert_eq!(kernel.asked, ["SLOT 0x4000000 1", "REGION 0x4000000 1"]);
+    let mut kernel = Kernel::default();
     load(
         &mut kernel,
         &run(RAM - 0x1000, 1, PageType::Normal, &[7]),

@@ -111,6 +111,9 @@ fn more_than_one_answer_is_refused() {
     assert_eq!(take(&frame), Err(QgsFault::Trailing));
     frame.resize(4096, 0);
     assert_eq!(take(&frame), Err(QgsFault::Trailing));
+    let mut longest = answer(&[7; 64]);
+    longest.push(0);
+    assert_eq!(take(&longest), Err(QgsFault::Trailing));
 }
 
 #[test]

@@ -10,8 +10,9 @@ const RAM: u64 = 0x10_0000;
 struct Memory {
     bytes: RefCell<Vec<u8>>,
     calls: RefCell<Vec<String>>,
-    /// Everything is private from this call on.
+    /// Everything is private from this call on, for so many calls.
     private_from: Cell<usize>,
+    private_for: Cell<usize>,
 }
 
 impl Memory {
@@ -20,6 +21,7 @@ impl Memory {
             bytes: RefCell::new(vec![0; usize::try_from(RAM).unwrap()]),
             calls: RefCell::default(),
             private_from: Cell::new(usize::MAX),
+            private_for: Cell::new(usize::MAX),
         };
         memory.put(BUFFER, 1, 1024);
         memory
@@ -56,7 +58,8 @@ impl Memory {
     fn access(&self, what: &str, address: u64, bytes: usize) -> Result<usize, NotShared> {
         let mut calls = self.calls.borrow_mut();
         let bytes = u64::try_from(bytes).unwrap();
-        let is_private = calls.len() >= self.private_from.get();
+        let call = calls.len().checked_sub(self.private_from.get());
+        let is_private = call.is_some_and(|call| call < self.private_for.get());
         calls.push(format!("{what} {address:#x}+{bytes:#x}"));
         let end = address.checked_add(bytes).ok_or(NotShared)?;
         match is_private || end > RAM {
@@ -266,6 +269,18 @@ fn buffer_that_turns_private_while_it_is_judged_leaves_nothing_in_flight() {
             refused,
             "from call {private_from}"
         );
+        assert_eq!((memory.status(BUFFER), quotes.in_flight()), (0, 0));
+    }
+}
+
+#[test]
+fn buffer_that_is_private_for_a_moment_while_it_is_judged_is_refused() {
+    for private_from in 0..4 {
+        let (mut quotes, memory) = (Quotes::new(true), Memory::new());
+        memory.private_from.set(private_from);
+        memory.private_for.set(1);
+        let refused = Asked::Answer(VmCallStatus::InvalidOperand);
+        assert_eq!(ask(&mut quotes, &memory), refused, "at call {private_from}");
         assert_eq!((memory.status(BUFFER), quotes.in_flight()), (0, 0));
     }
 }

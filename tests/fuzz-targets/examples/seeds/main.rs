@@ -18,6 +18,7 @@ mod kernels;
 mod logs;
 mod ovmf;
 mod pe;
+mod quotes;
 mod reference;
 mod shim;
 mod tdx;
@@ -30,7 +31,7 @@ type Seed = (&'static str, Vec<u8>);
 
 fn main() -> io::Result<()> {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus");
-    let all: [(&str, Vec<Seed>); 40] = [
+    let all: [(&str, Vec<Seed>); 42] = [
         ("acpi_blobs", tdx::acpi_blobs()),
         ("appraisal", attestation::appraisal()),
         ("bzimage", kernels::bzimage()),
@@ -55,6 +56,8 @@ fn main() -> io::Result<()> {
         ("ovmf", ovmf::seeds()),
         ("pe", pe::pe()),
         ("policy", judged::policy()),
+        ("quote_buffers", quotes::quote_buffers()),
+        ("quote_reply", quotes::quote_reply()),
         ("revocation_list", certificates::revocation_list()),
         ("seen", certificates::seen()),
         ("shim_pages", shim::shim_pages()),
