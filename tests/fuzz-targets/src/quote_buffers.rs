@@ -37,7 +37,9 @@ impl Memory {
         let end = address.checked_add(bytes).ok_or(NotShared)?;
         let [start, end] = [address, end].map(|at| usize::try_from(at).unwrap_or(usize::MAX));
         let flags = self.private.borrow();
-        let pages = flags.get(start / PAGE..end.div_ceil(PAGE)).ok_or(NotShared)?;
+        let pages = flags
+            .get(start / PAGE..end.div_ceil(PAGE))
+            .ok_or(NotShared)?;
         match pages.contains(&true) || pages.is_empty() {
             true => Err(NotShared),
             false => Ok(start..end),
@@ -168,7 +170,10 @@ impl Guest {
 
     fn ends(&mut self) {
         let all = self.now + Duration::from_secs(30);
-        assert_eq!(self.quotes.expire(all, &self.memory).len(), self.waiting.len());
+        assert_eq!(
+            self.quotes.expire(all, &self.memory).len(),
+            self.waiting.len()
+        );
         assert_eq!(self.quotes.in_flight(), 0);
         assert_eq!(self.quotes.deadline(), None);
     }

@@ -50,7 +50,10 @@ pub(crate) fn quote_buffers() -> Vec<Seed> {
     let asked = (ASK, 0, 0x1000, 0x2000);
     vec![
         ("quote", steps(&[prepared, asked, (FINISH, 0, 100, 0)])),
-        ("too-long", steps(&[prepared, asked, (FINISH, 0, 0x2fff, 0)])),
+        (
+            "too-long",
+            steps(&[prepared, asked, (FINISH, 0, 0x2fff, 0)]),
+        ),
         ("late", steps(&[prepared, asked, (WAIT, 0, 30, 0)])),
         (
             "turned-private",
