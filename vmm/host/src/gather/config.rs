@@ -17,11 +17,10 @@ pub fn options() -> Answer {
         Answer::Told(release) => release.trim().to_owned(),
         other => return other,
     };
-    if !is_a_name(&release) {
+    let Some(paths) = paths(&release) else {
         return unread("the kernel's release is no name of a file");
-    }
-    for path in CONFIG_PATHS {
-        let path = path.replace("{release}", &release);
+    };
+    for path in paths {
         match read(&path) {
             Ok(bytes) => return kept(&path, &bytes),
             Err(error) if error.kind() == ErrorKind::NotFound => {}
@@ -31,7 +30,11 @@ pub fn options() -> Answer {
     absent("neither /proc/config.gz nor /boot nor /lib/modules has it")
 }
 
-/// It becomes part of a path.
+/// Where a kernel of this release may have left it; none where the release would lead elsewhere.
+fn paths(release: &str) -> Option<[String; 3]> {
+    is_a_name(release).then(|| CONFIG_PATHS.map(|path| path.replace("{release}", release)))
+}
+
 fn is_a_name(release: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || "+-._~".contains(c);
     !release.is_empty() && release.len() < 128 && release.chars().all(plain)
@@ -63,9 +66,10 @@ mod tests {
 
     #[test]
     fn release_that_is_no_name_of_a_file_is_not_made_one() {
-        assert!(is_a_name("6.12.117+deb12-cloud-amd64"));
+        let known = paths("6.12.117+deb12-cloud-amd64").unwrap();
+        assert_eq!(known[1], "/boot/config-6.12.117+deb12-cloud-amd64");
         for text in ["", "../../etc", "6.1 8", "6\u{202e}1", &"6".repeat(128)] {
-            assert!(!is_a_name(text), "{text}");
+            assert_eq!(paths(text), None, "{text}");
         }
     }
 

@@ -140,11 +140,22 @@ fn recording_that_is_none_could_not_be_looked_at() {
     assert_eq!(output.status.code(), Some(1));
 }
 
-/// An empty recording may not end as «cannot»: nobody looked.
+/// A recording without answers may not end as «cannot», nor as a page full of unknowns: nobody looked.
 #[test]
 fn nothing_read_could_not_be_looked_at() {
-    let output = cloister_host(&["check", "--recording", "/dev/stdin"]);
+    let name = format!("cloister-host-{}.toml", std::process::id());
+    let path = std::env::temp_dir().join(name);
+    std::fs::write(&path, "version = 1\norigin = 'nothing'\n").unwrap();
+    let text = path.display().to_string();
+    let output = cloister_host(&["check", "--recording", &text]);
+    std::fs::remove_file(&path).unwrap();
     assert_eq!(output.status.code(), Some(1));
+    let said = stderr(&output);
+    assert!(
+        said.contains("nothing could be read of this host"),
+        "{said}"
+    );
+    assert_eq!(stdout(&output), "");
 }
 
 /// The host that the page shows was made up, so every line of it can be had again.
