@@ -7,9 +7,10 @@ use tests_house::promises::{Shown, promises};
 
 /// The documents that name tests, and how many at least: a table that is no longer understood would
 /// keep every promise.
-const DOCUMENTS: [(&str, usize); 6] = [
+const DOCUMENTS: [(&str, usize); 7] = [
     ("docs/appraisal-policy.md", 30),
     ("docs/hardware.md", 35),
+    ("docs/host-check.md", 10),
     ("docs/simulated-verdict.md", 40),
     ("docs/threat-model.md", 15),
     ("docs/verdict.md", 100),
