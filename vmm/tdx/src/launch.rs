@@ -75,6 +75,14 @@ pub enum LaunchError {
         /// Pages to load them into.
         pages: u64,
     },
+    /// The kernel says that all is well, and does nothing.
+    #[error(
+        "KVM_TDX_INIT_MEM_REGION succeeded {tries} times without filling a page; report it as a bug of this kernel"
+    )]
+    NoProgress {
+        /// How often.
+        tries: u32,
+    },
     /// The kernel's word on how far it has come contradicts itself.
     #[error(
         "KVM says that {left} pages from {gpa:#x} are left, which were never asked for; report it as a bug of this kernel"
@@ -192,7 +200,7 @@ fn fill(
         tries = if region == before { tries + 1 } else { 0 };
         match answer {
             Ok(()) if tries < BUSY_TRIES => {}
-            Ok(()) => return Err(stuck(region)),
+            Ok(()) => return Err(LaunchError::NoProgress { tries }),
             Err(error) if !error.is_contention() => return Err(error.into()),
             Err(_) if tries < BUSY_TRIES => {}
             Err(source) => {
@@ -213,14 +221,10 @@ fn check_progress(before: TdxRegion, after: TdxRegion, end: u64) -> Result<(), L
     let reaches = length.and_then(|length| after.gpa.checked_add(length));
     match after.left <= before.left && reaches == Some(end) {
         true => Ok(()),
-        false => Err(stuck(after)),
-    }
-}
-
-fn stuck(region: TdxRegion) -> LaunchError {
-    LaunchError::Progress {
-        gpa: region.gpa,
-        left: region.left,
+        false => Err(LaunchError::Progress {
+            gpa: after.gpa,
+            left: after.left,
+        }),
     }
 }
 

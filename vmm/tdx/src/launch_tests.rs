@@ -290,7 +290,7 @@ fn contention_without_progress_ends_after_a_bound() {
     let mut kernel = Kernel::answering(&[Answer::Pages(0); 5000]);
     assert!(matches!(
         load_four(&mut kernel),
-        Err(LaunchError::Progress { .. })
+        Err(LaunchError::NoProgress { tries: 1000 })
     ));
     assert_eq!(kernel.asked.len(), 1000);
     // Progress starts the count anew.
