@@ -32,7 +32,7 @@ const FORMS: [Form; 3] = [
             "components",
             "coverage",
         ],
-        sometimes: &[],
+        sometimes: &["rtmr0", "rtmr1", "rtmr2", "rtmr3"],
     },
     // `cloister measure snp`.
     Form {
