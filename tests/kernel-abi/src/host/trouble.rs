@@ -35,7 +35,7 @@ pub enum What {
 
 impl Trouble {
     /// A step that fails at once and for ever.
-    pub fn at(step: Step, what: What) -> Self {
+    pub const fn at(step: Step, what: What) -> Self {
         Self {
             step,
             after: 0,
@@ -45,12 +45,12 @@ impl Trouble {
     }
 
     /// A step that goes well so often first.
-    pub fn after(self, after: usize) -> Self {
+    pub const fn after(self, after: usize) -> Self {
         Self { after, ..self }
     }
 
     /// A step that fails so often only.
-    pub fn times(self, times: usize) -> Self {
+    pub const fn times(self, times: usize) -> Self {
         Self { times, ..self }
     }
 }

@@ -1,0 +1,54 @@
+//! Our calculator, and what signs ID blocks.
+
+use measured_boot_id_block::IdKey;
+use measured_boot_plan::{LaunchConfig, NamedFile, Sources, plan};
+use measured_boot_snp_abi::{GuestPolicy, IdBlock};
+use measured_boot_tdx_launch::predicted_digest;
+use p384::SecretKey;
+use p384::pkcs8::LineEnding;
+use tests_kernel_abi::machine::Folder;
+use zerocopy::IntoBytes as _;
+
+/// The digest that the calculator has for the folder's VM.
+pub fn digest(folder: &Folder) -> [u8; 48] {
+    let text = std::fs::read_to_string(folder.path("vm.toml")).expect("it was written");
+    let config = LaunchConfig::from_toml(&text).expect("it can be read");
+    let files: Vec<_> = config
+        .files()
+        .into_iter()
+        .map(|NamedFile { source, path }| {
+            let path = folder.path(path.expect("every file is named"));
+            (source, std::fs::read(path).expect("it was written"))
+        })
+        .collect();
+    let sources = files
+        .iter()
+        .fold(Sources::default(), |all, (source, bytes)| {
+            all.with(*source, bytes)
+        });
+    let plan = plan(&config, &sources).expect("it can be planned");
+    predicted_digest(&plan, &sources).0
+}
+
+/// The policy of a guest whose configuration says nothing of it.
+pub const POLICY: u64 = 0x3_0000;
+
+/// Writes an ID block for this digest and policy, signed by a key, and the key by an author's.
+pub fn sign(folder: &Folder, digest: [u8; 48], policy: u64, has_author: bool) {
+    let block = IdBlock::new(digest, GuestPolicy::from_bits(policy));
+    let author = has_author.then(|| key(9));
+    let auth = key(7).sign(&block, author.as_ref());
+    folder.write("id-block.bin", block.as_bytes());
+    folder.write("id-auth.bin", auth.as_bytes());
+}
+
+/// Lines of the configuration that name what [`sign`] writes.
+pub const SIGNED: &str = "id_block = \"id-block.bin\"\nid_auth = \"id-auth.bin\"\n";
+
+fn key(seed: u8) -> IdKey {
+    let secret = SecretKey::from_slice(&[seed; 48]).expect("a number below the order");
+    let pem = secret
+        .to_sec1_pem(LineEnding::LF)
+        .expect("it can be written");
+    IdKey::from_pem(&pem).expect("it can be read")
+}
