@@ -47,9 +47,11 @@ pub fn build(root: &Path, target: &Path) -> Result<Image> {
 /// As [`build`], or when it cannot be written.
 pub fn install(root: &Path) -> Result<PathBuf> {
     let image = build(root, &root.join("target/shim/build"))?;
+    let programs = std::env::var_os("CARGO_TARGET_DIR");
+    let programs = programs.map_or_else(|| root.join("target"), |folder| root.join(folder));
     let folders = [
         root.join("target/shim"),
-        root.join("target").join(TRIPLE).join("release"),
+        programs.join(TRIPLE).join("release"),
     ];
     for folder in &folders {
         fs::create_dir_all(folder)?;
