@@ -97,6 +97,11 @@ mod tests {
         assert_eq!(map(part(1, 4096)).unwrap().bytes(), 4096);
         file.set_len(4999).unwrap();
         assert!(map(part(0, 5000)).is_err());
+        file.set_len(100).unwrap();
+        assert!(
+            map(part(1, 4096)).is_ok(),
+            "it is copied from what was read"
+        );
     }
 
     #[test]

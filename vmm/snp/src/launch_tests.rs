@@ -295,6 +295,17 @@ fn same_status_for_another_page_shows_no_corrections() {
 }
 
 #[test]
+fn cpuid_page_refused_for_another_reason_shows_no_corrections() {
+    let page = CpuidPage::new(&[CpuidFunction::default()]).unwrap();
+    let mut kernel = Kernel {
+        refuses: Some((0, Errno::IO, 0x1a)),
+        ..Kernel::default()
+    };
+    let refused = load(&mut kernel, &run(PageType::Cpuid, 1, page.as_bytes())).unwrap_err();
+    assert!(matches!(refused, SnpError::Command(_)), "{refused}");
+}
+
+#[test]
 fn pages_that_no_launch_takes_are_refused_before_the_kernel_is_asked() {
     let mut kernel = Kernel::default();
     let mut misplaced = run(PageType::Normal, 1, &[]);
