@@ -48,6 +48,8 @@ pub struct Host {
     pub snp: model::snp::Platform,
     /// The processor of a TDX host.
     pub tdx: model::tdx::Platform,
+    /// Whether there is `/dev/sev`.
+    pub has_sev_device: bool,
     /// What goes wrong.
     pub trouble: Vec<Trouble>,
     /// What the first vCPU does; nothing: it runs the guest.
@@ -69,6 +71,7 @@ impl Host {
             release: Release::default(),
             snp: model::snp::Platform::default(),
             tdx: model::tdx::Platform::default(),
+            has_sev_device: kind == Kind::Snp,
             trouble: Vec::new(),
             script: None,
             machine: None,

@@ -14,11 +14,17 @@ struct Package {
     only: Option<Backend>,
 }
 
-const PACKAGES: [Package; 15] = [
+const PACKAGES: [Package; 16] = [
     Package {
         name: "gcc",
         shows: "/usr/bin/cc",
         needed_for: "linking; SQLite and xz are C",
+        only: None,
+    },
+    Package {
+        name: "linux-headers-6.12-cloud-amd64",
+        shows: "/usr/share/doc/linux-headers-6.12-cloud-amd64",
+        needed_for: "the test that compares the kernel's structures with its C headers",
         only: None,
     },
     Package {

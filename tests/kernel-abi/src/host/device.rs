@@ -2,7 +2,7 @@
 
 use nix::errno::Errno;
 
-use super::{Host, Kind, error};
+use super::{Host, error};
 use crate::trace::{Call, Enter, Leave, Memory as _};
 
 const PATH: &[u8; 9] = b"/dev/sev\0";
@@ -35,7 +35,7 @@ impl Host {
         if call.memory().array(path).ok().as_ref() != Some(PATH) {
             return Enter::Pass;
         }
-        if self.kind != Kind::Snp {
+        if !self.has_sev_device {
             return Enter::Answer(error(Errno::ENOENT));
         }
         if call.memory().write(path, STAND_IN).is_err() {

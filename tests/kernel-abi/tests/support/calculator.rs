@@ -35,11 +35,17 @@ pub const POLICY: u64 = 0x3_0000;
 
 /// Writes an ID block for this digest and policy, signed by a key, and the key by an author's.
 pub fn sign(folder: &Folder, digest: [u8; 48], policy: u64, has_author: bool) {
+    let (block, auth) = identity(digest, policy, has_author);
+    folder.write("id-block.bin", &block);
+    folder.write("id-auth.bin", &auth);
+}
+
+/// The bytes of an ID block and of its authentication.
+pub fn identity(digest: [u8; 48], policy: u64, has_author: bool) -> (Vec<u8>, Vec<u8>) {
     let block = IdBlock::new(digest, GuestPolicy::from_bits(policy));
     let author = has_author.then(|| key(9));
     let auth = key(7).sign(&block, author.as_ref());
-    folder.write("id-block.bin", block.as_bytes());
-    folder.write("id-auth.bin", auth.as_bytes());
+    (block.as_bytes().to_vec(), auth.as_bytes().to_vec())
 }
 
 /// Lines of the configuration that name what [`sign`] writes.
