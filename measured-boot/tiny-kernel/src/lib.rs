@@ -1,4 +1,4 @@
-//! Makes kernels by hand for tests: ELF files of a few segments.
+//! Makes small kernels by hand: ELF files of a few segments.
 
 #![forbid(unsafe_code)]
 
