@@ -1,6 +1,6 @@
-//! `cargo xtask mutants`: takes each guard of the verdict out, once, and sees the test that must fail do so.
+//! `cargo xtask mutants`: takes each guard out, once, and sees the test that must fail do so.
 //!
-//! The guards are rows of `tests/mutants/CRATE.toml`. They are taken out of a copy of the tree in
+//! The guards are rows of `tests/mutants/FOLDER/CRATE.toml`. They are taken out of a copy of the tree in
 //! `target/mutants`; a row is not run again until the guard's file or the test's changes.
 
 mod copy;
@@ -20,7 +20,8 @@ use trial::{Outcome, Trials};
 /// What is asked of a run.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// The one crate of attestation/ whose guards are taken out; all when not given.
+    /// The crate whose guards are taken out, by its folder (vmm/snp) or the end of it (snp, of which there are two);
+    /// all when not given.
     name: Option<String>,
     /// Only guards whose test's name has this in it.
     #[arg(long)]
@@ -43,7 +44,7 @@ pub fn run(root: &Path, arguments: &Arguments) -> Result<()> {
         if arguments
             .name
             .as_ref()
-            .is_some_and(|name| *name != one.name)
+            .is_some_and(|name| !one.is_called(name))
         {
             continue;
         }
@@ -74,7 +75,7 @@ fn run_crate(
     for mutant in &one.mutants {
         let part = arguments.test.as_ref();
         let named = part.is_none_or(|part| mutant.test.contains(part.as_str()));
-        let state = mutant.state(&one.folder(root))?;
+        let state = one.state(root, mutant)?;
         if named && (arguments.again || !results.has(one, mutant, &state)) {
             asked.push((mutant, state));
         }

@@ -22,10 +22,10 @@ still in its file once, that every test is there, and that this page has every r
 pub fn text(crates: &[Crate], results: &Results, root: &Path) -> Result<(String, usize)> {
     let (mut body, mut seen) = (String::new(), 0);
     for one in crates {
-        write!(body, "\n## `attestation/{}`\n\n", one.name)?;
+        write!(body, "\n## `{}`\n\n", one.name)?;
         body += "| check | file | guard | without it | test that fails |\n|---|---|---|---|---|\n";
         for mutant in &one.mutants {
-            if results.has(one, mutant, &mutant.state(&one.folder(root))?) {
+            if results.has(one, mutant, &one.state(root, mutant)?) {
                 body += &row(mutant);
                 seen += 1;
             }
@@ -36,8 +36,10 @@ pub fn text(crates: &[Crate], results: &Results, root: &Path) -> Result<(String,
 
 /// A line of the table.
 pub fn row(mutant: &Mutant) -> String {
+    let test_crate = mutant.test_crate.as_ref();
+    let place = test_crate.map_or_else(String::new, |name| format!(" of `{name}`"));
     format!(
-        "| `{}` | `{}` | {} | {} | `{}` |\n",
+        "| `{}` | `{}` | {} | {} | `{}`{place} |\n",
         mutant.check,
         mutant.file.display(),
         code(&mutant.find),

@@ -1,4 +1,4 @@
-//! The table: `tests/mutants/CRATE.toml`.
+//! The table: `tests/mutants/FOLDER/CRATE.toml` has the guards of the crate in `FOLDER/CRATE`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,10 +7,12 @@ use anyhow::{Context, Result, bail, ensure};
 use measured_boot_digest::sha384;
 use serde::Deserialize;
 
-/// A crate of `attestation/` and its guards.
+/// A crate and its guards.
 pub struct Crate {
-    /// The folder's name.
+    /// Its folder in the tree: `vmm/kvm`.
     pub name: String,
+    /// As cargo names it.
+    pub package: String,
     /// In the order of the file.
     pub mutants: Vec<Mutant>,
 }
@@ -25,7 +27,7 @@ struct File {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Mutant {
-    /// What is checked, by its name in verdicts.
+    /// What is checked: in verdicts, by its name there.
     pub check: String,
     /// Which file of the crate has it.
     pub file: PathBuf,
@@ -35,21 +37,37 @@ pub struct Mutant {
     pub replace: String,
     /// The test that must fail then: its function's name.
     pub test: String,
+    /// The folder of the crate that has the test, if the guard's own has not: its tests run the VMM's programs.
+    #[serde(rename = "crate")]
+    pub test_crate: Option<String>,
 }
 
 impl Crate {
     /// Its folder in a tree.
     pub fn folder(&self, root: &Path) -> PathBuf {
-        root.join("attestation").join(&self.name)
+        root.join(&self.name)
     }
 
-    /// As cargo names it.
-    pub fn package(&self) -> String {
-        match self.name.as_str() {
-            // A program is called as people call it.
-            "offline" => "cloister-verify".to_owned(),
-            name => format!("attestation-{name}"),
-        }
+    /// Whether people mean it by `name`: its folder, or the end of that.
+    pub fn is_called(&self, name: &str) -> bool {
+        Path::new(&self.name).ends_with(name)
+    }
+
+    /// The folder of the crate that has the test.
+    pub fn test_folder(&self, root: &Path, mutant: &Mutant) -> PathBuf {
+        root.join(mutant.test_crate.as_ref().unwrap_or(&self.name))
+    }
+
+    /// A digest of the guard's file and the test's: as long as it is the same, so is what becomes of a trial.
+    ///
+    /// # Errors
+    /// One of them cannot be read.
+    pub fn state(&self, root: &Path, mutant: &Mutant) -> Result<String> {
+        let mut both = sha384(&fs::read(self.folder(root).join(&mutant.file))?).to_vec();
+        let folder = self.test_folder(root, mutant);
+        let test = file_of(&folder, &mutant.test)?;
+        both.extend(sha384(&fs::read(folder.join(test))?));
+        Ok(hex::encode(&sha384(&both)[..16]))
     }
 }
 
@@ -59,17 +77,6 @@ impl Mutant {
         let text = self.find.split_whitespace().collect::<Vec<_>>().join(" ");
         let short: String = text.chars().take(90).collect();
         format!("{}: {}: {short}", self.check, self.file.display())
-    }
-
-    /// A digest of the guard's file and the test's: as long as it is the same, so is what becomes of a trial.
-    ///
-    /// # Errors
-    /// One of them cannot be read.
-    pub fn state(&self, folder: &Path) -> Result<String> {
-        let mut both = sha384(&fs::read(folder.join(&self.file))?).to_vec();
-        let test = file_of(folder, &self.test)?;
-        both.extend(sha384(&fs::read(folder.join(test))?));
-        Ok(hex::encode(&sha384(&both)[..16]))
     }
 
     /// The file without the guard.
@@ -92,26 +99,39 @@ impl Mutant {
 /// Reads every file of the table, in order.
 ///
 /// # Errors
-/// One cannot be read.
+/// One cannot be read, or has no crate.
 pub fn read(root: &Path) -> Result<Vec<Crate>> {
     let folder = root.join("tests/mutants");
-    let mut paths = Vec::new();
-    for entry in fs::read_dir(&folder).context("read tests/mutants")? {
-        paths.push(entry?.path());
-    }
-    paths.sort();
-    paths.iter().map(|path| read_one(path)).collect()
+    let paths = super::copy::files(&folder)?;
+    paths
+        .iter()
+        .map(|path| read_one(root, &folder.join(path), &path.with_extension("")))
+        .collect()
 }
 
-fn read_one(path: &Path) -> Result<Crate> {
+fn read_one(root: &Path, path: &Path, name: &Path) -> Result<Crate> {
     let place = || path.display().to_string();
     let text = fs::read_to_string(path).with_context(place)?;
     let file: File = toml::from_str(&text).with_context(place)?;
-    let name = path.file_stem().and_then(|name| name.to_str());
     Ok(Crate {
-        name: name.with_context(place)?.to_owned(),
+        name: name.to_str().with_context(place)?.to_owned(),
+        package: package_of(&root.join(name))?,
         mutants: file.mutant,
     })
+}
+
+/// What cargo calls the crate in a folder.
+///
+/// # Errors
+/// There is none.
+pub fn package_of(folder: &Path) -> Result<String> {
+    let path = folder.join("Cargo.toml");
+    let place = || path.display().to_string();
+    let text = fs::read_to_string(&path).with_context(place)?;
+    let manifest: toml::Table = toml::from_str(&text).with_context(place)?;
+    let package = manifest.get("package").and_then(|it| it.get("name"));
+    let name = package.and_then(toml::Value::as_str);
+    Ok(name.with_context(place)?.to_owned())
 }
 
 /// Which of cargo's targets has a test: the library, the program of a crate that has none, or a program of `tests/`.
@@ -172,7 +192,8 @@ mod tests {
                 let path = folder.join(&mutant.file);
                 let text = fs::read_to_string(&path).expect("the file is there");
                 mutant.apply(&text).expect("the guard is there");
-                target_of(&folder, &mutant.test).expect("the test is there");
+                let tests = one.test_folder(root(), mutant);
+                target_of(&tests, &mutant.test).expect("the test is there");
             }
         }
     }
@@ -182,16 +203,27 @@ mod tests {
         let crates = read(root()).expect("the table can be read");
         let names: Vec<_> = crates.iter().map(|one| one.name.as_str()).collect();
         let judging = [
-            "appraisal",
-            "certificates",
-            "offline",
-            "shapes",
-            "snp",
-            "tdx",
-            "tpm",
+            "attestation/appraisal",
+            "attestation/certificates",
+            "attestation/offline",
+            "attestation/shapes",
+            "attestation/snp",
+            "attestation/tdx",
+            "attestation/tpm",
         ];
-        assert_eq!(names, judging);
+        for name in judging {
+            assert!(names.contains(&name), "{name} has no table");
+        }
         assert!(crates.iter().all(|one| !one.mutants.is_empty()));
+    }
+
+    #[test]
+    fn crate_is_called_by_its_folder_or_the_end_of_it() {
+        let crates = read(root()).expect("the table can be read");
+        let called = |name: &str| crates.iter().filter(|one| one.is_called(name)).count();
+        assert_eq!(called("attestation/snp"), 1);
+        assert!(called("snp") >= 1);
+        assert_eq!(called("np"), 0);
     }
 
     #[test]
@@ -202,6 +234,7 @@ mod tests {
             find: find.to_owned(),
             replace: replace.to_owned(),
             test: String::new(),
+            test_crate: None,
         };
         assert_eq!(mutant("b", "c").apply("abd").expect("once"), "acd");
         assert!(mutant("b", "c").apply("abdb").is_err());

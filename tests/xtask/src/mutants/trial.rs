@@ -1,14 +1,22 @@
 //! One guard taken out, and the one test run.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 
 use anyhow::{Context, Result, ensure};
 
 use super::copy;
-use super::table::{Crate, Mutant, TestTarget, target_of};
+use super::table::{Crate, Mutant, TestTarget, package_of, target_of};
+
+/// What tests of other crates than the guard's run: they look for it beside their own programs.
+const PROGRAMS: [&str; 3] = [
+    "cloister-simulated-tee",
+    "cloister-supervisor",
+    "cloister-vmm",
+];
 
 /// Longer than any build and test of one crate takes.
 const SECONDS: &str = "600";
@@ -61,15 +69,40 @@ impl<'a> Trials<'a> {
         if vectors.exists() && !link.exists() {
             std::os::unix::fs::symlink(fs::canonicalize(vectors)?, link)?;
         }
-        let output = trials.cargo(&[]).output().context("run cargo")?;
-        let said = String::from_utf8_lossy(&output.stderr);
-        let told = String::from_utf8_lossy(&output.stdout);
+        trials.expect_pass(&one.package, &[])?;
+        trials.prepare_others()?;
+        Ok(trials)
+    }
+
+    /// The same for the tests of other crates that rows name.
+    fn prepare_others(&self) -> Result<()> {
+        let mut others = BTreeMap::<_, Vec<_>>::new();
+        for mutant in &self.one.mutants {
+            if let Some(name) = &mutant.test_crate {
+                others.entry(name).or_default().push(mutant.test.as_str());
+            }
+        }
+        if others.is_empty() {
+            return Ok(());
+        }
+        let output = self.build_programs()?;
+        ensure!(output.status.success(), "{}", said(&output));
+        for (name, tests) in others {
+            self.expect_pass(&package_of(&self.tree.join(name))?, &tests)?;
+        }
+        Ok(())
+    }
+
+    fn expect_pass(&self, package: &str, tests: &[&str]) -> Result<()> {
+        let mut command = self.cargo("test");
+        command.args(["--package", package, "--"]).args(tests);
+        let output = command.output().context("run cargo")?;
         ensure!(
             output.status.success(),
-            "the tests of {} do not pass as they are\n{said}\n{told}",
-            one.package()
+            "the tests of {package} do not pass as they are\n{}",
+            said(&output)
         );
-        Ok(trials)
+        Ok(())
     }
 
     /// Takes the guard out, runs its test, and puts it back.
@@ -77,19 +110,28 @@ impl<'a> Trials<'a> {
     /// # Errors
     /// The guard is not there, or cargo cannot be run.
     pub fn run(&self, mutant: &Mutant) -> Result<Outcome> {
-        let folder = self.one.folder(&self.tree);
-        let path = folder.join(&mutant.file);
+        let path = self.one.folder(&self.tree).join(&mutant.file);
         let whole = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+        fs::write(&path, mutant.apply(&whole)?)?;
+        let outcome = self.run_test(mutant);
+        fs::write(&path, whole)?;
+        outcome
+    }
+
+    fn run_test(&self, mutant: &Mutant) -> Result<Outcome> {
+        if mutant.test_crate.is_some() && !self.build_programs()?.status.success() {
+            return Ok(Outcome::DoesNotCompile);
+        }
+        let folder = self.one.test_folder(&self.tree, mutant);
         let target = match target_of(&folder, &mutant.test)? {
             TestTarget::Library => vec!["--lib".to_owned()],
             TestTarget::Program => vec!["--bins".to_owned()],
             TestTarget::Named(name) => vec!["--test".to_owned(), name],
         };
-        fs::write(&path, mutant.apply(&whole)?)?;
-        let mut command = self.cargo(&target);
-        let output = command.args(["--", &mutant.test]).output();
-        fs::write(&path, whole)?;
-        let output = output.context("run cargo")?;
+        let mut command = self.cargo("test");
+        command.arg("--package").arg(package_of(&folder)?);
+        command.args(target).args(["--", &mutant.test]);
+        let output = command.output().context("run cargo")?;
         Ok(outcome(
             &mutant.test,
             &String::from_utf8_lossy(&output.stderr),
@@ -97,12 +139,18 @@ impl<'a> Trials<'a> {
         ))
     }
 
-    /// `cargo test` of the crate. Fast to build rather than fast, and on one target folder for all trials.
-    fn cargo(&self, target: &[String]) -> Command {
+    fn build_programs(&self) -> Result<Output> {
+        let mut command = self.cargo("build");
+        for program in PROGRAMS {
+            command.args(["--package", program]);
+        }
+        command.output().context("run cargo")
+    }
+
+    /// Cargo on the copy. Fast to build rather than fast, and on one target folder for all trials.
+    fn cargo(&self, subcommand: &str) -> Command {
         let mut command = Command::new("timeout");
-        command.args([SECONDS, "cargo", "test", "--offline"]);
-        command.arg("--package").arg(self.one.package());
-        command.args(target);
+        command.args([SECONDS, "cargo", subcommand, "--offline"]);
         command
             .current_dir(&self.tree)
             .env("CARGO_TARGET_DIR", &self.build)
@@ -110,6 +158,12 @@ impl<'a> Trials<'a> {
             .env_remove("CARGO_MANIFEST_DIR");
         command
     }
+}
+
+/// All that a program printed.
+fn said(output: &Output) -> String {
+    let [said, told] = [&output.stderr, &output.stdout].map(|bytes| String::from_utf8_lossy(bytes));
+    format!("{said}\n{told}")
 }
 
 fn outcome(test: &str, said: &str, told: &str) -> Outcome {
