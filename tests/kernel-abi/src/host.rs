@@ -5,7 +5,9 @@
 //! what is the processor's to [`crate::model`]. [`Trouble`] makes any step fail; [`Script`] says which exits
 //! the first vCPU meets.
 
+mod clock;
 mod device;
+pub mod documented;
 mod exits;
 mod kvm;
 mod memory;
@@ -48,6 +50,10 @@ pub struct Host {
     pub snp: model::snp::Platform,
     /// The processor of a TDX host.
     pub tdx: model::tdx::Platform,
+    /// The frequency of a TDX host's TSC: no multiple of what a TD's can be.
+    pub tsc_khz: u32,
+    /// vCPUs that a TD may have here.
+    pub most_vcpus: u32,
     /// Whether there is `/dev/sev`.
     pub has_sev_device: bool,
     /// What goes wrong.
@@ -71,6 +77,8 @@ impl Host {
             release: Release::default(),
             snp: model::snp::Platform::default(),
             tdx: model::tdx::Platform::default(),
+            tsc_khz: 2_112_001,
+            most_vcpus: 64,
             has_sev_device: kind == Kind::Snp,
             trouble: Vec::new(),
             script: None,
@@ -83,7 +91,7 @@ impl Host {
 
     /// The calls that it must see. KVM_RUN is one of them only where there is a script: it comes often.
     pub fn watched(&self) -> Watched {
-        let mut ioctls = step::WATCHED.to_vec();
+        let mut ioctls = step::watched();
         if self.script.is_some() {
             ioctls.push(vmm_kernel_abi::ioctl::KVM_RUN);
         }

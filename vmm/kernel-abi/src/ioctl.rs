@@ -29,6 +29,29 @@ pub const KVM_CREATE_VM: u32 = number(0, KVMIO, 0x01, 0);
 pub const KVM_CHECK_EXTENSION: u32 = number(0, KVMIO, 0x03, 0);
 /// On a VM; the argument is the vCPU's number.
 pub const KVM_CREATE_VCPU: u32 = number(0, KVMIO, 0x41, 0);
+/// On a VM; the argument is the address of three pages.
+pub const KVM_SET_TSS_ADDR: u32 = number(0, KVMIO, 0x47, 0);
+/// On a VM, with the address of a page.
+pub const KVM_SET_IDENTITY_MAP_ADDR: u32 = number(WRITE, KVMIO, 0x48, size_of::<u64>());
+/// On a VM: all its interrupt controllers are the kernel's.
+pub const KVM_CREATE_IRQCHIP: u32 = number(0, KVMIO, 0x60, 0);
+/// On a VM, with the head of `kvm_irq_routing`.
+pub const KVM_SET_GSI_ROUTING: u32 = number(
+    WRITE,
+    KVMIO,
+    0x6a,
+    size_of::<kvm_bindings::kvm_irq_routing>(),
+);
+/// On a VM, with `kvm_irqfd`.
+pub const KVM_IRQFD: u32 = number(WRITE, KVMIO, 0x76, size_of::<kvm_bindings::kvm_irqfd>());
+/// On a VM, with `kvm_ioeventfd`.
+pub const KVM_IOEVENTFD: u32 = number(WRITE, KVMIO, 0x79, size_of::<kvm_bindings::kvm_ioeventfd>());
+/// On a VM or a vCPU; the argument is a frequency in kHz.
+pub const KVM_SET_TSC_KHZ: u32 = number(0, KVMIO, 0xa2, 0);
+/// On a VM or a vCPU; the answer is a frequency in kHz.
+pub const KVM_GET_TSC_KHZ: u32 = number(0, KVMIO, 0xa3, 0);
+/// On a VM, with `kvm_msi`.
+pub const KVM_SIGNAL_MSI: u32 = number(WRITE, KVMIO, 0xa5, size_of::<kvm_bindings::kvm_msi>());
 /// On a vCPU.
 pub const KVM_RUN: u32 = number(0, KVMIO, 0x80, 0);
 /// On a vCPU, with `kvm_regs`.
@@ -87,6 +110,15 @@ const _: () = {
     assert!(KVM_CREATE_VM == 0xae01);
     assert!(KVM_CHECK_EXTENSION == 0xae03);
     assert!(KVM_CREATE_VCPU == 0xae41);
+    assert!(KVM_SET_TSS_ADDR == 0xae47);
+    assert!(KVM_SET_IDENTITY_MAP_ADDR == 0x4008_ae48);
+    assert!(KVM_CREATE_IRQCHIP == 0xae60);
+    assert!(KVM_SET_GSI_ROUTING == 0x4008_ae6a);
+    assert!(KVM_IRQFD == 0x4020_ae76);
+    assert!(KVM_IOEVENTFD == 0x4040_ae79);
+    assert!(KVM_SET_TSC_KHZ == 0xaea2);
+    assert!(KVM_GET_TSC_KHZ == 0xaea3);
+    assert!(KVM_SIGNAL_MSI == 0x4020_aea5);
     assert!(KVM_RUN == 0xae80);
     assert!(KVM_GET_REGS == 0x8090_ae81);
     assert!(KVM_SET_REGS == 0x4090_ae82);

@@ -244,6 +244,7 @@ impl Machine {
             Ok(()) => {}
         }
         self.sev()?.pages += 1;
+        self.sev()?.page_types.insert(page_type);
         Ok(self.vm.memory.show(&memory, gpa, &page)?)
     }
 

@@ -1,5 +1,7 @@
 //! What KVM keeps of an SNP VM.
 
+use std::collections::BTreeSet;
+
 use crate::model::snp::{Guest, Platform};
 
 /// An SNP VM.
@@ -15,6 +17,8 @@ pub struct SevVm {
     pub certificates: bool,
     /// Pages that LAUNCH_UPDATE did.
     pub pages: u64,
+    /// The types of those pages.
+    pub page_types: BTreeSet<u8>,
     /// Calls of LAUNCH_UPDATE that did pages.
     pub updates: u64,
     /// LAUNCH_FINISH was done.
@@ -31,6 +35,7 @@ impl SevVm {
             sev_fd: None,
             certificates: false,
             pages: 0,
+            page_types: BTreeSet::new(),
             updates: 0,
             finished: false,
             is_sealed: false,

@@ -30,6 +30,8 @@ pub enum Step {
     SetCpuid,
     /// A call that sets or gets registers, by its number.
     Registers(u32),
+    /// Another call on the VM, by its number: interrupts, clocks, addresses.
+    Other(u32),
     /// A command of SEV-SNP; `None`: one that an SNP VM does not take.
     Sev(Option<sev::Command>),
     /// A command of TDX.
@@ -38,8 +40,25 @@ pub enum Step {
     Run,
 }
 
+/// The calls of [`Step::Other`].
+const OTHERS: [u32; 9] = [
+    ioctl::KVM_SET_TSS_ADDR,
+    ioctl::KVM_SET_IDENTITY_MAP_ADDR,
+    ioctl::KVM_CREATE_IRQCHIP,
+    ioctl::KVM_SET_GSI_ROUTING,
+    ioctl::KVM_IRQFD,
+    ioctl::KVM_IOEVENTFD,
+    ioctl::KVM_SET_TSC_KHZ,
+    ioctl::KVM_GET_TSC_KHZ,
+    ioctl::KVM_SIGNAL_MSI,
+];
+
 /// The numbers of the calls that are watched always.
-pub(super) const WATCHED: [u32; 20] = [
+pub(super) fn watched() -> Vec<u32> {
+    [&NAMED[..], &OTHERS].concat()
+}
+
+const NAMED: [u32; 20] = [
     ioctl::KVM_CHECK_EXTENSION,
     ioctl::KVM_GET_DEVICE_ATTR,
     ioctl::KVM_HAS_DEVICE_ATTR,
@@ -85,6 +104,7 @@ impl Host {
             ioctl::KVM_SET_CPUID2 => Step::SetCpuid,
             ioctl::KVM_MEMORY_ENCRYPT_OP => self.command_step(word(call, 0)?),
             ioctl::KVM_RUN => Step::Run,
+            other if OTHERS.contains(&other) => Step::Other(other),
             other => Step::Registers(other),
         })
     }

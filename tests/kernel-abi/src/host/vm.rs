@@ -28,6 +28,8 @@ pub struct Vm {
     pub protection: Protection,
     /// Capabilities that were switched on.
     pub enabled: BTreeMap<u32, u64>,
+    /// The frequency that its TSC was given.
+    pub tsc_khz: Option<u64>,
 }
 
 /// A VM and its vCPUs by their descriptors in the VMM.
@@ -52,6 +54,7 @@ impl Machine {
                 memory: GuestMemory::default(),
                 protection,
                 enabled: BTreeMap::new(),
+                tsc_khz: None,
             },
             vcpus: BTreeMap::new(),
         }
@@ -89,6 +92,7 @@ impl Host {
             Step::Run => return self.run_vcpu(call),
             Step::Sev(_) => return Enter::Answer(self.sev_command(call)),
             Step::Tdx(_) => return Enter::Answer(self.tdx_command(call)),
+            Step::Other(request) => return self.clock(call, request),
             _ => {}
         }
         let Some(machine) = &mut self.machine else {

@@ -27,8 +27,20 @@ pub fn facts() -> Vec<Fact> {
 
 type Named = (&'static str, u64);
 
-fn calls() -> [Named; 20] {
+fn calls() -> [Named; 29] {
     [
+        ("KVM_SET_TSS_ADDR", ioctl::KVM_SET_TSS_ADDR.into()),
+        (
+            "KVM_SET_IDENTITY_MAP_ADDR",
+            ioctl::KVM_SET_IDENTITY_MAP_ADDR.into(),
+        ),
+        ("KVM_CREATE_IRQCHIP", ioctl::KVM_CREATE_IRQCHIP.into()),
+        ("KVM_SET_GSI_ROUTING", ioctl::KVM_SET_GSI_ROUTING.into()),
+        ("KVM_IRQFD", ioctl::KVM_IRQFD.into()),
+        ("KVM_IOEVENTFD", ioctl::KVM_IOEVENTFD.into()),
+        ("KVM_SET_TSC_KHZ", ioctl::KVM_SET_TSC_KHZ.into()),
+        ("KVM_GET_TSC_KHZ", ioctl::KVM_GET_TSC_KHZ.into()),
+        ("KVM_SIGNAL_MSI", ioctl::KVM_SIGNAL_MSI.into()),
         ("KVM_GET_REGS", ioctl::KVM_GET_REGS.into()),
         ("KVM_SET_REGS", ioctl::KVM_SET_REGS.into()),
         ("KVM_GET_SREGS", ioctl::KVM_GET_SREGS.into()),

@@ -26,6 +26,13 @@ pub enum SevError {
 }
 
 impl SevError {
+    /// The commands and error numbers that it has words of its own for.
+    pub fn explained() -> impl Iterator<Item = (Command, i32)> {
+        MEANINGS
+            .iter()
+            .map(|(command, errno, ..)| (*command, errno.raw_os_error()))
+    }
+
     /// Whether it is the firmware's word on a CPUID page that it would not take (56860 rev 1.58,
     /// SNP_LAUNCH_UPDATE, "CPUID page": INVALID_PARAM).
     #[must_use]

@@ -42,6 +42,13 @@ pub enum TdxError {
 }
 
 impl TdxError {
+    /// The commands and error numbers that it has words of its own for.
+    pub fn explained() -> impl Iterator<Item = (Command, i32)> {
+        MEANINGS
+            .iter()
+            .map(|(command, errno, ..)| (*command, errno.raw_os_error()))
+    }
+
     /// The kernel's error number, if it refused.
     #[must_use]
     pub fn errno(&self) -> Option<i32> {
