@@ -135,7 +135,7 @@ fn ended(done: Result<ExitCode>) -> ExitCode {
 fn predict(arguments: &PlanArguments) -> Result<()> {
     let prediction = Prediction::of(&arguments.config)?;
     ensure!(
-        arguments.manifest.is_none() || prediction.registers.is_none(),
+        arguments.manifest.is_none() || !prediction.is_td(),
         "--manifest: a manifest explains a launch digest of SNP, and this launch is a TD's; leave it out"
     );
     if let Some(path) = &arguments.manifest {

@@ -16,7 +16,8 @@ pub struct Prediction {
     pub manifest: Manifest,
     /// Of a TD, MRTD.
     pub launch_digest: LaunchDigest,
-    /// What the boot shim extends the registers of a TD by.
+    /// What our boot shim extends the registers of a TD by. Whatever else a TD starts, an IGVM file for one,
+    /// extends them by its own rules.
     pub registers: Option<BootPlan>,
     pub coverage: Vec<CoverageRow>,
 }
@@ -33,17 +34,21 @@ impl Prediction {
                 true => predicted_digest(plan, &sources),
                 false => manifest.recompute(),
             },
-            registers: is_td.then(|| BootPlan::of_shim(plan, &sources)),
+            registers: is_td.then(|| BootPlan::of_shim(plan, &sources)).flatten(),
             coverage: coverage(&planned.plan),
             manifest,
             plan: planned.plan,
         })
     }
 
+    /// Whether it is of a TD.
+    pub fn is_td(&self) -> bool {
+        self.plan.tee.0 == TeeKind::Tdx
+    }
+
     /// Its components, in measuring order. The state of a TD's vCPUs is in no register.
     pub fn components(&self) -> Vec<ComponentDigest> {
-        let is_shown =
-            |one: &ComponentDigest| self.registers.is_none() || !one.name.starts_with("vcpu");
+        let is_shown = |one: &ComponentDigest| !self.is_td() || !one.name.starts_with("vcpu");
         self.manifest
             .components()
             .into_iter()
@@ -51,7 +56,7 @@ impl Prediction {
             .collect()
     }
 
-    /// A register's value, of a TD.
+    /// A register's value, where it is known: of a TD through our boot shim.
     pub fn register(&self, register: Register) -> Option<[u8; 48]> {
         self.registers.as_ref()?.value(register).ok()
     }

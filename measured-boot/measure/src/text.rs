@@ -17,9 +17,9 @@ pub fn page(prediction: &Prediction, with_coverage: bool) -> String {
     }
     let tee = prediction.plan.tee.0;
     let digest = prediction.launch_digest;
-    match &prediction.registers {
-        Some(plan) => page.push_str(&registers(digest, plan)),
-        None => writeln!(page, "\nlaunch digest ({tee}, SHA-384)\n{digest}")
+    match prediction.is_td() {
+        true => page.push_str(&registers(digest, prediction.registers.as_ref())),
+        false => writeln!(page, "\nlaunch digest ({tee}, SHA-384)\n{digest}")
             .expect("a string takes all"),
     }
     if tee == TeeKind::Simulated {
@@ -31,13 +31,14 @@ pub fn page(prediction: &Prediction, with_coverage: bool) -> String {
 }
 
 /// What a quote of a TD shows, where nothing after the boot shim extends a register.
-fn registers(mrtd: LaunchDigest, plan: &BootPlan) -> String {
-    let rows = Register::ALL.into_iter().filter_map(|register| {
-        Some([
-            register.name().to_owned(),
-            hex::encode(plan.value(register).ok()?),
-        ])
-    });
+fn registers(mrtd: LaunchDigest, plan: Option<&BootPlan>) -> String {
+    let value = |register| match plan {
+        Some(plan) => plan.value(register).map(hex::encode).ok(),
+        None => Some("not predicted: what starts here extends it by its own rules".to_owned()),
+    };
+    let rows = Register::ALL
+        .into_iter()
+        .filter_map(|register| Some([register.name().to_owned(), value(register)?]));
     let mrtd = ["mrtd".to_owned(), mrtd.to_string()];
     let rows: Vec<_> = [mrtd].into_iter().chain(rows).collect();
     format!("\nregisters (tdx, SHA-384)\n{}", table(&[Left; 2], &rows))

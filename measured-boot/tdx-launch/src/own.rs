@@ -3,7 +3,7 @@
 use crate::{BootPlan, EventSource, PlannedEvent, Register, TdxLaunch, TdxRun};
 use measured_boot_digest::LaunchDigest;
 use measured_boot_firmware::TdvfMeasure;
-use measured_boot_plan::{Component, LaunchPlan, Region, Sources, TeeKind};
+use measured_boot_plan::{BootProtocol, Component, LaunchPlan, Region, Sources, TeeKind};
 use measured_boot_shim_abi::{LoadTable, Piece, PieceKind};
 use measured_boot_snp_abi::PageType;
 use zerocopy::FromBytes;
@@ -44,8 +44,11 @@ fn of_region<'a>(region: &'a Region, sources: &Sources<'a>) -> TdxRun<'a> {
 impl BootPlan {
     /// The events by which the boot shim extends the registers: one for each piece of the load table, by
     /// the digest that the table has of it. Nothing else is extended before the kernel runs, and a kernel
-    /// without EFI extends nothing.
-    pub fn of_shim(plan: &LaunchPlan, sources: &Sources<'_>) -> Self {
+    /// without EFI extends nothing. `None` of a launch through anything else.
+    pub fn of_shim(plan: &LaunchPlan, sources: &Sources<'_>) -> Option<Self> {
+        if plan.boot.0 != BootProtocol::Shim {
+            return None;
+        }
         let regions = plan.regions.0.iter();
         let tables = regions.filter(|region| region.component == Component::LoadTable);
         let tables = tables
@@ -58,7 +61,7 @@ impl BootPlan {
                 .take(count)
                 .filter_map(|piece| event(&piece))
         });
-        Self::of_events(events.collect())
+        Some(Self::of_events(events.collect()))
     }
 }
 

@@ -78,7 +78,7 @@ fn mrtd_and_registers_are_the_same_for_any_memory_and_number_of_vcpus() {
     let files = Files::new();
     let measured = |change: &dyn Fn(&mut LaunchConfig)| {
         let plan = files.plan(change);
-        let registers = BootPlan::of_shim(&plan, &files.sources());
+        let registers = BootPlan::of_shim(&plan, &files.sources()).expect("it is through the shim");
         (predicted_digest(&plan, &files.sources()), registers)
     };
     let usual = measured(&|_| ());
@@ -97,7 +97,7 @@ fn mrtd_and_registers_are_the_same_for_any_memory_and_number_of_vcpus() {
 fn registers_are_those_of_what_the_shim_loads() {
     let files = Files::new();
     let plan = files.plan(|_| ());
-    let registers = BootPlan::of_shim(&plan, &files.sources());
+    let registers = BootPlan::of_shim(&plan, &files.sources()).expect("it is through the shim");
     let staged = |component| {
         let staged = plan
             .staged

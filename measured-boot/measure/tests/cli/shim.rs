@@ -1,5 +1,6 @@
 //! `plan`, `reference` and `explain` of launches through the boot shim.
 
+use crate::igvm_files::{Builder, MASK};
 use crate::support::{Folder, POLICY, document, error, report, run, shim_config, stdout};
 use measured_boot_digest::Manifest;
 use serde_json::Value;
@@ -95,6 +96,36 @@ fn prediction_of_a_td_has_mrtd_and_registers_and_no_vcpus() {
     );
 }
 
+/// What starts in an IGVM file extends the registers by its own rules: zeros would be a claim about it.
+#[test]
+fn registers_of_a_td_from_an_igvm_file_are_not_predicted() {
+    let folder = Folder::with_shim("tdx");
+    let reset_page = 0xFFFF_F000;
+    let file = Builder::default()
+        .platform(MASK, 3)
+        .page(0x1000, 0, &[7; 4096])
+        .page(reset_page, 0, &[0xF4; 4096]);
+    folder.write("guest.igvm", &file.build());
+    let (tee, machine) = (
+        "[tee]\nkind = \"tdx\"\n",
+        "[cpu]\ncount = 2\nmodel = \"x86-64-v2\"\n",
+    );
+    let boot = "[boot]\nprotocol = \"igvm\"\nigvm = \"guest.igvm\"\n";
+    let config = format!("name = \"td\"\n{tee}{boot}{machine}[memory]\nmib = 256\n");
+    folder.write("vm.toml", config.as_bytes());
+    let predicted = predicted(&folder);
+    assert_eq!(text(&predicted, "launch_digest").len(), 96);
+    for register in ["rtmr0", "rtmr1", "rtmr2", "rtmr3"] {
+        assert_eq!(predicted.get(register), None);
+    }
+    let page = stdout(&plan(&folder, &[]), 0);
+    assert!(
+        page.contains("rtmr2  not predicted: what starts here extends it"),
+        "{page}"
+    );
+    assert!(!page.contains("\nvcpu0"), "{page}");
+}
+
 #[test]
 fn reference_of_a_td_has_mrtd_and_no_manifest() {
     for (tee, has_manifest) in [("snp", true), ("tdx", false)] {
@@ -117,12 +148,6 @@ fn reference_of_a_td_has_mrtd_and_no_manifest() {
 #[test]
 fn shim_that_is_not_there_is_said_by_its_key() {
     let folder = Folder::with_shim("snp");
-    folder.write(
-        "vm.toml",
-        shim_config("snp")
-            .replace("\"shim\"\n[", "\"\"\n[")
-            .as_bytes(),
-    );
     folder.write(
         "vm.toml",
         shim_config("snp")
