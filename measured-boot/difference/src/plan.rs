@@ -1,7 +1,10 @@
 //! What differs between two plans beside what is measured.
 
 use crate::{Difference, Shown, policy};
-use measured_boot_plan::{CpuidEntry, DeviceKind, DevicePlan, LaunchPlan, cpuid_feature_name};
+use measured_boot_plan::{
+    BootProtocol, CpuidEntry, DeviceKind, DevicePlan, LaunchPlan, TdParameters, TeeKind,
+    cpuid_feature_name,
+};
 
 /// Fields that the report shows, or nothing does.
 ///
@@ -14,7 +17,7 @@ pub fn plan_fields(a: &LaunchPlan, b: &LaunchPlan) -> Vec<Difference> {
         boot,
         regions: _,      // measured
         staged: _,       // the load table, measured, says what is taken of it
-        vcpus: _,        // measured
+        vcpus,           // measured, but of a TD
         sev_features: _, // measured
         policy: _,       // reported
         host_data: _,    // reported
@@ -29,12 +32,24 @@ pub fn plan_fields(a: &LaunchPlan, b: &LaunchPlan) -> Vec<Difference> {
     let mib = |bytes: u64| format!("{} MiB", bytes >> 20);
     let name_of = |name: &str| format!("`{name}`");
     let mut differences = reported(a, b);
+    // Of other TEEs it is measured, and told where that is.
+    let are_tds = [a, b].map(|one| one.tee.0) == [TeeKind::Tdx; 2];
+    let vcpus_of_td = |count: usize| match are_tds {
+        true => count.to_string(),
+        false => String::new(),
+    };
     let unmeasured = [
+        (
+            "the number of vCPUs",
+            vcpus_of_td(vcpus.0.len()),
+            vcpus_of_td(b.vcpus.0.len()),
+            Some(VCPUS_OF_TD),
+        ),
         (
             "memory",
             mib(memory_bytes.0),
             mib(b.memory_bytes.0),
-            Some(MEMORY),
+            Some(memory_advice(a, b)),
         ),
         ("name", name_of(&name.0), name_of(&b.name.0), None),
         (
@@ -70,15 +85,83 @@ pub fn plan_fields(a: &LaunchPlan, b: &LaunchPlan) -> Vec<Difference> {
 
 const ROOTS: &str =
     "their reports lead to different roots: a verifier accepts one kind or the other";
+const DEBUG_OF_TD: &str =
+    "with DEBUG the host reads and writes the guest's memory: such a guest keeps no secret";
 const SVN: &str = "a reference value asks for a minimum: the lower one may be refused";
+const VCPUS_OF_TD: &str = "no register of a TD has it: the TDX module tells the guest";
 const MEMORY: &str = "boot_params tells the guest, and is measured";
+const MEMORY_OF_SHIM: &str =
+    "no digest has it: the boot shim takes what the host's memory map lists";
 const DEVICES: &str =
     "their places are in the ACPI tables, which are measured; what is behind them is not";
 
+fn memory_advice(a: &LaunchPlan, b: &LaunchPlan) -> &'static str {
+    match (a.boot.0, b.boot.0) {
+        (BootProtocol::SimulatedDirect, _) | (_, BootProtocol::SimulatedDirect) => MEMORY,
+        _ => MEMORY_OF_SHIM,
+    }
+}
+
+/// A field of a report, its values, and what to do where they differ.
+type Field = (&'static str, String, String, Option<&'static str>);
+
+/// A TD's report has other fields than an SNP guest's.
 fn reported(a: &LaunchPlan, b: &LaunchPlan) -> Vec<Difference> {
+    let tee = ("TEE", a.tee.0.to_string(), b.tee.0.to_string(), Some(ROOTS));
+    let fields = match (a.tee.0, b.tee.0) {
+        (TeeKind::Tdx, TeeKind::Tdx) => of_td(a, b),
+        (TeeKind::Tdx, _) | (_, TeeKind::Tdx) => Vec::new(),
+        _ => of_snp(a, b),
+    };
+    let fields = std::iter::once(tee).chain(fields);
+    let differing = fields.filter(|(_, a, b, _)| a != b);
+    differing
+        .map(|(field, a, b, advice)| Difference::Field {
+            field,
+            shown: Shown::Reported,
+            a,
+            b,
+            advice,
+        })
+        .collect()
+}
+
+fn of_td(a: &LaunchPlan, b: &LaunchPlan) -> Vec<Field> {
+    let (a, b) = (&a.td.0, &b.td.0);
+    let number = |value: u64| format!("{value:#x}");
+    let debug = (a.attributes ^ b.attributes) & TdParameters::DEBUG != 0;
+    vec![
+        (
+            "ATTRIBUTES",
+            number(a.attributes),
+            number(b.attributes),
+            debug.then_some(DEBUG_OF_TD),
+        ),
+        ("XFAM", number(a.xfam), number(b.xfam), None),
+        (
+            "MRCONFIGID",
+            hex::encode(a.mr_config_id),
+            hex::encode(b.mr_config_id),
+            None,
+        ),
+        (
+            "MROWNER",
+            hex::encode(a.mr_owner),
+            hex::encode(b.mr_owner),
+            None,
+        ),
+        (
+            "MROWNERCONFIG",
+            hex::encode(a.mr_owner_config),
+            hex::encode(b.mr_owner_config),
+            None,
+        ),
+    ]
+}
+
+fn of_snp(a: &LaunchPlan, b: &LaunchPlan) -> Vec<Field> {
     let id = |plan: &LaunchPlan| plan.id.0;
-    let fields = [
-        ("TEE", a.tee.0.to_string(), b.tee.0.to_string(), Some(ROOTS)),
+    vec![
         (
             "POLICY",
             policy::words(a.policy.0),
@@ -109,17 +192,7 @@ fn reported(a: &LaunchPlan, b: &LaunchPlan) -> Vec<Difference> {
             id(b).guest_svn.to_string(),
             Some(SVN),
         ),
-    ];
-    let differing = fields.into_iter().filter(|(_, a, b, _)| a != b);
-    differing
-        .map(|(field, a, b, advice)| Difference::Field {
-            field,
-            shown: Shown::Reported,
-            a,
-            b,
-            advice,
-        })
-        .collect()
+    ]
 }
 
 fn names(devices: &[DevicePlan]) -> String {

@@ -209,7 +209,7 @@ fn cause(register: &str, a: u64, b: u64) -> Option<String> {
         "SS.attributes" if either(0x92) => text("0x92 is EC2's"),
         "TR.attributes" if either(0x83) => text("0x83 is EC2's"),
         "G_PAT" if either(0x0007_0106) => text("0x70106 is GCE's"),
-        "CR0" if either(0x11) => text("0x11 is the start of an SVSM"),
+        "CR0" if either(0x11) => text("0x11 is the start of an SVSM or of a boot shim"),
         "CS.base" | "RIP" => text("where the vCPU starts: other firmware, or another kernel"),
         _ => None,
     }

@@ -7,7 +7,9 @@ use measured_boot_difference::{
 };
 use measured_boot_digest::{LaunchDigest, Manifest};
 use measured_boot_page_hash::AllCores;
-use measured_boot_snp_abi::AttestationReport;
+use measured_boot_plan::TeeKind;
+use measured_boot_snp_abi::{AttestationReport, PageType};
+use measured_boot_tdx_launch::predicted_digest;
 
 use super::{Kind, Subject};
 use super::{logs, predictions};
@@ -162,10 +164,16 @@ fn between_launches(
     Ok(Some(comparison))
 }
 
+/// As a report says it, and of a TD as its quote would: it is no digest of pages by SNP's rules.
 fn digest(subject: &Subject) -> Option<LaunchDigest> {
-    subject
-        .report()
-        .map(|report| LaunchDigest(report.measurement))
+    match subject {
+        Subject::Plan(_, planned) if planned.plan.tee.0 == TeeKind::Tdx => {
+            Some(predicted_digest(&planned.plan, &planned.sources()))
+        }
+        _ => subject
+            .report()
+            .map(|report| LaunchDigest(report.measurement)),
+    }
 }
 
 /// The launch that a file describes; of a report, the one that its manifest does.
@@ -175,11 +183,16 @@ fn launch<'a>(
     comparison: &mut Comparison,
 ) -> Result<Option<Launch<'a>>> {
     match subject {
-        Subject::Plan(_, planned) => Ok(Some(Launch::of_plan(
-            &planned.plan,
-            &planned.sources(),
-            &AllCores::new(),
-        ))),
+        Subject::Plan(_, planned) => {
+            let mut launch = Launch::of_plan(&planned.plan, &planned.sources(), &AllCores::new());
+            if planned.plan.tee.0 == TeeKind::Tdx {
+                // The state of a TD's vCPUs is in no register.
+                launch
+                    .pieces
+                    .retain(|piece| piece.page_type != PageType::Vmsa);
+            }
+            Ok(Some(launch))
+        }
         Subject::Manifest(_, manifest) => Ok(Some(Launch::of_manifest(manifest))),
         Subject::Report(..) | Subject::Prediction(..) | Subject::Bytes(..) => {
             comparison.notes.push(UNSIGNED.to_owned());

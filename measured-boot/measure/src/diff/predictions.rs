@@ -118,17 +118,37 @@ fn digest(register: String, a: Option<Sha384>, b: Option<Sha384>) -> Option<Diff
 
 fn inputs(a: &Predicted, b: &Predicted) -> Vec<Difference> {
     let number = |value: Option<u64>| value.map(|value| Text(value.to_string()));
+    let is = |field: &Option<Text>, word: &str| field.as_ref().is_some_and(|text| text.0 == word);
+    let are_tds = is(&a.tee, "tdx") && is(&b.tee, "tdx");
+    let (vcpus, vcpus_advice) = match are_tds {
+        true => (
+            Shown::Unmeasured,
+            "no register of a TD has it: the TDX module tells the guest",
+        ),
+        false => (
+            Shown::Measured,
+            "launch with the number that was planned, or register a reference value for each number",
+        ),
+    };
+    let (memory, memory_advice) = match is(&a.boot_protocol, "shim") && is(&b.boot_protocol, "shim")
+    {
+        true => (
+            Shown::Unmeasured,
+            "no digest has it: the boot shim takes what the host's memory map lists",
+        ),
+        false => (Shown::Measured, "launch with the memory that was planned"),
+    };
     #[rustfmt::skip] // a table
     let rows = [
-        ("the TEE", a.tee.clone(), b.tee.clone(), Shown::Measured, "measure for the TEE that launches"),
+        ("the TEE", a.tee.clone(), b.tee.clone(), Shown::Reported, "their reports lead to different roots: measure for the TEE that launches"),
         ("the VMM (--vmm-type)", a.vmm_type.clone(), b.vmm_type.clone(), Shown::Measured, "measure for the VMM that launches"),
         ("the boot protocol", a.boot_protocol.clone(), b.boot_protocol.clone(), Shown::Measured, "use the same boot.protocol"),
-        ("the number of vCPUs", number(a.vcpus), number(b.vcpus), Shown::Measured, "launch with the number that was planned, or register a reference value for each number"),
+        ("the number of vCPUs", number(a.vcpus), number(b.vcpus), vcpus, vcpus_advice),
         ("the vCPUs' signature (RDX)", a.cpu_signature.clone(), b.cpu_signature.clone(), Shown::Measured, "pass the same CPU type (-cpu, --vcpu-type) on both sides"),
         ("SEV_FEATURES", a.guest_features.clone(), b.guest_features.clone(), Shown::Measured, "pass what the host sets as --guest-features, or have it set less"),
         ("the order of pages", a.page_order.clone(), b.page_order.clone(), Shown::Measured, "the host's kernel decides it: see --two-pass"),
         ("the firmware's profile", a.profile.clone(), b.profile.clone(), Shown::Measured, "see --profile"),
-        ("the memory in bytes", number(a.memory_bytes), number(b.memory_bytes), Shown::Measured, "launch with the memory that was planned"),
+        ("the memory in bytes", number(a.memory_bytes), number(b.memory_bytes), memory, memory_advice),
         ("POLICY", a.policy.clone(), b.policy.clone(), Shown::Reported, "in no digest: a verifier has to look at it"),
     ];
     let differing = rows.into_iter().filter_map(|(field, a, b, shown, advice)| {

@@ -25,6 +25,7 @@ mod plan;
 mod predictions;
 mod reference;
 mod shim;
+mod shim_diff;
 mod snp;
 mod snp_peers;
 mod tdx;
