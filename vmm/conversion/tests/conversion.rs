@@ -112,7 +112,10 @@ fn fault_is_judged_by_the_pages_that_it_touches() {
     assert_eq!(judged(0x1fff, 1), Ok((0x1000, 1)));
     assert_eq!(judged(0x1fff, 2), Ok((0x1000, 2)));
     assert_eq!(judged(0x1000, 0), Err(Rejection::NoPages));
-    assert!(matches!(judged(u64::MAX, 2), Err(Rejection::Wraps { .. })));
+    for (address, bytes) in [(u64::MAX, 2), (0x1000, u64::MAX)] {
+        let refused = judged(address, bytes);
+        assert!(matches!(refused, Err(Rejection::Wraps { .. })));
+    }
     // The very last page of all: its end is no address.
     assert!(matches!(judged(u64::MAX, 1), Err(Rejection::Wraps { .. })));
     assert!(matches!(

@@ -200,3 +200,6 @@ fn is_missing(errno: i32) -> bool {
     let missing = [Errno::NXIO, Errno::NOTTY, Errno::INVAL];
     missing.map(Errno::raw_os_error).contains(&errno)
 }
+
+#[cfg(test)]
+mod tests;

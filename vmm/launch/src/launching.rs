@@ -92,7 +92,7 @@ pub fn launch<T: Tee>(
         vcpus: &vcpus,
     };
     add_pages(guest, &mut tee, plan, sources)?;
-    let manifest = Manifest::from_plan(plan, sources).to_bytes();
+    let manifest = || Manifest::from_plan(plan, sources).to_bytes();
     let told = tee.finish(guest, &manifest)?;
     compare(tee.name(), predicted, told)?;
     Ok(MeasuredLaunch {

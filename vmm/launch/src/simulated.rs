@@ -143,12 +143,16 @@ impl Tee for Simulated {
         Ok(())
     }
 
-    fn finish(&mut self, guest: Guest<'_>, manifest: &[u8]) -> Result<Told, TeeError> {
+    fn finish(
+        &mut self,
+        guest: Guest<'_>,
+        manifest: &dyn Fn() -> Vec<u8>,
+    ) -> Result<Told, TeeError> {
         // Only now, when nothing more is set: what is handed over is the state that will run.
         for vcpu in guest.vcpus {
             self.send_vcpu(vcpu)?;
         }
-        let manifest = memory_file(manifest).map_err(conversation)?;
+        let manifest = memory_file(&manifest()).map_err(conversation)?;
         self.send(&TeeRequest::Finish {}, &[manifest.as_fd()])?;
         match self.receive()? {
             TeeReply::Measured { launch_digest } => Ok(Told::Digest(LaunchDigest(launch_digest))),

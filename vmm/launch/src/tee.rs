@@ -179,12 +179,17 @@ pub trait Tee {
     /// They do not fit, or the TEE does not take one of them.
     fn add_pages(&mut self, guest: Guest<'_>, pages: &[PageRun<'_>]) -> Result<(), TeeError>;
 
-    /// Ends the measurement; from here on nothing of the guest changes but by itself. `manifest`
-    /// explains the digest to verifiers, who must not believe it.
+    /// Ends the measurement; from here on nothing of the guest changes but by itself. `manifest` makes what
+    /// explains the digest to verifiers, who must not believe it. It hashes every page, so only a TEE that
+    /// hands it on asks for it.
     ///
     /// # Errors
     /// The TEE refuses the whole.
-    fn finish(&mut self, guest: Guest<'_>, manifest: &[u8]) -> Result<Told, TeeError>;
+    fn finish(
+        &mut self,
+        guest: Guest<'_>,
+        manifest: &dyn Fn() -> Vec<u8>,
+    ) -> Result<Told, TeeError>;
 
     /// Where the guest's requests for evidence are answered.
     fn evidence_path(&self) -> EvidencePath;

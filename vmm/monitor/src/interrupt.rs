@@ -103,6 +103,7 @@ mod tests {
         let (ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
         let silent = patience.wait_for(ours.as_fd(), PollFlags::IN);
         assert!(matches!(silent, Err(WaitError::Silent(_))));
+        assert!(!is_interruption(&silent.unwrap_err().into()));
         drop(theirs);
         patience.wait_for(ours.as_fd(), PollFlags::IN).unwrap();
         kill_process(getpid(), Signal::TERM).unwrap();

@@ -185,7 +185,11 @@ impl Tee for AnyTee {
         self.tee_mut().add_pages(guest, pages)
     }
 
-    fn finish(&mut self, guest: Guest<'_>, manifest: &[u8]) -> Result<Told, TeeError> {
+    fn finish(
+        &mut self,
+        guest: Guest<'_>,
+        manifest: &dyn Fn() -> Vec<u8>,
+    ) -> Result<Told, TeeError> {
         self.tee_mut().finish(guest, manifest)
     }
 

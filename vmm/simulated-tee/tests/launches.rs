@@ -239,7 +239,11 @@ impl Tee for Buggy {
     fn add_pages(&mut self, guest: Guest<'_>, pages: &[PageRun<'_>]) -> Result<(), TeeError> {
         self.tee.add_pages(guest, pages)
     }
-    fn finish(&mut self, guest: Guest<'_>, manifest: &[u8]) -> Result<Told, TeeError> {
+    fn finish(
+        &mut self,
+        guest: Guest<'_>,
+        manifest: &dyn Fn() -> Vec<u8>,
+    ) -> Result<Told, TeeError> {
         (self.before_finish)(&self.ram);
         self.tee.finish(guest, manifest)
     }

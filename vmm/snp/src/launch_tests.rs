@@ -262,6 +262,34 @@ fn kernel_that_loses_count_is_not_believed() {
 }
 
 #[test]
+fn count_that_does_not_add_up_is_none() {
+    let at = |first_frame, left| SnpUpdate {
+        first_frame,
+        left,
+        page_type: PageType::Normal,
+    };
+    let check = |after| check_count("shim", at(0x10, 4), after);
+    for (first_frame, left) in [(0x10, 4), (0x11, 3), (0x14, 0)] {
+        assert!(check(at(first_frame, left)).is_ok());
+    }
+    for (first_frame, left) in [
+        (0x10, 5),
+        (0xf, 5),
+        (0x10, 0),
+        (0x11, 4),
+        (0x15, 0),
+        (0x10, u64::MAX),
+        (u64::MAX, 0),
+    ] {
+        let refused = check(at(first_frame, left));
+        assert!(
+            matches!(refused, Err(SnpError::LostCount { .. })),
+            "{first_frame:#x} {left}"
+        );
+    }
+}
+
+#[test]
 fn refused_cpuid_page_shows_its_corrections_and_is_not_tried_again() {
     let function = CpuidFunction {
         eax_in: U32::new(7),

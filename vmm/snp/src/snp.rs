@@ -94,7 +94,11 @@ impl Tee for Snp {
 
     /// KVM measures the vCPUs as they are now. It tells no digest: with an ID block the firmware has
     /// compared it.
-    fn finish(&mut self, guest: Guest<'_>, _manifest: &[u8]) -> Result<Told, TeeError> {
+    fn finish(
+        &mut self,
+        guest: Guest<'_>,
+        _manifest: &dyn Fn() -> Vec<u8>,
+    ) -> Result<Told, TeeError> {
         let id = self.id_block.as_ref();
         let ending = SnpFinish {
             host_data: self.host_data,

@@ -105,8 +105,8 @@ fn cpuid_has_the_configurable_bits_of_configurable_leaves_alone() {
             [0x00a2_0f10, 0x0102_0800, 0x8120_0001, 0x1fc9_fbff],
         ),
         leaf(0x2, None, [1, 2, 3, 4]),
+        leaf(0x7, Some(1), [0xff, 0x0f, 0xff, 0xff]),
         leaf(0x7, Some(0), [1, 0xff, 1, 1]),
-        leaf(0x7, Some(1), [0xff, 0xff, 0xff, 0xff]),
         leaf(0x8000_0008, None, [0x3030, 0xffff, 7, 7]),
     ]);
     assert_eq!(

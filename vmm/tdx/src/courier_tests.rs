@@ -17,6 +17,8 @@ const SUCCESS: u64 = 0;
 const IN_FLIGHT: u64 = u64::MAX;
 const ERROR: u64 = 1 << 63;
 const UNAVAILABLE: u64 = 1 << 63 | 1;
+/// Longer than any connection takes to close.
+const A_WHILE: Option<Duration> = Some(Duration::from_secs(5));
 
 struct Host {
     ram: GuestRam,
@@ -227,6 +229,7 @@ fn silent_service_is_given_up_after_30_seconds_and_its_connection_closed() {
     assert!(matches!(delivered.error, Some(CourierError::Late)));
     assert_eq!(host.status(), ERROR);
     let mut request = Vec::new();
+    theirs.set_read_timeout(A_WHILE).unwrap();
     theirs.read_to_end(&mut request).unwrap();
     assert_eq!(request.len(), 4 + 24 + 1024);
 }
@@ -244,6 +247,7 @@ fn connection_that_comes_too_late_is_closed() {
     host.supervisor.send(&reply, &[client.as_fd()]).unwrap();
     drop(client);
     assert!(host.turn().is_empty());
+    theirs.set_read_timeout(A_WHILE).unwrap();
     assert_eq!(theirs.read(&mut [0]).unwrap(), 0);
 }
 

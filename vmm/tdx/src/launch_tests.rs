@@ -231,6 +231,24 @@ fn more_vcpus_than_the_host_gives_a_td_are_refused_first() {
 }
 
 #[test]
+fn td_that_the_host_could_debug_is_not_made_unless_it_may_be() {
+    use vmm_kernel_abi::tdx::attributes::DEBUG;
+    let mut td = wanted();
+    td.attributes |= DEBUG;
+    let mut kernel = Kernel::default();
+    let beginning = Beginning {
+        td: &td,
+        may_debug: false,
+        cpuid: &[],
+        vcpus: 1,
+        memory_bytes: RAM,
+    };
+    let refused = begin(&mut kernel, &beginning).unwrap_err();
+    assert!(matches!(refused, LaunchError::Refused(Refusal::Debug)));
+    assert_eq!(kernel.asked, ["clocks", "CAPABILITIES 16"]);
+}
+
+#[test]
 fn init_vm_is_asked_again_for_entropy_alone_and_not_for_ever() {
     let mut kernel = Kernel::answering(&[Answer::Error(0, EAGAIN); 3]);
     begin_on(&mut kernel).unwrap();

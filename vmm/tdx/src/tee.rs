@@ -87,7 +87,11 @@ impl Tee for Tdx {
     }
 
     /// Neither KVM nor the module tell MRTD to the host.
-    fn finish(&mut self, guest: Guest<'_>, _manifest: &[u8]) -> Result<Told, TeeError> {
+    fn finish(
+        &mut self,
+        guest: Guest<'_>,
+        _manifest: &dyn Fn() -> Vec<u8>,
+    ) -> Result<Told, TeeError> {
         finish(&mut on(guest)).map_err(|error| failed("its end".to_owned(), error))?;
         Ok(Told::Nothing)
     }
