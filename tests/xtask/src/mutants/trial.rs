@@ -45,7 +45,7 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// A copy of the tree in which a crate's tests passed.
+/// A copy of the tree in which the tests passed that rows of a crate name.
 pub struct Trials<'a> {
     one: &'a Crate,
     tree: PathBuf,
@@ -53,7 +53,7 @@ pub struct Trials<'a> {
 }
 
 impl<'a> Trials<'a> {
-    /// Copies the tree and runs the crate's tests with every guard in place.
+    /// Copies the tree and runs the tests with every guard in place.
     ///
     /// # Errors
     /// They do not pass.
@@ -64,33 +64,37 @@ impl<'a> Trials<'a> {
             build: folder.join("build"),
         };
         copy::sync(root, &trials.tree).context("copy the tree")?;
-        // Tests find the published vectors beside the tree.
-        let (vectors, link) = (root.join("../shared"), folder.join("shared"));
-        if vectors.exists() && !link.exists() {
-            std::os::unix::fs::symlink(fs::canonicalize(vectors)?, link)?;
-        }
-        trials.expect_pass(&one.package, &[])?;
-        trials.prepare_others()?;
+        // Tests find the published vectors beside the tree, and other people's tools in it.
+        link(&root.join("../shared"), &folder.join("shared"))?;
+        link(
+            &root.join("target/tools"),
+            &trials.tree.join("target/tools"),
+        )?;
+        trials.prepare_tests()?;
         Ok(trials)
     }
 
-    /// The same for the tests of other crates that rows name.
-    fn prepare_others(&self) -> Result<()> {
-        let mut others = BTreeMap::<_, Vec<_>>::new();
+    fn prepare_tests(&self) -> Result<()> {
+        let mut crates = BTreeMap::<_, Vec<_>>::new();
         for mutant in &self.one.mutants {
-            if let Some(name) = &mutant.test_crate {
-                others.entry(name).or_default().push(mutant.test.as_str());
-            }
+            let package = self.test_package(mutant)?;
+            crates.entry(package).or_default().push(&*mutant.test);
         }
-        if others.is_empty() {
-            return Ok(());
+        if self.one.mutants.iter().any(|it| it.test_crate.is_some()) {
+            let output = self.build_programs()?;
+            ensure!(output.status.success(), "{}", said(&output));
         }
-        let output = self.build_programs()?;
-        ensure!(output.status.success(), "{}", said(&output));
-        for (name, tests) in others {
-            self.expect_pass(&package_of(&self.tree.join(name))?, &tests)?;
+        for (package, tests) in crates {
+            self.expect_pass(&package, &tests)?;
         }
         Ok(())
+    }
+
+    fn test_package(&self, mutant: &Mutant) -> Result<String> {
+        match &mutant.test_crate {
+            Some(name) => package_of(&self.tree.join(name)),
+            None => Ok(self.one.package.clone()),
+        }
     }
 
     fn expect_pass(&self, package: &str, tests: &[&str]) -> Result<()> {
@@ -129,7 +133,7 @@ impl<'a> Trials<'a> {
             TestTarget::Named(name) => vec!["--test".to_owned(), name],
         };
         let mut command = self.cargo("test");
-        command.arg("--package").arg(package_of(&folder)?);
+        command.arg("--package").arg(self.test_package(mutant)?);
         command.args(target).args(["--", &mutant.test]);
         let output = command.output().context("run cargo")?;
         Ok(outcome(
@@ -158,6 +162,15 @@ impl<'a> Trials<'a> {
             .env_remove("CARGO_MANIFEST_DIR");
         command
     }
+}
+
+/// A link to what is there, once.
+fn link(target: &Path, link: &Path) -> Result<()> {
+    if target.exists() && !link.exists() {
+        fs::create_dir_all(link.parent().unwrap_or(link))?;
+        std::os::unix::fs::symlink(fs::canonicalize(target)?, link)?;
+    }
+    Ok(())
 }
 
 /// All that a program printed.
