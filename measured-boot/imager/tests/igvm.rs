@@ -5,6 +5,7 @@
 use std::fs;
 use std::process::{Command, Output};
 
+use measured_boot_tiny_kernel::{Segment, elf};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -25,22 +26,8 @@ model = "x86-64-v2"
 mib = 128
 "#;
 
-/// An ELF kernel of one page.
 fn kernel() -> Vec<u8> {
-    const START: u64 = 0x100_0000;
-    let mut file = b"\x7FELF\x02\x01\x01".to_vec();
-    file.resize(16, 0);
-    file.extend([2, 0, 62, 0, 1, 0, 0, 0]);
-    for word in [START, 64, 0, 0x38_0040_0000_0000, 1] {
-        file.extend(u64::to_le_bytes(word));
-    }
-    file.extend([1, 0, 0, 0, 7, 0, 0, 0]);
-    let virtual_start = 0xFFFF_FFFF_8000_0000 + START;
-    for word in [0x1000, virtual_start, START, 0x1000, 0x1000, 0x1000] {
-        file.extend(u64::to_le_bytes(word));
-    }
-    file.resize(0x2000, 0x90);
-    file
+    elf(0x100_0000, &[Segment::new(0x100_0000, vec![0x90; 4096])])
 }
 
 fn place() -> TempDir {

@@ -3,7 +3,7 @@
 mod support;
 
 use measured_boot_plan::{DiskConfig, LaunchConfig, LaunchPlan, PlanError, Sources, TeeKind, plan};
-use support::{Segment, elf};
+use measured_boot_tiny_kernel::{Segment, elf};
 
 fn refused(change: impl FnOnce(&mut LaunchConfig)) -> PlanError {
     let mut config = support::config();

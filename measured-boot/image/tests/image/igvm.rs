@@ -8,6 +8,7 @@ use measured_boot_shim_abi::{LoadTable, Loads, MemoryMap, PieceKind, layout};
 use measured_boot_snp_abi::{PageType, VMSA_GPA};
 use measured_boot_snp_launch::{SnpLaunch, ZeroPages};
 use measured_boot_tdx_launch::{PageOrder, TdxLaunch};
+use measured_boot_tiny_kernel::{Segment, elf};
 use sha2::{Digest, Sha384};
 use std::collections::BTreeMap;
 use zerocopy::{FromBytes, IntoBytes};
@@ -30,29 +31,12 @@ model = "x86-64-v2"
 mib = 256
 "#;
 
-/// An ELF kernel of one segment with memory beyond its bytes.
+/// A kernel of one segment with memory beyond its bytes.
 fn kernel() -> Vec<u8> {
     const START: u64 = 0x100_0000;
-    let mut file = b"\x7FELF\x02\x01\x01".to_vec();
-    file.resize(16, 0);
-    file.extend([2, 0, 62, 0, 1, 0, 0, 0]);
-    for word in [START, 64, 0, 0x38_0040_0000_0000, 1] {
-        file.extend(u64::to_le_bytes(word));
-    }
-    file.extend([1, 0, 0, 0, 7, 0, 0, 0]);
-    for word in [
-        0x1000,
-        0xFFFF_FFFF_8000_0000 + START,
-        START,
-        0x2345,
-        0x9000,
-        0x1000,
-    ] {
-        file.extend(u64::to_le_bytes(word));
-    }
-    file.resize(0x1000, 0);
-    file.extend((0..0x2345_u32).map(|index| u8::try_from(index % 251).expect("small")));
-    file
+    let bytes = (0..0x2345_u32).map(|index| u8::try_from(index % 251).expect("small"));
+    let segment = Segment::new(START, bytes.collect()).with_memory(0x9000);
+    elf(START, &[segment])
 }
 
 struct Files {

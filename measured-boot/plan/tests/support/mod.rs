@@ -6,68 +6,7 @@ use measured_boot_plan::{
     BootConfig, BootProtocol, CpuConfig, DiskConfig, HostTarget, IdFields, LaunchConfig,
     LaunchPlan, MemoryConfig, Sources, TeeConfig, TeeKind, VsockConfig, plan,
 };
-
-/// `__START_KERNEL_map`, where Linux is linked.
-pub const KERNEL_HALF: u64 = 0xFFFF_FFFF_8000_0000;
-
-/// A loadable segment of a kernel to be made.
-#[derive(Clone)]
-pub struct Segment {
-    pub paddr: u64,
-    pub vaddr: u64,
-    pub memsz: u64,
-    pub bytes: Vec<u8>,
-}
-
-impl Segment {
-    pub fn new(paddr: u64, bytes: Vec<u8>) -> Self {
-        let memsz = bytes.len() as u64;
-        Self {
-            paddr,
-            vaddr: KERNEL_HALF + paddr,
-            memsz,
-            bytes,
-        }
-    }
-}
-
-/// An ELF file of these segments, entered at `entry`.
-pub fn elf(entry: u64, segments: &[Segment]) -> Vec<u8> {
-    let mut file = b"\x7FELF\x02\x01\x01".to_vec();
-    file.resize(16, 0);
-    file.extend(2u16.to_le_bytes()); // ET_EXEC
-    file.extend(62u16.to_le_bytes()); // EM_X86_64
-    file.extend(1u32.to_le_bytes());
-    for word in [entry, 64, 0] {
-        file.extend(word.to_le_bytes()); // e_entry, e_phoff, e_shoff
-    }
-    file.extend(0u32.to_le_bytes());
-    for half in [64, 56, u16::try_from(segments.len()).expect("few"), 0, 0, 0] {
-        file.extend(half.to_le_bytes());
-    }
-    let mut offset = 0x1000;
-    for segment in segments {
-        let length = segment.bytes.len() as u64;
-        file.extend(1u32.to_le_bytes()); // PT_LOAD
-        file.extend(7u32.to_le_bytes());
-        for word in [
-            offset,
-            segment.vaddr,
-            segment.paddr,
-            length,
-            segment.memsz,
-            0x1000,
-        ] {
-            file.extend(word.to_le_bytes());
-        }
-        offset += length.next_multiple_of(0x1000);
-    }
-    for segment in segments {
-        file.resize(file.len().next_multiple_of(0x1000), 0);
-        file.extend(&segment.bytes);
-    }
-    file
-}
+use measured_boot_tiny_kernel::{Segment, elf};
 
 /// A kernel of two segments: text of three pages and a bit, then data with memory beyond it.
 pub fn kernel() -> Vec<u8> {
@@ -75,8 +14,7 @@ pub fn kernel() -> Vec<u8> {
         0x100_0000,
         (0..0x3123u32).map(|i| (i % 251) as u8).collect(),
     );
-    let mut data = Segment::new(0x120_0000, vec![0x5A; 0x2000]);
-    data.memsz = 0x8000;
+    let data = Segment::new(0x120_0000, vec![0x5A; 0x2000]).with_memory(0x8000);
     elf(0x100_0040, &[text, data])
 }
 
