@@ -34,4 +34,4 @@ pub use launch_plan::{
     TeeKind, Unmeasured, VcpuState,
 };
 pub use plan_error::PlanError;
-pub use planning::plan;
+pub use planning::{plan, plan_like};

@@ -39,13 +39,27 @@ pub enum PlanError {
     },
     /// An ID block of another version.
     #[error(
-        "tee.id_block: it has version {0}, and 1 is known; write it with `cloister measure id-block`"
+        "{key}: the ID block has version {version}, and 1 is known; write it with `cloister measure id-block`"
     )]
-    IdBlockVersion(u32),
+    IdBlockVersion {
+        /// The key that names it, or the IGVM file that holds it.
+        key: &'static str,
+        /// Its version.
+        version: u32,
+    },
+    /// An ID that hardware takes from an ID block alone.
+    #[error(
+        "{key}: SEV-SNP takes it from an ID block alone; sign one by `cloister measure id-block` and name it as \
+         tee.id_block, or remove {key}"
+    )]
+    IdWithoutBlock {
+        /// The setting.
+        key: &'static str,
+    },
     /// An ID block for another policy: the firmware would refuse the launch.
     #[error(
         "tee.id_block: it is signed for policy {signed}, and this launch has {planned}; sign one for this policy, \
-         or change tee.debug and tee.smt"
+         or change it: tee.debug and tee.smt, or that of the IGVM file"
     )]
     IdBlockPolicy {
         /// What the block says.
@@ -70,6 +84,15 @@ pub enum PlanError {
         "boot.igvm: its policy {policy} and tee.debug disagree on whether the host may debug the guest; change tee.debug, or the file"
     )]
     IgvmDebug {
+        /// The file's policy.
+        policy: GuestPolicy,
+    },
+    /// An IGVM file whose policy allows SMT, against the configuration.
+    #[error(
+        "boot.igvm: its policy {policy} lets the guest run on hosts with SMT, against tee.smt = false; remove tee.smt, or \
+         change the file"
+    )]
+    IgvmSmt {
         /// The file's policy.
         policy: GuestPolicy,
     },

@@ -12,6 +12,7 @@ use crate::{
     LaunchPlan, Measured, PlanError, Region, Reported, Sources, Staged, TeeKind, Unmeasured,
     VcpuState,
 };
+use measured_boot_shim_abi::Piece;
 use measured_boot_snp_abi::PageType;
 use reported::Shown;
 
@@ -31,13 +32,35 @@ const INITRD_CEILING: u64 = 2 << 30;
 ///
 /// [`PlanError`] names the setting that does not fit, why, and what to do.
 pub fn plan(config: &LaunchConfig, sources: &Sources<'_>) -> Result<LaunchPlan, PlanError> {
+    plan_knowing(config, sources, &[])
+}
+
+/// The same for another configuration of the same files: what a load table says of kernel and initrd is
+/// taken from the plan `like`, and these are not hashed again.
+///
+/// # Errors
+///
+/// As [`plan`].
+pub fn plan_like(
+    config: &LaunchConfig,
+    sources: &Sources<'_>,
+    like: &LaunchPlan,
+) -> Result<LaunchPlan, PlanError> {
+    plan_knowing(config, sources, &shim::pieces_of_files(like))
+}
+
+fn plan_knowing(
+    config: &LaunchConfig,
+    sources: &Sources<'_>,
+    known: &[Piece],
+) -> Result<LaunchPlan, PlanError> {
     let wanted = Wanted::of(config)?;
     let laid_out = match config.boot.protocol {
         BootProtocol::SimulatedDirect => direct::lay_out(&wanted, sources)?,
-        BootProtocol::Shim => shim::lay_out(&wanted, sources)?,
+        BootProtocol::Shim => shim::lay_out(&wanted, sources, known)?,
         BootProtocol::Igvm => return plan_igvm(config, wanted, sources),
     };
-    let shown = Shown::of(&config.tee, sources)?;
+    let shown = Shown::of(&config.tee, sources, None)?;
     Ok(assembled(config, wanted, laid_out, shown))
 }
 
@@ -48,13 +71,7 @@ fn plan_igvm(
     sources: &Sources<'_>,
 ) -> Result<LaunchPlan, PlanError> {
     let file = igvm::lay_out(&wanted, sources)?;
-    let mut shown = Shown::of(&config.tee, sources)?;
-    if let Some(policy) = file.policy {
-        shown.take_policy(&config.tee, policy)?;
-    }
-    if let Some(signed) = file.id_block.filter(|_| shown.id_block.is_none()) {
-        shown.take_id_block(signed);
-    }
+    let shown = Shown::of(&config.tee, sources, file.of_file)?;
     let mut plan = assembled(config, wanted, file.laid_out, shown);
     plan.sev_features = Measured(file.sev_features);
     Ok(plan)

@@ -39,23 +39,8 @@ fn planned_as(
     plan(&config(change), &sources(file))
 }
 
-/// A state that KVM makes as it is: what it adds is there.
 fn vmsa(change: impl FnOnce(&mut [u8])) -> [u8; 4096] {
-    let mut vmsa = [0; 4096];
-    let mut set = |offset: usize, value: u64| {
-        vmsa[offset..offset + 8].copy_from_slice(&value.to_le_bytes());
-    };
-    set(0x0D0, 0x1000); // EFER
-    set(0x148, 0x40); // CR4
-    set(0x158, 0x11); // CR0
-    set(0x160, 0x400); // DR7
-    set(0x168, 0xFFFF_0FF0); // DR6
-    set(0x170, 2); // RFLAGS
-    set(0x178, 0x1_0000); // RIP
-    set(0x010, 0xFFFF_FFFF_0C9B_0008); // CS
-    set(0x268, 0x0007_0406_0007_0406); // PAT
-    set(0x3B0, 1); // SEV_FEATURES
-    set(0x3E8, 1); // XCR0
+    let mut vmsa = files::vmsa();
     change(&mut vmsa);
     vmsa
 }

@@ -4,7 +4,7 @@ use super::variant::{Dimension, Variant};
 use super::vcpus::vmsa_variants;
 use crate::Launch;
 use measured_boot_digest::HashPages;
-use measured_boot_plan::{DiskConfig, LaunchConfig, LaunchPlan, Sources, plan};
+use measured_boot_plan::{DiskConfig, LaunchConfig, LaunchPlan, Sources, plan_like};
 
 /// Numbers of vCPUs that are tried: planning is not free.
 const VCPUS: [u32; 23] = [
@@ -27,13 +27,19 @@ pub struct OwnPlans {
 }
 
 impl OwnPlans {
-    /// Plans every known way.
-    pub fn of(config: &LaunchConfig, sources: &Sources<'_>) -> Self {
+    /// Plans every known way in which `planned`, of this configuration and these files, could have been
+    /// written otherwise.
+    pub fn of(config: &LaunchConfig, sources: &Sources<'_>, planned: &LaunchPlan) -> Self {
         let plans = others(config)
             .into_iter()
             .filter(|(.., other)| other != config)
             .filter_map(|(dimension, says, advice, other)| {
-                Some((dimension, says, advice, plan(&other, sources).ok()?))
+                Some((
+                    dimension,
+                    says,
+                    advice,
+                    plan_like(&other, sources, planned).ok()?,
+                ))
             });
         Self {
             plans: plans.collect(),

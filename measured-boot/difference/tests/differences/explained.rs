@@ -254,7 +254,7 @@ fn found_of_ours(
     further(&mut other);
     let reported = Launch::of_plan(&other, &launched.sources(), &OneByOne).digest();
     let launch = Launch::of_plan(&plan, &planned.sources(), &OneByOne);
-    let plans = OwnPlans::of(&planned.config, &planned.sources());
+    let plans = OwnPlans::of(&planned.config, &planned.sources(), &plan);
     let variants = own_variants(&plans, &planned.sources(), &launch, &OneByOne);
     let explanation = search(&launch, reported, &variants, None);
     let says = |fit: &measured_boot_difference::Fit<'_, '_>| {

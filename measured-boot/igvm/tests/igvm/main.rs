@@ -2,4 +2,5 @@
 
 mod read;
 mod refusals;
+#[allow(dead_code, reason = "others make files by it too")]
 mod support;

@@ -97,7 +97,7 @@ fn of_plan(planned: &Planned, question: &Question<'_>) -> Outcome {
     let (sources, hasher) = (planned.sources(), AllCores::new());
     let launch = Launch::of_plan(&planned.plan, &sources, &hasher);
     question.answered(&launch, launch.digest(), |reported, answer| {
-        let plans = OwnPlans::of(&planned.config, &sources);
+        let plans = OwnPlans::of(&planned.config, &sources, &planned.plan);
         let variants = own_variants(&plans, &sources, &launch, &hasher);
         answer(search(&launch, reported, &variants, None));
     })

@@ -5,7 +5,7 @@ use clap::Args;
 use measured_boot_digest::Manifest;
 use measured_boot_firmware::Ovmf;
 use measured_boot_page_hash::AllCores;
-use measured_boot_plan::{TeeKind, plan};
+use measured_boot_plan::{TeeKind, plan_like};
 use measured_boot_reference_values::{Alternative, Tee};
 use measured_boot_snp_launch::{CpuSignature, KernelHashes, SnpInputs, SnpLaunch, VmmType};
 use measured_boot_tdx_launch::predicted_digest;
@@ -62,12 +62,13 @@ impl Launches {
         let launch = |count: &u32| {
             let mut config = planned.config.clone();
             config.cpu.count = *count;
-            let plan = plan(&config, &planned.sources()).with_context(|| {
-                format!(
-                    "{}: --vcpus {count}: the launch cannot be planned",
-                    path.display()
-                )
-            })?;
+            let plan =
+                plan_like(&config, &planned.sources(), &planned.plan).with_context(|| {
+                    format!(
+                        "{}: --vcpus {count}: the launch cannot be planned",
+                        path.display()
+                    )
+                })?;
             let sources = planned.sources();
             let digest = match plan.tee.0 {
                 TeeKind::Tdx => predicted_digest(&plan, &sources),

@@ -6,6 +6,7 @@
 mod parameters;
 mod state;
 
+use super::reported::OfFile;
 use super::{LaidOut, Wanted};
 use crate::registers;
 use crate::{
@@ -23,15 +24,15 @@ use parameters::Parameters;
 const MOST_REGIONS: usize = 190;
 /// Pages whose contents are not measured are as many in a region at most: a manifest's rule.
 const FREE_PAGES: u64 = 16;
-/// The largest parameter area, in bytes: room for far more than a host has to tell.
-const LARGEST_AREA: usize = 1 << 20;
+/// Bytes of all parameter areas: room for far more than a host has to tell.
+const MOST_PARAMETERS: usize = 1 << 20;
 
 /// What a file makes of a launch.
 pub(super) struct FromFile {
     pub(super) laid_out: LaidOut,
     pub(super) sev_features: u64,
-    pub(super) policy: Option<GuestPolicy>,
-    pub(super) id_block: Option<SignedIdBlock>,
+    /// None for a TD.
+    pub(super) of_file: Option<OfFile>,
 }
 
 pub(super) fn lay_out(wanted: &Wanted, sources: &Sources<'_>) -> Result<FromFile, PlanError> {
@@ -48,22 +49,6 @@ pub(super) fn lay_out(wanted: &Wanted, sources: &Sources<'_>) -> Result<FromFile
         return refuse("lets a loader move its pages");
     }
     let (vcpus, sev_features) = vcpus(wanted, &loading)?;
-    let (policy, id_block) = match wanted.tee {
-        TeeKind::Tdx => (None, None),
-        TeeKind::Simulated | TeeKind::Snp => {
-            let policy = loading.policy().map_err(malformed)?;
-            // The simulated TEE knows no ID block.
-            let block = loading
-                .snp_id_block()
-                .filter(|_| wanted.tee == TeeKind::Snp)
-                .map(|block| block.for_firmware(policy));
-            let block = block.map(|signed| SignedIdBlock {
-                block: signed.block,
-                auth: Box::new(signed.auth),
-            });
-            (Some(GuestPolicy::from_bits(policy)), block)
-        }
-    };
     Ok(FromFile {
         laid_out: LaidOut {
             regions: regions(wanted, &loading)?,
@@ -75,9 +60,28 @@ pub(super) fn lay_out(wanted: &Wanted, sources: &Sources<'_>) -> Result<FromFile
             },
         },
         sev_features,
-        policy,
-        id_block,
+        of_file: of_file(wanted.tee, &loading)?,
     })
+}
+
+/// Policy and ID block. The simulated TEE knows no ID block.
+fn of_file(tee: TeeKind, loading: &Loading<'_, '_>) -> Result<Option<OfFile>, PlanError> {
+    if tee == TeeKind::Tdx {
+        return Ok(None);
+    }
+    let policy = loading.policy().map_err(malformed)?;
+    let block = loading.snp_id_block().filter(|_| tee == TeeKind::Snp);
+    let id_block = block.map(|block| {
+        let signed = block.for_firmware(policy);
+        SignedIdBlock {
+            block: signed.block,
+            auth: Box::new(signed.auth),
+        }
+    });
+    Ok(Some(OfFile {
+        policy: GuestPolicy::from_bits(policy),
+        id_block,
+    }))
 }
 
 fn malformed(fault: IgvmFault) -> PlanError {

@@ -18,14 +18,34 @@ pub(super) struct Shown {
     pub(super) td: TdParameters,
 }
 
+/// What an IGVM file says of itself.
+pub(super) struct OfFile {
+    pub(super) policy: GuestPolicy,
+    pub(super) id_block: Option<SignedIdBlock>,
+}
+
 impl Shown {
-    pub(super) fn of(tee: &TeeConfig, sources: &Sources<'_>) -> Result<Self, PlanError> {
+    /// The policy of an IGVM file stands in the place of the configuration's, and its ID block where the
+    /// configuration has none.
+    pub(super) fn of(
+        tee: &TeeConfig,
+        sources: &Sources<'_>,
+        file: Option<OfFile>,
+    ) -> Result<Self, PlanError> {
         refuse_settings_of_another(tee)?;
-        let policy = GuestPolicy::STRICT.with_smt(tee.smt).with_debug(tee.debug);
-        let id_block = match &tee.id_block {
-            Some(_) => Some(id_block(sources, policy)?),
-            None => None,
+        let policy = match &file {
+            Some(file) => no_more_open_than(tee, file.policy)?,
+            None => GuestPolicy::STRICT.with_smt(tee.smt).with_debug(tee.debug),
         };
+        let id_block = match &tee.id_block {
+            Some(_) => Some((Source::IdBlock.key(), id_block(sources)?)),
+            None => file
+                .and_then(|file| file.id_block)
+                .map(|block| (Source::Igvm.key(), block)),
+        };
+        let id_block = id_block
+            .map(|(key, signed)| of_this_launch(key, signed, policy))
+            .transpose()?;
         Ok(Self {
             policy,
             host_data: told(tee, sources, &SHA256, tee.host_data)?,
@@ -36,34 +56,15 @@ impl Shown {
     }
 }
 
-impl Shown {
-    /// Takes the policy of an IGVM file, which must not open to the host what the configuration does not.
-    pub(super) fn take_policy(
-        &mut self,
-        tee: &TeeConfig,
-        policy: GuestPolicy,
-    ) -> Result<(), PlanError> {
-        if policy.debug_allowed() != tee.debug {
-            return Err(PlanError::IgvmDebug { policy });
-        }
-        if let Some(signed) = &self.id_block
-            && signed.block.policy.get() != policy.bits()
-        {
-            let signed = GuestPolicy::from_bits(signed.block.policy.get());
-            return Err(PlanError::IdBlockPolicy {
-                signed,
-                planned: policy,
-            });
-        }
-        self.policy = policy;
-        Ok(())
+/// A file must not open to the host what the configuration does not.
+fn no_more_open_than(tee: &TeeConfig, policy: GuestPolicy) -> Result<GuestPolicy, PlanError> {
+    if policy.debug_allowed() != tee.debug {
+        return Err(PlanError::IgvmDebug { policy });
     }
-
-    /// Takes the ID block of an IGVM file.
-    pub(super) fn take_id_block(&mut self, signed: SignedIdBlock) {
-        self.id = id_fields(&signed);
-        self.id_block = Some(signed);
+    if policy.smt_allowed() && !tee.smt {
+        return Err(PlanError::IgvmSmt { policy });
     }
+    Ok(policy)
 }
 
 /// A setting that does nothing must not look as if it did something.
@@ -87,11 +88,20 @@ fn refuse_settings_of_another(tee: &TeeConfig) -> Result<(), PlanError> {
     let foreign = settings
         .into_iter()
         .find(|(_, is_set, kinds)| *is_set && !kinds.contains(&kind));
-    match foreign {
-        Some((key, ..)) => Err(PlanError::SettingOfAnotherTee { key, kind }),
-        None => Ok(()),
+    if let Some((key, ..)) = foreign {
+        return Err(PlanError::SettingOfAnotherTee { key, kind });
+    }
+    let said_by_a_block = settings
+        .iter()
+        .find(|(key, is_set, _)| *is_set && IDS.contains(key));
+    match said_by_a_block {
+        Some((key, ..)) if kind == Snp => Err(PlanError::IdWithoutBlock { key }),
+        _ => Ok(()),
     }
 }
+
+/// What hardware knows of an ID block alone, which then says it.
+const IDS: [&str; 3] = ["tee.family_id", "tee.image_id", "tee.guest_svn"];
 
 /// The digest of the init-data, or else what is written.
 fn told<const N: usize>(
@@ -113,25 +123,35 @@ fn told<const N: usize>(
         .expect("the digest is as long as the field"))
 }
 
-fn id_block(sources: &Sources<'_>, policy: GuestPolicy) -> Result<SignedIdBlock, PlanError> {
+fn id_block(sources: &Sources<'_>) -> Result<SignedIdBlock, PlanError> {
     let block = IdBlock::read_from_bytes(sources.id_block)
         .map_err(|_| wrong_length(Source::IdBlock, sources.id_block, 96))?;
     let auth = IdAuth::read_from_bytes(sources.id_auth)
         .map_err(|_| wrong_length(Source::IdAuth, sources.id_auth, 4096))?;
-    if block.version.get() != ID_BLOCK_VERSION {
-        return Err(PlanError::IdBlockVersion(block.version.get()));
-    }
-    let signed = GuestPolicy::from_bits(block.policy.get());
-    if signed != policy {
-        return Err(PlanError::IdBlockPolicy {
-            signed,
-            planned: policy,
-        });
-    }
     Ok(SignedIdBlock {
         block,
         auth: Box::new(auth),
     })
+}
+
+/// Whether the firmware would take it, but for its digest and signatures.
+fn of_this_launch(
+    key: &'static str,
+    signed: SignedIdBlock,
+    planned: GuestPolicy,
+) -> Result<SignedIdBlock, PlanError> {
+    let version = signed.block.version.get();
+    if version != ID_BLOCK_VERSION {
+        return Err(PlanError::IdBlockVersion { key, version });
+    }
+    let policy = GuestPolicy::from_bits(signed.block.policy.get());
+    if policy != planned {
+        return Err(PlanError::IdBlockPolicy {
+            signed: policy,
+            planned,
+        });
+    }
+    Ok(signed)
 }
 
 fn wrong_length(source: Source, bytes: &[u8], wanted: usize) -> PlanError {

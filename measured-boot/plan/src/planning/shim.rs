@@ -14,9 +14,10 @@ use crate::registers;
 use crate::{
     Component, Content, Gpa, PlanError, Region, Source, Sources, Staged, TeeKind, VcpuState,
 };
-use measured_boot_shim_abi::{LARGE_PAGE, MemoryMap, layout, tdx_reset_page};
+use measured_boot_shim_abi::{LARGE_PAGE, MemoryMap, Piece, layout, tdx_reset_page};
 use measured_boot_snp_abi::PageType;
 use table::TableInput;
+pub(super) use table::pieces_of_files;
 use zerocopy::IntoBytes;
 
 /// What the kernel is told where there are no ACPI tables: it must not look for any.
@@ -32,7 +33,12 @@ struct Guest {
     acpi: Option<Tables>,
 }
 
-pub(super) fn lay_out(wanted: &Wanted, sources: &Sources<'_>) -> Result<LaidOut, PlanError> {
+/// `known` is what an earlier plan's load table says of the same files.
+pub(super) fn lay_out(
+    wanted: &Wanted,
+    sources: &Sources<'_>,
+    known: &[Piece],
+) -> Result<LaidOut, PlanError> {
     let guest = guest(wanted, sources)?;
     let shim = shim(sources)?;
     let staged = stage(&guest, sources)?;
@@ -40,6 +46,7 @@ pub(super) fn lay_out(wanted: &Wanted, sources: &Sources<'_>) -> Result<LaidOut,
         guest: &guest,
         staged: &staged,
         sources,
+        known,
         shim_pages: shim.pages(),
         is_td: wanted.tee == TeeKind::Tdx,
     })?;

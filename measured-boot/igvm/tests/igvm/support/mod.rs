@@ -90,6 +90,11 @@ impl Builder {
         self.header(0x304, &parts.concat())
     }
 
+    /// An ID block with an author's key, of the secure processor's two structures: the same numbers, packed.
+    pub fn id_block(self, block: &[u8], auth: &[u8]) -> Self {
+        self.header(0x30B, &packed_id_block(block, auth))
+    }
+
     /// Puts data behind all other, and remembers that the field at `at` points there.
     fn pointer(&mut self, at: usize, data: &[u8]) -> [u8; 4] {
         if data.is_empty() {
@@ -137,6 +142,49 @@ impl Builder {
         mend_checksum(&mut file);
         file
     }
+}
+
+/// A vCPU's state from which KVM makes the same again: flat 32-bit code at 0x10000.
+pub fn vmsa() -> [u8; 4096] {
+    let mut vmsa = [0; 4096];
+    let mut set = |offset: usize, value: u64| {
+        vmsa[offset..offset + 8].copy_from_slice(&value.to_le_bytes());
+    };
+    // ES, SS, DS, FS, GS; CS; LDTR and TR.
+    for segment in [0x000, 0x020, 0x030, 0x040, 0x050] {
+        set(segment, 0xFFFF_FFFF_0C93_0018);
+    }
+    set(0x010, 0xFFFF_FFFF_0C9B_0008);
+    set(0x070, 0x0000_FFFF_0082_0000);
+    set(0x090, 0x0000_FFFF_008B_0000);
+    set(0x0D0, 0x1000); // EFER
+    set(0x148, 0x40); // CR4
+    set(0x158, 0x11); // CR0
+    set(0x160, 0x400); // DR7
+    set(0x168, 0xFFFF_0FF0); // DR6
+    set(0x170, 2); // RFLAGS
+    set(0x178, 0x1_0000); // RIP
+    set(0x268, 0x0007_0406_0007_0406); // PAT
+    set(0x3B0, 1); // SEV_FEATURES
+    set(0x3E8, 1); // XCR0
+    set(0x408, 0x1F80); // MXCSR
+    set(0x410, 0x037F); // FCW
+    vmsa
+}
+
+/// What the structure of an ID block holds: no policy, and of each key and signature what is in use.
+pub fn packed_id_block(block: &[u8], auth: &[u8]) -> Vec<u8> {
+    let key = |at: usize| [&auth[at..at + 4], &[0; 4], &auth[at + 4..at + 148]].concat();
+    let parts = [
+        &[1, 0, 0, 0, 1, 0, 0, 0],
+        &block[..0x58],
+        &auth[..8],
+        &auth[0x40..0x40 + 144],
+        &key(0x240),
+        &auth[0x680..0x680 + 144],
+        &key(0x880),
+    ];
+    parts.concat()
 }
 
 /// Sets the checksum right over the headers as they are.

@@ -1,7 +1,7 @@
 //! `snp` of IGVM files.
 
 use super::{error, json, snp};
-use crate::igvm_files::Builder;
+use crate::igvm_files::{Builder, packed_id_block};
 use crate::support::{Folder, document, run, stdout, vector};
 
 /// The sample's digest, as the crate that made it and a computation by hand have it.
@@ -98,21 +98,6 @@ fn igvm_whose_id_block_is_for_another_launch_is_refused_and_printed() {
     assert!(page.contains("REFUSED"), "{page}");
 }
 
-/// The structure of an IGVM file from the two of the secure processor: the same numbers, packed.
-fn packed(block: &[u8], auth: &[u8]) -> Vec<u8> {
-    let key = |at: usize| [&auth[at..at + 4], &[0; 4], &auth[at + 4..at + 148]].concat();
-    let parts = [
-        &[1, 0, 0, 0, 1, 0, 0, 0],
-        &block[..0x58],
-        &auth[..8],
-        &auth[0x40..0x40 + 144],
-        &key(0x240),
-        &auth[0x680..0x680 + 144],
-        &key(0x880),
-    ];
-    parts.concat()
-}
-
 #[test]
 fn igvm_with_the_owners_id_block_is_accepted_and_with_a_changed_one_refused() {
     let folder = Folder::empty();
@@ -129,7 +114,7 @@ fn igvm_with_the_owners_id_block_is_accepted_and_with_a_changed_one_refused() {
     let signed = [&sign[..], &[&key, "-o", "json"], &to].concat();
     let signed = document(&run("id-block", &signed), 0);
     let [block, auth] = files.map(|path| std::fs::read(path).expect("written"));
-    let mut contents = packed(&block, &auth);
+    let mut contents = packed_id_block(&block, &auth);
     assert_eq!(contents.len(), 696);
 
     let file = folder.write("a.igvm", &builder.clone().header(0x30B, &contents).build());

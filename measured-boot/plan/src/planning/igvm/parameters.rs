@@ -16,6 +16,8 @@ const MAP_ENTRIES: usize = 2 * 24;
 pub(super) struct Parameters<'w> {
     wanted: &'w Wanted,
     written: BTreeMap<u32, Vec<(u32, Vec<u8>)>>,
+    /// Bytes that areas may still have: a file claims them for nothing.
+    room: usize,
 }
 
 impl<'w> Parameters<'w> {
@@ -23,6 +25,7 @@ impl<'w> Parameters<'w> {
         Self {
             wanted,
             written: BTreeMap::new(),
+            room: super::MOST_PARAMETERS,
         }
     }
 
@@ -53,9 +56,11 @@ impl<'w> Parameters<'w> {
     /// The area's bytes as it is inserted.
     pub(super) fn take(&mut self, insert: &ParameterInsert<'_>) -> Result<Vec<u8>, PlanError> {
         let length = usize::try_from(insert.bytes).map_err(|_| malformed_area())?;
-        if length > super::LARGEST_AREA {
-            return refuse(format!("has a parameter area of {length} bytes"));
-        }
+        let Some(room) = self.room.checked_sub(length) else {
+            let most = super::MOST_PARAMETERS;
+            return refuse(format!("has more than {most} bytes of parameter areas"));
+        };
+        self.room = room;
         let mut bytes = insert
             .data
             .map_or_else(|| vec![0; length], |data| data.bytes.to_vec());

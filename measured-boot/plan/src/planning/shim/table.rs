@@ -3,14 +3,14 @@
 use super::Guest;
 use crate::content::range;
 use crate::kernel::LoadSegment;
-use crate::{Component, PlanError, Sources, Staged};
+use crate::{Component, Content, LaunchPlan, PlanError, Sources, Staged};
 use measured_boot_shim_abi::{
     E820_ACPI, E820_NVS, E820_RAM, E820_RESERVED, LOAD_TABLE_MAGIC, LoadTable, MAX_PIECES,
     MAX_RANGES, Piece, PieceKind, RangeUse, SpecialRange, layout,
 };
 use ring::digest::{SHA384, digest};
 use zerocopy::little_endian::{U32, U64};
-use zerocopy::{FromZeros, IntoBytes};
+use zerocopy::{FromBytes, FromZeros, IntoBytes};
 
 /// Most segments of a kernel. Each takes a piece, or a range where the file has no byte of it.
 const MAX_SEGMENTS: usize = 20;
@@ -24,8 +24,26 @@ pub(super) struct TableInput<'a> {
     pub(super) guest: &'a Guest,
     pub(super) staged: &'a [Staged],
     pub(super) sources: &'a Sources<'a>,
+    /// What an earlier table says of the same files.
+    pub(super) known: &'a [Piece],
     pub(super) shim_pages: u64,
     pub(super) is_td: bool,
+}
+
+/// What a plan's load table says of whole files and their parts, which its configuration does not change.
+pub(in crate::planning) fn pieces_of_files(plan: &LaunchPlan) -> Vec<Piece> {
+    let mut regions = plan.regions.0.iter();
+    let table = regions.find(|region| region.component == Component::LoadTable);
+    let table = table.and_then(|region| match &region.content {
+        Content::Bytes(bytes) => LoadTable::read_from_bytes(bytes).ok(),
+        _ => None,
+    });
+    let of_file = |piece: &Piece| {
+        let kind = PieceKind::from_number(piece.kind.get());
+        matches!(kind, Some(PieceKind::Kernel | PieceKind::Initrd))
+    };
+    let pieces = table.into_iter().flat_map(|table| table.pieces);
+    pieces.filter(of_file).collect()
 }
 
 /// The page of the load table.
@@ -72,10 +90,11 @@ fn pieces(input: &TableInput<'_>) -> Result<Vec<Piece>, PlanError> {
             .iter()
             .find(|staged| staged.component == component)?;
         let bytes = place.content.bytes(input.sources);
-        Some(piece(kind, place.start.get(), destination, bytes, None))
+        let source = place.start.get();
+        Some(piece(input.known, kind, source, destination, bytes, None))
     };
     let mut pieces = Vec::from_iter(made(Component::Acpi, PieceKind::Acpi, layout::ACPI));
-    pieces.extend(with_bytes.map(|segment| kernel_piece(segment, input.sources)));
+    pieces.extend(with_bytes.map(|segment| kernel_piece(segment, input)));
     pieces.extend(made(
         Component::Cmdline,
         PieceKind::Cmdline,
@@ -90,15 +109,17 @@ fn pieces(input: &TableInput<'_>) -> Result<Vec<Piece>, PlanError> {
 }
 
 /// The kernel's file is the first thing that is staged.
-fn kernel_piece(segment: &LoadSegment, sources: &Sources<'_>) -> Piece {
-    let bytes = range(sources.kernel, segment.offset, segment.file_size)
+fn kernel_piece(segment: &LoadSegment, input: &TableInput<'_>) -> Piece {
+    let bytes = range(input.sources.kernel, segment.offset, segment.file_size)
         .expect("the kernel's headers were checked against the file");
     let (start, end) = (segment.start.get(), segment.end.get());
     let source = layout::STAGING + segment.offset;
-    piece(PieceKind::Kernel, source, start, bytes, Some(end - start))
+    let memory = Some(end - start);
+    piece(input.known, PieceKind::Kernel, source, start, bytes, memory)
 }
 
 fn piece(
+    known: &[Piece],
     kind: PieceKind,
     source: u64,
     destination: u64,
@@ -106,16 +127,24 @@ fn piece(
     memory: Option<u64>,
 ) -> Piece {
     let length = u64::try_from(bytes.len()).expect("usize is at most 64 bits");
-    let hash = digest(&SHA384, bytes);
-    Piece {
+    let mut piece = Piece {
         kind: U32::new(kind as u32),
         source: U64::new(source),
         destination: U64::new(destination),
         length: U64::new(length),
         memory: U64::new(memory.unwrap_or(length)),
-        sha384: *hash.as_ref().first_chunk().expect("SHA-384 has 48 bytes"),
         ..Piece::new_zeroed()
-    }
+    };
+    // Files are staged first and one after the other: the same place is the same part of the same file.
+    let part = |piece: &Piece| (piece.kind, piece.source, piece.length);
+    let same = known.iter().find(|known| part(known) == part(&piece));
+    piece.sha384 = same.map_or_else(|| sha384(bytes), |known| known.sha384);
+    piece
+}
+
+fn sha384(bytes: &[u8]) -> [u8; 48] {
+    let hash = digest(&SHA384, bytes);
+    *hash.as_ref().first_chunk().expect("SHA-384 has 48 bytes")
 }
 
 /// By rising address. What a TD's waiting processors use stays theirs.
