@@ -12,8 +12,9 @@ use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
-/// The words that a person types, the program they run, its own words, and what it is for.
-const PARTS: [Part; 9] = [
+/// The words that a person types, the program they run, its own words, and what it is for. The first that fits is
+/// meant.
+const PARTS: [Part; 10] = [
     Part::new(
         "measure",
         "cloister-measure",
@@ -31,6 +32,12 @@ const PARTS: [Part; 9] = [
         "cloister-vmm",
         &[],
         "launch a guest: `cloister vm run vm.toml`",
+    ),
+    Part::new(
+        "host self-test",
+        "cloister-self-test",
+        &[],
+        "launch tiny guests here, and write a report to send back",
     ),
     Part::new(
         "host",
@@ -106,19 +113,30 @@ impl Part {
             what,
         }
     }
+
+    /// What follows its words, if the arguments begin with them.
+    fn rest<'a>(&self, arguments: &'a [OsString]) -> Option<(&Self, &'a [OsString])> {
+        let mut rest = arguments;
+        for word in self.word.split(' ') {
+            let (first, behind) = rest.split_first()?;
+            (first == word).then_some(())?;
+            rest = behind;
+        }
+        Some((self, rest))
+    }
 }
 
 fn main() -> ExitCode {
-    let mut arguments = env::args_os().skip(1);
-    let Some(word) = arguments.next() else {
+    let words: Vec<OsString> = env::args_os().skip(1).collect();
+    let Some(word) = words.first() else {
         eprint!("{}", help());
         return ExitCode::from(2);
     };
     match word.to_str() {
         Some("help" | "--help" | "-h") => say(&help()),
         Some("--version" | "-V") => say(&format!("cloister {}\n", env!("CARGO_PKG_VERSION"))),
-        _ => match PARTS.iter().find(|part| word == part.word) {
-            Some(part) => become_part(part, arguments.collect()),
+        _ => match PARTS.iter().find_map(|part| part.rest(&words)) {
+            Some((part, rest)) => become_part(part, rest),
             None => {
                 eprintln!("error: cloister has no command «{}»\n", word.display());
                 eprint!("{}", help());
@@ -141,7 +159,7 @@ fn say(text: &str) -> ExitCode {
 }
 
 /// Replaces this process; comes back only when that fails.
-fn become_part(part: &Part, arguments: Vec<OsString>) -> ExitCode {
+fn become_part(part: &Part, arguments: &[OsString]) -> ExitCode {
     let program = match beside(part.program) {
         Ok(program) => program,
         Err(why) => {
@@ -174,6 +192,6 @@ fn beside(program: &str) -> Result<PathBuf, String> {
 fn help() -> String {
     let rows = PARTS
         .iter()
-        .map(|part| format!("  {:<15}{}\n", part.word, part.what));
+        .map(|part| format!("  {:<16}{}\n", part.word, part.what));
     format!("{HELP}{}{TAIL}", rows.collect::<String>())
 }

@@ -1,5 +1,6 @@
 //! The command as a person meets it.
 
+use std::path::PathBuf;
 use std::process::{Command, Output};
 
 fn cloister(arguments: &[&str]) -> Output {
@@ -7,6 +8,14 @@ fn cloister(arguments: &[&str]) -> Output {
         .args(arguments)
         .output()
         .expect("the command was built for this test")
+}
+
+/// A folder of our own, empty.
+fn own_folder() -> PathBuf {
+    let name = format!("cloister-dispatch-{}", std::process::id());
+    let folder = std::env::temp_dir().join(name);
+    std::fs::create_dir_all(&folder).expect("a folder");
+    folder
 }
 
 #[test]
@@ -27,6 +36,27 @@ fn unknown_command_is_named() {
 fn help_names_the_check_of_a_host() {
     let output = cloister(&["help"]);
     assert!(String::from_utf8_lossy(&output.stdout).contains("`cloister host check`"));
+}
+
+/// No program lies beside this one, so it is named.
+#[test]
+fn two_words_are_one_command_and_the_first_alone_another() {
+    for (words, program) in [
+        (&["host", "self-test"][..], "cloister-self-test"),
+        (&["host", "check"], "cloister-host"),
+        (&["host"], "cloister-host"),
+    ] {
+        let folder = own_folder();
+        let own = folder.join("cloister");
+        std::fs::copy(env!("CARGO_BIN_EXE_cloister"), &own).expect("a copy");
+        let output = Command::new(&own).args(words).output().expect("it runs");
+        std::fs::remove_dir_all(&folder).expect("it is ours");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            said.contains(&format!("error: {program} is not installed")),
+            "{said}"
+        );
+    }
 }
 
 #[test]

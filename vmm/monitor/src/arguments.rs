@@ -96,6 +96,10 @@ pub struct RunArguments {
     #[arg(long, hide = true)]
     pub software_protected: bool,
 
+    /// Leave it to the firmware to refuse an ID block of another digest: for tests of the firmware.
+    #[arg(long, hide = true)]
+    pub any_id_block: bool,
+
     /// How to tell what happens.
     #[arg(short, long, value_enum, default_value = "text")]
     pub output: Output,

@@ -87,8 +87,28 @@ impl Inputs {
         let plan = plan(&self.config, &sources)
             .with_context(|| format!("{} cannot be planned", self.config.name))?;
         let predicted = predicted_digest(&plan, &sources);
-        check_id_block(&plan, predicted)?;
         Ok((plan, predicted))
+    }
+
+    /// The firmware would refuse the launch at its very end.
+    ///
+    /// # Errors
+    /// The plan's ID block is of another digest.
+    pub fn check_id_block(&self, plan: &LaunchPlan, predicted: LaunchDigest) -> anyhow::Result<()> {
+        let Some(signed) = &plan.id_block.0 else {
+            return Ok(());
+        };
+        let block = match self.config.tee.id_block {
+            Some(_) => "tee.id_block: it",
+            None => "boot.igvm: its ID block",
+        };
+        let held = LaunchDigest(signed.block.launch_digest);
+        ensure!(
+            held == predicted,
+            "{block} is of another launch; sign one for this configuration by `cloister measure id-block`\n  \
+             the block's digest: {held}\n  predicted:          {predicted}"
+        );
+        Ok(())
     }
 
     /// Reads the certificates that an SNP guest gets beside its report, if the configuration names some.
@@ -172,19 +192,6 @@ fn read_named(path: &Path, source: Source) -> anyhow::Result<Input> {
         Ok(false) => format!("{key}: there is no file {}", path.display()),
         _ => format!("{key}: cannot read {}", path.display()),
     })
-}
-
-/// The firmware would refuse the launch at its very end.
-fn check_id_block(plan: &LaunchPlan, predicted: LaunchDigest) -> anyhow::Result<()> {
-    if let Some(signed) = &plan.id_block.0 {
-        let held = LaunchDigest(signed.block.launch_digest);
-        ensure!(
-            held == predicted,
-            "tee.id_block: it is of another launch; sign one for this configuration by `cloister measure id-block`\n  \
-             the block's digest: {held}\n  predicted:          {predicted}"
-        );
-    }
-    Ok(())
 }
 
 /// A disk is a file or a block device of at least one sector.

@@ -144,6 +144,9 @@ fn run_to_its_end(arguments: &RunArguments, teller: Teller) -> anyhow::Result<En
 fn plan(arguments: &RunArguments, teller: Teller) -> anyhow::Result<Planned> {
     let inputs = Inputs::read(&arguments.config)?;
     let (plan, predicted) = inputs.plan()?;
+    if !arguments.any_id_block {
+        inputs.check_id_block(&plan, predicted)?;
+    }
     teller.tell(&Event::Planned {
         name: &inputs.config.name,
         tee: plan.tee.0.name(),
