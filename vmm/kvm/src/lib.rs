@@ -7,8 +7,8 @@
 //! [`Confidential`] is who answers such a guest.
 #![allow(
     unsafe_code,
-    reason = "a memory slot lends the guest a mapping of this process, and what ended a run lies in a \
-              page that the kernel shares"
+    reason = "a memory slot lends the guest a mapping of this process, what ended a run lies in a page that \
+              the kernel shares, and no safe crate sends a signal to a thread"
 )]
 
 mod confidential;
@@ -27,6 +27,7 @@ mod run_error;
 mod run_page;
 mod sev;
 mod state;
+mod stopper;
 mod supports;
 mod tdx;
 mod vm;
@@ -47,6 +48,7 @@ pub use ram::{GuestRam, RamError};
 pub use run::Bus;
 pub use run_error::{At, RunError};
 pub use sev::{SevError, SnpFinish, SnpUpdate};
+pub use stopper::{Seat, Stopper, Stuck};
 pub use supports::Lack;
 pub use tdx::{TdxCapabilities, TdxError, TdxParameters, TdxRegion};
 pub use vm::{Vcpu, Vm};

@@ -11,7 +11,7 @@ use vmm_kernel_abi::exit::{
 
 use crate::confidential::{CertificatesAnswer, Confidential};
 use crate::run_page::first_bytes;
-use crate::{At, RunError, Vcpu};
+use crate::{At, RunError, Seat, Vcpu};
 
 /// How often in a row one access may fault before the vCPU is given up. One conversion is enough for an
 /// honest guest; two vCPUs that fight for a page, each seeing it otherwise, need a few more.
@@ -44,33 +44,60 @@ enum Next<S> {
     Decode,
     InternalError,
     TripleFault,
+    /// Somebody has stopped all vCPUs.
+    Stopped,
 }
 
 impl Vcpu {
-    /// Runs until `bus` stops the VM.
+    /// Runs until `bus` stops the VM, whatever becomes of other vCPUs.
     ///
     /// # Errors
     /// The vCPU cannot go on.
     pub fn run<B: Bus>(&mut self, bus: &B) -> Result<B::Stop, RunError> {
         let mut faults = Faults::default();
         loop {
-            if let ControlFlow::Break(stop) = self.step(bus, &mut faults)? {
+            let next = self.run_once(bus, || true)?;
+            if let ControlFlow::Break(stop) = self.step(bus, &mut faults, next)? {
                 return Ok(stop);
             }
         }
+    }
+
+    /// The same, until somebody stops all vCPUs: then this one's end is `None`.
+    ///
+    /// # Errors
+    /// The vCPU cannot go on.
+    pub fn run_until_stopped<B: Bus>(
+        &mut self,
+        bus: &B,
+        seat: &Seat,
+    ) -> Result<Option<B::Stop>, RunError> {
+        let mut faults = Faults::default();
+        while seat.enter() {
+            let next = self.run_once(bus, || seat.leave());
+            let flow = match next? {
+                Next::Stopped => break,
+                next => self.step(bus, &mut faults, next)?,
+            };
+            if let ControlFlow::Break(stop) = flow {
+                return Ok(Some(stop));
+            }
+        }
+        Ok(None)
     }
 
     fn step<B: Bus>(
         &mut self,
         bus: &B,
         faults: &mut Faults,
+        next: Next<B::Stop>,
     ) -> Result<ControlFlow<B::Stop>, RunError> {
-        match self.run_once(bus)? {
+        match next {
             Next::Done(flow) => {
                 *faults = Faults::default();
                 Ok(flow)
             }
-            Next::Again => Ok(ControlFlow::Continue(())),
+            Next::Again | Next::Stopped => Ok(ControlFlow::Continue(())),
             Next::Decode => self.confidential(bus, faults),
             Next::InternalError => Err(self.internal_error()),
             Next::TripleFault => Err(RunError::TripleFault {
@@ -80,9 +107,19 @@ impl Vcpu {
         }
     }
 
-    fn run_once<B: Bus>(&mut self, bus: &B) -> Result<Next<B::Stop>, RunError> {
+    /// Goes into the guest once. What brings it out is dealt with only if `goes_on` says so: it is asked
+    /// as soon as the vCPU is out.
+    fn run_once<B: Bus>(
+        &mut self,
+        bus: &B,
+        goes_on: impl FnOnce() -> bool,
+    ) -> Result<Next<B::Stop>, RunError> {
         let vcpu = self.index;
-        let done = match self.fd.run() {
+        let left = self.fd.run();
+        if !goes_on() {
+            return Ok(Next::Stopped);
+        }
+        let done = match left {
             Ok(VcpuExit::IoOut(port, data)) => bus.port_write(port, data),
             Ok(VcpuExit::MmioWrite(address, data)) => bus.memory_write(address, data),
             Ok(VcpuExit::IoIn(port, data)) => {

@@ -316,9 +316,20 @@ fn port_access_starts_the_count_of_faults_anew() {
     vcpu.memory.ram().write(0x1000, &[0xe6, 0x01]).unwrap();
     let mut faults = Faults::default();
     faults.note(0, &fault(0x5000)).unwrap();
-    let stopped = vcpu.step(&Everything(None), &mut faults).unwrap();
+    let everything = Everything(None);
+    let next = vcpu.run_once(&everything, || true).unwrap();
+    let stopped = vcpu.step(&everything, &mut faults, next).unwrap();
     assert_eq!(stopped, ControlFlow::Break("port"));
     assert_eq!(faults.last, None);
+}
+
+#[test]
+fn exit_is_not_answered_once_all_vcpus_are_stopped() {
+    let Some(mut vcpu) = vcpu() else { return };
+    let everything = Everything(None);
+    vcpu.fd.set_kvm_immediate_exit(1);
+    let next = vcpu.run_once(&everything, || false).unwrap();
+    assert!(matches!(next, Next::Stopped));
 }
 
 fn blank() -> VcpuState {

@@ -8,7 +8,7 @@ use std::thread;
 
 use rustix::event::{EventfdFlags, eventfd};
 use thiserror::Error;
-use vmm_kvm::{Bus, RunError, Vcpu, Vm};
+use vmm_kvm::{Bus, RunError, Seat, Stopper, Stuck, Vcpu, Vm};
 
 use crate::MeasuredLaunch;
 
@@ -43,22 +43,25 @@ pub enum ThreadsError {
     },
 }
 
-type Job = Box<dyn FnOnce() + Send>;
+/// What a thread does, sitting where it can be brought out of its guest.
+type Job = Box<dyn FnOnce(Seat) + Send>;
 
 /// Confined threads that wait for their vCPU. They are made before the main thread confines itself,
 /// since a confined thread makes no others.
 pub struct Threads {
     jobs: Vec<SyncSender<Job>>,
+    stopper: Stopper,
 }
 
 /// Why a vCPU ended, and with it the VM.
 pub type Ended<S> = Result<S, RunError>;
 
-/// A guest that runs. Its threads end with the process, and only with it: a vCPU that failed the guest
-/// leaves nobody running behind.
+/// A guest that runs, until this value goes at the latest. Its threads end with the process, and only with
+/// it, but none is in the guest any more.
 pub struct RunningVm<S, T> {
     ended: Receiver<Ended<S>>,
     event: Arc<OwnedFd>,
+    stopper: Stopper,
     _vm: Vm,
     _tee: T,
 }
@@ -75,15 +78,18 @@ impl Threads {
     where
         E: std::error::Error + Send + Sync + 'static,
     {
+        let stopper =
+            Stopper::new(count).map_err(|source| ThreadsError::Make { vcpu: 0, source })?;
         let jobs = (0..count)
-            .map(|vcpu| make_thread(vcpu, confine.clone()))
+            .map(|vcpu| make_thread(vcpu, &stopper, confine.clone()))
             .collect::<Result<_, _>>()?;
-        Ok(Self { jobs })
+        Ok(Self { jobs, stopper })
     }
 }
 
 fn make_thread<E>(
     vcpu: usize,
+    stopper: &Stopper,
     confine: impl Fn() -> Result<(), E> + Send + 'static,
 ) -> Result<SyncSender<Job>, ThreadsError>
 where
@@ -91,15 +97,21 @@ where
 {
     let (give, take) = sync_channel::<Job>(1);
     let (tell, told) = sync_channel(1);
+    let stopper = stopper.clone();
     thread::Builder::new()
         .name(format!("vcpu{vcpu}"))
         .spawn(move || {
+            // Before it is confined: it may not ask for its own number afterwards.
+            let seat = stopper.seat(vcpu);
             let confined = confine();
             let may_work = confined.is_ok();
             // Whoever made this thread waits for exactly this.
             let _ = tell.send(confined);
-            if may_work && let Ok(job) = take.recv() {
-                job();
+            if may_work
+                && let Ok(job) = take.recv()
+                && let Some(seat) = seat
+            {
+                job(seat);
             }
             wait_for_ever();
         })
@@ -156,8 +168,14 @@ impl<T> MeasuredLaunch<T> {
             })?;
         let event = Arc::new(event);
         let (tell, ended) = channel();
-        for (vcpu, thread) in vcpus.into_iter().zip(&threads.jobs) {
-            let job = job(vcpu, Arc::clone(bus), tell.clone(), Arc::clone(&event));
+        let Threads { jobs, stopper } = threads;
+        for (vcpu, thread) in vcpus.into_iter().zip(&jobs) {
+            let end = VcpuEnd {
+                tell: tell.clone(),
+                event: Arc::clone(&event),
+                stopper: stopper.clone(),
+            };
+            let job = job(vcpu, Arc::clone(bus), end);
             thread.send(job).map_err(|_| ThreadsError::TooFew {
                 threads: 0,
                 vcpus: 1,
@@ -166,22 +184,41 @@ impl<T> MeasuredLaunch<T> {
         Ok(RunningVm {
             ended,
             event,
+            stopper,
             _vm: vm,
             _tee: tee,
         })
     }
 }
 
-fn job<B>(mut vcpu: Vcpu, bus: Arc<B>, tell: Sender<Ended<B::Stop>>, event: Arc<OwnedFd>) -> Job
+/// How a vCPU that ends ends the VM.
+struct VcpuEnd<S> {
+    tell: Sender<Ended<S>>,
+    event: Arc<OwnedFd>,
+    stopper: Stopper,
+}
+
+impl<S> VcpuEnd<S> {
+    /// The guest may not go on, on any vCPU: pages may be stale on one side, or its processor has given it
+    /// up. So it is stopped here and now, however long the main thread takes to hear of it.
+    fn tell(self, ended: Ended<S>) {
+        // The main thread does it again, and tells those that are stuck.
+        let _ = self.stopper.stop();
+        if self.tell.send(ended).is_ok() {
+            let _ = rustix::io::write(&*self.event, &1u64.to_ne_bytes());
+        }
+    }
+}
+
+fn job<B>(mut vcpu: Vcpu, bus: Arc<B>, end: VcpuEnd<B::Stop>) -> Job
 where
     B: Bus + Send + Sync + 'static,
     B::Stop: Send + 'static,
 {
-    Box::new(move || {
-        let ended = vcpu.run(&*bus);
-        // The first to end stops the VM; nobody waits for the others.
-        if tell.send(ended).is_ok() {
-            let _ = rustix::io::write(&*event, &1u64.to_ne_bytes());
+    Box::new(move |seat| {
+        // None: another vCPU, or the main thread, has stopped it.
+        if let Some(ended) = vcpu.run_until_stopped(&*bus, &seat).transpose() {
+            end.tell(ended);
         }
         // Keeps the vCPU as it is until the process ends.
         wait_for_ever();
@@ -193,6 +230,21 @@ impl<S, T> RunningVm<S, T> {
     #[must_use]
     pub fn ended(&self) -> Option<Ended<S>> {
         self.ended.try_recv().ok()
+    }
+
+    /// Stops the guest on every vCPU: it runs no instruction afterwards.
+    ///
+    /// # Errors
+    /// The kernel does not bring a vCPU out.
+    pub fn stop(&self) -> Result<(), Stuck> {
+        self.stopper.stop()
+    }
+}
+
+impl<S, T> Drop for RunningVm<S, T> {
+    fn drop(&mut self) {
+        // Whoever has to know asks by `stop`.
+        let _ = self.stopper.stop();
     }
 }
 
@@ -224,7 +276,7 @@ mod tests {
             move || tell.send("confined")
         };
         let threads = Threads::make(1, confine).unwrap();
-        let job: Job = Box::new(move || tell.send("runs").unwrap());
+        let job: Job = Box::new(move |_| tell.send("runs").unwrap());
         threads.jobs[0].send(job).unwrap();
         assert_eq!([told.recv(), told.recv()], [Ok("confined"), Ok("runs")]);
     }

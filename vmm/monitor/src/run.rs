@@ -227,6 +227,7 @@ fn launch_and_wait(
     let supervisor = &mut household.supervisor;
     let end = watch::wait(&running, supervisor, interrupt, quoting.as_mut())
         .context("cannot wait for the guest")?;
+    running.stop()?;
     machine.finish();
     Ok(end)
 }

@@ -264,6 +264,39 @@ fn second_interrupt_ends_the_vmm_at_once_and_nothing_is_left_soon() {
     wait_until(|| !folder.path("run").exists());
 }
 
+/// Cleaning up takes its time; the guest is not there any more.
+#[test]
+fn guest_that_is_stopped_runs_no_more_while_the_vmm_waits_for_its_supervisor() {
+    let Some(folder) = Folder::new(Then::Flood) else {
+        return;
+    };
+    let mut running = folder.start();
+    kill(running.supervisor_pid(), Signal::STOP);
+    wait_until(|| cpu_time_of_first_vcpu(running.vmm_pid()) > 5);
+    kill(running.vmm_pid(), Signal::TERM);
+    std::thread::sleep(Duration::from_millis(500));
+    let before = cpu_time_of_first_vcpu(running.vmm_pid());
+    std::thread::sleep(Duration::from_millis(1000));
+    let after = cpu_time_of_first_vcpu(running.vmm_pid());
+    assert!(running.vmm.try_wait().unwrap().is_none());
+    assert_eq!(after, before);
+    let ended = running.wait_until_nothing_is_left();
+    assert_eq!(ended.reason(), "interrupted", "{}", ended.said);
+}
+
+/// Of its thread, in the kernel's ticks (proc(5), fields 14 and 15 of stat).
+fn cpu_time_of_first_vcpu(vmm: i32) -> u64 {
+    let threads = std::fs::read_dir(format!("/proc/{vmm}/task")).unwrap();
+    let stats = threads.map(|thread| std::fs::read_to_string(thread.unwrap().path().join("stat")));
+    let stat = stats
+        .map(Result::unwrap)
+        .find(|stat| stat.contains("(vcpu0)"));
+    let stat = stat.unwrap();
+    let (_, fields) = stat.rsplit_once(") ").unwrap();
+    let ticks = fields.split(' ').skip(11).take(2);
+    ticks.map(|ticks| ticks.parse::<u64>().unwrap()).sum()
+}
+
 #[test]
 fn killed_device_stops_the_guest_and_is_named() {
     for process in ["cloister-blk", "cloister-vsock", "cloister-simulated-tee"] {
