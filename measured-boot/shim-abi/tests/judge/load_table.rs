@@ -91,7 +91,7 @@ fn table_that_makes_sense_is_taken() {
 }
 
 #[test]
-fn table_that_is_damaged_is_refused() {
+fn load_table_that_is_damaged_is_refused() {
     let damages: [fn(&mut LoadTable); 8] = [
         |table| table.magic[7] = 2,
         |table| table.piece_count = 33.into(),

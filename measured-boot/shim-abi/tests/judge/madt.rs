@@ -64,7 +64,7 @@ fn processors_beyond_the_table_are_refused() {
 }
 
 #[test]
-fn table_that_is_damaged_is_refused() {
+fn madt_that_is_damaged_is_refused() {
     let cut = madt()[..madt().len() - 1].to_vec();
     let mut wrong_sum = madt();
     wrong_sum[20] ^= 1;

@@ -5,6 +5,7 @@ mod event_log;
 mod load_table;
 mod madt;
 mod memory_map;
+mod places;
 mod ram;
 mod refusal;
 mod secrets;
