@@ -27,8 +27,20 @@ pub(crate) struct Broker {
     channel: Channel<BrokerReply, BrokerRequest>,
     ports: BTreeMap<u32, Target>,
     tee_socket: Option<PathBuf>,
+    purpose: Purpose,
+    has_complained: bool,
     pending: BTreeMap<PendingId, Pending>,
     next_id: u64,
+}
+
+/// What a broker's connections are for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// The guest's, by vsock port.
+    Vsock,
+    /// The VMM's own, to have quotes made. It tells people of every failure itself: here they hear once why
+    /// nobody answers, so that a guest that asks for ever does not use up what this process may say.
+    Quotes,
 }
 
 /// The supervisor's own name of a connection on its way: tickets are the device's choice.
@@ -47,6 +59,7 @@ impl Broker {
     pub(crate) fn new(
         ports: BTreeMap<u32, Target>,
         tee_socket: Option<PathBuf>,
+        purpose: Purpose,
     ) -> Result<(Broker, OwnedFd), Errno> {
         let (channel, theirs) = Channel::pair()?;
         // A device that does not read its answers must not stop the supervisor.
@@ -55,6 +68,8 @@ impl Broker {
             channel,
             ports,
             tee_socket,
+            purpose,
+            has_complained: false,
             pending: BTreeMap::new(),
             next_id: 0,
         };
@@ -69,9 +84,7 @@ impl Broker {
             "it asks again by ticket {ticket}, which is not answered yet"
         );
         let Some(target) = self.ports.get(&port) else {
-            tell(&format!(
-                "vsock port {port} is not declared; a connection to it was refused"
-            ));
+            self.complain(port, "not declared; the connection was refused");
             return self.refuse(ticket);
         };
         if self.pending.len() >= PENDING_LIMIT {
@@ -88,9 +101,8 @@ impl Broker {
                 Ok(())
             }
             Err(error) => {
-                tell(&format!(
-                    "vsock port {port}: cannot connect to {target}: {error}"
-                ));
+                let why = format!("cannot connect to {target}: {error}");
+                self.complain(port, &why);
                 self.refuse(ticket)
             }
         }
@@ -127,6 +139,20 @@ impl Broker {
         self.pending
             .iter()
             .map(|(&id, one)| (id, one.socket.as_fd()))
+    }
+
+    fn complain(&mut self, port: u32, why: &str) {
+        if let Some(complaint) = self.complaint(port, why) {
+            tell(&complaint);
+        }
+    }
+
+    fn complaint(&mut self, port: u32, why: &str) -> Option<String> {
+        let is_first = !std::mem::replace(&mut self.has_complained, true);
+        match self.purpose {
+            Purpose::Vsock => Some(format!("vsock port {port}: {why}")),
+            Purpose::Quotes => is_first.then(|| format!("quote generation service: {why}")),
+        }
     }
 
     fn keep(&mut self, pending: Pending) {
@@ -234,8 +260,19 @@ mod tests {
 
     fn broker(ports: &[(u32, SocketAddr)]) -> (Broker, Channel<BrokerRequest, BrokerReply>) {
         let ports = ports.iter().map(|&(port, to)| (port, Target::Tcp(to)));
-        let (broker, device) = Broker::new(ports.collect(), None).unwrap();
+        let (broker, device) = Broker::new(ports.collect(), None, Purpose::Vsock).unwrap();
         (broker, Channel::from_socket(device))
+    }
+
+    #[test]
+    fn complaints_name_what_the_connection_is_for_and_come_once_for_quotes() {
+        let (mut quotes, _vmm) = Broker::new(BTreeMap::new(), None, Purpose::Quotes).unwrap();
+        let said = [1, 2].map(|_| quotes.complaint(4050, "no"));
+        let service = "quote generation service: no".to_owned();
+        assert_eq!(said, [Some(service), None]);
+        let (mut vsock, _device) = broker(&[]);
+        let said = [1, 2].map(|_| vsock.complaint(80, "no"));
+        assert_eq!(said, [1, 2].map(|_| Some("vsock port 80: no".to_owned())));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use policies_profiles::Program;
 use vmm_channel::{Channel, ReceiveError};
 use vmm_wire::{BlkRequest, Confinement, DeviceKind, DeviceReply, ExitStatus, Landlock, Spawn};
 
-use crate::broker::Broker;
+use crate::broker::{Broker, Purpose};
 
 /// How long a process may take to confine itself.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -51,7 +51,7 @@ impl Managed {
         let kind = spawn.kind();
         let (control, theirs) = Control::pair().context("cannot make a control socket")?;
         let (broker, their_broker) = match spawn {
-            Spawn::Vsock { ports } => Broker::new(ports, tee_socket)
+            Spawn::Vsock { ports } => Broker::new(ports, tee_socket, Purpose::Vsock)
                 .map(|(broker, theirs)| (Some(broker), Some(theirs)))
                 .context("cannot make a broker socket")?,
             Spawn::Blk | Spawn::SimulatedTee => (None, None),

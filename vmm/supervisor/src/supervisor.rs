@@ -12,7 +12,7 @@ use rustix::io::Errno;
 use vmm_channel::{Channel, ReceiveError, SendError};
 use vmm_wire::{ChildId, Spawn, SupervisorReply, SupervisorRequest, TEE_SOCKET, Target};
 
-use crate::broker::{Broker, PendingId};
+use crate::broker::{Broker, PendingId, Purpose};
 use crate::children::{Managed, Ready};
 use crate::runtime_dir::RuntimeDir;
 
@@ -132,7 +132,8 @@ impl Supervisor {
             matches!(self.own, Own::Unasked),
             "the VMM was already given connections"
         );
-        let (broker, theirs) = Broker::new(ports, None).context("cannot make a broker socket")?;
+        let (broker, theirs) =
+            Broker::new(ports, None, Purpose::Quotes).context("cannot make a broker socket")?;
         self.own = Own::Open(broker);
         Ok(theirs)
     }

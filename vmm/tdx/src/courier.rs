@@ -2,7 +2,8 @@
 //!
 //! This process is confined and opens no connections: the supervisor does, to the one service that the
 //! configuration names, and hands the connected socket over, as it does for the guest's vsock ports. One
-//! request goes over one connection, and nothing here ever waits.
+//! request goes over one connection, and nothing here ever waits: not for the service, which may be hostile, and
+//! not for a supervisor that has stopped listening.
 
 use std::collections::BTreeMap;
 use std::io::{IoSlice, IoSliceMut};
@@ -19,6 +20,7 @@ use thiserror::Error;
 use vmm_channel::{Channel, ReceiveError, SendError};
 use vmm_wire::{BrokerReply, BrokerRequest};
 
+use crate::EventNotify;
 use crate::desk::Desk;
 use crate::qgs::{self, QgsFault, Reply};
 use crate::quotes::{Finished, QuoteId, QuoteStatus, SharedMemory, Wanted};
@@ -40,6 +42,11 @@ pub enum CourierError {
     /// The supervisor opens none any more.
     #[error("the supervisor opens no connections to the quote generation service any more")]
     Broker(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The supervisor does not listen.
+    #[error(
+        "the supervisor, which opens connections to the quote generation service, does not listen"
+    )]
+    Deaf,
     /// The connection failed.
     #[error("the connection to the quote generation service broke")]
     Connection(#[source] Errno),
@@ -60,6 +67,18 @@ pub struct Delivered {
     pub error: Option<CourierError>,
     /// The message that interrupts the guest, if it wants to be told: address and data.
     pub interrupt: Option<(u64, u32)>,
+}
+
+impl Delivered {
+    /// A guest that took its buffer back finds nothing, so it is not told that there is something.
+    fn new(finished: Finished, error: Option<CourierError>, notify: Option<EventNotify>) -> Self {
+        let is_told = matches!(finished, Finished::Told(_));
+        Self {
+            finished,
+            error,
+            interrupt: notify.filter(|_| is_told).map(EventNotify::message),
+        }
+    }
 }
 
 /// The main thread's side.
@@ -122,11 +141,7 @@ impl Courier {
         let (expired, notify) = self.desk.expire(now, memory);
         for (id, finished) in expired {
             self.trips.retain(|_, trip| trip.id != id);
-            delivered.push(Delivered {
-                finished,
-                error: Some(CourierError::Late),
-                interrupt: notify.map(|notify| notify.message()),
-            });
+            delivered.push(Delivered::new(finished, Some(CourierError::Late), notify));
         }
         delivered
     }
@@ -142,12 +157,7 @@ impl Courier {
             Err(error) => Err(error.status()),
         };
         let (finished, notify) = self.desk.finish(id, told, memory);
-        let is_told = matches!(finished, Finished::Told(_));
-        Delivered {
-            finished,
-            error: quote.err(),
-            interrupt: notify.filter(|_| is_told).map(|notify| notify.message()),
-        }
+        Delivered::new(finished, quote.err(), notify)
     }
 
     /// Asks for a connection for whatever was asked for since.
@@ -180,7 +190,7 @@ impl Courier {
         while let Some(broker) = self
             .broker
             .as_ref()
-            .filter(|broker| is_ready(broker.as_fd()))
+            .filter(|broker| is_ready(broker.as_fd(), PollFlags::IN))
         {
             let received = match broker.receive() {
                 Ok(received) => received,
@@ -247,7 +257,7 @@ impl CourierError {
     /// What the guest is told of it.
     fn status(&self) -> QuoteStatus {
         match self {
-            Self::Refused | Self::Broker(_) => QuoteStatus::ServiceUnavailable,
+            Self::Refused | Self::Broker(_) | Self::Deaf => QuoteStatus::ServiceUnavailable,
             Self::Connection(_) | Self::Answer(_) | Self::Late => QuoteStatus::Error,
         }
     }
@@ -282,8 +292,9 @@ impl Trip {
             match send(socket, &self.request[self.sent..]) {
                 Ok(bytes) => self.sent += bytes,
                 Err(Errno::AGAIN | Errno::INTR) => break,
-                // It may have answered before it closed.
-                Err(Errno::PIPE) => break,
+                // It may have answered before it closed, or may still answer: it takes no more, so there is
+                // nothing left to send. To watch for room again would find it at once, and for ever.
+                Err(Errno::PIPE) => self.sent = self.request.len(),
                 Err(errno) => return Err(CourierError::Connection(errno)),
             }
         }
@@ -308,6 +319,10 @@ fn ask(broker: &Channel<BrokerRequest, BrokerReply>, ticket: u32) -> Result<(), 
         ticket,
         port: QUOTE_PORT,
     };
+    // Its socket blocks.
+    if !is_ready(broker.as_fd(), PollFlags::OUT) {
+        return Err(CourierError::Deaf);
+    }
     broker
         .send(&request, &[])
         .map_err(|error: SendError| CourierError::Broker(Box::new(error)))
@@ -330,8 +345,8 @@ fn receive(socket: &OwnedFd, into: &mut [u8]) -> Result<usize, Errno> {
     Ok(recvmsg(socket, &mut into, &mut nothing, RecvFlags::DONTWAIT)?.bytes)
 }
 
-fn is_ready(descriptor: BorrowedFd<'_>) -> bool {
-    let mut ready = [PollFd::from_borrowed_fd(descriptor, PollFlags::IN)];
+fn is_ready(descriptor: BorrowedFd<'_>, flags: PollFlags) -> bool {
+    let mut ready = [PollFd::from_borrowed_fd(descriptor, flags)];
     // After a signal it is found ready the next time.
     matches!(poll(&mut ready, Some(&Timespec::default())), Ok(1..))
 }

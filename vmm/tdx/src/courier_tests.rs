@@ -349,6 +349,60 @@ fn guest_that_took_its_buffer_back_is_not_interrupted() {
         .unwrap();
     assert_eq!(delivered.finished, Finished::Withdrawn);
     assert_eq!(delivered.interrupt, None);
+    // Nor when it is given up.
+    host.ask(BUFFER + BYTES);
+    host.turn();
+    let deadline = host.courier.deadline().unwrap();
+    let [late] = host
+        .courier
+        .turn(deadline, &NothingShared)
+        .try_into()
+        .unwrap();
+    assert_eq!(late.finished, Finished::Withdrawn);
+    assert_eq!(late.interrupt, None);
+}
+
+/// Such a socket has room at once, for ever, for what it does not take.
+#[test]
+fn service_that_takes_no_request_is_not_asked_whether_it_takes_more() {
+    let mut host = Host::new();
+    host.ask(BUFFER);
+    let (client, mut theirs) = UnixStream::pair().unwrap();
+    theirs.shutdown(std::net::Shutdown::Read).unwrap();
+    host.connect(client);
+    assert!(host.turn().is_empty());
+    let watched = host.courier.watched();
+    assert_eq!(watched.len(), 3);
+    assert!(
+        watched
+            .iter()
+            .all(|(_, flags)| !flags.contains(PollFlags::OUT))
+    );
+    // It may answer all the same.
+    theirs.write_all(&response(1, 0, b"a quote")).unwrap();
+    host.deliver();
+    assert_eq!(host.status(), SUCCESS);
+}
+
+#[test]
+fn supervisor_that_does_not_listen_is_not_waited_for() {
+    let mut host = Host::new();
+    let (tell, told) = std::sync::mpsc::channel();
+    thread::spawn(move || {
+        let mut now = Instant::now();
+        for _ in 0..10_000 {
+            host.ask(BUFFER);
+            let delivered = host.courier.turn(now, &host.ram).pop();
+            if let Some(CourierError::Deaf) = delivered.and_then(|one| one.error) {
+                tell.send(host.status()).unwrap();
+                return;
+            }
+            now += WITHIN + Duration::from_secs(1);
+            host.courier.turn(now, &host.ram);
+        }
+    });
+    let told = told.recv_timeout(Duration::from_secs(20));
+    assert_eq!(told, Ok(UNAVAILABLE));
 }
 
 #[test]
