@@ -151,3 +151,14 @@ pub(crate) fn at_shim_entry() -> VcpuState {
         ..after_reset(0)
     }
 }
+
+/// The state in which an SNP guest's other processors wait, until the guest starts them with states of its
+/// own. The host can run them in this one at any time and inject what it likes: they find a loop in the
+/// shim, and no descriptor of memory that the host could fill or the guest use. Where nothing is encrypted,
+/// INIT and SIPI set the processor's own reset state.
+pub(crate) fn parked_in_shim() -> VcpuState {
+    VcpuState {
+        rip: layout::PARKED,
+        ..at_shim_entry()
+    }
+}

@@ -4,7 +4,7 @@ mod support;
 
 use measured_boot_plan::{
     BootProtocol, Component, Content, CpuidAudience, ENCRYPTED_MEMORY_LEAF, Gpa, LaunchConfig,
-    LaunchPlan, PlanError, Region, Reported, Source, Sources, TeeKind, plan,
+    LaunchPlan, PlanError, Region, Reported, Source, Sources, TeeKind, VcpuState, plan,
 };
 use measured_boot_shim_abi::{
     CpuidPage, E820_ACPI, E820_NVS, E820_RAM, E820_RESERVED, LoadTable, MemoryMap, PieceKind,
@@ -312,7 +312,7 @@ fn placed_ranges_are_exactly_the_regions_in_ram() {
 }
 
 #[test]
-fn boot_vcpu_starts_in_the_shim_in_flat_protected_mode_and_the_others_as_after_reset() {
+fn boot_vcpu_starts_the_shim_in_flat_protected_mode_and_the_others_wait_in_it() {
     let plan = changed(TeeKind::Snp, |config| config.cpu.count = 3);
     let [boot, second, third] = &plan.vcpus.0[..] else {
         panic!("there are three vCPUs")
@@ -332,8 +332,24 @@ fn boot_vcpu_starts_in_the_shim_in_flat_protected_mode_and_the_others_as_after_r
             (0xC93, u32::MAX, 0)
         );
     }
-    let direct = support::planned(&support::config());
-    assert_eq!((second, third), (&direct.vcpus.0[1], &direct.vcpus.0[1]));
+    let waiting = VcpuState {
+        rip: layout::PARKED,
+        ..boot.clone()
+    };
+    assert_eq!((second, third), (&waiting, &waiting));
+}
+
+/// The host can run each vCPU of the launch and inject any event: none is taken by a descriptor table.
+#[test]
+fn vcpus_of_a_launch_have_no_descriptor_tables() {
+    for tee in [TeeKind::Simulated, TeeKind::Snp] {
+        let plan = changed(tee, |config| config.cpu.count = 3);
+        for vcpu in &plan.vcpus.0 {
+            let tables = [vcpu.idtr, vcpu.gdtr, vcpu.ldtr].map(|table| (table.base, table.limit));
+            assert_eq!(tables[..2], [(0, 0); 2]);
+            assert_eq!(vcpu.cr0 & 1, 1, "real mode has a table at address 0");
+        }
+    }
 }
 
 #[test]
@@ -473,7 +489,7 @@ fn guest_without_acpi_has_one_vcpu_and_no_device_and_its_kernel_looks_for_no_tab
     let Content::Bytes(cmdline) = &cmdline.expect("it is staged").content else {
         panic!("it is given as bytes")
     };
-    assert_eq!(cmdline, b"console=ttyS0 acpi=off\0");
+    assert_eq!(cmdline, b"acpi=off console=ttyS0\0");
     let Content::Bytes(params) = &region(&plan, Component::BootParams).content else {
         panic!("they are given as bytes")
     };

@@ -24,7 +24,7 @@ pub struct CpuidPage {
     pub reserved: [u8; 12],
     /// The functions.
     pub functions: [CpuidFunction; MAX_CPUID_FUNCTIONS],
-    /// Ignored: nobody reads it.
+    /// Zero: no format names it, the firmware leaves it as it came, and the page is private memory.
     pub padding: [u8; 1008],
 }
 
@@ -87,16 +87,18 @@ impl CpuidPage {
     /// # Errors
     /// The first of the refusals named `Cpuid...` that holds.
     pub fn judge(&self) -> Result<(), Refusal> {
-        let functions = usize::try_from(self.count.get())
+        let (functions, unused) = usize::try_from(self.count.get())
             .ok()
             .filter(|count| *count > 0)
-            .and_then(|count| self.functions.get(..count))
+            .and_then(|count| self.functions.split_at_checked(count))
             .ok_or(Refusal::CpuidCount)?;
-        let is_zero = self.reserved == [0; 12]
-            && functions
-                .iter()
-                .all(|function| function.reserved.get() == 0);
-        require(is_zero, Refusal::CpuidReserved)?;
+        let mut zeros = [&self.reserved[..], unused.as_bytes(), &self.padding].into_iter();
+        let is_zero = zeros.all(|bytes| bytes.iter().all(|byte| *byte == 0));
+        let mut reserved = functions.iter().map(|function| function.reserved.get());
+        require(
+            is_zero && reserved.all(|reserved| reserved == 0),
+            Refusal::CpuidReserved,
+        )?;
         judge_keys(functions)?;
         Functions(functions).judge()
     }
@@ -106,7 +108,8 @@ fn require(holds: bool, refusal: Refusal) -> Result<(), Refusal> {
     if holds { Ok(()) } else { Err(refusal) }
 }
 
-/// XCR0 and XSS tell subleaves of leaf 0xD apart, and nothing is there twice.
+/// XCR0 and XSS tell subleaves of leaf 0xD apart, and nothing is there twice for a kernel, which takes the
+/// first entry of its leaf and, where it looks at that, of its subleaf.
 fn judge_keys(functions: &[CpuidFunction]) -> Result<(), Refusal> {
     for (index, function) in functions.iter().enumerate() {
         let is_plain = function.xcr0.get() == 0 && function.xss.get() == 0;
@@ -114,6 +117,8 @@ fn judge_keys(functions: &[CpuidFunction]) -> Result<(), Refusal> {
             is_plain || function.leaf.get() == XSAVE,
             Refusal::CpuidXsave,
         )?;
+        let is_named = function.has_subleaves() || function.subleaf.get() == 0;
+        require(is_named, Refusal::CpuidDuplicate)?;
         let mut before = functions.iter().take(index);
         let is_new = before.all(|other| other.key() != function.key());
         require(is_new, Refusal::CpuidDuplicate)?;
@@ -122,13 +127,24 @@ fn judge_keys(functions: &[CpuidFunction]) -> Result<(), Refusal> {
 }
 
 impl CpuidFunction {
+    /// What tells entries apart for a kernel: of leaf 0xD, XCR0 and XSS of the first two subleaves alone
+    /// (Linux 6.12, arch/x86/coco/sev/shared.c, `snp_cpuid_get_validated_func`).
     const fn key(&self) -> [u64; 4] {
-        [
-            self.leaf.get() as u64,
-            self.subleaf.get() as u64,
-            self.xcr0.get(),
-            self.xss.get(),
-        ]
+        let (xcr0, xss) = match self.subleaf.get() {
+            0 | 1 => (self.xcr0.get(), self.xss.get()),
+            _ => (0, 0),
+        };
+        [self.leaf.get() as u64, self.subleaf.get() as u64, xcr0, xss]
+    }
+
+    /// Whether a kernel looks at the subleaf (Linux 6.12, arch/x86/include/asm/cpuid.h,
+    /// `cpuid_function_is_indexed`).
+    const fn has_subleaves(&self) -> bool {
+        matches!(
+            self.leaf.get(),
+            4 | 7 | 0xB | 0xD | 0xF | 0x10 | 0x12 | 0x14 | 0x17 | 0x18 | 0x1D
+                ..=0x1F | 0x24 | 0x8000_001D
+        )
     }
 
     /// Whether EBX, ECX and EDX spell this, in the order `registers`.

@@ -27,6 +27,9 @@ pub const STACK_END: u64 = 0x1_0000;
 /// memory beyond the file has to be zero. In a TD it stays reserved, as do [`PAGE_TABLES`] and
 /// [`MAILBOX`]: processors wait in it for the kernel to wake them.
 pub const SHIM: u64 = 0x1_0000;
+/// Where an SNP guest's other processors start and stay: a loop in the image that takes no event. The
+/// guest starts them with states of its own; the host can run the launch's all the same.
+pub const PARKED: u64 = SHIM + 0x10;
 /// First byte beyond the room for the image.
 pub const SHIM_END: u64 = 0x1_C000;
 /// Where the command line is copied to.

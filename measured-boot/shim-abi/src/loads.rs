@@ -147,9 +147,23 @@ impl<'a> Loads<'a> {
         self.ranges
     }
 
-    /// The pieces, in the table's order.
+    /// The pieces, in the table's order. Each is what it was when the table was judged, or missing: who
+    /// places them asks [`Self::require_placed`] in the end. Judged once and kept, they would take half of the
+    /// shim's stack.
     pub fn pieces(&self) -> impl Iterator<Item = Load<'a>> + 'a {
         self.pieces.iter().filter_map(load)
+    }
+
+    /// As many pieces as the table has must have been placed.
+    ///
+    /// # Errors
+    /// [`Refusal::LoadTablePieces`].
+    pub const fn require_placed(&self, placed: usize) -> Result<(), Refusal> {
+        if placed == self.pieces.len() {
+            Ok(())
+        } else {
+            Err(Refusal::LoadTablePieces)
+        }
     }
 
     /// What the shim zeroes.

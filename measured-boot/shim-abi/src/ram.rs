@@ -62,7 +62,7 @@ impl Ram {
         &'a self,
         ranges: &'a [SpecialRange],
     ) -> impl Iterator<Item = Page> + 'a {
-        self.unplaced(ranges).flat_map(pages)
+        self.unplaced(ranges).flat_map(large_pages)
     }
 
     /// What was taken and what the launch placed must be all of it: counted by another way than
@@ -132,36 +132,42 @@ fn typed((span, special): (Span, Option<&SpecialRange>)) -> (Span, u32) {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Page {
     /// 4 KiB.
-    Small(u64),
+    Small(Span),
     /// 2 MiB.
-    Large(u64),
+    Large(Span),
 }
 
 impl Page {
     /// Its memory.
-    ///
-    /// # Panics
-    /// Never: pages lie below [`layout::RAM_END`](crate::layout::RAM_END).
     #[must_use]
-    pub fn span(self) -> Span {
-        let (start, length) = match self {
-            Self::Small(start) => (start, PAGE),
-            Self::Large(start) => (start, LARGE_PAGE),
-        };
-        Span::new(start, length).expect("RAM ends below the address space")
+    pub const fn span(self) -> Span {
+        match self {
+            Self::Small(span) | Self::Large(span) => span,
+        }
+    }
+
+    /// The same memory in pages of 4 KiB.
+    pub fn small(self) -> impl Iterator<Item = Self> {
+        pages(self.span(), |_| false)
     }
 }
 
-/// The pages of a range of whole pages: 2 MiB where all of a large page is in it, else 4 KiB.
-fn pages(span: Span) -> impl Iterator<Item = Page> {
+/// 2 MiB where all of a large page is there, else 4 KiB.
+fn large_pages(span: Span) -> impl Iterator<Item = Page> {
+    pages(span, |rest| {
+        rest.start().is_multiple_of(LARGE_PAGE) && rest.length() >= LARGE_PAGE
+    })
+}
+
+/// The pages of a range of whole pages.
+fn pages(span: Span, is_large: fn(Span) -> bool) -> impl Iterator<Item = Page> {
     let mut cursor = span.start();
     core::iter::from_fn(move || {
         let rest = Span::between(cursor, span.end())?;
-        let is_large = cursor.is_multiple_of(LARGE_PAGE) && rest.length() >= LARGE_PAGE;
-        let page = if is_large {
-            Page::Large(cursor)
+        let page = if is_large(rest) {
+            Page::Large(rest.first(LARGE_PAGE))
         } else {
-            Page::Small(cursor)
+            Page::Small(rest.first(PAGE))
         };
         cursor = page.span().end();
         Some(page)

@@ -59,7 +59,7 @@ refusals! {
     CpuidCount = 16 "the CPUID page has no functions or too many"
     /// Reserved fields.
     CpuidReserved = 17 "the CPUID page is not zero where it must be"
-    /// One function twice.
+    /// One function twice, or a subleaf of a leaf that has none: a kernel takes what comes first.
     CpuidDuplicate = 18 "the CPUID page has one function twice"
     /// XCR0 or XSS where only leaf 0xD may have them.
     CpuidXsave = 19 "the CPUID page has XCR0 or XSS outside leaf 0xD"
@@ -99,6 +99,8 @@ refusals! {
     Accept = 44 "a page cannot be accepted"
     /// TDG.MR.RTMR.EXTEND failed.
     RtmrExtend = 45 "a measurement register cannot be extended"
+    /// TDG.VP.INFO failed.
+    Processors = 46 "the TDX module does not say how many processors there are"
     /// A kernel segment.
     KernelHash = 48 "the kernel is not the measured one"
     /// The initial RAM file system.

@@ -68,6 +68,15 @@ impl Span {
         self.start.is_multiple_of(PAGE) && self.end.is_multiple_of(PAGE)
     }
 
+    /// Its first `length` bytes, or all of it if it has no more; of no bytes, all.
+    #[must_use]
+    pub(crate) const fn first(self, length: u64) -> Self {
+        match Self::new(self.start, length) {
+            Some(first) if first.end < self.end => first,
+            _ => self,
+        }
+    }
+
     /// The pages that it touches; `None` if they end beyond the address space.
     #[must_use]
     pub const fn pages(self) -> Option<Self> {

@@ -47,7 +47,7 @@ pub fn tell_processors(loads: &Loads<'_>) -> Result<(), Refusal> {
     let header = Span::new(start, 8).ok_or(Refusal::Madt)?;
     let length = memory::read(header, madt_length)?.ok_or(Refusal::Madt)?;
     let table = loads.madt_of(length)?;
-    let count = tdx::processors();
+    let count = tdx::processors()?;
     memory::change(table, |table| enable_processors(table, count))?
 }
 

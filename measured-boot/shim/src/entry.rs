@@ -13,14 +13,11 @@ global_asm!(
     PAGE_TABLE_PAGES = const layout::PAGE_TABLE_PAGES,
     RAM_END = const layout::RAM_END,
     C_BIT = const layout::C_BIT,
-    SHIM = const layout::SHIM,
+    SECRETS = const layout::SECRETS,
     MAILBOX = const layout::MAILBOX,
     MAILBOX_READY = const layout::MAILBOX_READY,
     options(att_syntax),
 );
-
-const _: () =
-    assert!(layout::SHIM.is_multiple_of(0x1_0000) && layout::SHIM_END <= layout::SHIM + 0x1_0000);
 
 unsafe extern "C" {
     fn shim_hand_over(entry: u64, boot_params: u64) -> !;

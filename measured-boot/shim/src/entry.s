@@ -5,10 +5,10 @@
 # guest-physical addresses, ESI the number of the processor (Intel TDX module 1.5 ABI, 348551, "Initial
 # State of Guest GPRs").
 #
-# Nothing here asks the host: no CPUID, no port, no exit. A GHCB is not needed, either.
+# Nothing here asks the host: no CPUID, no port, no exit. A GHCB is not needed, either. And no event is
+# survived, from here to the kernel's own table: an SNP host may inject any at any instruction, again and
+# again, so that a handler would decide by what the host says, and each frame would be a write by it.
 
-.set MSR_SEV_STATUS, 0xC0010131
-.set SEV_STATUS_SNP, 1 << 2
 .set MSR_EFER, 0xC0000080
 .set EFER_LME, 1 << 8
 .set CR0_KEPT, ~(1 << 2 | 1 << 3 | 1 << 29 | 1 << 30)   # without EM, TS, NW, CD
@@ -19,19 +19,31 @@
 .set DATA, 0x18                                         # Linux's __BOOT_DS
 .set WRITABLE, 3
 .set LARGE, 0x83
-.set PLAIN, 0
-.set SNP, 1
-.set TDX, 2
+.set PLAIN, 1                                           # as tee.rs has them; 0 is no kind
+.set SNP, 2
+.set TDX, 3
 
 .pushsection .shim.entry, "ax"
 .code32
 .globl shim_entry
 shim_entry:
+    jmp 1f
+
+# Where an SNP guest's other processors start, which the host can run whenever it likes: at layout::PARKED,
+# without descriptor tables. The kernel starts its own.
+.balign 16
+.globl shim_parked
+shim_parked:
     cli
+2:  hlt
+    jmp 2b
+
+1:  cli
     cld
+    lidt no_events
     lgdt gdt_pointer
-    ljmp $CODE_32, $1f
-1:  mov $DATA, %eax
+    ljmp $CODE_32, $3f
+3:  mov $DATA, %eax
     mov %eax, %ds
     mov %eax, %es
     mov %eax, %fs
@@ -40,23 +52,18 @@ shim_entry:
     cmp ${TDX_MAGIC}, %ebp
     je in_td
 
-    # Under SEV-SNP the host cannot intercept this register; elsewhere reading it faults.
+    # The launch measures that the firmware fills in the secrets page, keys and all; a plain guest's is zero.
     xor %esi, %esi
-    mov ${STACK_END}, %esp
-    lidt faults_pointer
-    mov $MSR_SEV_STATUS, %ecx
-    rdmsr
-    test $SEV_STATUS_SNP, %eax
-    jz in_plain_vm
+    mov ${SECRETS}, %edi
+    mov $1024, %ecx
+    xor %eax, %eax
+    repe scasl
+    mov $PLAIN, %edx
+    mov $0, %ebx
+    mov $0, %ebp
+    je build_tables
     mov $SNP, %edx
     mov $(1 << ({C_BIT} - 32)), %ebx
-    xor %ebp, %ebp
-    jmp build_tables
-
-in_plain_vm:
-    mov $PLAIN, %edx
-    xor %ebx, %ebx
-    xor %ebp, %ebp
     jmp build_tables
 
 in_td:
@@ -125,14 +132,8 @@ enter_long_mode:
     mov %eax, %cr0
     ljmp $CODE_64, $in_long_mode
 
-# The only fault that is survived: no SEV_STATUS.
-no_such_register:
-    mov ${STACK_END}, %esp
-    jmp in_plain_vm
-
 .code64
 in_long_mode:
-    lidt no_faults_pointer(%rip)        # from here on every fault ends the guest
     test %esi, %esi
     jnz wait_for_the_kernel
     mov ${STACK_END}, %esp
@@ -187,17 +188,7 @@ gdt_pointer:
     .word gdt_pointer - gdt - 1
     .long gdt
     .long 0
-.balign 8
-faults:
-    .fill 13, 8, 0
-    .word no_such_register - shim_entry # the image starts at a multiple of 64 KiB
-    .word CODE_32
-    .word 0x8E00
-    .word {SHIM} >> 16
-faults_pointer:
-    .word faults_pointer - faults - 1
-    .long faults
-no_faults_pointer:
+no_events:
     .word 0
     .quad 0
 .popsection

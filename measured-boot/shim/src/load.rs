@@ -22,7 +22,9 @@ pub fn place(load: &Load<'_>) -> Result<(), Refusal> {
     if hash.finalize() != *load.sha384 {
         return Err(mismatch(load.kind));
     }
-    Span::between(load.destination.end(), load.memory.end()).map_or(Ok(()), memory::zero)
+    // To the page's end: what the launch placed there unmeasured, the host chose.
+    let pages = load.memory.pages().ok_or(Refusal::Internal)?;
+    Span::between(load.destination.end(), pages.end()).map_or(Ok(()), memory::zero)
 }
 
 /// What comes after the first `done` bytes.

@@ -46,10 +46,7 @@ fn boot(tee: Tee) -> Result<u64, Refusal> {
     tee.judge_pages()?;
     take_memory(tee, &ram, &loads)?;
     clear(&ram, &loads)?;
-    for piece in loads.pieces() {
-        load::place(&piece)?;
-        tee.record(piece.kind, piece.sha384)?;
-    }
+    place(tee, &loads)?;
     boot_params::tell_memory(&ram, &loads)?;
     match tee {
         Tee::Plain => {}
@@ -79,6 +76,17 @@ fn clear(ram: &Ram, loads: &Loads<'_>) -> Result<(), Refusal> {
         .into_iter()
         .chain(loads.zeroed())
         .try_for_each(memory::zero)
+}
+
+/// Places and records every piece.
+fn place(tee: Tee, loads: &Loads<'_>) -> Result<(), Refusal> {
+    let mut placed = 0;
+    for piece in loads.pieces() {
+        load::place(&piece)?;
+        tee.record(piece.kind, piece.sha384)?;
+        placed += 1;
+    }
+    loads.require_placed(placed)
 }
 
 /// A fault of the shim itself ends the guest like any refusal.

@@ -2,9 +2,10 @@
 
 use core::arch::asm;
 
-use measured_boot_shim_abi::{LARGE_PAGE, Page, REASON_SET, Refusal};
+use measured_boot_shim_abi::{Page, REASON_SET, Refusal};
 
 use crate::memory;
+use crate::tee::Taken;
 
 /// GHCB MSR (56421 rev 2.04, section 2.3.1).
 const MSR_GHCB: u32 = 0xC001_0130;
@@ -14,37 +15,27 @@ const TERMINATION_REQUEST: u32 = 0x100;
 const SUCCESS: u32 = 0;
 const FAIL_SIZE_MISMATCH: u32 = 6;
 
-/// Validates a page that the launch did not place, and says how many bytes that were.
+/// Validates a page that the launch did not place, if it is backed by one of its size.
 ///
-/// A large page that the host backs with small ones is validated as those. A page that is valid already
-/// means that the host maps it twice: the guest ends.
-pub fn take(page: Page) -> Result<u64, Refusal> {
-    let span = page.span();
+/// A page that is valid already means that the host maps it twice: the guest ends.
+pub fn take(page: Page) -> Result<Taken, Refusal> {
     match (page, pvalidate(page)) {
         (_, (SUCCESS, true)) => return Err(Refusal::ValidatedTwice),
         (_, (SUCCESS, false)) => {}
-        (Page::Large(start), (FAIL_SIZE_MISMATCH, _)) => return take_as_small(start),
+        (Page::Large(_), (FAIL_SIZE_MISMATCH, _)) => return Ok(Taken::OnlyAsSmall),
         _ => return Err(Refusal::Validate),
     }
     // Evicts stale lines of the shared mapping (CVE-2025-38560), whatever the CPUID page says of
     // COHERENCY_SFW_NO: the host proposes it, and two reads a page are cheap.
-    memory::touch(span);
-    Ok(span.length())
-}
-
-fn take_as_small(start: u64) -> Result<u64, Refusal> {
-    let mut bytes = 0;
-    while bytes < LARGE_PAGE {
-        bytes += take(Page::Small(start + bytes))?;
-    }
-    Ok(bytes)
+    memory::touch(page.span());
+    Ok(Taken::All)
 }
 
 /// EAX, and the carry flag: whether the page was valid already.
 fn pvalidate(page: Page) -> (u32, bool) {
     let (address, size) = match page {
-        Page::Small(start) => (start, 0),
-        Page::Large(start) => (start, 1),
+        Page::Small(span) => (span.start(), 0),
+        Page::Large(span) => (span.start(), 1),
     };
     let mut code = address;
     let is_unchanged: u8;

@@ -4,7 +4,9 @@
 
 use core::arch::asm;
 
-use measured_boot_shim_abi::{LARGE_PAGE, Page, Refusal, SENTENCE_BYTES};
+use measured_boot_shim_abi::{Page, Refusal, SENTENCE_BYTES};
+
+use crate::tee::Taken;
 
 const TDG_VP_VMCALL: u64 = 0;
 const TDG_VP_INFO: u64 = 1;
@@ -17,35 +19,30 @@ const SHOWN_REGISTERS: u64 = 0xFFCC;
 /// Completion codes, without their details in the lower half.
 const SUCCESS: u64 = 0;
 const OPERAND_BUSY: u64 = 0x8000_0200;
+const OPERAND_BUSY_HOST_PRIORITY: u64 = 0x8000_0204;
 const PAGE_ALREADY_ACCEPTED: u64 = 0x0000_0B0A;
 const PAGE_SIZE_MISMATCH: u64 = 0xC000_0B0B;
 
-/// How often a busy page or register is tried: the host can hold it for ever.
-const TRIES: u32 = 1000;
+/// How often a busy page or register is tried, which an honest host holds for microseconds, and any host
+/// can hold for ever.
+const TRIES: u32 = 100_000;
+/// PAUSE instructions between two tries, of some 40 to 140 cycles each: half a second for all.
+const PAUSES: u32 = 100;
 
-/// Accepts a page that the launch did not place, and says how many bytes that were. The module zeroes it.
+/// Accepts a page that the launch did not place, if it is backed by one of its size. The module zeroes it.
 ///
-/// A large page that the host backs with small ones is accepted as those. A page that is accepted already
-/// is none that the launch left: the guest ends.
-pub fn take(page: Page) -> Result<u64, Refusal> {
+/// A page that is accepted already is none that the launch left: the guest ends.
+pub fn take(page: Page) -> Result<Taken, Refusal> {
     let (address, level) = match page {
-        Page::Small(start) => (start, 0),
-        Page::Large(start) => (start, 1),
+        Page::Small(span) => (span.start(), 0),
+        Page::Large(span) => (span.start(), 1),
     };
     match (page, patiently(TDG_MEM_PAGE_ACCEPT, address | level, 0)) {
-        (_, SUCCESS) => Ok(page.span().length()),
+        (_, SUCCESS) => Ok(Taken::All),
         (_, PAGE_ALREADY_ACCEPTED) => Err(Refusal::AcceptedTwice),
-        (Page::Large(start), PAGE_SIZE_MISMATCH) => take_as_small(start),
+        (Page::Large(_), PAGE_SIZE_MISMATCH) => Ok(Taken::OnlyAsSmall),
         _ => Err(Refusal::Accept),
     }
-}
-
-fn take_as_small(start: u64) -> Result<u64, Refusal> {
-    let mut bytes = 0;
-    while bytes < LARGE_PAGE {
-        bytes += take(Page::Small(start + bytes))?;
-    }
-    Ok(bytes)
 }
 
 /// As the module wants a digest.
@@ -65,10 +62,13 @@ pub fn extend(rtmr: u32, sha384: &[u8; 48]) -> Result<(), Refusal> {
 }
 
 /// How many processors the TD has.
-pub fn processors() -> u32 {
-    let [.., eighth] = tdcall(TDG_VP_INFO, 0, 0);
+pub fn processors() -> Result<u32, Refusal> {
+    let [code, eighth] = tdcall(TDG_VP_INFO, 0, 0);
     let [a, b, c, d, ..] = eighth.to_le_bytes();
-    u32::from_le_bytes([a, b, c, d])
+    match code {
+        SUCCESS => Ok(u32::from_le_bytes([a, b, c, d])),
+        _ => Err(Refusal::Processors),
+    }
 }
 
 fn patiently(leaf: u64, rcx: u64, rdx: u64) -> u64 {
@@ -76,10 +76,12 @@ fn patiently(leaf: u64, rcx: u64, rdx: u64) -> u64 {
     for _ in 0..TRIES {
         let [rax, _] = tdcall(leaf, rcx, rdx);
         code = rax >> 32;
-        if code != OPERAND_BUSY {
+        if !matches!(code, OPERAND_BUSY | OPERAND_BUSY_HOST_PRIORITY) {
             break;
         }
-        core::hint::spin_loop();
+        for _ in 0..PAUSES {
+            core::hint::spin_loop();
+        }
     }
     code
 }

@@ -1,5 +1,7 @@
 //! What protects the guest, and what differs by it.
 
+use core::arch::asm;
+
 use measured_boot_shim_abi::{Page, PieceKind, Refusal};
 
 use crate::{memory, plain, snp, tdx};
@@ -16,12 +18,15 @@ pub enum Tee {
 }
 
 impl Tee {
-    /// As the entry found it, when nothing was judged yet.
+    /// As the entry found it, when nothing was judged yet. Another number ends the guest without a word:
+    /// nobody knows what would carry it.
     pub fn detected() -> Self {
         match memory::kind() {
-            1 => Self::Snp,
-            2 => Self::Tdx,
-            _ => Self::Plain,
+            1 => Self::Plain,
+            2 => Self::Snp,
+            3 => Self::Tdx,
+            // SAFETY: no event is survived.
+            _ => unsafe { asm!("ud2", options(noreturn)) },
         }
     }
 
@@ -35,12 +40,22 @@ impl Tee {
     }
 
     /// Makes a page of RAM usable, and says how many bytes that were.
+    ///
+    /// A large page that the host backs with small ones is taken as those.
     pub fn take(self, page: Page) -> Result<u64, Refusal> {
-        match self {
-            Self::Plain => Ok(page.span().length()),
-            Self::Snp => snp::take(page),
-            Self::Tdx => tdx::take(page),
+        let take = match self {
+            Self::Plain => |_| Ok(Taken::All),
+            Self::Snp => snp::take,
+            Self::Tdx => tdx::take,
+        };
+        if take(page)? == Taken::OnlyAsSmall {
+            for small in page.small() {
+                if take(small)? != Taken::All {
+                    return Err(Refusal::Internal);
+                }
+            }
         }
+        Ok(page.span().length())
     }
 
     /// Records a piece whose bytes have this digest.
@@ -59,4 +74,13 @@ impl Tee {
             Self::Tdx => tdx::refuse(refusal),
         }
     }
+}
+
+/// What became of a page.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Taken {
+    /// All of it is usable.
+    All,
+    /// Nothing yet: the host backs it with pages of 4 KiB. Never said of one.
+    OnlyAsSmall,
 }

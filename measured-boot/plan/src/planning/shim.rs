@@ -20,8 +20,9 @@ use table::TableInput;
 pub(super) use table::pieces_of_files;
 use zerocopy::IntoBytes;
 
-/// What the kernel is told where there are no ACPI tables: it must not look for any.
-const NO_ACPI: &str = " acpi=off";
+/// What the kernel is told where there are no ACPI tables: it must not look for any. In front, since what
+/// follows a `--` is no kernel's parameter.
+const NO_ACPI: &[u8] = b"acpi=off ";
 
 /// Everything that the shim is given, and where it goes.
 struct Guest {
@@ -127,8 +128,7 @@ fn initrd(file: &[u8], kernel_end: Gpa, memory_end: Gpa) -> Result<(Gpa, u64), P
 fn cmdline(wanted: &Wanted) -> Result<Vec<u8>, PlanError> {
     let mut cmdline = wanted.cmdline.clone();
     if !wanted.has_acpi {
-        cmdline.pop();
-        cmdline.extend(NO_ACPI.bytes().chain([0]));
+        cmdline.splice(..0, NO_ACPI.iter().copied());
     }
     match cmdline.len() - 1 {
         length if length >= super::MAX_CMDLINE => Err(PlanError::CmdlineTooLong { length }),
@@ -267,9 +267,9 @@ fn stage(guest: &Guest, sources: &Sources<'_>) -> Result<Vec<Staged>, PlanError>
     }
 }
 
-/// The first starts in the shim; the others wait as after a reset. A TD's registers are the TDX module's.
+/// The first starts the shim; the others wait in it. A TD's registers are the TDX module's.
 fn vcpus(wanted: &Wanted) -> Vec<VcpuState> {
-    let others = (1..wanted.vcpus).map(|_| registers::after_reset(wanted.model.signature()));
+    let others = (1..wanted.vcpus).map(|_| registers::parked_in_shim());
     std::iter::once(registers::at_shim_entry())
         .chain(others)
         .collect()

@@ -91,6 +91,12 @@ fn page_with_something_reserved_is_refused() {
     assert_eq!(header.judge(), Err(Refusal::CpuidReserved));
     let found = with(7, |function| function.reserved = 1.into());
     assert_eq!(found, Some(Refusal::CpuidReserved));
+    let mut padding = page(&functions());
+    padding.padding[1007] = 1;
+    assert_eq!(padding.judge(), Err(Refusal::CpuidReserved));
+    let mut unused = page(&functions());
+    unused.functions[63].ecx = 1.into();
+    assert_eq!(unused.judge(), Err(Refusal::CpuidReserved));
 }
 
 #[test]
@@ -98,6 +104,41 @@ fn page_with_a_function_twice_is_refused() {
     let mut functions = functions();
     functions.push(function(0x8000_001F, [0, 0, 0, 0]));
     assert_eq!(page(&functions).judge(), Err(Refusal::CpuidDuplicate));
+}
+
+/// A kernel takes the first entry of such a leaf, whatever its subleaf.
+#[test]
+fn page_with_a_lie_as_a_subleaf_that_no_kernel_looks_at_is_refused() {
+    for leaf in [0, 1, 0x8000_0001, 0x8000_0008, 0x8000_001F, 0x4000_0000] {
+        let mut lie = function(leaf, [0; 4]);
+        lie.subleaf = 1.into();
+        let functions = [&[lie][..], &functions()].concat();
+        assert_eq!(
+            page(&functions).judge(),
+            Err(Refusal::CpuidDuplicate),
+            "{leaf:#x}"
+        );
+    }
+    for leaf in [4, 7, 0xB, 0xD, 0x8000_001D] {
+        let mut second = function(leaf, [1; 4]);
+        second.subleaf = 2.into();
+        let functions = [&[second][..], &functions()].concat();
+        assert_eq!(page(&functions).judge(), Ok(()), "{leaf:#x}");
+    }
+}
+
+/// Of leaf 0xD's areas a kernel takes the first two by XCR0 as well, the others by subleaf alone.
+#[test]
+fn page_with_an_area_of_leaf_d_twice_is_refused() {
+    for (subleaf, expected) in [(0, None), (1, None), (2, Some(Refusal::CpuidDuplicate))] {
+        let entry = |xcr0: u64| CpuidFunction {
+            subleaf: subleaf.into(),
+            xcr0: xcr0.into(),
+            ..function(0xD, [1; 4])
+        };
+        let functions = [&functions()[..], &[entry(1), entry(3)]].concat();
+        assert_eq!(page(&functions).judge().err(), expected, "{subleaf}");
+    }
 }
 
 #[test]
@@ -117,8 +158,12 @@ fn page_without_a_leaf_is_refused() {
     for leaf in [0, 1, 7, 0x8000_0000, 0x8000_0001, 0x8000_0008, 0x8000_001F] {
         let found = with(leaf, |function| function.leaf = 0x77.into());
         assert_eq!(found, Some(Refusal::CpuidLeafMissing), "{leaf:#x}");
+    }
+    let found = with(7, |function| function.subleaf = 1.into());
+    assert_eq!(found, Some(Refusal::CpuidLeafMissing));
+    for leaf in [0, 1, 0x8000_0000, 0x8000_0001, 0x8000_0008, 0x8000_001F] {
         let found = with(leaf, |function| function.subleaf = 1.into());
-        assert_eq!(found, Some(Refusal::CpuidLeafMissing), "{leaf:#x}");
+        assert_eq!(found, Some(Refusal::CpuidDuplicate), "{leaf:#x}");
     }
 }
 

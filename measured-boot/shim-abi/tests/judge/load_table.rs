@@ -83,6 +83,9 @@ fn table_that_makes_sense_is_taken() {
     assert_eq!(kernel.memory.length(), 0x9123);
     assert!(!kernel.is_in_place());
     assert_eq!(loads.pieces().count(), 4);
+    let placed = [3, 4, 5].map(|count| loads.require_placed(count).err());
+    let refused = Some(Refusal::LoadTablePieces);
+    assert_eq!(placed, [refused, None, refused]);
     assert_eq!(loads.ranges().len(), 4);
     assert_eq!(
         loads.zeroed().map(|span| span.start()).collect::<Vec<_>>(),

@@ -48,17 +48,22 @@ fn pages_are_large_where_all_of_a_large_page_is_unplaced() {
         .iter()
         .filter(|page| matches!(page, Page::Large(_)))
         .collect();
-    assert_eq!(
-        large,
-        [
-            &Page::Large(0),
-            &Page::Large(2 * MIB),
-            &Page::Large(6 * MIB)
-        ]
-    );
+    let starts: Vec<_> = large.iter().map(|page| page.span().start()).collect();
+    assert_eq!(starts, [0, 2 * MIB, 6 * MIB]);
     assert_eq!(pages.len() - large.len(), 511 + 1);
-    assert!(!pages.contains(&Page::Small(4 * MIB + 0x1000)));
-    assert_eq!(pages.last(), Some(&Page::Small(8 * MIB)));
+    let small = |start| Page::Small(Span::new(start, 0x1000).unwrap());
+    assert!(!pages.contains(&small(4 * MIB + 0x1000)));
+    assert_eq!(pages.last(), Some(&small(8 * MIB)));
+}
+
+#[test]
+fn page_in_small_pages_is_the_same_memory() {
+    let large = Page::Large(Span::new(4 * MIB, 2 * MIB).unwrap());
+    let small: Vec<_> = large.small().collect();
+    assert_eq!(small.len(), 512);
+    for (page, start) in small.iter().zip((4 * MIB..).step_by(0x1000)) {
+        assert_eq!(*page, Page::Small(Span::new(start, 0x1000).unwrap()));
+    }
 }
 
 #[test]
