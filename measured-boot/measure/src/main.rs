@@ -45,8 +45,8 @@ struct Cli {
 enum Command {
     /// Predict the launch digest of a virtual machine.
     ///
-    /// Reads the configuration and the kernel and initrd that it names, and nothing else: no KVM, no
-    /// TEE, no network. `cloister vm run` launches by the same plan, and the report of the launch must
+    /// Reads the configuration and the files that it names, kernel, initrd and boot shim among them, and nothing
+    /// else: no KVM, no TEE, no network. `cloister vm run` launches by the same plan, and the report of the launch must
     /// show the same digest.
     #[command(after_help = EXIT_CODES)]
     Plan(PlanArguments),
@@ -140,6 +140,9 @@ fn predict(arguments: &PlanArguments) -> Result<()> {
     );
     if let Some(path) = &arguments.manifest {
         write_whole("--manifest", path, &prediction.manifest.to_bytes())?;
+    }
+    if let Some(warning) = prediction.warning() {
+        eprintln!("warning: {warning}");
     }
     match arguments.output {
         Output::Text => print(&text::page(&prediction, arguments.coverage)),

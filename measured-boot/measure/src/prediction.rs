@@ -1,9 +1,12 @@
 //! From the configuration file to the prediction.
 
 use anyhow::{Context, Result};
-use measured_boot_digest::{ComponentDigest, CoverageRow, LaunchDigest, Manifest, coverage};
+use measured_boot_digest::{
+    ComponentDigest, CoverageRow, LaunchDigest, Manifest, coverage, sha384,
+};
 use measured_boot_page_hash::AllCores;
 use measured_boot_plan::{LaunchConfig, LaunchPlan, NamedFile, Source, Sources, TeeKind, plan};
+use measured_boot_snp_abi::{PAGE_SIZE, PageType};
 use measured_boot_tdx_launch::{BootPlan, Register, predicted_digest};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -49,11 +52,20 @@ impl Prediction {
     /// Its components, in measuring order. The state of a TD's vCPUs is in no register.
     pub fn components(&self) -> Vec<ComponentDigest> {
         let is_shown = |one: &ComponentDigest| !self.is_td() || !one.name.starts_with("vcpu");
-        self.manifest
-            .components()
-            .into_iter()
-            .filter(is_shown)
-            .collect()
+        let components = components(&self.manifest).into_iter();
+        components.filter(is_shown).collect()
+    }
+
+    /// What the launch would be refused for, though its digest is this.
+    pub fn warning(&self) -> Option<String> {
+        let signed = self.plan.id_block.0.as_ref()?;
+        let held = LaunchDigest(signed.block.launch_digest);
+        (held != self.launch_digest).then(|| {
+            format!(
+                "the ID block is of another launch, and so this one would be refused: sign one for this digest by \
+                 `cloister measure id-block`\n  the block's digest: {held}"
+            )
+        })
     }
 
     /// A register's value, where it is known: of a TD through our boot shim.
@@ -109,7 +121,7 @@ impl Planned {
                  path: named,
              }| {
                 let file = named.map_or_else(shim_beside_program, |named| folder.join(named));
-                Ok((source, read(source.key(), path, &file)?))
+                Ok((source, read(source, path, &file)?))
             },
         );
         let files: Vec<_> = named.collect::<Result<_>>()?;
@@ -190,9 +202,36 @@ impl Component {
 }
 
 /// Reads a file that a key of the configuration names.
-fn read(key: &str, config: &Path, path: &Path) -> Result<FileBytes> {
+fn read(source: Source, config: &Path, path: &Path) -> Result<FileBytes> {
+    let remedy = match source {
+        Source::Shim => "`cargo xtask shim` builds it and puts it beside the programs",
+        _ => "correct the path or make the file",
+    };
     files::contents(path).with_context(|| {
-        let (config, path) = (config.display(), path.display());
-        format!("{config}: {key}: {path} cannot be read; correct the path or make the file")
+        let (config, key, path) = (config.display(), source.key(), path.display());
+        format!("{config}: {key}: {path} cannot be read; {remedy}")
     })
+}
+
+/// The components of a manifest. Pages that are measured as zeros have the digest of zeros.
+pub fn components(manifest: &Manifest) -> Vec<ComponentDigest> {
+    let zeros: Vec<_> = manifest
+        .parts()
+        .filter(|part| part.page_type == PageType::Zero)
+        .map(|part| part.gpa)
+        .collect();
+    let mut components = manifest.components();
+    for one in &mut components {
+        if one.through.is_none() && zeros.contains(&one.gpa) {
+            one.sha384 = Some(zero_pages(one.pages));
+        }
+    }
+    components
+}
+
+/// SHA-384 over the digests of so many pages of zeros.
+pub fn zero_pages(pages: u64) -> [u8; 48] {
+    let page = sha384(&[0; PAGE_SIZE]);
+    let digests: Vec<_> = (0..pages).flat_map(|_| page).collect();
+    sha384(&digests)
 }

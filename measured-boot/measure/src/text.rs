@@ -1,6 +1,6 @@
 //! The result for people.
 
-use crate::prediction::Prediction;
+use crate::prediction::{Prediction, zero_pages};
 use measured_boot_digest::{Class, ComponentDigest, CoverageRow, LaunchDigest};
 use measured_boot_plan::{LaunchPlan, TeeKind};
 use measured_boot_tdx_launch::{BootPlan, Register};
@@ -65,13 +65,16 @@ pub fn count(number: impl TryInto<u64>, noun: &str) -> String {
 
 fn headline(plan: &LaunchPlan) -> String {
     let vcpus = count(plan.vcpus.0.len(), "vCPU");
+    let allowed = match plan.tee.0 {
+        TeeKind::Tdx => format!("attributes {:#x}", plan.td.0.attributes),
+        TeeKind::Simulated | TeeKind::Snp => format!("policy {}", plan.policy.0),
+    };
     format!(
-        "{name}: {vcpus}, {mib} MiB, {boot}, {tee} TEE, policy {policy}{debug}",
+        "{name}: {vcpus}, {mib} MiB, {boot}, {tee} TEE, {allowed}{debug}",
         name = plan.name.0,
         mib = plan.memory_bytes.0 >> 20,
         boot = plan.boot.0.name(),
         tee = plan.tee.0,
-        policy = plan.policy.0,
         debug = if plan.policy.0.debug_allowed() {
             " (DEBUG: the host may read the guest)"
         } else {
@@ -83,6 +86,11 @@ fn headline(plan: &LaunchPlan) -> String {
 fn components(components: &[ComponentDigest]) -> String {
     let rows = components.iter().map(|component| {
         let digest = match component.sha384 {
+            Some(digest)
+                if component.through.is_none() && digest == zero_pages(component.pages) =>
+            {
+                "zeros".to_owned()
+            }
             Some(digest) => format!("{}…", hex::encode(&digest[..12])),
             None => "place only".to_owned(),
         };

@@ -9,7 +9,7 @@ use std::fmt;
 use std::path::Path;
 
 use super::Kind;
-use crate::prediction::Prediction;
+use crate::prediction::{Prediction, components};
 
 /// What was printed of 4096 vCPUs has 1 MiB.
 const MAX_BYTES: usize = 16 << 20;
@@ -129,7 +129,7 @@ impl Predicted {
 
     /// The launch that a manifest describes.
     pub fn of_manifest(manifest: &Manifest) -> Self {
-        let components = manifest.components();
+        let components = components(manifest);
         let vcpus = components
             .iter()
             .filter(|part| part.name.starts_with("vcpu"));

@@ -39,7 +39,9 @@ fn components_show_the_load_table_and_what_it_measures() {
         "\n  kernel ",
         "\n  initrd ",
         "\n  cmdline ",
-        "\nmemory-map ",
+        "\nmemory-map           0x3000      1  place only\n",
+        "\npage-tables          0x8000      6  zeros\n",
+        "\nstack                0xe000      2  zeros\n",
     ] {
         assert!(page.contains(line), "{line:?} is not in {page}");
     }
@@ -167,9 +169,39 @@ fn shim_that_is_not_there_is_said_by_its_key() {
     if output.status.code() != Some(0) {
         let said = error(&output, 1);
         assert!(
-            said.contains("boot.shim: ") && said.contains("cloister-shim"),
+            said.contains("boot.shim: ") && said.contains("`cargo xtask shim` builds it"),
             "{said}"
         );
+    }
+}
+
+#[test]
+fn id_block_of_another_launch_is_planned_with_a_warning() {
+    let folder = Folder::with_shim("snp");
+    let digest = text(&predicted(&folder), "launch_digest").to_owned();
+    if folder.key("id.pem").is_none() {
+        return;
+    }
+    let files = [
+        "--id-key",
+        "id.pem",
+        "--out-block",
+        "block",
+        "--out-auth",
+        "auth",
+    ];
+    let signed = shim_config("snp").replace(
+        "kind = \"snp\"",
+        "kind = \"snp\"\nid_block = \"block\"\nid_auth = \"auth\"",
+    );
+    folder.write("vm.toml", signed.as_bytes());
+    for (digest, is_warned) in [(&*digest, false), (&*"00".repeat(48), true)] {
+        let block = ["id-block", "--launch-digest", digest];
+        stdout(&folder.run(&[&block, &files[..]].concat()), 0);
+        let output = plan(&folder, &[]);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(stdout(&output, 0).contains("\nlaunch digest (snp"));
+        assert_eq!(said.contains("is of another launch"), is_warned, "{said}");
     }
 }
 

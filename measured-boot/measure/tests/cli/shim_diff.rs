@@ -70,6 +70,26 @@ fn launch_digest_of_a_td_is_the_predicted_mrtd() {
     assert_eq!(found["equal"], true);
 }
 
+/// A manifest does not have the digests of zero pages, and a prediction does.
+#[test]
+fn prediction_and_manifest_of_one_launch_are_equal() {
+    let folder = machine("snp", &[]);
+    let manifest = folder.named("manifest");
+    let arguments = [&*folder.named("vm.toml"), "--manifest", &manifest];
+    assert!(run("plan", &arguments).status.success());
+    let (plan, file) = predicted(&folder);
+    let stack = plan["components"].as_array().and_then(|rows| {
+        let mut rows = rows.iter();
+        rows.find(|row| row["name"] == "stack")
+    });
+    assert!(
+        stack.is_some_and(|stack| stack["sha384"].is_string()),
+        "{plan}"
+    );
+    let found = difference(&file, &manifest);
+    assert_eq!(found["equal"], true, "{found}");
+}
+
 #[test]
 fn size_of_memory_is_in_no_digest() {
     for tee in ["snp", "tdx"] {
