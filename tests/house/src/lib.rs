@@ -1,4 +1,4 @@
-//! Checks the arrows between crates, writes `docs/tcb.md`, and holds documents to the tests they name.
+//! Checks the arrows between crates, writes `docs/tcb.md`, and holds documents to the tests they name and the programs they quote.
 //!
 //! Every crate declares its kind in `[package.metadata.trust]`; every program names its trust domain.
 //! What a domain may link follows from that and from the folder that a crate lives in. This crate reads
@@ -8,6 +8,7 @@
 
 pub mod graph;
 pub mod promises;
+pub mod quotes;
 pub mod rules;
 pub mod source;
 pub mod table;

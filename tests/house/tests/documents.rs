@@ -1,9 +1,10 @@
-//! What the documents say that a test shows, a test shows.
+//! What the documents say that a test shows, a test shows; what they say that a program says, it says.
 
 use std::fs;
 use std::path::Path;
 
 use tests_house::promises::{Shown, promises};
+use tests_house::quotes::{quotes, sources};
 
 /// The documents that name tests, and how many at least: a table that is no longer understood would
 /// keep every promise.
@@ -34,6 +35,33 @@ fn every_test_that_a_document_names_exists() {
                 "{name}:{}: there is no test `{}`",
                 promise.line, promise.test
             ));
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+/// The documents that quote programs, and how many quotes at least.
+const QUOTING: [(&str, usize); 1] = [("docs/hardware-launch.md", 30)];
+
+#[test]
+fn every_line_that_a_document_quotes_is_in_a_program() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let sources = ["measured-boot", "vmm"].map(|top| sources(&root.join(top)).unwrap());
+    let mut faults = Vec::new();
+    for (name, least) in QUOTING {
+        let found = quotes(&fs::read_to_string(root.join(name)).unwrap());
+        assert!(
+            found.len() >= least,
+            "{name} quotes {} texts only",
+            found.len()
+        );
+        for quote in found {
+            if !sources.iter().any(|text| text.contains(&quote.text)) {
+                faults.push(format!(
+                    "{name}:{}: no program says `{}`",
+                    quote.line, quote.text
+                ));
+            }
         }
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));

@@ -226,7 +226,7 @@ impl Road {
     pub fn boot_machine(&self, progress: &mut Progress) -> Result<Machine> {
         progress.stage(
             "Launch",
-            "a guest of 2 vCPUs; the simulated TEE measures what KVM holds",
+            "a guest of 2 vCPUs through the boot shim; the simulated TEE measures what KVM holds",
         );
         let machine = machine(
             &self.programs,
@@ -420,7 +420,7 @@ fn clear(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// One line a component.
+/// One line a component; what the load table measures stands below it.
 fn show_components(predicted: &Value, progress: &Progress) -> Result<()> {
     for component in predicted["components"]
         .as_array()
@@ -429,7 +429,12 @@ fn show_components(predicted: &Value, progress: &Progress) -> Result<()> {
         let digest = component["sha384"]
             .as_str()
             .unwrap_or("(its place is measured, not its contents)");
-        progress.line(&format!("  {:<12} {digest}", text(component, "/name")?));
+        let indent = match component.get("through") {
+            Some(_) => "    ",
+            None => "  ",
+        };
+        let name = format!("{indent}{}", text(component, "/name")?);
+        progress.line(&format!("{name:<14} {digest}"));
     }
     Ok(())
 }

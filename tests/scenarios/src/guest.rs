@@ -13,6 +13,9 @@ use crate::programs::{Programs, text, word};
 /// How long a guest may take from launch to power-off; nested emulation on a loaded host is slow.
 pub const PATIENCE: Duration = Duration::from_secs(300);
 
+/// What a launch is measured with beside the configuration's files; `cloister-vmm` finds it beside itself.
+const SHIM: &str = "cloister-shim";
+
 /// The programs that a launch needs on the machine.
 pub const HOST_PROGRAMS: [&str; 6] = [
     "cloister-vmm",
@@ -74,7 +77,7 @@ impl Launch {
             toml,
             "name = \"{}\"\n\n\
              [tee]\nkind = \"simulated\"\nkeys = \"tee\"\ndebug = {}\n\n\
-             [boot]\nprotocol = \"simulated-direct\"\nkernel = \"{}\"\ninitrd = \"{}\"\ncmdline = \"{}\"\n\n\
+             [boot]\nprotocol = \"shim\"\nkernel = \"{}\"\ninitrd = \"{}\"\ncmdline = \"{}\"\n\n\
              [cpu]\ncount = {}\nmodel = \"x86-64-v2\"\n\n\
              [memory]\nmib = 512\n\n\
              [[disk]]\npath = \"{}\"\nread_only = true\n\n\
@@ -123,6 +126,7 @@ pub fn furnish(machine: &Machine, programs: &Programs, files: &Path, names: &[&s
     for program in HOST_PROGRAMS {
         machine.put(&programs.path(program), &format!("bin/{program}"), 0o755)?;
     }
+    machine.put(&programs.path(SHIM), &format!("bin/{SHIM}"), 0o644)?;
     for name in names {
         machine.put(&files.join(name), &format!("guest/{name}"), 0o600)?;
     }

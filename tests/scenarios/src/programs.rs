@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
 /// The folder of the built programs.
@@ -13,7 +13,7 @@ pub struct Programs {
 }
 
 impl Programs {
-    /// The programs beside the one that runs now, which cargo built with them.
+    /// The programs beside the one that runs now, which cargo built with them, and the boot shim among them.
     ///
     /// # Errors
     /// When they were not built.
@@ -31,6 +31,12 @@ impl Programs {
                     own.display()
                 )
             })?;
+        let shim = folder.join("cloister-shim");
+        ensure!(
+            shim.is_file(),
+            "no {}: run `cargo xtask shim`",
+            shim.display()
+        );
         Ok(Self {
             folder: folder.to_owned(),
         })

@@ -1,4 +1,4 @@
-//! The guide to a first VM, run as it is written, up to the launch and after it.
+//! The guides to a first VM and to hardware, run as they are written, up to the launch and after it.
 
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
@@ -8,7 +8,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use tests_lab::kernel_package;
-use tests_scenarios::programs::{Programs, word};
+use tests_scenarios::programs::{Programs, text, word};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -22,25 +22,37 @@ fn blocks(page: &str) -> Vec<String> {
         .collect()
 }
 
+/// The blocks of a guide.
+fn guide(name: &str) -> Result<Vec<String>> {
+    Ok(blocks(&fs::read_to_string(root().join("docs").join(name))?))
+}
+
+/// Lines that begin with one of these are cut, and each of these is there so often.
+fn without(commands: &str, cut: &[(&str, usize)]) -> Result<String> {
+    for (words, times) in cut {
+        let found = commands.lines().filter(|line| line.starts_with(words));
+        let found = found.count();
+        ensure!(
+            found == *times,
+            "the guide has {found} lines «{words}» and not {times}"
+        );
+    }
+    let is_kept = |line: &&str| !cut.iter().any(|(words, _)| line.starts_with(words));
+    let kept = commands.lines().filter(is_kept);
+    Ok(kept.map(|line| format!("{line}\n")).collect())
+}
+
 /// The guide without what builds the programs and what needs hardware, on a port that is free here.
 /// The kernel's package is the one that other tests fetched by the same command.
 fn script(port: u16) -> Result<String> {
-    let page = fs::read_to_string(root().join("docs/first-vm.md"))?;
-    let blocks = blocks(&page);
+    let blocks = guide("first-vm.md")?;
     ensure!(blocks.len() == 7, "the guide has {} blocks", blocks.len());
-    let commands = blocks[1..].concat();
-    let (fetched, launched) = ("apt-get download ", "cloister vm run ");
-    for cut in [fetched, launched] {
-        ensure!(
-            commands.matches(cut).count() == 1,
-            "the guide has no «{cut}»"
-        );
+    for built in ["cargo build --release\n", "cargo xtask shim\n"] {
+        ensure!(blocks[0].contains(built), "the guide does not {built}");
     }
-    let kept = commands
-        .lines()
-        .filter(|line| !line.starts_with(fetched) && !line.starts_with(launched));
+    let cut = [("apt-get download ", 1), ("cloister vm run ", 1)];
     let mut script = "set -eux\ntrap 'kill $!' ERR\n".to_owned();
-    for line in kept {
+    for line in without(&blocks[1..].concat(), &cut)?.lines() {
         let line = line.replace(
             "verifier serve ",
             &format!("verifier serve --listen 127.0.0.1:{port} "),
@@ -55,41 +67,101 @@ fn script(port: u16) -> Result<String> {
     Ok(script)
 }
 
-#[test]
-fn guide_to_a_first_vm_works_as_it_is_written() -> Result<()> {
+/// What the guide to hardware starts from, and then all of it but what needs the hardware.
+fn hardware_script() -> Result<String> {
+    let first = guide("first-vm.md")?;
+    let first = first.get(1..3).context("the first guide has two steps")?;
+    let first = without(&first.concat(), &[("apt-get download ", 1)])?;
+    let cut = [
+        ("apt-get install ", 1),
+        ("sudo cloister host check ", 1),
+        ("sudo env \"PATH=$PATH\" cloister vm run ", 2),
+        ("tr -d '\\r' < console.txt ", 1),
+        ("cloister verify snp ", 1),
+    ];
+    let second = without(&guide("hardware-launch.md")?.concat(), &cut)?;
+    Ok(format!("set -eux\n{first}{second}"))
+}
+
+/// A folder with the kernel's package in it; `None`, after saying why, where there is none.
+fn folder_with_package() -> Result<Option<tempfile::TempDir>> {
     let package = match kernel_package(&root().join("target/demo/cache")) {
         Ok(package) => package,
         Err(reason) => {
             println!("skipped: no stock kernel: {reason:#}");
-            return Ok(());
+            return Ok(None);
         }
     };
     let folder = tempfile::tempdir()?;
     let name = package.file_name().context("the package has a name")?;
     symlink(fs::canonicalize(&package)?, folder.path().join(name))?;
-    let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-    let port = free.local_addr()?.port();
-    drop(free);
+    Ok(Some(folder))
+}
 
+/// What the script prints; it must succeed.
+fn run(script: &str, folder: &Path) -> Result<String> {
     let programs = Programs::find()?;
     let own = programs.path("cloister");
     let own = own.parent().context("the programs lie in a folder")?;
     let path = std::env::var("PATH")?;
     let output = Command::new("bash")
-        .args(["-c", &script(port)?])
-        .current_dir(folder.path())
+        .args(["-c", script])
+        .current_dir(folder)
         .env("PATH", format!("{}:{path}", word(own)?))
         .env("policies", root().join("policies/appraisal"))
         .output()?;
-    let (said, done) = (
-        String::from_utf8_lossy(&output.stderr),
-        String::from_utf8_lossy(&output.stdout),
-    );
+    let said = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "{}\n{said}", output.status);
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+#[test]
+fn guide_to_a_first_vm_works_as_it_is_written() -> Result<()> {
+    let Some(folder) = folder_with_package()? else {
+        return Ok(());
+    };
+    let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let port = free.local_addr()?.port();
+    drop(free);
+    let done = run(&script(port)?, folder.path())?;
     ensure!(
         done.contains("registered default/disk/data version 1, log index 2"),
         "{done}"
     );
     ensure!(done.trim_end().ends_with("agrees"), "{done}");
+    Ok(())
+}
+
+/// What the launch itself would need is not here; the configurations are planned, measured and signed.
+#[test]
+fn guide_to_hardware_plans_as_it_is_written() -> Result<()> {
+    let Some(folder) = folder_with_package()? else {
+        return Ok(());
+    };
+    let needed = ["/bin/busybox", "/usr/bin/cpio", "/usr/bin/openssl"];
+    if let Some(missing) = needed.iter().find(|program| !Path::new(program).exists()) {
+        println!("skipped: there is no {missing}");
+        return Ok(());
+    }
+    let done = run(&hardware_script()?, folder.path())?;
+    for said in [
+        "web: 2 vCPUs, 1024 MiB, shim, snp TEE",
+        "web: 2 vCPUs, 1024 MiB, shim, tdx TEE",
+        "\nrtmr2  ",
+        "\nThe signature holds.\n",
+        "\nguest SVN          1\n",
+    ] {
+        ensure!(done.contains(said), "«{said}» is missing in\n{done}");
+    }
+    // Of 1, 2, 4 and 8 vCPUs the second is the launch that is planned, with and without its ID block.
+    let digest = |file: &str, words: &[&str]| -> Result<String> {
+        let config = folder.path().join(file);
+        let document = Programs::find()?.cloister_json(&[words, &[word(&config)?]].concat())?;
+        Ok(text(&document, "/launch_digest")?.to_owned())
+    };
+    let planned = digest("snp.toml", &["measure", "plan"])?;
+    ensure!(done.matches(&planned).count() >= 4, "{done}");
+    ensure!(planned == digest("snp-signed.toml", &["measure", "plan"])?);
+    ensure!(planned != digest("report.toml", &["measure", "plan"])?);
     Ok(())
 }

@@ -14,7 +14,7 @@ struct Package {
     only: Option<Backend>,
 }
 
-const PACKAGES: [Package; 16] = [
+const PACKAGES: [Package; 17] = [
     Package {
         name: "gcc",
         shows: "/usr/bin/cc",
@@ -73,6 +73,12 @@ const PACKAGES: [Package; 16] = [
         name: "openssl",
         shows: "/usr/bin/openssl",
         needed_for: "the key of that test",
+        only: None,
+    },
+    Package {
+        name: "cpio",
+        shows: "/usr/bin/cpio",
+        needed_for: "the test of the guide to hardware, which packs an initrd",
         only: None,
     },
     Package {

@@ -188,8 +188,12 @@ fn read_named(path: &Path, source: Source) -> anyhow::Result<Input> {
             file,
         })
     };
+    let remedy = match source {
+        Source::Shim => "; `cargo xtask shim` builds it and puts it beside the programs",
+        _ => "",
+    };
     read().with_context(|| match path.try_exists() {
-        Ok(false) => format!("{key}: there is no file {}", path.display()),
+        Ok(false) => format!("{key}: there is no file {}{remedy}", path.display()),
         _ => format!("{key}: cannot read {}", path.display()),
     })
 }
