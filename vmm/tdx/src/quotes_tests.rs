@@ -173,6 +173,7 @@ fn ranges_that_cannot_be_are_refused_before_memory_is_looked_at() {
 fn buffer_that_ends_beyond_memory_or_is_private_is_refused_untouched() {
     for (start, private_from) in [(RAM - 0x1000, usize::MAX), (RAM, usize::MAX), (BUFFER, 0)] {
         let (mut quotes, memory) = (Quotes::new(true), Memory::new());
+        memory.put(RAM - 0x1000, 1, 1024);
         memory.private_from.set(private_from);
         let asked = quotes.ask(Instant::now(), start, BYTES, &memory);
         assert_eq!(asked, Asked::Answer(VmCallStatus::InvalidOperand));
