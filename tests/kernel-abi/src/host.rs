@@ -6,6 +6,7 @@
 //! the first vCPU meets.
 
 mod clock;
+mod cpuid;
 mod device;
 pub mod documented;
 mod exits;
@@ -54,6 +55,8 @@ pub struct Host {
     pub tsc_khz: u32,
     /// vCPUs that a TD may have here.
     pub most_vcpus: u32,
+    /// Capabilities that its KVM lacks beside.
+    pub lacks: Vec<u32>,
     /// Whether there is `/dev/sev`.
     pub has_sev_device: bool,
     /// What goes wrong.
@@ -79,6 +82,7 @@ impl Host {
             tdx: model::tdx::Platform::default(),
             tsc_khz: 2_112_001,
             most_vcpus: 64,
+            lacks: Vec::new(),
             has_sev_device: kind == Kind::Snp,
             trouble: Vec::new(),
             script: None,

@@ -28,6 +28,8 @@ pub struct Outcome {
     pub said: String,
     /// The guest's console.
     pub console: String,
+    /// Names of the processes that the VMM started, and of those that these did.
+    pub processes: Vec<String>,
     /// What is still there that should not: processes, the runtime directory.
     pub left: Vec<String>,
 }

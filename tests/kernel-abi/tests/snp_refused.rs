@@ -6,11 +6,12 @@
 mod support;
 
 use support::calculator::{self, POLICY, SIGNED};
-use support::{assert_said_hello, run, snp_folder};
+use support::{assert_said_hello, run, snp_folder, tdx_folder};
 use tests_kernel_abi::host::{Host, Kind, Step};
 use tests_kernel_abi::machine::{Folder, Outcome};
 use tests_kernel_abi::model::snp::{Accepted, Finish, Guest, Identity, Platform, State};
 use tests_kernel_abi::trace::Ended;
+use vmm_kernel_abi::capability;
 use vmm_kernel_abi::sev::{Command, FirmwareStatus};
 
 const FINISH: Step = Step::Sev(Some(Command::LaunchFinish));
@@ -134,6 +135,32 @@ fn host_without_snp_refuses_before_anything_is_started() {
         assert_refused(&outcome, &["SEV-SNP", "host check"]);
         assert_eq!(host.count(Step::CreateVm(4)), 0);
         assert!(outcome.event("spawned").is_none());
+    }
+}
+
+#[test]
+fn host_that_lacks_a_capability_names_it() {
+    #[rustfmt::skip] // a table: one case a line
+    let cases = [
+        (capability::VM_TYPES,          "KVM_CAP_VM_TYPES"),
+        (capability::GUEST_MEMFD,       "KVM_CAP_GUEST_MEMFD"),
+        (capability::MEMORY_ATTRIBUTES, "KVM_CAP_MEMORY_ATTRIBUTES"),
+        (capability::USER_MEMORY2,      "KVM_CAP_USER_MEMORY2"),
+        (capability::MEMORY_FAULT_INFO, "KVM_CAP_MEMORY_FAULT_INFO"),
+        (capability::EXIT_HYPERCALL,    "KVM_CAP_EXIT_HYPERCALL"),
+    ];
+    for (number, name) in cases {
+        for (kind, folder) in [
+            (Kind::Snp, snp_folder(1, "")),
+            (Kind::Tdx, tdx_folder(1, "")),
+        ] {
+            let Some(folder) = folder else { return };
+            let mut host = Host::new(kind);
+            host.lacks = vec![number];
+            let outcome = run(&folder, &mut host);
+            assert_refused(&outcome, &[name, "host check"]);
+            assert!(outcome.event("spawned").is_none());
+        }
     }
 }
 

@@ -27,6 +27,13 @@ const fn number(direction: u32, group: u32, call: u32, size: usize) -> u32 {
 pub const KVM_CREATE_VM: u32 = number(0, KVMIO, 0x01, 0);
 /// On `/dev/kvm` or a VM; the argument is a capability's number.
 pub const KVM_CHECK_EXTENSION: u32 = number(0, KVMIO, 0x03, 0);
+/// On `/dev/kvm`, with the head of `kvm_cpuid2`.
+pub const KVM_GET_SUPPORTED_CPUID: u32 = number(
+    READ | WRITE,
+    KVMIO,
+    0x05,
+    size_of::<kvm_bindings::kvm_cpuid2>(),
+);
 /// On a VM; the argument is the vCPU's number.
 pub const KVM_CREATE_VCPU: u32 = number(0, KVMIO, 0x41, 0);
 /// On a VM; the argument is the address of three pages.
@@ -66,6 +73,13 @@ pub const KVM_SET_SREGS: u32 = number(WRITE, KVMIO, 0x84, size_of::<kvm_bindings
 pub const KVM_SET_MSRS: u32 = number(WRITE, KVMIO, 0x89, size_of::<kvm_bindings::kvm_msrs>());
 /// On a vCPU, with the head of `kvm_cpuid2`.
 pub const KVM_SET_CPUID2: u32 = number(WRITE, KVMIO, 0x90, size_of::<kvm_bindings::kvm_cpuid2>());
+/// On a vCPU, with the head of `kvm_cpuid2`.
+pub const KVM_GET_CPUID2: u32 = number(
+    READ | WRITE,
+    KVMIO,
+    0x91,
+    size_of::<kvm_bindings::kvm_cpuid2>(),
+);
 /// On a vCPU, with `kvm_debugregs`.
 pub const KVM_SET_DEBUGREGS: u32 =
     number(WRITE, KVMIO, 0xa2, size_of::<kvm_bindings::kvm_debugregs>());
@@ -109,6 +123,7 @@ pub const KVM_HAS_DEVICE_ATTR: u32 = number(WRITE, KVMIO, 0xe3, size_of::<kvm_de
 const _: () = {
     assert!(KVM_CREATE_VM == 0xae01);
     assert!(KVM_CHECK_EXTENSION == 0xae03);
+    assert!(KVM_GET_SUPPORTED_CPUID == 0xc008_ae05);
     assert!(KVM_CREATE_VCPU == 0xae41);
     assert!(KVM_SET_TSS_ADDR == 0xae47);
     assert!(KVM_SET_IDENTITY_MAP_ADDR == 0x4008_ae48);
@@ -126,6 +141,7 @@ const _: () = {
     assert!(KVM_SET_SREGS == 0x4138_ae84);
     assert!(KVM_SET_MSRS == 0x4008_ae89);
     assert!(KVM_SET_CPUID2 == 0x4008_ae90);
+    assert!(KVM_GET_CPUID2 == 0xc008_ae91);
     assert!(KVM_SET_DEBUGREGS == 0x4080_aea2);
     assert!(KVM_SET_XSAVE == 0x5000_aea5);
     assert!(KVM_SET_XCRS == 0x4188_aea7);

@@ -65,6 +65,7 @@ impl Host {
             return Enter::Pass;
         };
         Enter::Answer(match capability {
+            lacking if self.lacks.contains(&lacking) => 0,
             capability::MAX_VCPUS if self.kind == Kind::Tdx => self.most_vcpus.into(),
             capability::VM_TYPES => i64::from(VmType::Default.bit() | self.kind.vm_type().bit()),
             capability::MEMORY_ATTRIBUTES => ATTRIBUTE_PRIVATE.cast_signed(),

@@ -16,8 +16,8 @@ use crate::trace::{Call, Memory as _};
 pub(super) struct Vcpu {
     pub(super) descriptor: i32,
     pub(super) registers: VcpuRegisters,
-    /// ECX of leaf 1, if CPUID is set.
-    pub(super) features: Option<u32>,
+    /// The entries that KVM_SET_CPUID2 gave, once it did.
+    pub(super) cpuid: Option<Vec<u8>>,
     /// INIT_VCPU was done.
     pub(super) is_in_td: bool,
 }
@@ -27,7 +27,7 @@ impl Vcpu {
         Self {
             descriptor,
             registers: VcpuRegisters::default(),
-            features: None,
+            cpuid: None,
             is_in_td: false,
         }
     }
@@ -59,31 +59,6 @@ impl Machine {
             ioctl::KVM_SET_XCRS => registers.xcr0 = bytes.long(offset_of!(kvm_xcrs, xcrs) + 8),
             ioctl::KVM_SET_MSRS => set_msrs(registers, call, bytes.word(0)),
             _ => {}
-        }
-    }
-
-    pub(super) fn cpuid_set(&mut self, call: &Call) {
-        const HEAD: u64 = 8;
-        const ENTRY: u64 = 40;
-        const LEAF: u64 = 1;
-        const ECX: usize = 20;
-        let Some(vcpu) = self.vcpu_of(call.descriptor()) else {
-            return;
-        };
-        let memory = call.memory();
-        let count = memory.array(call.argument()).map_or(0, u32::from_le_bytes);
-        let entries = (0..u64::from(count)).filter_map(|index| {
-            let at = call.argument() + HEAD + ENTRY * index;
-            memory
-                .array::<40>(at)
-                .ok()
-                .map(|bytes| Fields(bytes.to_vec()))
-        });
-        let found = entries
-            .into_iter()
-            .find(|entry| u64::from(entry.word(0)) == LEAF);
-        if let Some(vcpu) = self.vcpus.get_mut(&vcpu) {
-            vcpu.features = Some(found.map_or(0, |entry| entry.word(ECX)));
         }
     }
 }

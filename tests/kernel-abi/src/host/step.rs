@@ -28,6 +28,10 @@ pub enum Step {
     CreateVcpu,
     /// KVM_SET_CPUID2.
     SetCpuid,
+    /// KVM_GET_SUPPORTED_CPUID.
+    SupportedCpuid,
+    /// KVM_GET_CPUID2.
+    GetCpuid,
     /// A call that sets or gets registers, by its number.
     Registers(u32),
     /// Another call on the VM, by its number: interrupts, clocks, addresses.
@@ -58,7 +62,8 @@ pub(super) fn watched() -> Vec<u32> {
     [&NAMED[..], &OTHERS].concat()
 }
 
-const NAMED: [u32; 20] = [
+const NAMED: [u32; 22] = [
+    ioctl::KVM_GET_SUPPORTED_CPUID,
     ioctl::KVM_CHECK_EXTENSION,
     ioctl::KVM_GET_DEVICE_ATTR,
     ioctl::KVM_HAS_DEVICE_ATTR,
@@ -69,6 +74,7 @@ const NAMED: [u32; 20] = [
     ioctl::KVM_SET_MEMORY_ATTRIBUTES,
     ioctl::KVM_CREATE_VCPU,
     ioctl::KVM_SET_CPUID2,
+    ioctl::KVM_GET_CPUID2,
     ioctl::KVM_GET_REGS,
     ioctl::KVM_SET_REGS,
     ioctl::KVM_GET_SREGS,
@@ -93,6 +99,7 @@ impl Host {
         Some(match request {
             ioctl::KVM_CHECK_EXTENSION => Step::CheckExtension,
             ioctl::KVM_GET_DEVICE_ATTR | ioctl::KVM_HAS_DEVICE_ATTR => Step::DeviceAttribute,
+            ioctl::KVM_GET_SUPPORTED_CPUID => Step::SupportedCpuid,
             ioctl::KVM_CREATE_VM => Step::CreateVm(call.argument()),
             // What is left is about VMs, of which those without private memory are the real kernel's.
             _ if !on_ours => return None,
@@ -102,6 +109,7 @@ impl Host {
             ioctl::KVM_SET_MEMORY_ATTRIBUTES => Step::Attributes,
             ioctl::KVM_CREATE_VCPU => Step::CreateVcpu,
             ioctl::KVM_SET_CPUID2 => Step::SetCpuid,
+            ioctl::KVM_GET_CPUID2 => Step::GetCpuid,
             ioctl::KVM_MEMORY_ENCRYPT_OP => self.command_step(word(call, 0)?),
             ioctl::KVM_RUN => Step::Run,
             other if OTHERS.contains(&other) => Step::Other(other),

@@ -24,6 +24,8 @@ pub struct TdxVm {
     pub pages: u64,
     /// Calls of INIT_MEM_REGION that did pages.
     pub updates: u64,
+    /// The CPUID entries of INIT_VM, which are what the module answers to its guest.
+    pub cpuid: Vec<u8>,
     /// What vCPUs were given as RCX.
     pub initial_rcx: Vec<u64>,
 }
@@ -37,7 +39,6 @@ impl From<Errno> for Failure {
     }
 }
 
-const X2APIC: u32 = 1 << 21;
 const ENTRY: usize = 40;
 /// The shared bit of a guest with 48-bit addresses.
 const SHARED_BIT: u64 = 1 << 47;
@@ -87,6 +88,7 @@ impl Host {
             (Some(Command::InitMemRegion), Some(vcpu)) => {
                 machine.tdx_memory(memory, &command, vcpu, most_pages)
             }
+            (Some(Command::GetCpuid), Some(vcpu)) => machine.tdx_cpuid(memory, &command, vcpu),
             (Some(Command::FinalizeVm), None) => machine.tdx_finalize(),
             _ => Err(Errno::EINVAL.into()),
         }
@@ -162,14 +164,38 @@ impl Machine {
         };
         // KVM looks at both masks before the module does.
         let refused = |_| Failure(Errno::EINVAL, 0);
-        self.td()?.td.init(platform, parameters).map_err(refused)
+        self.td()?.td.init(platform, parameters).map_err(refused)?;
+        self.td()?.cpuid = entries;
+        Ok(())
+    }
+
+    /// Of a vCPU that is in its TD, which is not finished. Too little room is E2BIG, with the number needed.
+    fn tdx_cpuid(
+        &mut self,
+        memory: TraceeMemory,
+        command: &Cmd,
+        vcpu: u64,
+    ) -> Result<(), Failure> {
+        let is_in_td = self.vcpus.get(&vcpu).is_some_and(|vcpu| vcpu.is_in_td);
+        if command.flags != 0 || !is_in_td || self.td()?.td.mrtd().is_some() {
+            return Err(Errno::EINVAL.into());
+        }
+        let entries = self.td()?.cpuid.clone();
+        let [room, _]: [u32; 2] = read(memory, command.data)?;
+        let count = u32::try_from(entries.len() / ENTRY).expect("at most 256");
+        let written = memory.write(command.data, &count.to_le_bytes());
+        written.map_err(|_| Errno::EFAULT)?;
+        if room < count {
+            return Err(Errno::E2BIG.into());
+        }
+        let written = memory.write(command.data + 8, &entries);
+        Ok(written.map_err(|_| Errno::EFAULT)?)
     }
 
     fn tdx_init_vcpu(&mut self, command: &Cmd, vcpu: u64) -> Result<(), Failure> {
         let is_final = self.td()?.td.mrtd().is_some();
         let state = self.vcpus.get_mut(&vcpu).ok_or(Errno::EINVAL)?;
-        let has_x2apic = state.features.is_some_and(|ecx| ecx & X2APIC != 0);
-        if command.flags != 0 || state.is_in_td || !has_x2apic || is_final {
+        if command.flags != 0 || state.is_in_td || !state.has_x2apic() || is_final {
             return Err(Errno::EINVAL.into());
         }
         state.is_in_td = true;

@@ -6,6 +6,7 @@ use nix::errno::Errno;
 use vmm_kernel_abi::capability;
 use vmm_kernel_abi::ioctl;
 
+use super::cpuid;
 use super::registers::Vcpu;
 use super::{GuestMemory, Host, Kind, SevVm, Step, TdxVm, error};
 use crate::trace::{Call, Enter, Leave, Memory as _};
@@ -88,6 +89,7 @@ impl Host {
         match step {
             Step::CheckExtension => return self.check_extension(call),
             Step::DeviceAttribute => return self.device_attribute(call),
+            Step::SupportedCpuid => return Enter::Watch,
             Step::CreateVm(_) => return self.create_vm(call),
             Step::Run => return self.run_vcpu(call),
             Step::Sev(_) => return Enter::Answer(self.sev_command(call)),
@@ -115,6 +117,7 @@ impl Host {
             }
             Step::CreateVcpu => machine.may_create_vcpu(),
             Step::SetCpuid => Enter::Watch,
+            Step::GetCpuid => machine.cpuid_set_before(call),
             Step::Registers(_) if machine.is_sealed() => Enter::Answer(error(Errno::EINVAL)),
             Step::Registers(_) => Enter::Watch,
             _ => Enter::Pass,
@@ -125,6 +128,9 @@ impl Host {
     pub(super) fn real_answer(&mut self, call: &Call, result: i64) -> Leave {
         if call.request() == Some(ioctl::KVM_CREATE_VM) {
             return self.vm_created(result);
+        }
+        if call.request() == Some(ioctl::KVM_GET_SUPPORTED_CPUID) {
+            cpuid::support_everything(call);
         }
         let Some(machine) = &mut self.machine else {
             return Leave::Keep;

@@ -11,6 +11,13 @@ pub struct Process {
     started: String,
 }
 
+impl Process {
+    /// The first 15 bytes of its program's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
 /// All that `parent` started, and what those started.
 pub fn descendants(parent: i32) -> Vec<Process> {
     let threads = fs::read_dir(format!("/proc/{parent}/task"));

@@ -16,11 +16,15 @@ pub struct TeeLines(pub String);
 pub struct Folder {
     dir: tempfile::TempDir,
     launcher: PathBuf,
+    adopts_cpuid: bool,
 }
 
 impl Folder {
-    /// A VM of `vcpus` with these lines under `[tee]`, booted by `protocol`. `launcher` lies beside the
-    /// programs. `Err` says why this machine cannot run it.
+    /// The IGVM file that a configuration of the protocol `igvm` names.
+    pub const IGVM: &str = "guest.igvm";
+
+    /// A VM of `vcpus` with these lines under `[tee]`, booted by `protocol`; for `igvm` the caller writes
+    /// [`Folder::IGVM`]. `launcher` lies beside the programs. `Err` says why this machine cannot run it.
     ///
     /// # Errors
     /// No root, no `/dev/kvm`, or a program is not built.
@@ -39,22 +43,28 @@ impl Folder {
         let folder = Self {
             dir,
             launcher: launcher.to_owned(),
-        };
-        let shim = match protocol {
-            "shim" => "shim = \"shim.bin\"\n",
-            _ => "",
+            adopts_cpuid: false,
         };
         let config = format!(
-            "name = \"emulated\"\n[tee]\n{}\n[boot]\nprotocol = \"{protocol}\"\n{shim}\
-             kernel = \"vmlinux\"\ninitrd = \"initramfs.cpio\"\ncmdline = \"console=ttyS0\"\n\
+            "name = \"emulated\"\n[tee]\n{}\n[boot]\nprotocol = \"{protocol}\"\n{}\
              [cpu]\ncount = {vcpus}\nmodel = \"x86-64-v2\"\n[memory]\nmib = 64\n",
-            tee.0
+            tee.0,
+            boot_lines(protocol)
         );
         folder.write("vm.toml", config.as_bytes());
         folder.write("vmlinux", &guest::kernel());
         folder.write("shim.bin", &guest::shim());
         folder.write("initramfs.cpio", &[7; 5000]);
         Ok(folder)
+    }
+
+    /// The same VM with whatever CPUID the real KVM answers, which may not be able to hide the processor's
+    /// features: for where the emulator does not answer in its place.
+    pub fn with_adopted_cpuid(self) -> Self {
+        Self {
+            adopts_cpuid: true,
+            ..self
+        }
     }
 
     /// A path in it.
@@ -107,6 +117,9 @@ impl Folder {
                 .collect(),
             said: read("said"),
             console: read("console"),
+            processes: (witness.processes.iter())
+                .map(|process| process.name().to_owned())
+                .collect(),
             left,
         }
     }
@@ -120,9 +133,20 @@ impl Folder {
             .arg(self.path("run"))
             .arg("--console")
             .arg(self.path("console"))
-            // The KVM below the emulator may not be able to hide the processor's features.
-            .args(["--adopt-cpuid", "--output", "json"]);
+            .args(["--output", "json"])
+            .args(self.adopts_cpuid.then_some("--adopt-cpuid"));
         command
+    }
+}
+
+/// What a protocol reads, under `[boot]`.
+fn boot_lines(protocol: &str) -> String {
+    const FILES: &str =
+        "kernel = \"vmlinux\"\ninitrd = \"initramfs.cpio\"\ncmdline = \"console=ttyS0\"\n";
+    match protocol {
+        "igvm" => format!("igvm = \"{}\"\n", Folder::IGVM),
+        "shim" => format!("shim = \"shim.bin\"\n{FILES}"),
+        _ => FILES.to_owned(),
     }
 }
 

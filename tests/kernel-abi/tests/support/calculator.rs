@@ -1,8 +1,12 @@
 //! Our calculator, and what signs ID blocks.
 
+use measured_boot_digest::OneByOne;
 use measured_boot_id_block::IdKey;
+use measured_boot_igvm::{Igvm, PlatformKind};
+use measured_boot_image::{IgvmPlatform, build_igvm};
 use measured_boot_plan::{LaunchConfig, NamedFile, Sources, plan};
 use measured_boot_snp_abi::{GuestPolicy, IdBlock};
+use measured_boot_snp_launch::{SnpLaunch, ZeroPages};
 use measured_boot_tdx_launch::predicted_digest;
 use p384::SecretKey;
 use p384::pkcs8::LineEnding;
@@ -11,6 +15,28 @@ use zerocopy::IntoBytes as _;
 
 /// The digest that the calculator has for the folder's VM.
 pub fn digest(folder: &Folder) -> [u8; 48] {
+    with_inputs(folder, |config, sources| {
+        let plan = plan(config, sources).expect("it can be planned");
+        predicted_digest(&plan, sources).0
+    })
+}
+
+/// What `cloister-image igvm` makes of the folder's VM for this TEE.
+pub fn wrapped(folder: &Folder, platform: IgvmPlatform) -> Vec<u8> {
+    with_inputs(folder, |config, sources| {
+        build_igvm(config, sources, &[platform]).expect("it can be wrapped")
+    })
+}
+
+/// What `cloister measure snp --igvm` says of a file.
+pub fn igvm_digest(file: &[u8]) -> [u8; 48] {
+    let igvm = Igvm::read(file).expect("an IGVM file");
+    let loading = igvm.loading(PlatformKind::SevSnp).expect("for SEV-SNP");
+    let launch = SnpLaunch::of_igvm(&loading, ZeroPages::Normal).expect("a launch");
+    launch.measure(&OneByOne).digest().0
+}
+
+fn with_inputs<R>(folder: &Folder, answer: impl FnOnce(&LaunchConfig, &Sources<'_>) -> R) -> R {
     let text = std::fs::read_to_string(folder.path("vm.toml")).expect("it was written");
     let config = LaunchConfig::from_toml(&text).expect("it can be read");
     let files: Vec<_> = config
@@ -26,8 +52,7 @@ pub fn digest(folder: &Folder) -> [u8; 48] {
         .fold(Sources::default(), |all, (source, bytes)| {
             all.with(*source, bytes)
         });
-    let plan = plan(&config, &sources).expect("it can be planned");
-    predicted_digest(&plan, &sources).0
+    answer(&config, &sources)
 }
 
 /// The policy of a guest whose configuration says nothing of it.

@@ -3,6 +3,7 @@
 #![allow(missing_docs, dead_code, reason = "not every test needs all of it")]
 
 pub mod calculator;
+pub mod devices;
 pub mod refusal;
 
 use std::path::Path;
@@ -15,17 +16,33 @@ const LAUNCHER: &str = env!("CARGO_BIN_EXE_kernel-abi-launcher");
 
 /// An SNP guest of these vCPUs; `None`, after saying why, where this machine cannot run it.
 pub fn snp_folder(vcpus: u32, lines: &str) -> Option<Folder> {
-    folder(&format!("kind = \"snp\"\n{lines}"), vcpus)
+    folder(&format!("kind = \"snp\"\n{lines}"), "shim", vcpus)
+}
+
+/// An SNP guest of what this IGVM file says.
+pub fn snp_of_igvm(file: &[u8], vcpus: u32, lines: &str) -> Option<Folder> {
+    of_igvm(file, &format!("kind = \"snp\"\n{lines}"), vcpus)
+}
+
+/// A TD of what this IGVM file says.
+pub fn td_of_igvm(file: &[u8]) -> Option<Folder> {
+    of_igvm(file, "kind = \"tdx\"\n", 1)
+}
+
+fn of_igvm(file: &[u8], tee: &str, vcpus: u32) -> Option<Folder> {
+    let folder = folder(tee, "igvm", vcpus)?;
+    folder.write(Folder::IGVM, file);
+    Some(folder)
 }
 
 /// A TD of these vCPUs.
 pub fn tdx_folder(vcpus: u32, lines: &str) -> Option<Folder> {
-    folder(&format!("kind = \"tdx\"\n{lines}"), vcpus)
+    folder(&format!("kind = \"tdx\"\n{lines}"), "shim", vcpus)
 }
 
-fn folder(tee: &str, vcpus: u32) -> Option<Folder> {
+fn folder(tee: &str, protocol: &str, vcpus: u32) -> Option<Folder> {
     let tee = TeeLines(tee.to_owned());
-    match Folder::new(Path::new(LAUNCHER), &tee, "shim", vcpus) {
+    match Folder::new(Path::new(LAUNCHER), &tee, protocol, vcpus) {
         Ok(folder) => Some(folder),
         Err(reason) => {
             println!("skipped: {reason}");
@@ -58,6 +75,15 @@ pub fn assert_in_order(outcome: &Outcome) {
 pub fn assert_said_hello(outcome: &Outcome) {
     assert_in_order(outcome);
     assert_eq!(outcome.console, LINE);
+}
+
+/// A table of one certificate of ten bytes, as the GHCB protocol has it.
+pub fn certificate_table() -> Vec<u8> {
+    let mut table = vec![7; 16];
+    table.extend([48_u32, 10].map(u32::to_le_bytes).concat());
+    table.extend([0; 24]);
+    table.extend([9; 10]);
+    table
 }
 
 pub fn hexadecimal(bytes: &[u8]) -> String {

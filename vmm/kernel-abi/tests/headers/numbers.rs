@@ -27,7 +27,7 @@ pub fn facts() -> Vec<Fact> {
 
 type Named = (&'static str, u64);
 
-fn calls() -> [Named; 29] {
+fn calls() -> [Named; 31] {
     [
         ("KVM_SET_TSS_ADDR", ioctl::KVM_SET_TSS_ADDR.into()),
         (
@@ -47,6 +47,11 @@ fn calls() -> [Named; 29] {
         ("KVM_SET_SREGS", ioctl::KVM_SET_SREGS.into()),
         ("KVM_SET_MSRS", ioctl::KVM_SET_MSRS.into()),
         ("KVM_SET_CPUID2", ioctl::KVM_SET_CPUID2.into()),
+        (
+            "KVM_GET_SUPPORTED_CPUID",
+            ioctl::KVM_GET_SUPPORTED_CPUID.into(),
+        ),
+        ("KVM_GET_CPUID2", ioctl::KVM_GET_CPUID2.into()),
         ("KVM_SET_DEBUGREGS", ioctl::KVM_SET_DEBUGREGS.into()),
         ("KVM_SET_XSAVE", ioctl::KVM_SET_XSAVE.into()),
         ("KVM_SET_XCRS", ioctl::KVM_SET_XCRS.into()),
