@@ -7,6 +7,7 @@ mod deb;
 mod disk;
 mod forge;
 mod igvm;
+mod igvm_refused;
 mod initramfs;
 mod kernel;
 mod modules;
