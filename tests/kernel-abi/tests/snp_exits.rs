@@ -186,6 +186,22 @@ fn exit_that_nobody_knows_ends_the_guest() {
     assert!(outcome.said.contains("77"), "{outcome:#?}");
 }
 
+/// The vCPU's thread may not even ask for them: its filter would kill it.
+#[test]
+fn vcpu_that_fails_is_told_without_registers_that_are_the_guests_alone() {
+    const KVM_EXIT_SHUTDOWN: u32 = 8;
+    let Some((_, outcome)) = meet(vec![Exit::new(KVM_EXIT_SHUTDOWN, &[])]) else {
+        return;
+    };
+    assert_eq!(outcome.reason(), "vcpu-failed", "{outcome:#?}");
+    let said = &outcome.said;
+    assert!(
+        said.contains("vCPU 0 shut down by a triple fault"),
+        "{said}"
+    );
+    assert!(!said.contains("at rip"), "{said}");
+}
+
 /// A table of one certificate of ten bytes.
 fn table() -> Vec<u8> {
     let mut table = vec![7; 16];

@@ -121,6 +121,23 @@ fn hardware_that_this_host_lacks_is_named_before_anything_is_started() {
 }
 
 #[test]
+fn private_memory_without_encryption_is_for_the_simulated_tee_alone() {
+    if let Err(error) = vmm_kvm::Host::open() {
+        println!("skipped: {error}");
+        return;
+    }
+    for kind in ["snp", "tdx"] {
+        let folder = hardware(kind, "");
+        let output = folder.vmm().arg("--software-protected").output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        assert_says(
+            &String::from_utf8_lossy(&output.stderr),
+            &["--software-protected", "simulated"],
+        );
+    }
+}
+
+#[test]
 fn id_block_of_another_launch_is_refused_with_both_digests() {
     let folder = hardware("snp", "id_block = \"id.block\"\nid_auth = \"id.auth\"");
     let mut block = [0; 96];

@@ -1,6 +1,6 @@
 //! Every rule of the VMM's two profiles is used by the VMM itself, and it uses nothing else: another call
-//! would kill it. Traced from outside, by strace, under the simulated TEE: what is added for the others has
-//! no kernel here that could answer.
+//! would kill it. Traced from outside, by strace, under the simulated TEE: what is added for SNP guests and TDs is
+//! looked at on the emulator of their kernels (`tests/kernel-abi/tests/rules.rs`).
 
 #![allow(
     clippy::unwrap_used,
