@@ -60,9 +60,9 @@ the guest's own report then shows it to whoever verifies it. No hardware back en
 What happened is told on standard error, or with `-o json` as JSON lines on standard output:
   {\"event\":\"planned\",..} {\"event\":\"certificates-left-out\"} {\"event\":\"cpuid-adopted\",..}
   {\"event\":\"took-over\",..} {\"event\":\"spawned\",..} {\"event\":\"measured\",..}
-  {\"event\":\"running\",..} {\"event\":\"stopped\",\"reason\":..}
+  {\"event\":\"running\",..} {\"event\":\"no-quote\",..} {\"event\":\"stopped\",\"reason\":..}
 
-or at any point {\"event\":\"failed\",\"error\":..}, exit code 1.
+or at any point {\"event\":\"failed\",\"error\":..}, exit code 1. docs/hardware-launch.md says what each means.
 
 A stop has one of the reasons guest-poweroff and guest-reset (exit code 0), interrupted (by Ctrl-C or
 SIGTERM), guest-terminated (it, or its boot shim, refused to go on and said why), device-exited,
