@@ -10,5 +10,6 @@ pub mod graph;
 pub mod promises;
 pub mod quotes;
 pub mod rules;
+pub mod sightings;
 pub mod source;
 pub mod table;

@@ -3,7 +3,7 @@
 //! A table whose last column is headed `test`, `negative test` or `shown by` makes promises: every name
 //! in backticks in that column is a test, or a file of tests. `…` stands for the rest of a name.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -20,7 +20,8 @@ pub struct Promise {
 /// What of the checkout a promise can be kept by.
 #[derive(Debug, Default)]
 pub struct Shown {
-    tests: BTreeSet<String>,
+    /// Every test's name, and the files that have one of this name.
+    tests: BTreeMap<String, BTreeSet<String>>,
     files: BTreeSet<String>,
 }
 
@@ -54,7 +55,7 @@ fn tests_of(cell: &str) -> impl Iterator<Item = &str> {
 }
 
 /// The line between a table's head and its rows.
-fn is_rule(cell: &str) -> bool {
+pub(crate) fn is_rule(cell: &str) -> bool {
     !cell.is_empty() && cell.chars().all(|sign| matches!(sign, '-' | ':'))
 }
 
@@ -65,7 +66,7 @@ fn last_cell(line: &str) -> Option<&str> {
 }
 
 /// The words in backticks.
-fn quoted(cell: &str) -> impl Iterator<Item = &str> {
+pub(crate) fn quoted(cell: &str) -> impl Iterator<Item = &str> {
     cell.split('`').skip(1).step_by(2)
 }
 
@@ -89,11 +90,24 @@ impl Shown {
                 self.read_folder(root, &path)?;
             } else if path.extension().is_some_and(|extension| extension == "rs") {
                 let name = path.strip_prefix(root).unwrap_or(&path);
-                self.files.insert(name.display().to_string());
-                self.tests.extend(tests_in(&fs::read_to_string(&path)?));
+                self.add(name.display().to_string(), &fs::read_to_string(&path)?);
             }
         }
         Ok(())
+    }
+
+    pub(crate) fn add(&mut self, file: String, code: &str) {
+        for test in tests_in(code) {
+            self.tests.entry(test).or_default().insert(file.clone());
+        }
+        self.files.insert(file);
+    }
+
+    /// Whether a test of this name stands below this folder.
+    #[must_use]
+    pub fn is_below(&self, test: &str, folder: &str) -> bool {
+        let files = self.tests.get(test);
+        files.is_some_and(|files| files.iter().any(|file| file.starts_with(folder)))
     }
 
     /// Whether there is such a test, or such a file.
@@ -107,7 +121,7 @@ impl Shown {
         let mut parts = promise.splitn(3, '…');
         let (first, second, third) = (parts.next(), parts.next(), parts.next());
         match (first, second, third) {
-            (Some(name), None, _) => self.tests.contains(name),
+            (Some(name), None, _) => self.tests.contains_key(name),
             (Some(""), Some(middle), Some("")) => self.any(|test| test.contains(middle)),
             (Some(start), Some(end), None) => {
                 self.any(|test| test.starts_with(start) && test.ends_with(end))
@@ -117,7 +131,7 @@ impl Shown {
     }
 
     fn any(&self, is_it: impl Fn(&str) -> bool) -> bool {
-        self.tests.iter().any(|test| is_it(test))
+        self.tests.keys().any(|test| is_it(test))
     }
 }
 
@@ -161,10 +175,8 @@ mod tests {
     #[test]
     fn name_is_shown_by_a_test_only_and_its_gap_by_any_rest() {
         let code = "#[test]\nfn one_two_three() {}\n\nfn helper_two() {}\n\n#[tokio::test]\nasync fn four() {}\n";
-        let shown = Shown {
-            tests: tests_in(code).collect(),
-            files: BTreeSet::from(["vmm/kvm/tests/kvm.rs".to_owned()]),
-        };
+        let mut shown = Shown::default();
+        shown.add("vmm/kvm/tests/kvm.rs".to_owned(), code);
         for there in [
             "one_two_three",
             "one_…",

@@ -5,13 +5,15 @@ use std::path::Path;
 
 use tests_house::promises::{Shown, promises};
 use tests_house::quotes::{quotes, sources};
+use tests_house::sightings::{self, StandIn};
 
 /// The documents that name tests, and how many at least: a table that is no longer understood would
 /// keep every promise.
-const DOCUMENTS: [(&str, usize); 7] = [
+const DOCUMENTS: [(&str, usize); 8] = [
     ("docs/appraisal-policy.md", 30),
     ("docs/hardware.md", 35),
     ("docs/host-check.md", 10),
+    ("docs/self-test.md", 10),
     ("docs/simulated-verdict.md", 40),
     ("docs/threat-model.md", 15),
     ("docs/verdict.md", 100),
@@ -37,6 +39,23 @@ fn every_test_that_a_document_names_exists() {
             ));
         }
     }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+/// The columns of `docs/hardware.md`, and whose tests they speak of.
+const STAND_INS: [StandIn; 3] = [
+    ("ABI emulator", "tests/kernel-abi/"),
+    ("protected VM", "tests/flipper/"),
+    ("instruction emulator", "tests/shim-models/"),
+];
+
+#[test]
+fn every_stand_in_has_seen_what_the_page_says_and_no_more() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let shown = Shown::read(&root).unwrap();
+    let page = fs::read_to_string(root.join("docs/hardware.md")).unwrap();
+    let (looked_at, faults) = sightings::faults(&page, &shown, &STAND_INS);
+    assert!(looked_at >= 3 * 30, "{looked_at} cells only");
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
