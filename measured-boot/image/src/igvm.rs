@@ -117,8 +117,8 @@ pub fn build_igvm(
     }
     writer.pages(&layout::merged(pages))?;
     for (platform, plan) in &plans {
-        if let Some(vmsa) = layout::vmsa(*platform, plan) {
-            writer.vp_context(*platform, &vmsa)?;
+        for (index, vmsa) in (0..).zip(layout::vmsas(*platform, plan)) {
+            writer.vp_context(*platform, index, &vmsa)?;
         }
     }
     writer.finish()

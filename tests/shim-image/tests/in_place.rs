@@ -60,6 +60,7 @@ fn launch(kind: Kind) -> Launch {
         dump: Vec::new(),
         needles: Vec::new(),
         wake: Vec::new(),
+        kernel_length: 0,
     };
     if kind == Kind::Snp {
         let leaves = plan(&config, &sources).unwrap().cpuid_page_contents();
@@ -110,12 +111,17 @@ fn kernel_in_place_is_checked_and_entered() {
     for kind in [Kind::Plain, Kind::Snp, Kind::Tdx] {
         let mut launch = launch(kind);
         let data = KERNEL + 0x20_0000;
-        launch.dump = vec![(data, 0x8000)];
+        // What no digest covers: the rest of the last pages.
+        launch.page(KERNEL + 0x3000)[0x123..0x1000].fill(0xEE);
+        launch.page(data + 0x1000)[0x800..0x1000].fill(0xEE);
+        launch.dump = vec![(data, 0x8000), (KERNEL + 0x3123, 0x1000 - 0x123)];
         let ended = launch.run(&python).unwrap();
         assert_eq!(ended.outcome(), Outcome::Entered, "{kind:?}");
         let memory = ended.dump(0);
         assert!(memory[..0x1800].iter().all(|byte| *byte == 0x5A));
-        assert!(memory[0x1800..].iter().all(|byte| *byte == 0), "{kind:?}");
+        let rests = [&memory[0x1800..], &ended.dump(1)];
+        let mut rests = rests.into_iter().flatten();
+        assert!(rests.all(|byte| *byte == 0), "{kind:?}");
         if kind != Kind::Plain {
             let in_ram = launch.placed.iter().filter(|one| one.gpa < RAM_END);
             let placed = u64::try_from(in_ram.count()).unwrap();

@@ -14,7 +14,7 @@ def check(memory, root, private_bit, shared_bit, private_end):
     """Every 2 MiB below 4 GiB maps to itself; below `private_end` privately, above as shared memory."""
     mask = private_bit | shared_bit
     for address in range(0, FOUR_GIB, TWO_MIB):
-        entry = _leaf(memory, root, address, mask)
+        entry = leaf(memory, root, address, mask)
         if entry & ADDRESS & ~mask & ~(TWO_MIB - 1) != address:
             raise Violation(f"{address:#x} is not mapped to itself")
         expected = private_bit if address < private_end else shared_bit
@@ -22,7 +22,8 @@ def check(memory, root, private_bit, shared_bit, private_end):
             raise Violation(f"{address:#x} is mapped with the wrong confidentiality")
 
 
-def _leaf(memory, table, address, mask):
+def leaf(memory, table, address, mask):
+    """The entry of the large page at `address`."""
     for shift in (39, 30, 21):
         index = address >> shift & 511
         (entry,) = struct.unpack("<Q", memory.read(table + 8 * index, 8))

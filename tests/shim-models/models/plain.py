@@ -3,13 +3,8 @@
 from memory import PageStates, Violation
 from outcome import refused
 
-SEV_STATUS = 0xC001_0131
 EFER = 0xC000_0080
 COM1, LINE_STATUS, RESET = 0x3F8, 0x3FD, 0x602
-
-
-class GeneralProtection(Exception):
-    """#GP, which the processor delivers through the shim's IDT."""
 
 
 class AllUsable(PageStates):
@@ -22,18 +17,14 @@ class Plain:
 
     def __init__(self, memory, tricks):
         self.memory = memory
+        self.tricks = tricks
         self.states = AllUsable(memory)
-        self.unknown_msrs_read_zero = tricks.get("unknown_msrs_read_zero", False)
         self.efer = 0
         self.line = bytearray()
 
     def read_msr(self, index):
         if index == EFER:
             return self.efer
-        if index == SEV_STATUS and self.unknown_msrs_read_zero:
-            return 0
-        if index == SEV_STATUS:
-            raise GeneralProtection
         raise Violation(f"RDMSR of {index:#x}")
 
     def write_msr(self, index, value):

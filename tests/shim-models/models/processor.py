@@ -9,12 +9,13 @@ addresses that are physical ones, as the tables say that they are.
 import struct
 
 from unicorn import UC_ARCH_X86, UC_HOOK_CODE, UC_HOOK_INSN, UC_HOOK_INSN_INVALID, UC_HOOK_MEM_READ
-from unicorn import UC_HOOK_MEM_UNMAPPED, UC_MODE_32, UC_MODE_64, UC_PROT_ALL, Uc, UcError
+from unicorn import UC_HOOK_MEM_UNMAPPED, UC_MODE_16, UC_MODE_32, UC_MODE_64, UC_PROT_ALL, Uc, UcError
 from unicorn import x86_const as x86
 
+import events
 import paging
-from memory import Violation
-from outcome import Ended, entered
+from memory import PAGE, Violation
+from outcome import entered, shutdown
 
 MOV_TO_CR0 = bytes.fromhex("0f22c0")
 RDMSR, WRMSR = bytes.fromhex("0f32"), bytes.fromhex("0f30")
@@ -22,6 +23,8 @@ CR0_PG, CR4_PAE, EFER_LME = 1 << 31, 1 << 5, 1 << 8
 EFLAGS_CARRY = 1
 MOST_INSTRUCTIONS = 400_000_000
 WAITING_INSTRUCTIONS = 10_000
+PARKED_RUNS = 4
+KERNEL_INSTRUCTIONS = 1_000_000
 
 GENERAL = ("rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp")
 EXTENDED = tuple(f"r{number}" for number in range(8, 16))
@@ -55,13 +58,17 @@ class Processor:
         self.host = host
         self.failure = None
         self.entry64 = None
+        self.root = None
 
     def run(self, start, registers, kernel_entry):
         """From the 32-bit entry until the guest stops; returns what [`Ended`] says."""
         engine = self._engine(UC_MODE_32, MOV_TO_CR0)
+        events.load_table(engine, *self.host.first_table)
+        for first, content in self.image if self.host.injects else []:
+            engine.hook_add(UC_HOOK_CODE, self._guard(self._step), None, first, first + len(content) - 1)
         for name, value in registers.items():
             engine.reg_write(getattr(x86, f"UC_X86_REG_{name.upper()}"), value)
-        self._emulate(engine, start, None)
+        self._emulate_with_event(engine, start, None)
         if self.entry64 is None:
             raise Violation("the shim stopped in 32-bit mode")
         wide = self._engine(UC_MODE_64, None)
@@ -69,7 +76,8 @@ class Processor:
             short = "e" + name[1:]
             value = engine.reg_read(getattr(x86, f"UC_X86_REG_{short.upper()}"))
             wide.reg_write(getattr(x86, f"UC_X86_REG_{name.upper()}"), value)
-        self._emulate(wide, self.entry64, kernel_entry)
+        events.load_table(wide, *events.table(engine))
+        self._emulate_with_event(wide, self.entry64, kernel_entry)
         registers = Registers(wide)
         if registers["rip"] != kernel_entry:
             raise Violation(f"the shim stopped at {registers['rip']:#x}")
@@ -86,6 +94,54 @@ class Processor:
         wide.reg_write(x86.UC_X86_REG_RSI, engine.reg_read(x86.UC_X86_REG_ESI))
         self._emulate(wide, self.entry64, vector, WAITING_INSTRUCTIONS)
         return wide.reg_read(x86.UC_X86_REG_RIP) == vector
+
+    def run_kernel(self, registers, entry, length, kernel):
+        """The kernel, which is `length` bytes from `entry` on, until it stops; what it asks, `kernel` answers."""
+        self.image = [(entry, self.memory.read(entry, length))]
+        self.platform = kernel
+        engine = self._engine(UC_MODE_64, None)
+        for start, size in ranges(self.platform.states.taken):
+            self._map(engine, start, size)
+        kernel.on_private_end = engine.mem_unmap
+        engine.hook_add(UC_HOOK_INSN, self._guard(self._cpuid), None, 1, 0, x86.UC_X86_INS_CPUID)
+        for name, value in registers.items():
+            engine.reg_write(getattr(x86, f"UC_X86_REG_{name.upper()}"), value)
+        self._emulate(engine, entry, None, KERNEL_INSTRUCTIONS)
+
+    def run_parked(self, state, vector):
+        """A processor of the launch that the host runs, interrupts and lets halt as it likes: whether `vector` shuts
+        it down, what it changed, and where it got to."""
+        before = self.memory.read(0, self.memory.ram_bytes)
+        engine = self._engine(UC_MODE_32 if state["cr0"] & 1 else UC_MODE_16, None)
+        events.load_table(engine, state["idtr_base"], state["idtr_limit"])
+        engine.reg_write(x86.UC_X86_REG_ESP, state["rsp"])
+        at = state["cs_base"] + state["rip"]
+        reached = {at}
+        for _ in range(PARKED_RUNS):
+            self._emulate(engine, at, None, WAITING_INSTRUCTIONS)
+            at = engine.reg_read(x86.UC_X86_REG_EIP)
+            reached.add(at)
+        survived = events.deliver(engine, self.memory, vector, 0)
+        changed = before != self.memory.read(0, self.memory.ram_bytes)
+        return {"shut_down": survived is None, "changed": changed, "reached": sorted(reached)}
+
+    def _emulate_with_event(self, engine, start, until):
+        """The host's event comes after so many instructions of its mode; a guest that survives it goes on."""
+        event = self.host.event(64 if engine._mode == UC_MODE_64 else 32)
+        if event is not None:
+            if event["after"] > 0:
+                self._emulate(engine, start, until, event["after"])
+                start = engine.reg_read(x86.UC_X86_REG_RIP if until else x86.UC_X86_REG_EIP)
+            if start == until or (until is None and self.entry64 is not None):
+                raise Violation("the event never came")
+            start = events.deliver(engine, self.memory, event["vector"], event["error"])
+            if start is None:
+                raise shutdown()
+        self._emulate(engine, start, until)
+
+    def _step(self, engine, address, _size, _data):
+        if events.could_be_survived(engine):
+            raise Violation(f"an event at {address:#x} could be survived")
 
     def _engine(self, mode, stop_at):
         engine = Uc(UC_ARCH_X86, mode)
@@ -144,6 +200,10 @@ class Processor:
         engine.mem_map_ptr(start, length, UC_PROT_ALL, self.memory.pointer(start, length))
 
     def _unmapped(self, engine, _kind, address, _length, _value, _data):
+        if hasattr(self.platform, "behind"):
+            page = address & ~(PAGE - 1)
+            engine.mem_map_ptr(page, PAGE, UC_PROT_ALL, self.memory.pointer(self.platform.behind(page), PAGE))
+            return True
         raise Violation(f"access to {address:#x} before its page was validated or accepted")
 
     def _watched(self, engine, _kind, address, _length, _value, _data):
@@ -152,7 +212,7 @@ class Processor:
     def _invalid(self, engine, _data):
         registers = Registers(engine)
         code = self.memory.read(registers["rip"], 4)
-        length = self.platform.instruction(code, Wide(registers))
+        length = self.platform.instruction(code, registers)
         if length == 0:
             raise Violation(f"invalid instruction {code.hex()} at {registers['rip']:#x}")
         registers["rip"] = registers["rip"] + length
@@ -160,12 +220,7 @@ class Processor:
 
     def _rdmsr(self, engine, address, _size, _data):
         registers = Registers(engine)
-        try:
-            value = self.platform.read_msr(registers["ecx"] & 0xFFFF_FFFF)
-        except Exception as fault:
-            if type(fault).__name__ != "GeneralProtection":
-                raise
-            return self._deliver(engine, 13, address)
+        value = self.platform.read_msr(registers["ecx"] & 0xFFFF_FFFF)
         registers["eax"], registers["edx"] = value & 0xFFFF_FFFF, value >> 32
         _skip(engine, address, 2)
 
@@ -175,20 +230,6 @@ class Processor:
         self.platform.write_msr(registers["ecx"] & 0xFFFF_FFFF, high << 32 | low)
         _skip(engine, address, 2)
 
-    def _deliver(self, engine, vector, address):
-        """An exception with an error code, in 32-bit mode, without a change of privilege."""
-        base, limit = engine.reg_read(x86.UC_X86_REG_IDTR)[1:3]
-        if limit < vector * 8 + 7:
-            raise Violation(f"exception {vector} without a handler")
-        gate = struct.unpack("<HHBBH", self.memory.read(base + vector * 8, 8))
-        if gate[3] & 0x9F != 0x8E:
-            raise Violation(f"exception {vector} has no 32-bit interrupt gate")
-        stack = engine.reg_read(x86.UC_X86_REG_ESP)
-        frame = (0, address, engine.reg_read(x86.UC_X86_REG_CS), engine.reg_read(x86.UC_X86_REG_EFLAGS))
-        self.memory.write(stack - 16, struct.pack("<IIII", *frame))
-        engine.reg_write(x86.UC_X86_REG_ESP, stack - 16)
-        _jump(engine, gate[4] << 16 | gate[0])
-
     def _mov_to_cr0(self, engine, address, _size, _data):
         if not engine.reg_read(x86.UC_X86_REG_EAX) & CR0_PG:
             return
@@ -196,7 +237,7 @@ class Processor:
             raise Violation("paging without PAE")
         if not self.platform.read_msr(0xC000_0080) & EFER_LME:
             raise Violation("paging without long mode")
-        root = engine.reg_read(x86.UC_X86_REG_CR3) & ~0xFFF
+        root = self.root = engine.reg_read(x86.UC_X86_REG_CR3) & ~0xFFF
         platform = self.platform
         paging.check(self.memory, root, platform.private_bit, platform.shared_bit, self.private_end)
         opcode, target, _selector = struct.unpack("<BIH", self.memory.read(address + 3, 7))
@@ -205,6 +246,13 @@ class Processor:
         self.entry64 = target
         engine.emu_stop()
 
+    def _cpuid(self, engine, _data):
+        registers = Registers(engine)
+        answer = self.platform.cpuid(registers["eax"] & 0xFFFF_FFFF)
+        for name, value in zip(("rax", "rbx", "rcx", "rdx"), answer):
+            registers[name] = value
+        return 1
+
     def _out(self, engine, port, _size, value, _data):
         self.platform.port_out(port, value)
 
@@ -212,20 +260,16 @@ class Processor:
         return self.platform.port_in(port)
 
 
-class Wide:
-    """Registers for a platform: PVALIDATE's 32-bit operands by their own names."""
-
-    def __init__(self, registers):
-        self.registers = registers
-
-    def __getitem__(self, name):
-        return self.registers[name]
-
-    def __setitem__(self, name, value):
-        self.registers[name] = value
-
-    def answer(self, code, carry):
-        self.registers.answer(code, carry)
+def ranges(pages):
+    """Pages by their numbers as (address, length)."""
+    start = before = None
+    for page in sorted(pages):
+        if start is not None and page != before + 1:
+            yield start * PAGE, (before + 1 - start) * PAGE
+            start = None
+        start, before = page if start is None else start, page
+    if start is not None:
+        yield start * PAGE, (before + 1 - start) * PAGE
 
 
 def _skip(engine, address, length):
@@ -235,6 +279,3 @@ def _skip(engine, address, length):
 def _jump(engine, target):
     """Goes on elsewhere, whatever the mode."""
     engine.reg_write(x86.UC_X86_REG_RIP if engine._mode == UC_MODE_64 else x86.UC_X86_REG_EIP, target)
-
-
-__all__ = ["Processor", "Ended"]

@@ -11,6 +11,7 @@ import struct
 import sys
 from pathlib import Path
 
+from kernel import kernel_of
 from memory import PAGE, Memory, Violation
 from outcome import Ended
 from plain import Plain
@@ -28,11 +29,15 @@ def main():
     place(launch, contents, memory, platform)
     image = [(page["gpa"], memory.read(page["gpa"], page["length"])) for page in launch["placed"]
              if page["code"]]
-    host = Host(launch.get("tricks", {}), memory)
+    host = Host(launch, memory)
     processor = Processor(memory, platform, image, launch["private_end"], host)
     result = run(processor, launch)
     if result["outcome"] == "entered":
         result["woken"] = [wake(processor, launch, memory, one) for one in launch["wake"]]
+        result["parked"] = [processor.run_parked(one["state"], one["vector"]) for one in host.parked]
+        if launch["kernel_length"]:
+            result["kernel"] = run_kernel(processor, launch, platform, result["registers"])
+    result["read"] = sorted(host.read)
     result.update(after(launch, memory, platform))
     print(json.dumps(result))
 
@@ -63,16 +68,27 @@ def place(launch, contents, memory, platform):
 
 
 class Host:
-    """A host that changes shared memory while the guest reads it."""
+    """A host that changes shared memory while the guest reads it, and injects events where a TEE lets it."""
 
-    def __init__(self, tricks, memory):
+    def __init__(self, launch, memory):
+        tricks = launch.get("tricks", {})
         self.memory = memory
+        self.injects = launch["kind"] == "snp"
+        self.first_table = tricks.get("first_table", (0, 0))
+        self.parked = tricks.get("parked", [])
+        self.observed = tricks.get("observed", [])
+        self.read = set()
+        self.events = {event["mode"]: event for event in tricks.get("events", [])}
         self.changes = [dict(change) for change in tricks.get("change_after_access", [])]
 
+    def event(self, mode):
+        return self.events.get(mode)
+
     def watched(self):
-        return [change["armed_by"] for change in self.changes]
+        return [change["armed_by"] for change in self.changes] + self.observed
 
     def on_read(self, address):
+        self.read.add(address)
         for change in self.changes:
             if change["armed_by"] == address:
                 self.memory.write(change["gpa"], bytes.fromhex(change["bytes"]))
@@ -86,6 +102,19 @@ def run(processor, launch):
     except Violation as violation:
         return {"outcome": "violation", "what": str(violation)}
     return {"outcome": "violation", "what": "it never stopped"}
+
+
+def run_kernel(processor, launch, platform, registers):
+    """What the kernel said, and how it ended."""
+    kernel = kernel_of(launch["kind"], platform, processor.root)
+    end = {"outcome": "violation", "what": "it never stopped"}
+    try:
+        processor.run_kernel(registers, launch["kernel_entry"], launch["kernel_length"], kernel)
+    except Ended as ended:
+        end = ended.result
+    except Violation as violation:
+        end = {"outcome": "violation", "what": str(violation)}
+    return {"console": kernel.console.decode("ascii", "replace"), **end}
 
 
 def wake(processor, launch, memory, call):

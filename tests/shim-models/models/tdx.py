@@ -35,6 +35,7 @@ class Tdx:
         self.accepted_before = set(tricks.get("validated_before", []))
         self.answers = {int(page): code for page, code in tricks.get("accept_answers", {}).items()}
         self.busy = tricks.get("busy", 0)
+        self.busy_code = tricks.get("busy_code", OPERAND_BUSY)
 
     def read_msr(self, index):
         if index == EFER:
@@ -60,7 +61,7 @@ class Tdx:
         registers["r8"] = self.vcpus | 64 << 32
         registers["r9"] = self.vcpu
         registers["r10"] = registers["r11"] = 0
-        return SUCCESS
+        return self.tricks.get("info_answer", SUCCESS)
 
     def _extend(self, registers):
         address, index = registers["rcx"], registers["rdx"]
@@ -70,7 +71,7 @@ class Tdx:
             return self.tricks["extend_answer"]
         if self.busy:
             self.busy -= 1
-            return OPERAND_BUSY
+            return self.busy_code
         self.rtmrs[index] = hashlib.sha384(self.rtmrs[index] + self.memory.read(address, 48)).digest()
         return SUCCESS
 
@@ -85,7 +86,7 @@ class Tdx:
         pages = range(address // PAGE, (address + size) // PAGE)
         if self.busy:
             self.busy -= 1
-            return OPERAND_BUSY
+            return self.busy_code
         for page in pages:
             if page in self.answers:
                 return self.answers[page]

@@ -53,6 +53,8 @@ pub struct Launch {
     pub needles: Vec<Vec<u8>>,
     /// How other processors of a TD are woken, once the kernel is entered.
     pub wake: Vec<Wake>,
+    /// Bytes of the kernel from its entry on, which then runs until it stops; 0: it is only entered.
+    pub kernel_length: usize,
 }
 
 /// What the kernel writes into the wakeup mailbox, and who looks.
@@ -95,6 +97,7 @@ impl Launch {
             dump: Vec::new(),
             needles: Vec::new(),
             wake: Vec::new(),
+            kernel_length: 0,
         }
     }
 
@@ -177,6 +180,7 @@ impl Launch {
             "dump": spans(&self.dump),
             "needles": needles,
             "wake": self.wake,
+            "kernel_length": self.kernel_length,
             "mailbox": layout::MAILBOX,
         });
         (description, contents)

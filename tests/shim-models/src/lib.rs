@@ -10,4 +10,4 @@ mod launch;
 mod run;
 
 pub use launch::{Kind, Launch, Placed, Wake};
-pub use run::{Ended, Outcome, Woken, python};
+pub use run::{Ended, KernelEnded, Outcome, Parked, Woken, python};

@@ -23,6 +23,8 @@ pub enum Outcome {
         /// In words, where the host is told words.
         text: String,
     },
+    /// The processor shut down: an event came that no table took.
+    Shutdown,
     /// The shim did what it must never do, or stopped without a word.
     Violation(String),
 }
@@ -50,6 +52,15 @@ pub struct Ended {
     /// Of each of [`Launch::wake`].
     #[serde(default)]
     pub woken: Vec<Woken>,
+    /// Of the `observed` addresses, those that were read.
+    #[serde(default)]
+    pub read: Vec<u64>,
+    /// Of each of the host's `parked` processors.
+    #[serde(default)]
+    pub parked: Vec<Parked>,
+    /// Of a kernel that ran.
+    #[serde(default)]
+    pub kernel: Option<KernelEnded>,
     /// Pages that the shim validated or accepted.
     pub taken: u64,
     /// Pages of RAM that neither launch nor shim took.
@@ -64,6 +75,41 @@ pub struct Ended {
     pub dumps: Vec<String>,
     /// How often each of [`Launch::needles`] is in RAM.
     pub copies: Vec<u64>,
+}
+
+/// What came of a kernel that ran.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KernelEnded {
+    /// `off`, `refused` by its own request to be ended, or `violation`.
+    pub outcome: String,
+    /// What it wrote to COM1.
+    pub console: String,
+    /// Which rule it broke.
+    #[serde(default)]
+    pub what: String,
+    #[serde(default, rename = "how")]
+    _how: String,
+    #[serde(default, rename = "text")]
+    _text: String,
+    /// Who numbers its reason to be ended.
+    #[serde(default)]
+    pub reason_set: u8,
+    /// Its reason.
+    #[serde(default)]
+    pub reason: u8,
+}
+
+/// What came of a processor of the launch that the host ran, and injected an event into.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Parked {
+    /// It shut down.
+    pub shut_down: bool,
+    /// Memory is not what it was.
+    pub changed: bool,
+    /// Where it started and where it halted, by address.
+    pub reached: Vec<u64>,
 }
 
 /// What a processor did with its mailbox.
@@ -82,6 +128,7 @@ impl Ended {
     pub fn outcome(&self) -> Outcome {
         match self.outcome.as_str() {
             "entered" => Outcome::Entered,
+            "shutdown" => Outcome::Shutdown,
             "refused" => Outcome::Refused {
                 refusal: (self.reason_set == measured_boot_shim_abi::REASON_SET)
                     .then(|| Refusal::from_number(self.reason))

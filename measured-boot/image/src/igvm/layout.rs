@@ -155,8 +155,12 @@ pub(super) fn merged(mut pages: Vec<Page>) -> Vec<Page> {
     merged
 }
 
-/// The boot processor's state; a TD's is the TDX module's.
-pub(super) fn vmsa(platform: IgvmPlatform, plan: &LaunchPlan) -> Option<Vec<u8>> {
-    let first = plan.vcpus.0.first()?;
-    (platform == IgvmPlatform::Snp).then(|| vmsa_of(first, plan.sev_features.0).as_bytes().to_vec())
+/// The state of every processor: none of them may start as the VMM has it. A TD's are the TDX module's.
+pub(super) fn vmsas(platform: IgvmPlatform, plan: &LaunchPlan) -> Vec<Vec<u8>> {
+    let vcpus = match platform {
+        IgvmPlatform::Snp => &plan.vcpus.0[..],
+        IgvmPlatform::Tdx => &[],
+    };
+    let vmsas = vcpus.iter().map(|vcpu| vmsa_of(vcpu, plan.sev_features.0));
+    vmsas.map(|vmsa| vmsa.as_bytes().to_vec()).collect()
 }

@@ -95,14 +95,13 @@ impl Writer {
     pub(super) fn vp_context(
         &mut self,
         platform: IgvmPlatform,
+        index: u16,
         vmsa: &[u8],
     ) -> Result<(), IgvmError> {
         self.data_at(self.headers.len() + 8 + 12, vmsa)?;
-        let mask = platform.mask().to_le_bytes();
-        self.header(
-            VP_CONTEXT,
-            &[&VMSA_GPA.to_le_bytes(), &mask, &[0; 4], &[0; 4]],
-        );
+        let (gpa, mask) = (VMSA_GPA.to_le_bytes(), platform.mask().to_le_bytes());
+        let index = index.to_le_bytes();
+        self.header(VP_CONTEXT, &[&gpa, &mask, &[0; 4], &index, &[0; 2]]);
         Ok(())
     }
 

@@ -201,26 +201,31 @@ fn file_leaves_memory_map_secrets_and_cpuid_to_the_vmm() {
     assert!(tdx.contains_key(&layout::TDX_RESET_PAGE));
 }
 
-/// The boot processor starts in 32-bit flat mode at the shim; a TD's starts where TDX says.
+/// The boot processor starts the shim in 32-bit flat mode, and the others wait in it; a TD's start where TDX
+/// says.
 #[test]
-fn file_starts_the_first_vcpu_in_the_shim() {
+fn file_starts_every_vcpu_in_the_shim() {
     let files = Files::new();
-    let file = files.igvm(CONFIG, &BOTH).unwrap();
+    let file = files.igvm(&CONFIG.replace("count = 1", "count = 3"), &BOTH);
+    let file = file.unwrap();
     let igvm = Igvm::read(&file).unwrap();
-    let context = |kind| {
-        igvm.loading(kind)
-            .unwrap()
-            .directives()
-            .find_map(|one| match &one.kind {
-                DirectiveKind::VpContext(context) => context.data,
-                _ => None,
-            })
+    let contexts = |kind| -> Vec<(u16, &[u8])> {
+        let loading = igvm.loading(kind).unwrap();
+        let contexts = loading.directives().filter_map(|one| match &one.kind {
+            DirectiveKind::VpContext(context) => Some((context.vp_index, context.data?.bytes)),
+            _ => None,
+        });
+        contexts.collect()
     };
-    let vmsa = context(PlatformKind::SevSnp).unwrap();
-    let vmsa = measured_boot_snp_abi::Vmsa::read_from_bytes(vmsa.bytes).unwrap();
-    assert_eq!((vmsa.rip.get(), vmsa.rbp.get()), (layout::SHIM, 0));
-    assert_eq!(vmsa.cr0.get() & (1 << 31 | 1), 1, "protected, not paged");
-    assert_eq!(context(PlatformKind::Tdx), None);
+    let starts = contexts(PlatformKind::SevSnp).into_iter();
+    let starts = starts.map(|(index, bytes)| {
+        let vmsa = measured_boot_snp_abi::Vmsa::read_from_bytes(bytes).unwrap();
+        assert_eq!(vmsa.cr0.get() & (1 << 31 | 1), 1, "protected, not paged");
+        (index, vmsa.rip.get())
+    });
+    let expected = [(0, layout::SHIM), (1, layout::PARKED), (2, layout::PARKED)];
+    assert_eq!(starts.collect::<Vec<_>>(), expected);
+    assert!(contexts(PlatformKind::Tdx).is_empty());
 }
 
 /// What the hardware would say of a launch of the file.

@@ -53,7 +53,11 @@ fn kernel_of_the_self_test_says_which_step_failed() {
             return;
         };
         assert_eq!(ended.outcome, "refused", "{name}: {ended:?}");
-        assert_eq!((ended.reason_set, ended.reason), (REASON_SET, reason), "{name}");
+        assert_eq!(
+            (ended.reason_set, ended.reason),
+            (REASON_SET, reason),
+            "{name}"
+        );
         assert_eq!(ended.console, "");
     }
 }
@@ -64,5 +68,8 @@ fn kernel_of_the_self_test_tells_the_code_of_a_report_that_was_refused() {
         return;
     };
     assert_eq!(ended.outcome, "off");
-    assert_eq!(ended.console, format!("{LINE}tdx td-info=c000010000000000\n"));
+    assert_eq!(
+        ended.console,
+        format!("{LINE}tdx td-info=c000010000000000\n")
+    );
 }

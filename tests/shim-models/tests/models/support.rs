@@ -58,9 +58,14 @@ pub fn planned(tee: &str, vcpus: u32, sources: &Sources<'_>) -> LaunchPlan {
 
 /// The honest launch of that guest.
 pub fn launch(kind: Kind, vcpus: u32) -> Launch {
-    let (kernel, initrd) = (kernel(), initrd());
+    launch_of(kind, vcpus, &kernel())
+}
+
+/// The honest launch of a guest with this kernel.
+pub fn launch_of(kind: Kind, vcpus: u32, kernel: &[u8]) -> Launch {
+    let initrd = initrd();
     let sources = Sources {
-        kernel: &kernel,
+        kernel,
         initrd: &initrd,
         shim: shim(),
         ..Sources::default()
