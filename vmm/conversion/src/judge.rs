@@ -1,20 +1,16 @@
 //! A guest's request to make pages private or shared.
 
 use thiserror::Error;
+use vmm_kernel_abi::exit::map_gpa;
 
 use crate::{PageRange, Visibility};
 
-/// KVM_HC_MAP_GPA_RANGE (Linux 6.12, Documentation/virt/kvm/x86/hypercalls.rst, section 8).
-pub const MAP_GPA_RANGE: u64 = 12;
+pub use vmm_kernel_abi::exit::HC_MAP_GPA_RANGE as MAP_GPA_RANGE;
 
 /// The most pages of one request: what KVM makes of a full page-state-change buffer of 253 entries of
 /// 2 MiB (GHCB 2.04, section 4.1.6). TDX asks for at most 512 at once; only a guest's own hypercall could
 /// ask for more, and would hold KVM's locks as long as it likes.
 pub const MOST_PAGES: u64 = 253 * 512;
-
-/// The page size that the guest prefers: a hint, of any value.
-const SIZE_HINT: u64 = 0xf;
-const ENCRYPTED: u64 = 1 << 4;
 
 /// A request that can be carried out: its pages are in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,10 +79,10 @@ impl Conversion {
             return Err(Rejection::Call { number });
         }
         let [start, pages, attributes, ..] = *arguments;
-        if attributes & !(SIZE_HINT | ENCRYPTED) != 0 {
+        if attributes & !map_gpa::KNOWN != 0 {
             return Err(Rejection::Attributes { attributes });
         }
-        let to = match attributes & ENCRYPTED {
+        let to = match attributes & map_gpa::ENCRYPTED {
             0 => Visibility::Shared,
             _ => Visibility::Private,
         };

@@ -3,8 +3,11 @@
 
 use std::fmt;
 
+use vmm_kernel_abi::psp::sev_user_data_snp_status;
+use zerocopy::FromBytes as _;
+
 /// Bytes that the command writes.
-const BYTES: usize = 32;
+const BYTES: usize = size_of::<sev_user_data_snp_status>();
 
 /// The platform's state as the secure processor tells it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,27 +51,24 @@ impl PlatformStatus {
     /// # Errors
     /// Another length, or an unknown state.
     pub fn read(bytes: &[u8]) -> Result<Self, StatusError> {
-        let bytes: &[u8; BYTES] = bytes
-            .try_into()
+        let status = sev_user_data_snp_status::read_from_bytes(bytes)
             .map_err(|_| StatusError::Length(bytes.len()))?;
-        let word = |at: usize| u32::from_le_bytes(std::array::from_fn(|i| bytes[at + i]));
-        let long = |at: usize| u64::from_le_bytes(std::array::from_fn(|i| bytes[at + i]));
-        let features = word(8);
+        let has = |bit: u32| status.features & bit != 0;
         Ok(Self {
-            api: (bytes[0], bytes[1]),
-            build: word(4),
-            initialised: match bytes[2] {
+            api: (status.api_major, status.api_minor),
+            build: status.build_id,
+            initialised: match status.state {
                 0 => false,
                 1 => true,
                 other => return Err(StatusError::State(other)),
             },
-            rmp_initialised: bytes[3] & 1 != 0,
-            masks_chip_id: features & 1 != 0,
-            masks_chip_key: features & 2 != 0,
-            vlek: features & 4 != 0,
-            guests: word(12),
-            current_tcb: long(16),
-            reported_tcb: long(24),
+            rmp_initialised: status.rmp & 1 != 0,
+            masks_chip_id: has(1),
+            masks_chip_key: has(2),
+            vlek: has(4),
+            guests: status.guest_count,
+            current_tcb: status.current_tcb_version,
+            reported_tcb: status.reported_tcb_version,
         })
     }
 }

@@ -4,6 +4,9 @@
 //! `Documentation/arch/x86/{amd-memory-encryption,tdx}.rst`, the kernel's module parameters; AMD APM 24593 rev 3.42;
 //! Intel SDM 335592.
 
+pub use vmm_kernel_abi::capability;
+use vmm_kernel_abi::sev;
+
 /// The parts of a recording.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Section {
@@ -178,43 +181,17 @@ pub const CAPABILITIES: [u32; 13] = [
     capability::GUEST_MEMFD,
     capability::VM_TYPES,
     capability::PRE_FAULT_MEMORY,
-    capability::APIC_BUS_CYCLES,
+    capability::X86_APIC_BUS_CYCLES_NS,
     capability::GUEST_MEMFD_FLAGS,
     capability::IRQFD,
 ];
 
-/// Numbers of capabilities (Linux 6.18 `include/uapi/linux/kvm.h`).
-pub mod capability {
-    /// Interrupts by a descriptor.
-    pub const IRQFD: u32 = 32;
-    /// vCPUs of a VM at most.
-    pub const MAX_VCPUS: u32 = 66;
-    /// Local APICs in the kernel, the rest outside.
-    pub const SPLIT_IRQCHIP: u32 = 121;
-    /// A mask of hypercalls that may leave to user space.
-    pub const EXIT_HYPERCALL: u32 = 201;
-    /// System events carry data.
-    pub const SYSTEM_EVENT_DATA: u32 = 215;
-    /// Slots with a guest_memfd.
-    pub const USER_MEMORY2: u32 = 231;
-    /// Exits that say where a fault was.
-    pub const MEMORY_FAULT_INFO: u32 = 232;
-    /// A mask of attributes; bit 3 is PRIVATE.
-    pub const MEMORY_ATTRIBUTES: u32 = 233;
-    /// Memory that only the guest maps.
-    pub const GUEST_MEMFD: u32 = 234;
-    /// A mask of VM types.
-    pub const VM_TYPES: u32 = 235;
-    /// Faulting memory in before the guest runs.
-    pub const PRE_FAULT_MEMORY: u32 = 236;
-    /// The APIC timer's frequency.
-    pub const APIC_BUS_CYCLES: u32 = 237;
-    /// From 6.18: a mask of guest_memfd's flags.
-    pub const GUEST_MEMFD_FLAGS: u32 = 244;
-}
-
 /// Attributes of `/dev/kvm` itself: group KVM_X86_GRP_SEV.
-pub const ATTRIBUTES: [(u32, u64); 3] = [(1, 0), (1, 1), (1, 2)];
+pub const ATTRIBUTES: [(u32, u64); 3] = [
+    (sev::GROUP, sev::ATTR_VMSA_FEATURES),
+    (sev::GROUP, sev::ATTR_SNP_POLICY_BITS),
+    (sev::GROUP, sev::ATTR_SNP_REQ_CERTS),
+];
 
 /// Commands of `/dev/sev` that change nothing.
 pub const SNP_PLATFORM_STATUS: &str = "SNP_PLATFORM_STATUS";

@@ -59,6 +59,19 @@ fn milan_with_snp_on_can_run_snp() {
     assert!(of(&host, Tee::Tdx).fixed[0].contains("not Intel's"));
 }
 
+/// KVM would launch a guest there, and our shim would not know which addresses are private.
+#[test]
+fn host_whose_c_bit_is_not_the_shims_cannot_run_snp_whatever_kvm_says() {
+    let text = recording("milan-snp");
+    let c_bit_at_47 = "\"8000001f.0\" = \"0101fd3f 0000416f";
+    let host = judged(&text.replace("\"8000001f.0\" = \"0101fd3f 00004173", c_bit_at_47));
+    assert_eq!(verdicts(&host), [Can, Cannot, Cannot]);
+    assert_eq!(finding(&host, "vm-type-snp").state, State::Has);
+    assert!(finding(&host, "c-bit").found.starts_with("bit 47"));
+    let remedies = remedies(&host, Tee::Snp);
+    assert_eq!(remedies, ["none yet: our shim knows the C-bit at 51 only"]);
+}
+
 #[test]
 fn smee_off_is_the_one_thing_to_change() {
     let host = host("milan-smee-off");

@@ -1,34 +1,18 @@
 //! `/dev/sev`, of which only the platform's status is asked.
 //!
-//! Linux 6.12 `include/uapi/linux/psp-sev.h`: `SEV_ISSUE_CMD` with `struct sev_issue_cmd` (16 bytes, packed). The commands
-//! beside it, which commit firmware or change its configuration, are not here. Never run on hardware.
+//! Never run on hardware.
 
 use std::fmt;
 use std::fs::File;
 use std::io;
-use std::os::raw::c_ulong;
 
+use vmm_kernel_abi::psp::{
+    SEV_ISSUE_CMD, SNP_PLATFORM_STATUS, sev_issue_cmd, sev_user_data_snp_status,
+};
 use vmm_sys_util::ioctl::ioctl_with_mut_ref;
 
-const SEV_ISSUE_CMD: c_ulong = 0xc010_5300;
-const SNP_PLATFORM_STATUS: u32 = 9;
-/// Of `struct sev_user_data_snp_status`.
-const STATUS_BYTES: usize = 32;
-
-/// `struct sev_issue_cmd`: the address lies at 4.
-#[repr(C, packed)]
-struct IssueCommand {
-    cmd: u32,
-    data: u64,
-    error: u32,
-}
-
-const _: () = {
-    assert!(size_of::<IssueCommand>() == 16);
-    assert!(std::mem::offset_of!(IssueCommand, cmd) == 0);
-    assert!(std::mem::offset_of!(IssueCommand, data) == 4);
-    assert!(std::mem::offset_of!(IssueCommand, error) == 12);
-};
+/// Of what it answers.
+const STATUS_BYTES: usize = size_of::<sev_user_data_snp_status>();
 
 /// Why there is no status.
 #[derive(Debug)]
@@ -75,14 +59,14 @@ impl SecureProcessor {
 
 fn ask(device: &File) -> Result<[u8; STATUS_BYTES], StatusError> {
     let mut status = [0_u8; STATUS_BYTES];
-    let mut command = IssueCommand {
+    let mut command = sev_issue_cmd {
         cmd: SNP_PLATFORM_STATUS,
         data: status.as_mut_ptr().expose_provenance() as u64,
         error: 0,
     };
     // SAFETY: the kernel reads and writes `command`, and writes the 32 bytes of `struct sev_user_data_snp_status` to
     // `data`: that is `status`. Both live until the call returns.
-    let done = unsafe { ioctl_with_mut_ref(device, SEV_ISSUE_CMD, &mut command) };
+    let done = unsafe { ioctl_with_mut_ref(device, SEV_ISSUE_CMD.into(), &mut command) };
     match done {
         0 => Ok(status),
         _ => Err(StatusError {

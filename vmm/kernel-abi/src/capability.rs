@@ -1,6 +1,8 @@
 //! What KVM_CHECK_EXTENSION is asked for and KVM_ENABLE_CAP switches on (Linux 6.12,
 //! `Documentation/virt/kvm/api.rst`).
 
+/// KVM_CAP_IRQFD: interrupts by a descriptor.
+pub const IRQFD: u32 = 32;
 /// KVM_CAP_MAX_VCPUS. A TDX VM has a limit of its own: ask on the VM, not on `/dev/kvm`.
 pub const MAX_VCPUS: u32 = 66;
 /// KVM_CAP_SPLIT_IRQCHIP: local APICs in the kernel, the I/O APIC here. TDX demands it.

@@ -23,6 +23,11 @@ const fn number(direction: u32, group: u32, call: u32, size: usize) -> u32 {
     direction << 30 | size << 16 | group << 8 | call
 }
 
+/// A call of another device whose argument the kernel reads and writes.
+pub(crate) const fn read_write(group: u8, call: u32, size: usize) -> u32 {
+    number(READ | WRITE, group as u32, call, size)
+}
+
 /// On `/dev/kvm`; the argument is a [`VmType`](crate::capability::VmType), the answer a VM.
 pub const KVM_CREATE_VM: u32 = number(0, KVMIO, 0x01, 0);
 /// On `/dev/kvm` or a VM; the argument is a capability's number.

@@ -15,6 +15,7 @@ pub mod capability;
 pub mod exit;
 pub mod gmem;
 pub mod ioctl;
+pub mod psp;
 pub mod sev;
 pub mod tdx;
 

@@ -7,6 +7,7 @@ use crate::questions::{capability, msr};
 use crate::remedy::{SNP_KERNEL, TDX_KERNEL};
 use crate::requirement::{Requirement, Role, Seen, Test, Word};
 use crate::tee::{Tee, Tees};
+use vmm_kernel_abi::capability::VmType;
 
 const ALL: Tees = &[Tee::Simulated, Tee::Snp, Tee::Tdx];
 const PROTECTED: Tees = &[Tee::Snp, Tee::Tdx];
@@ -265,7 +266,7 @@ pub const TABLE: [Requirement; 33] = [
         role: Role::Tells,
         tees: NONE,
         vendor: None,
-        test: Test::VmType(1),
+        test: Test::VmType(VmType::SoftwareProtected as u32),
         remedy: "",
     },
     tells("smt", "hyper-threading", look::smt),

@@ -8,6 +8,7 @@ use crate::remedy::{ASIDS, IOMMU, RMP, SMEE, SNP_KERNEL};
 use crate::requirement::{Requirement, Role, Test, Word};
 use crate::tee::{Tee, Tees};
 use look::LEAF;
+use vmm_kernel_abi::capability::VmType;
 
 const SNP: Tees = &[Tee::Snp];
 
@@ -85,9 +86,11 @@ pub const TABLE: [Requirement; 33] = [
         bit(5),
         "",
     ),
-    cause(
+    // Ours, and nothing that KVM could know.
+    row(
         "c-bit",
         "C-bit where our shim has it",
+        Role::Decides,
         Test::By(look::c_bit),
         "none yet: our shim knows the C-bit at 51 only",
     ),
@@ -246,7 +249,7 @@ pub const TABLE: [Requirement; 33] = [
         "vm-type-snp",
         "KVM makes SNP VMs",
         Role::Decides,
-        Test::VmType(4),
+        Test::VmType(VmType::Snp as u32),
         "",
     ),
 ];

@@ -7,6 +7,7 @@ use crate::questions::{capability, msr};
 use crate::remedy::{NO_HIBERNATION, TDX_BIOS, TDX_KERNEL, TDX_PARAMETERS};
 use crate::requirement::{Requirement, Role, Test};
 use crate::tee::{Tee, Tees};
+use vmm_kernel_abi::capability::VmType;
 
 const TDX: Tees = &[Tee::Tdx];
 
@@ -231,7 +232,7 @@ pub const TABLE: [Requirement; 29] = [
         "frequency of the APIC timer",
         Role::Decides,
         Test::Capability {
-            number: capability::APIC_BUS_CYCLES,
+            number: capability::X86_APIC_BUS_CYCLES_NS,
             mask: 1,
         },
         "",
@@ -240,7 +241,7 @@ pub const TABLE: [Requirement; 29] = [
         "vm-type-tdx",
         "KVM makes TDs",
         Role::Decides,
-        Test::VmType(5),
+        Test::VmType(VmType::Tdx as u32),
         "",
     ),
     row(

@@ -4,6 +4,7 @@ use vmm_kernel_abi::capability::{self, VmType};
 use vmm_kernel_abi::exit::{self, map_gpa};
 use vmm_kernel_abi::gmem;
 use vmm_kernel_abi::ioctl;
+use vmm_kernel_abi::psp;
 use vmm_kernel_abi::sev::{self, Command, FirmwareStatus, page_type};
 
 use super::c::Fact;
@@ -78,9 +79,10 @@ fn calls() -> [Named; 31] {
     ]
 }
 
-fn capabilities() -> [Named; 16] {
+fn capabilities() -> [Named; 17] {
     use capability as cap;
     [
+        ("KVM_CAP_IRQFD", cap::IRQFD.into()),
         ("KVM_CAP_MAX_VCPUS", cap::MAX_VCPUS.into()),
         ("KVM_CAP_SPLIT_IRQCHIP", cap::SPLIT_IRQCHIP.into()),
         ("KVM_CAP_EXIT_HYPERCALL", cap::EXIT_HYPERCALL.into()),
@@ -106,8 +108,10 @@ fn capabilities() -> [Named; 16] {
     ]
 }
 
-fn sev() -> [Named; 13] {
+fn sev() -> [Named; 15] {
     [
+        ("SEV_ISSUE_CMD", psp::SEV_ISSUE_CMD.into()),
+        ("SNP_PLATFORM_STATUS", psp::SNP_PLATFORM_STATUS.into()),
         ("KVM_SEV_INIT2", Command::Init2.id().into()),
         ("KVM_SEV_SNP_LAUNCH_START", Command::LaunchStart.id().into()),
         (

@@ -6,6 +6,7 @@ use vmm_kernel_abi::exit::{self, offset};
 use vmm_kernel_abi::gmem::{
     kvm_create_guest_memfd, kvm_memory_attributes, kvm_userspace_memory_region2,
 };
+use vmm_kernel_abi::psp::{sev_issue_cmd, sev_user_data_snp_status};
 use vmm_kernel_abi::sev::{
     kvm_device_attr, kvm_sev_cmd, kvm_sev_init, kvm_sev_snp_launch_finish,
     kvm_sev_snp_launch_start, kvm_sev_snp_launch_update,
@@ -38,6 +39,11 @@ pub fn facts() -> Vec<Fact> {
         kvm_sev_snp_launch_finish {
             id_block_uaddr, id_auth_uaddr, id_block_en, auth_key_en, vcek_disabled, host_data, pad0,
             flags, pad1
+        }
+        sev_issue_cmd { cmd, data, error }
+        sev_user_data_snp_status {
+            api_major, api_minor, state, build_id, guest_count, current_tcb_version,
+            reported_tcb_version
         }
         kvm_device_attr { flags, group, attr, addr }
         kvm_userspace_memory_region2 {
