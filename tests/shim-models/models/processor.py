@@ -62,6 +62,24 @@ class Processor:
 
     def run(self, start, registers, kernel_entry):
         """From the 32-bit entry until the guest stops; returns what [`Ended`] says."""
+        wide = self._through_32_bits(start, registers)
+        self._emulate_with_event(wide, self.entry64, kernel_entry)
+        registers = Registers(wide)
+        if registers["rip"] != kernel_entry:
+            raise Violation(f"the shim stopped at {registers['rip']:#x}")
+        if events.could_be_survived(wide):
+            raise Violation("the kernel is entered with a table that takes events")
+        raise entered(kernel_entry, {name: registers[name] for name in GENERAL + EXTENDED})
+
+    def wake(self, start, registers, vector):
+        """A TD's other processor: whether it leaves its loop for `vector`, which its mailbox may name."""
+        self.entry64 = None
+        wide = self._through_32_bits(start, registers)
+        self._emulate(wide, self.entry64, vector, WAITING_INSTRUCTIONS)
+        return wide.reg_read(x86.UC_X86_REG_RIP) == vector
+
+    def _through_32_bits(self, start, registers):
+        """The processor in 64-bit mode, once the 32-bit part has turned paging on."""
         engine = self._engine(UC_MODE_32, MOV_TO_CR0)
         events.load_table(engine, *self.host.first_table)
         for first, content in self.image if self.host.injects else []:
@@ -77,23 +95,7 @@ class Processor:
             value = engine.reg_read(getattr(x86, f"UC_X86_REG_{short.upper()}"))
             wide.reg_write(getattr(x86, f"UC_X86_REG_{name.upper()}"), value)
         events.load_table(wide, *events.table(engine))
-        self._emulate_with_event(wide, self.entry64, kernel_entry)
-        registers = Registers(wide)
-        if registers["rip"] != kernel_entry:
-            raise Violation(f"the shim stopped at {registers['rip']:#x}")
-        raise entered(kernel_entry, {name: registers[name] for name in GENERAL + EXTENDED})
-
-    def wake(self, start, registers, vector):
-        """A TD's other processor: whether it leaves its loop for `vector`, which its mailbox may name."""
-        self.entry64 = None
-        engine = self._engine(UC_MODE_32, MOV_TO_CR0)
-        for name, value in registers.items():
-            engine.reg_write(getattr(x86, f"UC_X86_REG_{name.upper()}"), value)
-        self._emulate(engine, start, None)
-        wide = self._engine(UC_MODE_64, None)
-        wide.reg_write(x86.UC_X86_REG_RSI, engine.reg_read(x86.UC_X86_REG_ESI))
-        self._emulate(wide, self.entry64, vector, WAITING_INSTRUCTIONS)
-        return wide.reg_read(x86.UC_X86_REG_RIP) == vector
+        return wide
 
     def run_kernel(self, registers, entry, length, kernel):
         """The kernel, which is `length` bytes from `entry` on, until it stops; what it asks, `kernel` answers."""

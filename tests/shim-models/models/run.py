@@ -74,7 +74,8 @@ class Host:
         tricks = launch.get("tricks", {})
         self.memory = memory
         self.injects = launch["kind"] == "snp"
-        self.first_table = tricks.get("first_table", (0, 0))
+        # What a launch measures of an SNP guest, and what a TD starts with.
+        self.first_table = tricks.get("first_table", (0, 0xFFFF if launch["kind"] == "tdx" else 0))
         self.parked = tricks.get("parked", [])
         self.observed = tricks.get("observed", [])
         self.read = set()
