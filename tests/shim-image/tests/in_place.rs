@@ -10,9 +10,9 @@ use measured_boot_plan::{LaunchConfig, Sources, plan};
 use measured_boot_shim_abi::layout::{CPUID, RAM_END, SECRETS};
 use measured_boot_shim_abi::{MemoryMap, Refusal};
 use measured_boot_snp_abi::PageType;
+use measured_boot_tiny_kernel::{Segment, elf};
 use serde_json::Map;
 use tests_shim_models::{Kind, Launch, Outcome, Placed, python};
-use tests_tiny_kernel::{Segment, elf};
 use zerocopy::IntoBytes;
 
 const MEMORY: u64 = 64 << 20;

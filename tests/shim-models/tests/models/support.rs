@@ -6,8 +6,8 @@ use std::sync::OnceLock;
 use measured_boot_plan::{LaunchConfig, LaunchPlan, Sources, plan};
 use measured_boot_shim_abi::Piece;
 use measured_boot_shim_abi::layout::{CPUID, SECRETS};
+use measured_boot_tiny_kernel::{Segment, elf};
 use tests_shim_models::{Ended, Kind, Launch, python};
-use tests_tiny_kernel::{Segment, elf};
 
 /// VMPCK0 to 3 of the made-up secrets page.
 pub const KEYS: [u8; 128] = keys();

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, ensure};
 use measured_boot_digest::{LaunchDigest, launch_digest};
 use measured_boot_plan::{LaunchConfig, LaunchPlan, Source, Sources, plan};
 use measured_boot_snp_abi::{PAGE_SIZE, PageType};
-use tests_tiny_kernel::{Segment, elf};
+use measured_boot_tiny_kernel::{Segment, elf};
 use vmm_kvm::{GuestRam, Host, Vm};
 use vmm_launch::{Staging, launch as replay};
 
