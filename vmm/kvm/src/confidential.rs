@@ -4,15 +4,13 @@
 
 use std::ops::ControlFlow;
 
-use vmm_conversion::{Conversion, MAP_GPA_RANGE, Rejection, Visibility};
-use vmm_kernel_abi::exit::{HC_MAP_GPA_RANGE, MEMORY_FAULT_PRIVATE, answer};
+use vmm_conversion::{Conversion, Rejection, Visibility};
+use vmm_kernel_abi::exit::{MEMORY_FAULT_PRIVATE, answer};
 use vmm_kernel_abi::tdx::status;
 
 pub use vmm_kernel_abi::exit::{Hypercall, MemoryFault, ReqCerts, SystemEvent};
 
 use crate::{KvmError, Vm};
-
-const _: () = assert!(MAP_GPA_RANGE == HC_MAP_GPA_RANGE);
 
 /// Answers to what a guest with private memory asks. The vCPU waits for each.
 pub trait Confidential {

@@ -1,5 +1,7 @@
 //! Kinds of VM.
 
+use vmm_kernel_abi::capability::VmType;
+
 /// What KVM is asked to make (Linux 6.12, arch/x86/include/uapi/asm/kvm.h; TDX since 6.16).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum VmKind {
@@ -21,10 +23,10 @@ impl VmKind {
     #[must_use]
     pub const fn number(self) -> u32 {
         match self {
-            Self::Plain => 0,
-            Self::SoftwareProtected => 1,
-            Self::Snp => 4,
-            Self::Tdx => 5,
+            Self::Plain => VmType::Default as u32,
+            Self::SoftwareProtected => VmType::SoftwareProtected as u32,
+            Self::Snp => VmType::Snp as u32,
+            Self::Tdx => VmType::Tdx as u32,
         }
     }
 

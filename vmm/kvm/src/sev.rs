@@ -15,13 +15,22 @@ use rustix::io::Errno;
 use vmm_kernel_abi::ioctl::KVM_GET_DEVICE_ATTR;
 use vmm_kernel_abi::sev::{
     Command, GROUP, kvm_device_attr, kvm_sev_cmd, kvm_sev_init, kvm_sev_snp_launch_finish,
-    kvm_sev_snp_launch_start, kvm_sev_snp_launch_update,
+    kvm_sev_snp_launch_start, kvm_sev_snp_launch_update, page_type,
 };
 use vmm_sys_util::ioctl::ioctl_with_ref;
 
 use crate::{Host, PageBuffer, Vm};
 
 const PAGE: u64 = 4096;
+
+// The processor's numbers of page types, which plans have, are the kernel's.
+const _: () = {
+    assert!(PageType::Normal.number() == page_type::NORMAL);
+    assert!(PageType::Zero.number() == page_type::ZERO);
+    assert!(PageType::Unmeasured.number() == page_type::UNMEASURED);
+    assert!(PageType::Secrets.number() == page_type::SECRETS);
+    assert!(PageType::Cpuid.number() == page_type::CPUID);
+};
 
 /// Pages that are to be encrypted, and how far the kernel has come with them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -178,12 +187,14 @@ impl Vm {
 /// `None`: the source is too small.
 fn update_data(update: &SnpUpdate, source: &mut PageBuffer) -> Option<kvm_sev_snp_launch_update> {
     let len = update.left.checked_mul(PAGE)?;
-    let bytes = source.bytes_mut();
-    let done = bytes.len().checked_sub(usize::try_from(len).ok()?)?;
     // A zero page has no source (Linux 6.12, snp_launch_update).
     let uaddr = match update.page_type {
         PageType::Zero => 0,
-        _ => bytes[done..].as_mut_ptr().addr() as u64,
+        _ => {
+            let bytes = source.bytes_mut();
+            let done = bytes.len().checked_sub(usize::try_from(len).ok()?)?;
+            bytes[done..].as_mut_ptr().addr() as u64
+        }
     };
     Some(kvm_sev_snp_launch_update {
         gfn_start: update.first_frame,

@@ -19,7 +19,7 @@ use kvm_bindings::{kvm_cpuid_entry2, kvm_enable_cap};
 use kvm_ioctls::Cap;
 use measured_boot_plan::CpuidEntry;
 use vmm_kernel_abi::capability::X86_APIC_BUS_CYCLES_NS;
-use vmm_kernel_abi::ioctl::KVM_MEMORY_ENCRYPT_OP;
+use vmm_kernel_abi::ioctl::{KVM_GET_TSC_KHZ, KVM_MEMORY_ENCRYPT_OP, KVM_SET_TSC_KHZ};
 use vmm_kernel_abi::tdx::{
     Capabilities, Cmd, Command, INIT_MEM_REGION_MEASURE, InitMemRegion, InitVm,
 };
@@ -30,10 +30,6 @@ use crate::cpuid::{to_kvm, to_planned};
 use crate::{KvmError, PageBuffer, Vcpu, Vm};
 
 const PAGE: u64 = 4096;
-
-/// `_IO(KVMIO, 0xa2)` and `_IO(KVMIO, 0xa3)`.
-const KVM_SET_TSC_KHZ: u64 = 0xaea2;
-const KVM_GET_TSC_KHZ: u64 = 0xaea3;
 
 /// A TD's APIC timer runs at 25 MHz (348551, "Virtual APIC Timer"): 40 ns.
 const APIC_BUS_CYCLE_NS: u64 = 40;
@@ -149,13 +145,13 @@ impl Vm {
             .enable_cap(&bus)
             .map_err(KvmError::call("KVM_ENABLE_CAP(X86_APIC_BUS_CYCLES_NS)"))?;
         // SAFETY: the call takes no argument and writes nothing.
-        let khz = unsafe { ioctl(&*self.fd, KVM_GET_TSC_KHZ) };
+        let khz = unsafe { ioctl(&*self.fd, KVM_GET_TSC_KHZ.into()) };
         let khz = u64::try_from(khz).map_err(|_| last_error("KVM_GET_TSC_KHZ"))?;
         let Some(steps) = tsc_to_set(khz) else {
             return Ok(());
         };
         // SAFETY: the call takes a number and writes nothing.
-        match unsafe { ioctl_with_val(&*self.fd, KVM_SET_TSC_KHZ, steps) } {
+        match unsafe { ioctl_with_val(&*self.fd, KVM_SET_TSC_KHZ.into(), steps) } {
             0 => Ok(()),
             _ => Err(last_error("KVM_SET_TSC_KHZ")),
         }
