@@ -6,7 +6,7 @@ mod support;
 
 use nix::errno::Errno;
 use support::calculator::{self, POLICY, SIGNED};
-use support::{assert_said_hello, hexadecimal, run, snp_folder};
+use support::{assert_said_hello, hexadecimal, run, shim_of_pages, snp_folder};
 use tests_kernel_abi::host::{Host, Kind, Step, Trouble, What};
 use vmm_kernel_abi::sev::Command;
 
@@ -62,11 +62,13 @@ fn digest_is_the_same_however_few_pages_the_kernel_does_at_a_time() {
         let Some(folder) = snp_folder(1, "") else {
             return;
         };
+        folder.write("shim.bin", &shim_of_pages());
         let mut host = Host::new(Kind::Snp);
         host.release.pages_a_call = pages_a_call;
         assert_said_hello(&run(&folder, &mut host));
         let vm = host.sev_vm().unwrap();
         assert!(pages_a_call != 1 || vm.updates == vm.pages);
+        assert_eq!(vm.guest.digest(), calculator::digest(&folder));
         digests.push(vm.guest.digest());
     }
     digests.dedup();

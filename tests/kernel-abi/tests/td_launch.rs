@@ -6,7 +6,7 @@
 mod support;
 
 use nix::errno::Errno;
-use support::{assert_in_order, hexadecimal, host_with, run, tdx_folder};
+use support::{assert_in_order, hexadecimal, host_with, run, shim_of_pages, tdx_folder};
 use tests_kernel_abi::host::{Host, Kind, Step, Trouble, What};
 use tests_kernel_abi::machine::Outcome;
 use vmm_kernel_abi::tdx::{Command, attributes};
@@ -133,6 +133,7 @@ fn page_at_a_time_gives_the_same_digest() {
     let Some(folder) = tdx_folder(1, "") else {
         return;
     };
+    folder.write("shim.bin", &shim_of_pages());
     let mut host = host_with(Kind::Tdx, Vec::new());
     host.release.pages_a_call = 1;
     let outcome = run(&folder, &mut host);

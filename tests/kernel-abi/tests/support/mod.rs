@@ -9,7 +9,7 @@ pub mod refusal;
 use std::path::Path;
 
 use tests_kernel_abi::host::{Exit, Host, Kind, Script};
-use tests_kernel_abi::machine::{Folder, LINE, Outcome, TeeLines};
+use tests_kernel_abi::machine::{Folder, LINE, Outcome, TeeLines, shim};
 use tests_kernel_abi::trace::Ended;
 
 const LAUNCHER: &str = env!("CARGO_BIN_EXE_kernel-abi-launcher");
@@ -88,4 +88,13 @@ pub fn certificate_table() -> Vec<u8> {
 
 pub fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A shim of some pages, each another: one that is loaded in the place of another is seen.
+pub fn shim_of_pages() -> Vec<u8> {
+    let mut bytes = shim();
+    for page in 1..=5_u8 {
+        bytes.resize(usize::from(page) * 4096, page);
+    }
+    bytes
 }
