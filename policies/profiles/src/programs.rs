@@ -96,7 +96,10 @@ fn vcpu_parts(guest: Guest) -> &'static [&'static str] {
             include_str!("../vmm-vcpu-private-memory.toml"),
             include_str!("../vmm-vcpu-simulated.toml"),
         ],
-        Guest::Snp => &[include_str!("../vmm-vcpu-private-memory.toml")],
+        Guest::Snp => &[
+            include_str!("../vmm-vcpu-private-memory.toml"),
+            include_str!("../vmm-vcpu-snp.toml"),
+        ],
         Guest::Tdx => &[
             include_str!("../vmm-vcpu-private-memory.toml"),
             include_str!("../vmm-vcpu-tdx.toml"),
@@ -124,7 +127,7 @@ mod tests {
                 "vmm-tdx",
                 "vmm-vcpu-simulated",
                 "vmm-vcpu-simulated",
-                "vmm-vcpu-private-memory",
+                "vmm-vcpu-snp",
                 "vmm-vcpu-tdx",
             ]
         );

@@ -8,12 +8,13 @@
 #![allow(
     unsafe_code,
     reason = "a memory slot lends the guest a mapping of this process, what ended a run lies in a page that \
-              the kernel shares, and no safe crate sends a signal to a thread"
+              the kernel shares, and no safe crate sends a signal to a thread or locks an open file"
 )]
 
 mod confidential;
 mod cpuid;
 mod error;
+mod file_lock;
 mod host;
 mod interrupts;
 mod kind;
@@ -38,6 +39,7 @@ pub use confidential::{
 };
 pub use cpuid::{CpuidError, Feature};
 pub use error::KvmError;
+pub use file_lock::{try_lock_exclusive, try_lock_shared, unlock};
 pub use host::Host;
 pub use interrupts::{Controllers, Message};
 pub use kind::VmKind;

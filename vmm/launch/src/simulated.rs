@@ -110,7 +110,7 @@ impl Tee for Simulated {
         NAME
     }
 
-    fn vm_kind(&self) -> VmKind {
+    fn default_vm_kind(&self) -> VmKind {
         // All its memory is shared: nothing is encrypted.
         VmKind::Plain
     }

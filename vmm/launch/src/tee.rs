@@ -76,6 +76,35 @@ pub struct PageRun<'a> {
     pub bytes: &'a [u8],
 }
 
+/// Pages that a back end copies at once.
+const PAGES_AT_ONCE: u64 = 1024;
+
+impl<'a> PageRun<'a> {
+    /// The same pages in runs of at most 4 MiB: who copies them needs no more memory at a time. Bytes beyond
+    /// the pages stay with the last.
+    pub fn pieces(self) -> impl Iterator<Item = PageRun<'a>> {
+        const PAGE: u64 = 4096;
+        let mut left = self.bytes;
+        let pieces = self.count.div_ceil(PAGES_AT_ONCE);
+        (0..pieces).map(move |piece| {
+            let first = piece * PAGES_AT_ONCE;
+            let count = PAGES_AT_ONCE.min(self.count - first);
+            let room = match piece + 1 == pieces {
+                true => left.len(),
+                false => usize::try_from(count * PAGE).unwrap_or(usize::MAX),
+            };
+            let (bytes, later) = left.split_at(left.len().min(room));
+            left = later;
+            PageRun {
+                gpa: self.gpa.saturating_add(first * PAGE),
+                count,
+                bytes,
+                ..self
+            }
+        })
+    }
+}
+
 /// How a guest gets its evidence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EvidencePath {
@@ -143,8 +172,9 @@ pub trait Tee {
     /// Its name, as evidence and people are told.
     fn name(&self) -> &'static str;
 
-    /// The kind of VM that KVM must make for it.
-    fn vm_kind(&self) -> VmKind;
+    /// The kind of VM that it stands beside, unless its caller makes it another: the simulated TEE does not
+    /// care whether memory is private.
+    fn default_vm_kind(&self) -> VmKind;
 
     /// Whether the VMM puts registers where the plan has them. A TD's are the module's alone.
     fn takes_registers(&self) -> bool {
@@ -153,7 +183,7 @@ pub trait Tee {
 
     /// Which of the planned CPUID leaves its vCPUs get.
     fn cpuid_audience(&self) -> CpuidAudience {
-        match self.vm_kind() {
+        match self.default_vm_kind() {
             VmKind::Snp => CpuidAudience::Snp,
             VmKind::Plain | VmKind::SoftwareProtected | VmKind::Tdx => CpuidAudience::Plain,
         }
@@ -193,4 +223,51 @@ pub trait Tee {
 
     /// Where the guest's requests for evidence are answered.
     fn evidence_path(&self) -> EvidencePath;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(count: u64, bytes: &[u8]) -> PageRun<'_> {
+        PageRun {
+            component: "kernel",
+            gpa: 0x10_0000,
+            count,
+            page_type: PageType::Normal,
+            bytes,
+        }
+    }
+
+    #[test]
+    fn run_falls_into_pieces_of_at_most_4_mib_that_hold_its_bytes_in_order() {
+        let bytes: Vec<u8> = (0..(4 << 20) + 5000_u32)
+            .map(|at| at.to_le_bytes()[2])
+            .collect();
+        let pieces: Vec<_> = run(2049, &bytes).pieces().collect();
+        let at = |piece: &PageRun<'_>| (piece.gpa, piece.count, piece.bytes.len());
+        let places: Vec<_> = pieces.iter().map(at).collect();
+        assert_eq!(
+            places,
+            [
+                (0x10_0000, 1024, 4 << 20),
+                (0x50_0000, 1024, 5000),
+                (0x90_0000, 1, 0)
+            ]
+        );
+        let joined: Vec<_> = pieces
+            .iter()
+            .flat_map(|piece| piece.bytes)
+            .copied()
+            .collect();
+        assert_eq!(joined, bytes);
+        assert_eq!(run(0, &[]).pieces().count(), 0);
+    }
+
+    #[test]
+    fn bytes_beyond_the_pages_are_not_lost_silently() {
+        let bytes = vec![1; (4 << 20) + 4097];
+        let last = run(1025, &bytes).pieces().last().unwrap();
+        assert_eq!((last.count, last.bytes.len()), (1, 4097));
+    }
 }

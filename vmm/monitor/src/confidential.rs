@@ -7,7 +7,7 @@ use vmm_kvm::{
     CertificatesAnswer, Confidential, Converted, Hypercall, HypercallAnswer, KvmError, MemoryFault,
     Rejection, ReqCerts, SystemEvent, Vm,
 };
-use vmm_snp::{Certificates, Termination};
+use vmm_snp::{CertificateFile, Termination};
 use vmm_tdx::{FatalError, VmCallStatus};
 
 use crate::bus::Stop;
@@ -19,13 +19,13 @@ const UNSUPPORTED: u64 = VmCallStatus::SubFunctionUnsupported.number();
 /// Answers such a guest. Every number that it is asked with is hostile.
 pub struct PrivateGuest {
     vm: Vm,
-    certificates: Option<Certificates>,
+    certificates: Option<CertificateFile>,
     td: Option<TrustDomain>,
 }
 
 impl PrivateGuest {
     /// For the guest of `vm`, which gets these certificates, or is a TD.
-    pub fn new(vm: Vm, certificates: Option<Certificates>, td: Option<TrustDomain>) -> Self {
+    pub fn new(vm: Vm, certificates: Option<CertificateFile>, td: Option<TrustDomain>) -> Self {
         Self {
             vm,
             certificates,
@@ -86,6 +86,12 @@ impl Confidential for PrivateGuest {
         match &self.certificates {
             Some(certificates) => certificates.hand(request, self.vm.ram()),
             None => CertificatesAnswer::Failed,
+        }
+    }
+
+    fn certificates_fetched(&self, _vcpu: u32) {
+        if let Some(certificates) = &self.certificates {
+            certificates.fetched();
         }
     }
 }

@@ -55,8 +55,8 @@ pub enum Event<'a> {
         /// predicted one), `id-block` (the firmware did, before it lets the guest run), `guest-report` (no host
         /// is told; whoever verifies the guest's own report will).
         compared_by: &'static str,
-        /// The predicted digest, in lower-case hexadecimal.
-        launch_digest: String,
+        /// In lower-case hexadecimal.
+        launch_digest_predicted: String,
         /// The same, only where the TEE itself reported it.
         #[serde(skip_serializing_if = "Option::is_none")]
         launch_digest_reported: Option<String>,
@@ -95,7 +95,7 @@ impl Event<'_> {
         Self::Measured {
             tee,
             compared_by: told.name(),
-            launch_digest: digest.to_string(),
+            launch_digest_predicted: digest.to_string(),
             launch_digest_reported: matches!(told, Told::Digest(_)).then(|| digest.to_string()),
             sentence: told.sentence(),
         }
@@ -182,10 +182,17 @@ fn sentence(event: &Event<'_>) -> String {
         }
         Event::Measured {
             tee,
-            launch_digest,
+            launch_digest_predicted,
+            launch_digest_reported,
             sentence,
             ..
-        } => format!("measured by the {tee} TEE\n  launch digest {launch_digest}\n  {sentence}"),
+        } => {
+            let (whose, digest) = match launch_digest_reported {
+                Some(reported) => ("reported", reported),
+                None => ("predicted", launch_digest_predicted),
+            };
+            format!("measured by the {tee} TEE\n  launch digest {whose} {digest}\n  {sentence}")
+        }
         Event::Running { vcpus } => format!("running on {vcpus} vCPUs"),
         Event::NoQuote { error } => format!("the guest gets no quote: {error}"),
         Event::Failed { error } => error.clone(),
@@ -215,7 +222,7 @@ mod tests {
                 "event": "measured",
                 "tee": "simulated",
                 "compared_by": "tee",
-                "launch_digest": zeros,
+                "launch_digest_predicted": zeros,
                 "launch_digest_reported": zeros,
                 "meaning": "predicted; the TEE reported the same",
             })
@@ -251,6 +258,9 @@ mod tests {
             assert_eq!(document["compared_by"], by);
             assert_eq!(document.get("launch_digest_reported"), None);
             assert!(sentence(&event).contains(words));
+            assert!(sentence(&event).contains(&format!("launch digest predicted {digest}")));
         }
+        let reported = sentence(&Event::measured("simulated", digest, Told::Digest(digest)));
+        assert!(reported.contains(&format!("launch digest reported {digest}")));
     }
 }

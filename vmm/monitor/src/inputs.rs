@@ -1,7 +1,7 @@
 //! Everything that a launch reads, opened and checked before anything is started.
 
 use std::fs::{self, File};
-use std::io::{self, ErrorKind, Read as _, Seek as _, SeekFrom};
+use std::io::{self, ErrorKind, Read, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail, ensure};
@@ -9,7 +9,7 @@ use measured_boot_digest::LaunchDigest;
 use measured_boot_plan::{DeviceKind, LaunchConfig, LaunchPlan, NamedFile, Source, Sources, plan};
 use measured_boot_tdx_launch::predicted_digest;
 use vmm_launch::{Keys, Staging};
-use vmm_snp::Certificates;
+use vmm_snp::CertificateFile;
 
 /// The configuration and the files that it names.
 pub struct Inputs {
@@ -111,22 +111,19 @@ impl Inputs {
         Ok(())
     }
 
-    /// Reads the certificates that an SNP guest gets beside its report, if the configuration names some.
+    /// Opens the certificates that an SNP guest gets beside its report, if the configuration names some.
     ///
     /// # Errors
-    /// The file is missing, or is no table of certificates.
-    pub fn certificates(&self) -> anyhow::Result<Option<Certificates>> {
+    /// The file is missing, or holds no table of certificates.
+    pub fn certificates(&self) -> anyhow::Result<Option<CertificateFile>> {
         let Some(path) = &self.config.tee.certificates else {
             return Ok(None);
         };
         let path = self.folder.join(path);
-        let table = fs::read(&path)
-            .with_context(|| format!("[tee] certificates: cannot read {}", path.display()))?;
-        let certificates = Certificates::from_table(&table).with_context(|| {
-            let shown = path.display();
-            format!("[tee] certificates: {shown} is no certificate table of the GHCB protocol")
-        })?;
-        Ok(Some(certificates))
+        let opened = CertificateFile::open(&path);
+        opened
+            .with_context(|| format!("[tee] certificates: cannot read {}", path.display()))
+            .map(Some)
     }
 
     /// Opens what `cloister-simulated-tee init` made.
@@ -174,12 +171,32 @@ fn shim_beside_program() -> PathBuf {
     program.with_file_name("cloister-shim")
 }
 
+/// What goes into a guest's memory is no longer than that, of at most 3 GiB; all else is a page or a text.
+fn most_bytes(source: Source) -> u64 {
+    match source {
+        Source::Kernel | Source::Initrd | Source::Shim | Source::Igvm => 3 << 30,
+        Source::InitData | Source::IdBlock | Source::IdAuth => 16 << 20,
+    }
+}
+
+/// A file without end must not take all of the host's memory before somebody finds it too long.
+fn read_at_most(most: u64, file: &mut impl Read) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    file.take(most + 1).read_to_end(&mut bytes)?;
+    match u64::try_from(bytes.len()) {
+        Ok(length) if length <= most => Ok(bytes),
+        _ => Err(io::Error::new(
+            ErrorKind::FileTooLarge,
+            format!("it is longer than {most} bytes"),
+        )),
+    }
+}
+
 fn read_named(path: &Path, source: Source) -> anyhow::Result<Input> {
     let key = source.key();
     let read = || -> io::Result<_> {
         let mut file = File::open(path)?;
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes)?;
+        let bytes = read_at_most(most_bytes(source), &mut file)?;
         let is_kept = file.metadata()?.is_file();
         let file = is_kept.then_some(file);
         Ok(Input {
@@ -224,4 +241,17 @@ fn open_disk(path: &Path) -> anyhow::Result<File> {
         bail!("[[disk]] path: {shown} has {size} bytes, which are no whole 512-byte sectors");
     }
     Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn file_that_is_too_long_is_read_no_further() {
+        assert_eq!(read_at_most(4, &mut &b"four"[..]).unwrap(), b"four");
+        let mut endless = io::repeat(0);
+        let refused = read_at_most(4, &mut endless).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::FileTooLarge);
+    }
 }

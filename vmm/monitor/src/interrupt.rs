@@ -11,6 +11,7 @@ use anyhow::Context as _;
 use rustix::event::{EventfdFlags, eventfd};
 use vmm_channel::{Patience, WaitError};
 use vmm_launch::{LaunchError, TeeError};
+use vmm_snp::SnpError;
 use vmm_sys_util::signal::register_signal_handler;
 
 static EVENT: OnceLock<OwnedFd> = OnceLock::new();
@@ -53,18 +54,31 @@ impl Interrupt {
     }
 }
 
-/// The same error, or an interruption if somebody has asked to stop: a signal that comes while the kernel
-/// encrypts pages makes it fail (EINTR, which it tells as EIO).
+/// Whether somebody has asked to stop.
+pub fn is_asked() -> bool {
+    IS_ASKED.load(Ordering::Relaxed)
+}
+
+/// The same error, or an interruption if somebody has asked to stop and that can be why: a signal that comes
+/// while the kernel encrypts pages makes it fail (EINTR, which it tells as EIO), and a TD's launch is then not
+/// asked for again. What the firmware refuses it would have refused anyway.
 pub fn or_interruption(error: LaunchError) -> anyhow::Error {
-    blame(error, IS_ASKED.load(Ordering::Relaxed))
+    blame(error, is_asked())
 }
 
 fn blame(error: LaunchError, is_asked: bool) -> anyhow::Error {
-    match error {
-        LaunchError::Tee(TeeError::Step { .. }) if is_asked => {
-            anyhow::Error::from(WaitError::Cancelled).context("the launch was interrupted")
+    let by_signal = match &error {
+        LaunchError::Tee(TeeError::Step { source, .. }) => {
+            let snp = source.downcast_ref::<SnpError>();
+            let tdx = source.downcast_ref::<vmm_tdx::LaunchError>();
+            snp.is_some_and(SnpError::may_be_a_signal)
+                || matches!(tdx, Some(vmm_tdx::LaunchError::Interrupted))
         }
-        error => error.into(),
+        _ => false,
+    };
+    match by_signal && is_asked {
+        true => anyhow::Error::from(WaitError::Cancelled).context("the launch was interrupted"),
+        false => error.into(),
     }
 }
 
@@ -92,6 +106,8 @@ extern "C" fn on_signal(_number: i32, _info: *mut libc::siginfo_t, _context: *mu
 mod tests {
     use rustix::event::PollFlags;
     use rustix::process::{Signal, getpid, kill_process};
+    use vmm_kernel_abi::sev::Command;
+    use vmm_kvm::SevError;
 
     use super::*;
 
@@ -119,15 +135,27 @@ mod tests {
 
     #[test]
     fn step_that_fails_once_somebody_asked_to_stop_is_an_interruption() {
-        let step = || {
+        let step = |source: Box<dyn Error + Send + Sync>| {
             LaunchError::Tee(TeeError::Step {
                 tee: "snp",
                 step: "shim".to_owned(),
-                source: "EIO".into(),
+                source,
             })
         };
-        assert!(is_interruption(&blame(step(), true)));
-        assert!(!is_interruption(&blame(step(), false)));
+        let snp = |firmware| {
+            Box::new(SnpError::from(SevError::Refused {
+                command: Command::LaunchUpdate,
+                firmware,
+                source: rustix::io::Errno::IO.into(),
+            }))
+        };
+        let tdx = || Box::new(vmm_tdx::LaunchError::Interrupted);
+        assert!(is_interruption(&blame(step(snp(0)), true)));
+        assert!(is_interruption(&blame(step(tdx()), true)));
+        assert!(!is_interruption(&blame(step(snp(0)), false)));
+        // BAD_SIGNATURE is the firmware's word, whoever asked to stop meanwhile.
+        assert!(!is_interruption(&blame(step(snp(10)), true)));
+        assert!(!is_interruption(&blame(step("EIO".into()), true)));
         let refused = TeeError::Refused {
             tee: "simulated",
             reason: "another digest".to_owned(),

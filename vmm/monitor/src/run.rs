@@ -21,8 +21,8 @@ use measured_boot_plan::{LaunchPlan, TeeKind};
 use policies_jail::Filter;
 use policies_profiles::{Guest, Program};
 use vmm_kvm::{GuestRam, Host, Vm, VmKind};
-use vmm_launch::{MeasuredLaunch, Staging, Threads, launch};
-use vmm_snp::Certificates;
+use vmm_launch::{MeasuredLaunch, Staging, Tee as _, Threads, launch};
+use vmm_snp::CertificateFile;
 use vmm_sys_util::eventfd::{EFD_CLOEXEC, EFD_NONBLOCK, EventFd};
 
 use crate::arguments::{Output, RunArguments};
@@ -56,6 +56,7 @@ struct Planned {
     inputs: Inputs,
     plan: LaunchPlan,
     predicted: LaunchDigest,
+    adopt_cpuid: bool,
 }
 
 /// Everything that has a path, opened.
@@ -156,6 +157,7 @@ fn plan(arguments: &RunArguments, teller: Teller) -> anyhow::Result<Planned> {
         inputs,
         plan,
         predicted,
+        adopt_cpuid: arguments.adopt_cpuid,
     })
 }
 
@@ -213,6 +215,7 @@ fn launch_and_wait(
     let launch = launch(vm, tee, plan, &sources, staging, planned.predicted)
         .map_err(interrupt::or_interruption)?;
     let tee = plan.tee.0.name();
+    settle_td(&launch, planned, teller)?;
     teller.tell(&Event::measured(tee, launch.launch_digest(), launch.told()))?;
     let com1 = Com1::new(com1_interrupt(&launch)?, console);
     let slots = place_all(launch.vm(), plan, devices, disks, interrupt)?;
@@ -232,9 +235,26 @@ fn launch_and_wait(
     Ok(end)
 }
 
+/// The guest has not run yet.
+fn settle_td(
+    launch: &MeasuredLaunch<AnyTee>,
+    planned: &Planned,
+    teller: Teller,
+) -> anyhow::Result<()> {
+    let AnyTee::Tdx(tdx) = launch.tee() else {
+        return Ok(());
+    };
+    let leaves = planned.plan.cpuid_for(0, tdx.cpuid_audience());
+    let leaves = cpuid::settle_td(&leaves, tdx.cpuid(), planned.adopt_cpuid)?;
+    if !leaves.is_empty() {
+        teller.tell(&Event::CpuidAdopted { leaves: &leaves })?;
+    }
+    Ok(())
+}
+
 fn private_guest<T>(
     launch: &MeasuredLaunch<T>,
-    certificates: Option<Certificates>,
+    certificates: Option<CertificateFile>,
     td: Option<TrustDomain>,
 ) -> Option<PrivateGuest> {
     let vm = launch.vm();

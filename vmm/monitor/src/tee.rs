@@ -7,19 +7,19 @@ use measured_boot_plan::{CpuidAudience, LaunchPlan, TeeKind};
 use vmm_channel::Channel;
 use vmm_kvm::{GuestRam, Host, Vcpu, Vm, VmKind};
 use vmm_launch::{EvidencePath, Guest, Keys, PageRun, Parameters, Simulated, Tee, TeeError, Told};
-use vmm_snp::{Certificates, Snp};
+use vmm_snp::{CertificateFile, Snp};
 use vmm_tdx::Tdx;
 use vmm_wire::{TeeReply, TeeRequest};
 
 use crate::inputs::Inputs;
-use crate::interrupt::Interrupt;
+use crate::interrupt::{self, Interrupt};
 
 /// What a launch needs of files that the configuration names.
 pub enum Named {
     /// The simulated TEE's keys.
     Simulated(Keys),
-    /// Certificates that an SNP guest gets beside its report.
-    Snp(Option<Certificates>),
+    /// Where the certificates lie that an SNP guest gets beside its report.
+    Snp(Option<CertificateFile>),
     /// Nothing.
     Tdx,
 }
@@ -29,7 +29,7 @@ pub enum Ready {
     /// The simulated TEE's keys, and which kind of VM it stands beside.
     Simulated(Keys, VmKind),
     /// SEV-SNP, with its device open.
-    Snp(Snp, Option<Certificates>),
+    Snp(Snp, Option<CertificateFile>),
     /// TDX.
     Tdx(Tdx),
 }
@@ -97,7 +97,7 @@ impl Named {
             }
             Self::Tdx => {
                 host.supports(VmKind::Tdx).with_context(refused)?;
-                Ready::Tdx(Tdx::new())
+                Ready::Tdx(Tdx::new(interrupt::is_asked))
             }
         })
     }
@@ -123,7 +123,7 @@ impl Ready {
         process: Option<SimulatedProcess>,
         ram: &GuestRam,
         interrupt: Interrupt,
-    ) -> anyhow::Result<(AnyTee, Option<Certificates>)> {
+    ) -> anyhow::Result<(AnyTee, Option<CertificateFile>)> {
         Ok(match self {
             Self::Simulated(keys, _) => {
                 let process = process.context("the simulated TEE was not started")?;
@@ -161,8 +161,8 @@ impl Tee for AnyTee {
         self.tee().name()
     }
 
-    fn vm_kind(&self) -> VmKind {
-        self.tee().vm_kind()
+    fn default_vm_kind(&self) -> VmKind {
+        self.tee().default_vm_kind()
     }
 
     fn takes_registers(&self) -> bool {

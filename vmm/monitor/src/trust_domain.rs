@@ -11,7 +11,7 @@ use measured_boot_plan::{LaunchPlan, QuoteService, TeeKind};
 use rustix::event::PollFlags;
 use vmm_channel::{Supervisor, SupervisorError};
 use vmm_kvm::{GuestRam, Message, Vm};
-use vmm_tdx::{CallInfo, Courier, Delivered, Desk, QUOTE_PORT, VmCallInfo};
+use vmm_tdx::{CallInfo, Courier, CourierError, Delivered, Desk, QUOTE_PORT, VmCallInfo};
 use vmm_wire::Target;
 
 use crate::events::{Event, Teller};
@@ -117,7 +117,7 @@ impl Quoting {
         let now = Instant::now();
         for delivered in self.courier.turn(now, &**self.vm.ram()) {
             self.notify(&delivered);
-            self.tell(now, &delivered);
+            self.tell(now, delivered);
         }
     }
 
@@ -128,8 +128,8 @@ impl Quoting {
         }
     }
 
-    fn tell(&mut self, now: Instant, delivered: &Delivered) {
-        let Some(error) = &delivered.error else {
+    fn tell(&mut self, now: Instant, delivered: Delivered) {
+        let Some(error) = delivered.error else {
             return;
         };
         let is_news = self
@@ -137,9 +137,27 @@ impl Quoting {
             .is_none_or(|told| now.duration_since(told) >= TELL_EVERY);
         if is_news {
             self.told = Some(now);
-            let error = error.to_string();
+            let error = in_full(error);
             // Whoever does not listen any more does not miss it.
             let _ = self.teller.tell(&Event::NoQuote { error });
         }
+    }
+}
+
+/// An error of the connection says nothing without its causes.
+fn in_full(error: CourierError) -> String {
+    format!("{:#}", anyhow::Error::from(error))
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::io::Errno;
+
+    use super::*;
+
+    #[test]
+    fn quote_that_fails_is_told_with_its_causes() {
+        let told = in_full(CourierError::Connection(Errno::CONNRESET));
+        assert!(told.contains(&Errno::CONNRESET.to_string()), "{told}");
     }
 }

@@ -230,8 +230,8 @@ impl Tee for Buggy {
     fn name(&self) -> &'static str {
         self.tee.name()
     }
-    fn vm_kind(&self) -> VmKind {
-        self.tee.vm_kind()
+    fn default_vm_kind(&self) -> VmKind {
+        self.tee.default_vm_kind()
     }
     fn create(&mut self, vm: &Vm, parameters: &Parameters) -> Result<(), TeeError> {
         self.tee.create(vm, parameters)

@@ -12,7 +12,7 @@ const PAGE: usize = 4096;
 const ENTRY: usize = 24;
 
 /// What a Linux guest has room for (Linux 6.12, arch/x86/include/asm/sev.h, SEV_FW_BLOB_MAX_SIZE).
-const MOST_BYTES: usize = 4 * PAGE;
+pub(crate) const MOST_BYTES: usize = 4 * PAGE;
 
 /// A file that is no table of certificates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]

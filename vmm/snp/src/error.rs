@@ -1,5 +1,6 @@
 //! Launches that fail.
 
+use rustix::io::Errno;
 use thiserror::Error;
 use vmm_kvm::{KvmError, SevError};
 
@@ -67,6 +68,26 @@ pub enum SnpError {
         #[source]
         source: SevError,
     },
+}
+
+impl SnpError {
+    /// Whether a signal can be the reason: the kernel tells one that comes while it encrypts pages as EINTR,
+    /// or as EIO without any word of the firmware's.
+    #[must_use]
+    pub fn may_be_a_signal(&self) -> bool {
+        let Self::Command(SevError::Refused {
+            firmware: 0,
+            source,
+            ..
+        }) = self
+        else {
+            return false;
+        };
+        let errno = source.raw_os_error();
+        [Errno::IO, Errno::INTR]
+            .map(|errno| Some(errno.raw_os_error()))
+            .contains(&errno)
+    }
 }
 
 fn cpuid_sentence(corrections: &[CpuidCorrection]) -> String {

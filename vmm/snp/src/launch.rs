@@ -55,12 +55,30 @@ pub(crate) fn load(calls: &mut impl Calls, run: &PageRun<'_>) -> Result<(), SnpE
         let number = run.page_type.number();
         return Err(SnpError::PageType { component, number });
     }
-    let pages = PageRange::new(run.gpa, run.count).map_err(|_| malformed())?;
-    let count = usize::try_from(run.count).map_err(|_| malformed())?;
-    let mut source = PageBuffer::new(run.bytes, count).ok_or_else(malformed)?;
+    PageRange::new(run.gpa, run.count).map_err(|_| malformed())?;
+    if run.page_type == PageType::Zero {
+        // The firmware writes the zeros: there is nothing to copy.
+        return load_piece(calls, run, 0);
+    }
+    run.pieces().try_for_each(|piece| {
+        let pages = usize::try_from(piece.count).map_err(|_| malformed())?;
+        load_piece(calls, &piece, pages)
+    })
+}
+
+/// With a source of so many pages.
+fn load_piece(
+    calls: &mut impl Calls,
+    run: &PageRun<'_>,
+    source_pages: usize,
+) -> Result<(), SnpError> {
+    let component = run.component;
+    let gpa = run.gpa;
+    let mut source =
+        PageBuffer::new(run.bytes, source_pages).ok_or(SnpError::Pages { component, gpa })?;
     let update = SnpUpdate {
-        first_frame: pages.start() / PAGE,
-        left: pages.pages(),
+        first_frame: gpa / PAGE,
+        left: run.count,
         page_type: run.page_type,
     };
     encrypt(calls, component, update, &mut source).map_err(|error| explain(error, run, &source))

@@ -64,7 +64,10 @@ impl Calls for Kernel {
             page_type,
         } = *update;
         assert!(left > 0, "a call without pages is refused by newer kernels");
-        assert!(source.pages() as u64 >= left);
+        match page_type {
+            PageType::Zero => assert_eq!(source.pages(), 0, "zeros are not copied"),
+            _ => assert!((left..=1024).contains(&(source.pages() as u64))),
+        }
         let what = format!("UPDATE {first_frame:#x} {left} {page_type:?}");
         let answered = self.ask(what, Command::LaunchUpdate);
         if answered.is_err() {
@@ -287,6 +290,40 @@ fn count_that_does_not_add_up_is_none() {
             "{first_frame:#x} {left}"
         );
     }
+}
+
+#[test]
+fn long_run_is_copied_a_part_at_a_time_and_zeros_not_at_all() {
+    let mut kernel = Kernel::default();
+    let bytes = vec![1; 1030 * 4096];
+    load(&mut kernel, &run(PageType::Normal, 1040, &bytes)).unwrap();
+    load(&mut kernel, &run(PageType::Zero, 5000, &[])).unwrap();
+    assert_eq!(
+        kernel.asked,
+        [
+            "UPDATE 0x10 1024 Normal",
+            "UPDATE 0x410 16 Normal",
+            "UPDATE 0x10 5000 Zero"
+        ]
+    );
+    assert!(load(&mut kernel, &run(PageType::Zero, 1, &[1])).is_err());
+}
+
+#[test]
+fn only_an_error_without_the_firmwares_word_may_be_a_signal() {
+    let refused = |firmware, errno: Errno| {
+        SnpError::from(SevError::Refused {
+            command: Command::LaunchUpdate,
+            firmware,
+            source: errno.into(),
+        })
+    };
+    assert!(refused(0, Errno::IO).may_be_a_signal());
+    assert!(refused(0, Errno::INTR).may_be_a_signal());
+    // BAD_SIGNATURE; an error of our own.
+    assert!(!refused(10, Errno::IO).may_be_a_signal());
+    assert!(!refused(0, Errno::INVAL).may_be_a_signal());
+    assert!(!SnpError::Lack(crate::Lack::NoDevice).may_be_a_signal());
 }
 
 #[test]

@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod calls;
+mod certificate_file;
 mod certificates;
 mod cpuid_diff;
 mod error;
@@ -15,6 +16,7 @@ mod launch;
 mod snp;
 mod termination;
 
+pub use certificate_file::{CertificateFile, CertificateFileError};
 pub use certificates::{Certificates, CertificatesError};
 pub use cpuid_diff::{CpuidCorrection, corrections};
 pub use error::SnpError;

@@ -67,7 +67,7 @@ impl Tee for Snp {
         NAME
     }
 
-    fn vm_kind(&self) -> VmKind {
+    fn default_vm_kind(&self) -> VmKind {
         VmKind::Snp
     }
 

@@ -7,6 +7,8 @@ use vmm_kvm::{
 
 /// The kernel's calls, one each. A test puts its own in their place.
 pub(crate) trait Calls {
+    /// Whether somebody wants the launch stopped.
+    fn is_interrupted(&self) -> bool;
     /// The clocks that a TD has.
     fn clocks(&mut self) -> Result<(), KvmError>;
     /// The most vCPUs of this VM.
@@ -35,9 +37,14 @@ pub(crate) struct OnKvm<'a> {
     pub(crate) vm: &'a Vm,
     /// The vCPU on which memory is filled, once there is one.
     pub(crate) vcpu: Option<&'a Vcpu>,
+    pub(crate) is_interrupted: fn() -> bool,
 }
 
 impl Calls for OnKvm<'_> {
+    fn is_interrupted(&self) -> bool {
+        (self.is_interrupted)()
+    }
+
     fn clocks(&mut self) -> Result<(), KvmError> {
         self.vm.tdx_clocks()
     }

@@ -23,8 +23,6 @@ const _: () = assert!((MAX_CPUID_ENTRIES / FIRST_ROOM).is_power_of_two());
 pub(crate) const INIT_TRIES: u32 = 10_000;
 /// How often a call is made in a row that makes no progress, since something else was in the way.
 pub(crate) const BUSY_TRIES: u32 = 1000;
-/// Pages that are copied at once.
-const PAGES_AT_ONCE: u64 = 1024;
 const PAGE: u64 = 4096;
 
 /// Why there is no TD.
@@ -75,6 +73,9 @@ pub enum LaunchError {
         /// Pages to load them into.
         pages: u64,
     },
+    /// Somebody wants it stopped.
+    #[error("the launch was interrupted")]
+    Interrupted,
     /// The kernel says that all is well, and does nothing.
     #[error(
         "KVM_TDX_INIT_MEM_REGION succeeded {tries} times without filling a page; report it as a bug of this kernel"
@@ -126,7 +127,8 @@ pub(crate) fn begin(
     calls.clocks()?;
     let host = ask_capabilities(calls)?;
     let parameters = capabilities::judge(&host, td, may_debug, cpuid)?;
-    insist(Command::InitVm, INIT_TRIES, TdxError::is_no_entropy, || {
+    let asked = (Command::InitVm, INIT_TRIES);
+    insist(calls, asked, TdxError::is_no_entropy, |calls| {
         calls.init_vm(&parameters)
     })?;
     calls.make_private(PageRange::new(0, memory_bytes / PAGE)?)?;
@@ -167,20 +169,15 @@ pub(crate) fn load(
     if pages.start() >= memory_bytes {
         calls.add_private(pages)?;
     }
-    let mut left = run.bytes;
-    for first in (0..run.count).step_by(usize::try_from(PAGES_AT_ONCE).unwrap_or(1)) {
-        let count = PAGES_AT_ONCE.min(run.count - first);
-        let room = usize::try_from(count * PAGE).unwrap_or(usize::MAX);
-        let (now, later) = left.split_at(left.len().min(room));
-        left = later;
-        let buffer = PageBuffer::new(now, room / 4096).ok_or_else(too_many)?;
+    run.pieces().try_for_each(|piece| {
+        let pages = usize::try_from(piece.count).map_err(|_| too_many())?;
+        let buffer = PageBuffer::new(piece.bytes, pages).ok_or_else(too_many)?;
         let region = TdxRegion {
-            gpa: run.gpa + first * PAGE,
-            left: count,
+            gpa: piece.gpa,
+            left: piece.count,
         };
-        fill(calls, region, &buffer, is_measured)?;
-    }
-    Ok(())
+        fill(calls, region, &buffer, is_measured)
+    })
 }
 
 /// Until nothing is left. The kernel keeps the count, and adds a page twice if it is asked by another: so it
@@ -194,6 +191,10 @@ fn fill(
     let end = region.gpa + region.left * PAGE;
     let mut tries = 0;
     while region.left > 0 {
+        // A signal is one of the things that pass, so it has to be asked for.
+        if calls.is_interrupted() {
+            return Err(LaunchError::Interrupted);
+        }
         let before = region;
         let answer = calls.init_memory(&mut region, source, is_measured);
         check_progress(before, region, end)?;
@@ -230,25 +231,23 @@ fn check_progress(before: TdxRegion, after: TdxRegion, end: u64) -> Result<(), L
 
 /// Closes the measurement.
 pub(crate) fn finish(calls: &mut impl Calls) -> Result<(), LaunchError> {
-    insist(
-        Command::FinalizeVm,
-        BUSY_TRIES,
-        TdxError::is_contention,
-        || calls.finalize(),
-    )
+    let asked = (Command::FinalizeVm, BUSY_TRIES);
+    insist(calls, asked, TdxError::is_contention, Calls::finalize)
 }
 
-/// Asks again, at most so often in all, as long as the answer is one that passes.
-fn insist(
-    command: Command,
-    most: u32,
+/// Asks again, at most so often in all, as long as the answer is one that passes, and nobody wants the launch
+/// stopped.
+fn insist<C: Calls>(
+    calls: &mut C,
+    (command, most): (Command, u32),
     passes: impl Fn(&TdxError) -> bool,
-    mut ask: impl FnMut() -> Result<(), TdxError>,
+    mut ask: impl FnMut(&mut C) -> Result<(), TdxError>,
 ) -> Result<(), LaunchError> {
     let mut tries = 1;
     loop {
-        match ask() {
+        match ask(calls) {
             Ok(()) => return Ok(()),
+            Err(_) if calls.is_interrupted() => return Err(LaunchError::Interrupted),
             Err(error) if !passes(&error) => return Err(error.into()),
             Err(_) if tries < most => tries += 1,
             Err(source) => {

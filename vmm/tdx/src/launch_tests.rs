@@ -20,6 +20,8 @@ struct Kernel {
     answers: Vec<Answer>,
     /// What was copied: address, first byte, measured.
     pages: Vec<(u64, u8, bool)>,
+    /// How many calls come before somebody wants the launch stopped.
+    interrupted_after: Option<usize>,
 }
 
 /// Of a call that may fail.
@@ -64,6 +66,11 @@ fn error(command: Command, errno: i32) -> TdxError {
 }
 
 impl Calls for Kernel {
+    fn is_interrupted(&self) -> bool {
+        self.interrupted_after
+            .is_some_and(|calls| self.asked.len() >= calls)
+    }
+
     fn clocks(&mut self) -> Result<(), KvmError> {
         self.asked.push("clocks".to_owned());
         Ok(())
@@ -246,6 +253,40 @@ fn td_that_the_host_could_debug_is_not_made_unless_it_may_be() {
     let refused = begin(&mut kernel, &beginning).unwrap_err();
     assert!(matches!(refused, LaunchError::Refused(Refusal::Debug)));
     assert_eq!(kernel.asked, ["clocks", "CAPABILITIES 16"]);
+}
+
+/// Contention, of which a signal is one kind, is asked again: it has to be looked for.
+#[test]
+fn launch_that_somebody_wants_stopped_is_not_asked_for_again() {
+    let again = [Answer::Error(0, EAGAIN); 100];
+    let interrupted = |loaded: Result<_, LaunchError>| {
+        assert!(
+            matches!(loaded, Err(LaunchError::Interrupted)),
+            "{loaded:?}"
+        );
+    };
+    let mut kernel = Kernel::answering(&again);
+    kernel.interrupted_after = Some(5);
+    interrupted(begin_on(&mut kernel).map(drop));
+    assert_eq!(kernel.asked.len(), 5);
+    let mut kernel = Kernel::answering(&again);
+    kernel.interrupted_after = Some(5);
+    interrupted(load(
+        &mut kernel,
+        &run(0x1000, 4, PageType::Normal, &[1]),
+        RAM,
+    ));
+    assert_eq!(kernel.asked.len(), 5);
+    let mut kernel = Kernel::answering(&again);
+    kernel.interrupted_after = Some(5);
+    interrupted(finish(&mut kernel));
+    assert_eq!(kernel.asked.len(), 5);
+    // Done is done.
+    let mut kernel = Kernel {
+        interrupted_after: Some(0),
+        ..Kernel::default()
+    };
+    finish(&mut kernel).unwrap();
 }
 
 #[test]

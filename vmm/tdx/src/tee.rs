@@ -1,6 +1,8 @@
 //! The back end.
 
-use vmm_kvm::{Vcpu, Vm, VmKind};
+use measured_boot_plan::CpuidEntry;
+use vmm_kernel_abi::tdx::MAX_CPUID_ENTRIES;
+use vmm_kvm::{TdxError, Vcpu, Vm, VmKind};
 use vmm_launch::{EvidencePath, Guest, PageRun, Parameters, Tee, TeeError, Told};
 
 use crate::LaunchError;
@@ -12,11 +14,14 @@ const NAME: &str = "tdx";
 const NO_HOB: u64 = 0;
 
 /// Intel TDX, by the kernel's own interface.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Tdx {
+    is_interrupted: fn() -> bool,
     /// Of [`Tee::create`], for what comes later.
     memory_bytes: u64,
     calls: CallInfo,
+    /// Of the first vCPU.
+    cpuid: Vec<CpuidEntry>,
 }
 
 /// R11 and R12 of GetTdVmCallInfo's leaf 1, of KVM's capabilities.
@@ -29,10 +34,32 @@ pub struct CallInfo {
 }
 
 impl Tdx {
-    /// Before anything is asked of the kernel.
+    /// Before anything is asked of the kernel. A launch may be asked for again and again: `is_interrupted`
+    /// says whether to give up.
     #[must_use]
-    pub fn new() -> Self {
-        Self::default()
+    pub fn new(is_interrupted: fn() -> bool) -> Self {
+        Self {
+            is_interrupted,
+            memory_bytes: 0,
+            calls: CallInfo::default(),
+            cpuid: Vec::new(),
+        }
+    }
+
+    /// The leaves that the module answers on the first vCPU by itself, whatever KVM was told: empty before
+    /// [`Tee::add_vcpu`].
+    #[must_use]
+    pub fn cpuid(&self) -> &[CpuidEntry] {
+        &self.cpuid
+    }
+
+    /// Memory is added on the first vCPU: which one does not matter to the module.
+    fn on<'a>(&self, vm: &'a Vm, vcpu: Option<&'a Vcpu>) -> OnKvm<'a> {
+        OnKvm {
+            vm,
+            vcpu,
+            is_interrupted: self.is_interrupted,
+        }
     }
 
     /// Which calls of the guest this host knows: empty before [`Tee::create`].
@@ -47,7 +74,7 @@ impl Tee for Tdx {
         NAME
     }
 
-    fn vm_kind(&self) -> VmKind {
+    fn default_vm_kind(&self) -> VmKind {
         VmKind::Tdx
     }
 
@@ -63,7 +90,7 @@ impl Tee for Tdx {
             vcpus: parameters.vcpus,
             memory_bytes: parameters.memory_bytes,
         };
-        let host = begin(&mut OnKvm { vm, vcpu: None }, &beginning)
+        let host = begin(&mut self.on(vm, None), &beginning)
             .map_err(|error| failed("its beginning".to_owned(), error))?;
         self.memory_bytes = parameters.memory_bytes;
         self.calls = CallInfo {
@@ -74,12 +101,18 @@ impl Tee for Tdx {
     }
 
     fn add_vcpu(&mut self, vcpu: &Vcpu) -> Result<(), TeeError> {
-        vcpu.tdx_init(NO_HOB)
-            .map_err(|error| failed(format!("vCPU {}", vcpu.index()), error.into()))
+        let of_vcpu =
+            |error: TdxError| failed(format!("vCPU {}", vcpu.index()), LaunchError::from(error));
+        vcpu.tdx_init(NO_HOB).map_err(of_vcpu)?;
+        if vcpu.index() == 0 {
+            // The others differ in their number alone.
+            self.cpuid = vcpu.tdx_cpuid(MAX_CPUID_ENTRIES).map_err(of_vcpu)?;
+        }
+        Ok(())
     }
 
     fn add_pages(&mut self, guest: Guest<'_>, pages: &[PageRun<'_>]) -> Result<(), TeeError> {
-        let mut calls = on(guest);
+        let mut calls = self.on(guest.vm, guest.vcpus.first());
         pages.iter().try_for_each(|run| {
             load(&mut calls, run, self.memory_bytes)
                 .map_err(|error| failed(format!("{} at {:#x}", run.component, run.gpa), error))
@@ -92,20 +125,13 @@ impl Tee for Tdx {
         guest: Guest<'_>,
         _manifest: &dyn Fn() -> Vec<u8>,
     ) -> Result<Told, TeeError> {
-        finish(&mut on(guest)).map_err(|error| failed("its end".to_owned(), error))?;
+        let mut calls = self.on(guest.vm, guest.vcpus.first());
+        finish(&mut calls).map_err(|error| failed("its end".to_owned(), error))?;
         Ok(Told::Nothing)
     }
 
     fn evidence_path(&self) -> EvidencePath {
         EvidencePath::Processor
-    }
-}
-
-/// Memory is added on the first vCPU: which one does not matter to the module.
-fn on(guest: Guest<'_>) -> OnKvm<'_> {
-    OnKvm {
-        vm: guest.vm,
-        vcpu: guest.vcpus.first(),
     }
 }
 

@@ -25,7 +25,7 @@ fn pages_that_are_left_are_the_end_of_their_source() {
 
 #[test]
 fn zero_pages_have_no_source() {
-    let mut source = PageBuffer::new(&[], 2).unwrap();
+    let mut source = PageBuffer::new(&[], 0).unwrap();
     let data = update_data(&update(2, PageType::Zero), &mut source).unwrap();
     assert_eq!((data.uaddr, data.len), (0, 2 * PAGE));
 }

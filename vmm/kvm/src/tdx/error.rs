@@ -83,7 +83,7 @@ impl TdxError {
 /// What the kernel's error number means by itself (Linux 6.16, arch/x86/kvm/vmx/tdx.c; where it is read
 /// from its documentation alone, docs/hardware.md says so), and what to do.
 #[rustfmt::skip] // a table: one case a line
-const MEANINGS: [(Command, Errno, &str, &str); 24] = [
+const MEANINGS: [(Command, Errno, &str, &str); 27] = [
     (Command::Capabilities, Errno::INVAL, "this kernel's KVM does not know the command as it was given", "use Linux 6.16 or newer"),
     (Command::Capabilities, Errno::TOOBIG, "the TDX module has more CPUID entries than any TD may be given", "report it as a bug, with this host's `cloister host check -o json`"),
     (Command::Capabilities, Errno::IO, "the TDX module demands attributes or features that this kernel's KVM lacks", "use a newer kernel, or the module's version that it was made for"),
@@ -98,6 +98,9 @@ const MEANINGS: [(Command, Errno, &str, &str); 24] = [
     (Command::InitVcpu, Errno::INVAL, "the vCPU's CPUID lacks x2APIC, or it was initialised before", "use a CPU model with x2APIC"),
     (Command::InitVcpu, Errno::IO, "the TDX module refused", "look at dmesg for `tdx`"),
     (Command::InitVcpu, Errno::NOMEM, "the kernel has no memory for the vCPU's own pages", "free memory of the host"),
+    (Command::GetCpuid, Errno::INVAL, "this kernel's KVM does not know the command as it was given", "use Linux 6.16 or newer"),
+    (Command::GetCpuid, Errno::TOOBIG, "the TD has more CPUID leaves than any TD may be given", "report it as a bug, with this host's `cloister host check -o json`"),
+    (Command::GetCpuid, Errno::IO, "the TDX module does not tell what it answers to CPUID", "look at dmesg for `tdx`"),
     (Command::InitMemRegion, Errno::INVAL, "the pages are not private, not of the TD's memory, or the TD is finished", "report it as a bug"),
     (Command::InitMemRegion, Errno::AGAIN, "the TDX module was busy, however often it was asked", "try again when the host does less"),
     (Command::InitMemRegion, Errno::BUSY, "the TDX module was busy, however often it was asked", "try again when the host does less"),
