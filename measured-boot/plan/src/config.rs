@@ -59,7 +59,9 @@ pub struct TeeConfig {
     /// Directory of the simulated TEE's keys: not needed to measure, needed to run.
     pub keys: Option<String>,
     /// Path of certificates that an SNP guest gets beside its report, as the GHCB protocol lays them out; not
-    /// measured and not believed. None unless written.
+    /// measured and not believed. None unless written. The file is opened at the start and read at each request:
+    /// whoever changes it writes into it, under an exclusive lock (fcntl(2), F_OFD_SETLK). Another file that is
+    /// renamed to its place is not seen until the guest is started anew, since the VMM is confined by then.
     pub certificates: Option<String>,
 }
 

@@ -10,12 +10,13 @@ mod watcher;
 
 use std::path::Path;
 
-use nix::libc::{SYS_clock_gettime, SYS_fallocate, SYS_ioctl, SYS_read};
+use nix::libc::{SYS_clock_gettime, SYS_fallocate, SYS_fcntl, SYS_ioctl, SYS_pread64, SYS_read};
 use policies_profiles::{Guest, Program, Rule, Test};
 use recorder::Recorder;
-use tests_kernel_abi::host::{Host, Kind, Script};
+use tests_kernel_abi::host::{Exit, Host, Kind, Script};
 use tests_kernel_abi::machine::{Folder, Outcome, TeeLines};
 use tests_kernel_abi::trace::{Call, Ended, Enter, Kernel, Leave, Watched};
+use vmm_kernel_abi::exit::{self, offset};
 use vmm_kernel_abi::tdx::call;
 use watcher::{BUFFER, BYTES, Watcher, quote, share, tdx, write_register};
 
@@ -26,10 +27,12 @@ const UNSEEN: [(&str, &str); 1] = [(
 )];
 
 /// The calls that the rules of one TEE's guests alone are about.
-const CALLS: [(&str, i64); 4] = [
+const CALLS: [(&str, i64); 6] = [
     ("clock_gettime", SYS_clock_gettime),
     ("fallocate", SYS_fallocate),
+    ("fcntl", SYS_fcntl),
     ("ioctl", SYS_ioctl),
+    ("pread64", SYS_pread64),
     ("read", SYS_read),
 ];
 
@@ -123,11 +126,25 @@ fn run<K: Kernel>(guest: Guest, folder: &Folder, recorder: &mut Recorder<K>) -> 
 
 #[test]
 fn snp_launch_uses_every_rule_of_its_own() {
-    let Some(folder) = folder("kind = \"snp\"", 2) else {
+    let tee = "kind = \"snp\"\ncertificates = \"certificates.bin\"";
+    let Some(folder) = folder(tee, 2) else {
         return;
     };
+    // One of ten bytes.
+    let mut table = vec![7; 16];
+    table.extend([48_u32, 10].map(u32::to_le_bytes).concat());
+    table.extend([0; 24]);
+    table.extend([9; 10]);
+    folder.write("certificates.bin", &table);
     let mut host = Host::new(Kind::Snp);
-    host.script = Some(Script::new(vec![share(BUFFER, 1)]));
+    let request = [
+        (offset::CERTS_GPA, BUFFER),
+        (offset::CERTS_NPAGES, 1),
+        (offset::CERTS_RET, 0),
+    ];
+    let request = Exit::new(exit::SNP_REQ_CERTS, &request);
+    host.script = Some(Script::new(vec![share(BUFFER, 1), request]));
+    host.release.certificates = true;
     let watched = host.watched();
     run(Guest::Snp, &folder, &mut Recorder::new(host, watched));
 }

@@ -24,6 +24,7 @@ const fn tdx(command: Command) -> Step {
 const CAPABILITIES: Step = tdx(Command::Capabilities);
 const INIT_VM: Step = tdx(Command::InitVm);
 const INIT_VCPU: Step = tdx(Command::InitVcpu);
+const GET_CPUID: Step = tdx(Command::GetCpuid);
 const MEMORY: Step = tdx(Command::InitMemRegion);
 const FINALIZE: Step = tdx(Command::FinalizeVm);
 /// TDX_OPERAND_INVALID of CPUID_CONFIG, and TDX_OPERAND_BUSY of TDR.
@@ -74,6 +75,10 @@ const FROM_THE_FIRST_VCPU_ON: &[Refusal] = &[
     later(INIT_VCPU, 1, What::Errno(EIO), &["KVM_TDX_INIT_VCPU on vCPU 1: the TDX module refused"]),
     later(INIT_VCPU, 1, What::Errno(ENOMEM), &["KVM_TDX_INIT_VCPU on vCPU 1", "no memory for the vCPU's own pages"]),
     row(INIT_VCPU, What::Errno(EFAULT), &["KVM_TDX_INIT_VCPU on vCPU 0", "Bad address"]),
+    row(GET_CPUID, What::Errno(EINVAL), &["KVM_TDX_GET_CPUID on vCPU 0", "use Linux 6.16 or newer"]),
+    row(GET_CPUID, What::Errno(E2BIG), &["KVM_TDX_GET_CPUID on vCPU 0", "more CPUID leaves than any TD may be given"]),
+    row(GET_CPUID, What::Errno(EIO), &["KVM_TDX_GET_CPUID on vCPU 0", "does not tell what it answers"]),
+    row(GET_CPUID, What::Errno(EFAULT), &["KVM_TDX_GET_CPUID on vCPU 0", "Bad address"]),
     row(MEMORY, What::Errno(EINVAL), &["the pages are not private"]),
     row(MEMORY, What::Errno(EAGAIN), &["INIT_MEM_REGION was tried 1000 times"]),
     row(MEMORY, What::Errno(EBUSY), &["INIT_MEM_REGION was tried 1000 times"]),

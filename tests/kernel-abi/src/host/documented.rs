@@ -27,6 +27,7 @@ const TDX: &[(tdx::Command, &[Errno])] = &[
     (tdx::Command::Capabilities,  &[EINVAL, E2BIG, EIO, ENOMEM, ENOTTY]),
     (tdx::Command::InitVm,        &[EINVAL, E2BIG, ENOSPC, EBUSY, EAGAIN, EIO, ENOMEM]),
     (tdx::Command::InitVcpu,      &[EINVAL, EIO, ENOMEM]),
+    (tdx::Command::GetCpuid,      &[EINVAL, E2BIG, EIO]),
     (tdx::Command::InitMemRegion, &[EINVAL, EINTR, EAGAIN, EBUSY, ENOMEM, EEXIST, EIO]),
     (tdx::Command::FinalizeVm,    &[EINVAL, EBUSY, EIO]),
 ];

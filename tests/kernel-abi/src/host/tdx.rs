@@ -24,8 +24,6 @@ pub struct TdxVm {
     pub pages: u64,
     /// Calls of INIT_MEM_REGION that did pages.
     pub updates: u64,
-    /// The CPUID entries of INIT_VM, which are what the module answers to its guest.
-    pub cpuid: Vec<u8>,
     /// What vCPUs were given as RCX.
     pub initial_rcx: Vec<u64>,
 }
@@ -88,7 +86,9 @@ impl Host {
             (Some(Command::InitMemRegion), Some(vcpu)) => {
                 machine.tdx_memory(memory, &command, vcpu, most_pages)
             }
-            (Some(Command::GetCpuid), Some(vcpu)) => machine.tdx_cpuid(memory, &command, vcpu),
+            (Some(Command::GetCpuid), Some(vcpu)) => {
+                machine.tdx_cpuid(memory, &command, vcpu, &platform)
+            }
             (Some(Command::FinalizeVm), None) => machine.tdx_finalize(),
             _ => Err(Errno::EINVAL.into()),
         }
@@ -164,9 +164,7 @@ impl Machine {
         };
         // KVM looks at both masks before the module does.
         let refused = |_| Failure(Errno::EINVAL, 0);
-        self.td()?.td.init(platform, parameters).map_err(refused)?;
-        self.td()?.cpuid = entries;
-        Ok(())
+        self.td()?.td.init(platform, parameters).map_err(refused)
     }
 
     /// Of a vCPU that is in its TD, which is not finished. Too little room is E2BIG, with the number needed.
@@ -175,12 +173,16 @@ impl Machine {
         memory: TraceeMemory,
         command: &Cmd,
         vcpu: u64,
+        platform: &Platform,
     ) -> Result<(), Failure> {
-        let is_in_td = self.vcpus.get(&vcpu).is_some_and(|vcpu| vcpu.is_in_td);
-        if command.flags != 0 || !is_in_td || self.td()?.td.mrtd().is_some() {
+        let is_final = self.td()?.td.mrtd().is_some();
+        let state = self.vcpus.get(&vcpu).filter(|vcpu| vcpu.is_in_td);
+        let state = state.ok_or(Errno::EINVAL)?;
+        if command.flags != 0 || is_final {
             return Err(Errno::EINVAL.into());
         }
-        let entries = self.td()?.cpuid.clone();
+        let mut entries = state.cpuid.clone().unwrap_or_default();
+        platform.answer(&mut entries);
         let [room, _]: [u32; 2] = read(memory, command.data)?;
         let count = u32::try_from(entries.len() / ENTRY).expect("at most 256");
         let written = memory.write(command.data, &count.to_le_bytes());

@@ -19,6 +19,27 @@ pub struct Platform {
     pub xfam: u64,
     /// Masks of CPUID bits that can be configured: leaf, subleaf (u32::MAX: it has none), four registers.
     pub cpuid: Vec<(u32, u32, [u32; 4])>,
+    /// A leaf of which its guests get bits of EAX, EBX, ECX and EDX as zeros, whatever KVM was told. All else they get as
+    /// KVM was told, as no real module does.
+    pub cleared: Option<(u32, [u32; 4])>,
+}
+
+impl Platform {
+    /// What guests get instead of these entries of KVM's.
+    pub fn answer(&self, entries: &mut [u8]) {
+        const ENTRY: usize = 40;
+        const REGISTERS: usize = 12;
+        let Some((leaf, cleared)) = self.cleared else {
+            return;
+        };
+        let entries = entries.chunks_exact_mut(ENTRY);
+        for entry in entries.filter(|entry| entry[..4] == leaf.to_le_bytes()) {
+            let cleared = cleared.iter().flat_map(|bits| bits.to_le_bytes());
+            for (byte, bits) in entry[REGISTERS..].iter_mut().zip(cleared) {
+                *byte &= !bits;
+            }
+        }
+    }
 }
 
 impl Default for Platform {
@@ -42,6 +63,7 @@ impl Default for Platform {
                 (0x4, 1, [0xffff_ffff, 0xffff_ffff, 0xffff_ffff, 7]),
                 (0x4, 2, [0xffff_ffff, 0xffff_ffff, 0xffff_ffff, 7]),
             ],
+            cleared: None,
         }
     }
 }
