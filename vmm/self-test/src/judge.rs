@@ -224,7 +224,7 @@ fn other_digest(launch: &Launch) -> Shown {
             "the firmware refused the digest {held}, which is another: {refusal}"
         )),
         false => Err(Failed(format!(
-            "it was not refused for its digest: {error}"
+            "the firmware did not refuse it for its digest: {error}"
         ))),
     }
 }
@@ -273,4 +273,4 @@ fn ending(launch: &Launch) -> String {
 
 #[cfg(test)]
 #[path = "judge_tests.rs"]
-mod tests;
+pub(crate) mod tests;

@@ -1,3 +1,5 @@
+//! Launches that were made up, as they should be and otherwise.
+
 use serde_json::{Value, json};
 use vmm_host_facts::Tee;
 use vmm_self_test_guest::LINE;
@@ -12,7 +14,7 @@ fn digest(byte: u8) -> String {
 }
 
 /// A launch as it should be, on hardware that is as it should be.
-fn good(tee: Tee, case: Case) -> Launch {
+pub(crate) fn good(tee: Tee, case: Case) -> Launch {
     let predicted = hex::encode(PREDICTED);
     let (compared_by, console) = match tee {
         Tee::Simulated => ("tee", format!("{LINE}plain\n")),
@@ -246,7 +248,7 @@ fn refusal_that_does_not_come_fails() {
     assert_fails(
         &other,
         Fails,
-        &["not refused for its digest", "BAD_SIGNATURE"],
+        &["did not refuse it for its digest", "BAD_SIGNATURE"],
     );
     let mut same = refused_by_firmware(Case::OtherDigest);
     same.id_block = Some(digest(0xab));

@@ -91,3 +91,23 @@ pub fn complain(error: &anyhow::Error) {
     // Whether somebody reads it or not, the exit code says the same.
     let _unread = stderr().write_all(said.as_bytes());
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::Outcome;
+
+    #[test]
+    fn text_of_a_report_is_escaped() {
+        let step = Step {
+            step: "\u{1b}[2Jsnp".to_owned(),
+            result: Outcome::Failed,
+            found: format!("a\nb\u{202e}{}", "x".repeat(1000)),
+            launch: None,
+        };
+        let line = line(&step);
+        assert!(line.starts_with("failed   \\u{1b}[2Jsnp"), "{line}");
+        assert!(line.contains("a\\u{a}b\\u{202e}x"), "{line}");
+        assert!(line.len() < 400 && line.ends_with("…\n"), "{line}");
+    }
+}

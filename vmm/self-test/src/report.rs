@@ -267,3 +267,111 @@ impl Launch {
         text.unwrap_or_default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::judge::tests::good;
+    use crate::trial::Case;
+
+    const HOST: &str = "version = 1\norigin = 'nobody'\n";
+
+    fn report() -> Report {
+        let mut report = Report::new(HOST.to_owned(), Vec::new());
+        report.add(judge::host(HOST));
+        report.add(Step::skipped(
+            Tee::Simulated,
+            "it was not asked for".to_owned(),
+        ));
+        report.add_launch(good(Tee::Snp, Case::OneVcpu));
+        report.add(Step {
+            step: "snp 2-vcpus".to_owned(),
+            result: Outcome::Failed,
+            found: "no room".to_owned(),
+            launch: None,
+        });
+        report
+    }
+
+    /// What reading says of the report after a change to its JSON.
+    fn changed(change: impl FnOnce(&mut Value)) -> Result<Report, ReportError> {
+        let mut document = serde_json::to_value(report()).unwrap();
+        change(&mut document);
+        Report::read(document.to_string().as_bytes())
+    }
+
+    #[test]
+    fn report_written_and_read_again_is_the_same() {
+        let again = changed(|_| ()).unwrap();
+        assert_eq!(again, report());
+        assert_eq!(again.summary.to_string(), "3 passed, 1 failed, 1 skipped");
+    }
+
+    #[test]
+    fn report_that_contradicts_its_launches_is_refused() {
+        let steps = [
+            ("/steps/2/result", json!("failed")),
+            ("/steps/2/found", json!("all is well")),
+            ("/steps/2/step", json!("snp 2-vcpus measured")),
+            ("/steps/2/launch", json!(null)),
+            ("/steps/0/found", json!("another host")),
+            ("/steps/1/result", json!("passed")),
+            ("/steps/4/result", json!("passed")),
+            ("/launches/0/predicted", json!("00")),
+            ("/launches/0/console", json!("")),
+            ("/launches/0/trial", json!("tdx 1-vcpu")),
+            ("/host", json!("nonsense")),
+        ];
+        for (place, value) in steps {
+            let refused = changed(|document| *document.pointer_mut(place).unwrap() = value);
+            let refused = refused.unwrap_err();
+            assert!(
+                matches!(refused, ReportError::Contradiction(_) | ReportError::Number),
+                "{place}: {refused}"
+            );
+        }
+        for drop in [2, 0] {
+            let fewer = changed(|document| {
+                document["steps"].as_array_mut().unwrap().remove(drop);
+            });
+            assert!(fewer.is_err());
+        }
+        let none = changed(|document| document["steps"] = json!([]));
+        assert!(matches!(none, Err(ReportError::Number)));
+        let unlaunched = changed(|document| document["launches"] = json!([]));
+        assert!(unlaunched.is_err());
+    }
+
+    #[test]
+    fn summary_that_does_not_count_is_refused() {
+        for of in ["passed", "failed", "skipped"] {
+            let refused = changed(|document| document["summary"][of] = json!(9));
+            assert!(matches!(refused, Err(ReportError::Summary)), "{of}");
+        }
+    }
+
+    #[test]
+    fn report_of_another_form_or_version_is_refused() {
+        let version = changed(|document| document["version"] = json!(2));
+        assert!(version.unwrap_err().to_string().contains("version 2"));
+        let format = changed(|document| document["format"] = json!("other"));
+        assert!(matches!(format, Err(ReportError::Version { .. })));
+        let forms: [(&str, Value); 5] = [
+            ("more", json!(1)),
+            ("steps", json!(1)),
+            ("steps", json!([{"step": ""}])),
+            ("launches", json!([{}])),
+            ("programs", json!([{"name": "x", "sha256": "", "more": 1}])),
+        ];
+        for (member, value) in forms {
+            let refused = changed(|document| document[member] = value);
+            assert!(matches!(refused, Err(ReportError::Form(_))), "{member}");
+        }
+        let trial =
+            changed(|document| document["launches"][0]["trial"] = json!("tdx other-digest"));
+        assert!(matches!(trial, Err(ReportError::Form(_))));
+        assert!(Report::read(b"").is_err() && Report::read(b"[]").is_err());
+    }
+}
