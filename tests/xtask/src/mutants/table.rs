@@ -210,6 +210,23 @@ mod tests {
             "attestation/snp",
             "attestation/tdx",
             "attestation/tpm",
+            "measured-boot/digest",
+            "measured-boot/id-block",
+            "measured-boot/igvm",
+            "measured-boot/image",
+            "measured-boot/plan",
+            "measured-boot/shim",
+            "measured-boot/shim-abi",
+            "measured-boot/snp-launch",
+            "measured-boot/tdx-launch",
+            "vmm/conversion",
+            "vmm/ioapic",
+            "vmm/kernel-abi",
+            "vmm/kvm",
+            "vmm/launch",
+            "vmm/monitor",
+            "vmm/snp",
+            "vmm/tdx",
         ];
         for name in judging {
             assert!(names.contains(&name), "{name} has no table");

@@ -159,6 +159,10 @@ impl<'a> Trials<'a> {
             .current_dir(&self.tree)
             .env("CARGO_TARGET_DIR", &self.build)
             .env("CARGO_PROFILE_DEV_DEBUG", "0")
+            // With them the standard library asks for a descriptor's flags when it closes one, a call that no
+            // profile of our programs has.
+            .env("CARGO_PROFILE_DEV_DEBUG_ASSERTIONS", "false")
+            .env("CARGO_PROFILE_DEV_OVERFLOW_CHECKS", "true")
             .env_remove("CARGO_MANIFEST_DIR");
         command
     }
