@@ -1,5 +1,7 @@
 //! Our calculator, and what signs ID blocks.
 
+use std::path::Path;
+
 use measured_boot_digest::OneByOne;
 use measured_boot_id_block::IdKey;
 use measured_boot_igvm::{Igvm, PlatformKind};
@@ -37,13 +39,21 @@ pub fn igvm_digest(file: &[u8]) -> [u8; 48] {
 }
 
 fn with_inputs<R>(folder: &Folder, answer: impl FnOnce(&LaunchConfig, &Sources<'_>) -> R) -> R {
-    let text = std::fs::read_to_string(folder.path("vm.toml")).expect("it was written");
+    with_inputs_in(&folder.path(""), answer)
+}
+
+/// What `answer` makes of the configuration in `folder` and of the files that it names.
+pub fn with_inputs_in<R>(
+    folder: &Path,
+    answer: impl FnOnce(&LaunchConfig, &Sources<'_>) -> R,
+) -> R {
+    let text = std::fs::read_to_string(folder.join("vm.toml")).expect("it was written");
     let config = LaunchConfig::from_toml(&text).expect("it can be read");
     let files: Vec<_> = config
         .files()
         .into_iter()
         .map(|NamedFile { source, path }| {
-            let path = folder.path(path.expect("every file is named"));
+            let path = folder.join(path.expect("every file is named"));
             (source, std::fs::read(path).expect("it was written"))
         })
         .collect();

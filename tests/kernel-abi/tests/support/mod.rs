@@ -12,7 +12,7 @@ use tests_kernel_abi::host::{Exit, Host, Kind, Script};
 use tests_kernel_abi::machine::{Folder, LINE, Outcome, TeeLines, shim};
 use tests_kernel_abi::trace::Ended;
 
-const LAUNCHER: &str = env!("CARGO_BIN_EXE_kernel-abi-launcher");
+pub const LAUNCHER: &str = env!("CARGO_BIN_EXE_kernel-abi-launcher");
 
 /// An SNP guest of these vCPUs; `None`, after saying why, where this machine cannot run it.
 pub fn snp_folder(vcpus: u32, lines: &str) -> Option<Folder> {
