@@ -148,6 +148,12 @@ impl Driver {
         value.unwrap() & 0xffff_ffff
     }
 
+    /// Pages that were converted hold nothing that makes sense.
+    fn clear(&self, call: &Call) {
+        let at = guest_ram(call) + SHARED;
+        call.memory().write(at, &[0; 2 * 4096]).unwrap();
+    }
+
     /// A request for sector 0: header, data, status (virtio 1.2, sections 2.7 and 5.2.6).
     fn lay_request(&mut self, call: &Call) {
         const NEXT: u16 = 1;
@@ -167,10 +173,7 @@ impl Driver {
         ];
         put(0, &ring.concat());
         put(AVAIL, &[0_u16, 1, 0].map(u16::to_le_bytes).concat());
-        put(USED, &[0; 4]);
-        put(HEADER, &[0; 16]);
         put(STATUS_BYTE, &[0xff]);
-        put(DATA, &[0; SECTOR]);
         self.ram = Some(ram);
     }
 
@@ -199,8 +202,18 @@ fn guest_ram(call: &Call) -> u64 {
 impl Kernel for Driver {
     fn enter(&mut self, call: &Call) -> Enter {
         if call.request() == Some(KVM_RUN) {
-            let all: usize = parts().iter().map(Vec::len).sum();
-            if self.ram.is_none() && self.met() == all - 1 {
+            let ends: Vec<_> = parts()
+                .iter()
+                .scan(0, |met, part| {
+                    *met += part.len();
+                    Some(*met)
+                })
+                .collect();
+            let all = ends[6];
+            if self.met() == ends[0] {
+                self.clear(call);
+            }
+            if self.ram.is_none() && self.met() == ends[5] {
                 self.lay_request(call);
             }
             if self.met() == all && self.found.is_none() && self.waits(call) {

@@ -65,6 +65,7 @@ const IN_THE_LAUNCH: &[Refusal] = &[
     later(Step::CreateVcpu, 1, What::Errno(Errno::EINVAL), &["KVM_CREATE_VCPU 1"]),
     row(Step::SetCpuid, What::Errno(Errno::EINVAL), &["KVM_SET_CPUID2", "vCPU 0"]),
     later(Step::SetCpuid, 1, What::Errno(Errno::EINVAL), &["KVM_SET_CPUID2", "vCPU 1"]),
+    row(Step::GetCpuid, What::Errno(Errno::EIO), &["KVM_GET_CPUID2 on vCPU 0"]),
     row(Step::Registers(ioctl::KVM_GET_SREGS), What::Errno(Errno::EINVAL), &["KVM_GET_SREGS on vCPU 0"]),
     row(Step::Registers(ioctl::KVM_SET_SREGS), What::Errno(Errno::EINVAL), &["KVM_SET_SREGS on vCPU 0"]),
     row(Step::Registers(ioctl::KVM_SET_REGS), What::Errno(Errno::EINVAL), &["KVM_SET_REGS on vCPU 0"]),

@@ -68,7 +68,7 @@ pub fn without_row(errors: &[(Step, Errno)], rows: &[&[Refusal]]) -> Vec<(Step, 
     errors.iter().filter(has_row).copied().collect()
 }
 
-/// Which of these steps no row lets fail. Four that only ask what the host can do are left out: such an answer
+/// Which of these steps no row lets fail. Those that only ask what the host can do are left out: such an answer
 /// is no error but a host that lacks something (`host_that_lacks_a_capability_names_it`). So is KVM_RUN, which
 /// comes after the launch.
 pub fn steps_without_row(steps: &[Step], rows: &[&[Refusal]]) -> Vec<Step> {
