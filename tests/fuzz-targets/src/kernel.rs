@@ -1,14 +1,14 @@
 //! Kernels as ELF files, which a plan lays out.
 
-use crate::{Bound, Target};
-use measured_boot_digest::Manifest;
-use measured_boot_plan::{
-    BootConfig, BootProtocol, CpuConfig, IdFields, LaunchConfig, MemoryConfig, Sources, TeeConfig,
-    TeeKind, plan,
-};
+use crate::{Bound, Target, plans};
+use measured_boot_plan::{BootProtocol, Component, LaunchPlan, Sources, TeeKind, plan};
+use measured_boot_shim_abi::{LoadTable, MemoryMap, PieceKind};
+use sha2::{Digest, Sha384};
+use zerocopy::FromBytes;
 
 /// A kernel that is accepted lies in memory of its own, page by page, and in the file; its manifest
-/// can be read back.
+/// can be read back. Through the boot shim: the shim takes the load table, whose digests are those of
+/// what is staged, and which has every byte of the kernel's segments once.
 pub const KERNEL: Target = Target {
     name: "kernel",
     // The segments' list doubles; the constant is the rest of the plan: page tables, ACPI, registers.
@@ -25,66 +25,48 @@ fn check(bytes: &[u8], bound: &Bound) -> bool {
     let sources = Sources {
         kernel: bytes,
         initrd: b"initrd",
+        shim: b"shim",
         ..Sources::default()
     };
-    let config = config();
-    let Ok(plan) = bound.holds(bytes, || plan(&config, &sources)) else {
-        return false;
+    let planned = |tee, protocol| {
+        let config = plans::config(tee, protocol);
+        let plan = bound.holds(bytes, || plan(&config, &sources)).ok()?;
+        plans::check_places(&plan, &sources);
+        plans::check_manifest(&plan, &sources);
+        Some(plan)
     };
-    let mut places: Vec<(u64, u64)> = Vec::new();
-    for region in &plan.regions.0 {
-        let bytes = plan.contents(region, &sources);
-        assert!(!bytes.is_empty(), "a region of nothing");
-        places.push((
-            region.start.get(),
-            region.start.get() + 4096 * region.pages(),
-        ));
+    let direct = planned(TeeKind::Simulated, BootProtocol::SimulatedDirect);
+    let [snp, td] = [TeeKind::Snp, TeeKind::Tdx].map(|tee| planned(tee, BootProtocol::Shim));
+    for plan in [&snp, &td].into_iter().flatten() {
+        check_load_table(plan, &sources);
     }
-    places.sort_unstable();
-    assert!(places.windows(2).all(|pair| pair[0].1 <= pair[1].0));
-    assert!(
-        places
-            .last()
-            .is_some_and(|last| last.1 <= plan.memory_bytes.0)
-    );
-    let manifest = Manifest::from_plan(&plan, &sources);
-    assert_eq!(Manifest::from_bytes(&manifest.to_bytes()), Ok(manifest));
-    true
+    direct.is_some() && snp.is_some() && td.is_some()
 }
 
-fn config() -> LaunchConfig {
-    LaunchConfig {
-        name: "fuzz".to_owned(),
-        tee: TeeConfig {
-            kind: TeeKind::Simulated,
-            debug: false,
-            smt: true,
-            host_data: [0; 32],
-            init_data: None,
-            id: IdFields::default(),
-            id_block: None,
-            mr_config_id: [0; 48],
-            mr_owner: [0; 48],
-            mr_owner_config: [0; 48],
-            quote_service: None,
-            keys: None,
-            certificates: None,
-        },
-        boot: BootConfig {
-            protocol: BootProtocol::SimulatedDirect,
-            kernel: "vmlinux".to_owned(),
-            initrd: "initrd".to_owned(),
-            cmdline: String::new(),
-            shim: None,
-            acpi: true,
-            igvm: None,
-        },
-        cpu: CpuConfig {
-            count: 1,
-            model: "x86-64-v2".to_owned(),
-        },
-        memory: MemoryConfig { mib: 64 },
-        disks: Vec::new(),
-        vsock: None,
+fn check_load_table(plan: &LaunchPlan, sources: &Sources<'_>) {
+    let mut regions = plan.regions.0.iter();
+    let table = regions.find(|region| region.component == Component::LoadTable);
+    let table = plan.contents(table.expect("a load table"), sources);
+    let table = LoadTable::read_from_bytes(&table).expect("a page");
+    let loads = table.judge().expect("the shim takes it");
+    let map = MemoryMap::of_ram(plan.memory_bytes.0);
+    let map = map.judge().expect("the shim takes it");
+    loads.require_in(&map).expect("it lies in memory");
+    for piece in loads.pieces() {
+        let (start, length) = (piece.source.start(), piece.source.length());
+        let bytes = staged(plan, sources, start, length);
+        assert_eq!(Sha384::digest(bytes)[..], piece.sha384[..]);
+        if piece.kind == PieceKind::Initrd {
+            assert_eq!(bytes, sources.initrd);
+        }
     }
+}
+
+fn staged<'a>(plan: &'a LaunchPlan, sources: &Sources<'a>, start: u64, length: u64) -> &'a [u8] {
+    let found = plan.staged.0.iter().find_map(|staged| {
+        let at = usize::try_from(start.checked_sub(staged.start.get())?).ok()?;
+        let length = usize::try_from(length).ok()?;
+        staged.content.bytes(sources).get(at..)?.get(..length)
+    });
+    found.expect("it is staged")
 }

@@ -23,7 +23,9 @@ mod evidence;
 mod hcl;
 mod id_auth;
 mod id_key;
+mod host_recording;
 mod igvm;
+mod igvm_plan;
 mod json;
 mod judged;
 mod kernel;
@@ -33,6 +35,7 @@ mod manifest;
 mod ovmf;
 mod parts;
 mod pe;
+mod plans;
 mod policy;
 mod quote_buffers;
 mod quote_reply;
@@ -94,7 +97,9 @@ pub use evidence::EVIDENCE;
 pub use hcl::HCL;
 pub use id_auth::ID_AUTH;
 pub use id_key::ID_KEY;
+pub use host_recording::HOST_RECORDING;
 pub use igvm::IGVM;
+pub use igvm_plan::IGVM_PLAN;
 pub use json::JSON;
 pub use kernel::KERNEL;
 pub use limits::LIMITS;
@@ -123,7 +128,7 @@ pub use uki::UKI;
 pub use vm_config::VM_CONFIG;
 
 /// Every target, by name.
-pub const TARGETS: [&Target; 42] = [
+pub const TARGETS: [&Target; 44] = [
     &ACPI_BLOBS,
     &APPRAISAL,
     &BZIMAGE,
@@ -137,9 +142,11 @@ pub const TARGETS: [&Target; 42] = [
     &EVENT_LOG,
     &EVIDENCE,
     &HCL,
+    &HOST_RECORDING,
     &ID_AUTH,
     &ID_KEY,
     &IGVM,
+    &IGVM_PLAN,
     &JSON,
     &KERNEL,
     &LIMITS,

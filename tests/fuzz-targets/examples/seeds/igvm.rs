@@ -1,5 +1,6 @@
 //! IGVM files; the targets set size and checksum right.
 
+use crate::igvm_files::{Builder, MASK, vmsa};
 use crate::{Seed, bytes};
 
 /// For SEV-SNP a page with data, one of zeros, secrets, CPUID, an area and a vCPU.
@@ -62,6 +63,51 @@ pub(crate) fn seeds() -> Vec<Seed> {
             "optional",
             file(1, &[snp, header(0x8000_0777, &[&[0; 5]])].concat()),
         ),
+    ]
+}
+
+/// What can be launched here, and what asks for more than KVM gives.
+pub(crate) fn plans() -> Vec<Seed> {
+    const VMSA: u64 = 0xFFFF_FFFF_F000;
+    let pages = Builder::snp()
+        .area(3, 0x2000, &[])
+        .page(0x1_0000, 0, &[0x5A; 4096])
+        .page(0x4000, 2, &[])
+        .page(0x9000, 0, &[])
+        .page_of_kind(0x6000, 0, 1, &[])
+        .page_of_kind(0x7000, 0, 2, &[])
+        .parameter(0x307, 3, 0)
+        .parameter(0x309, 3, 0x100)
+        .parameter(0x30C, 3, 0x1000)
+        .insert(0xA000, 3);
+    let whole = pages.clone().vp_context(VMSA, 0, &vmsa());
+    let mut block = [0; 696];
+    block[88] = 1; // version
+    let large = Builder::snp().page(0x20_0000, 1, &[]);
+    let td = Builder::default()
+        .platform(MASK, 3)
+        .page(0x2000, 0, &[])
+        .page(0x1000, 2, &[0x5A; 4096])
+        .page(0xFFFF_F000, 0, &[0xA5; 4096]);
+    vec![
+        ("whole", whole.build()),
+        ("id-block", whole.clone().header(0x30B, &block).build()),
+        ("large-page", large.vp_context(VMSA, 0, &vmsa()).build()),
+        ("td", td.build()),
+        (
+            "two-vcpus",
+            whole.clone().vp_context(VMSA, 1, &vmsa()).build(),
+        ),
+        (
+            "unknown-parameter",
+            pages
+                .area(4, 0x1000, &[])
+                .parameter(0x30E, 4, 0)
+                .insert(0xC000, 4)
+                .vp_context(VMSA, 0, &vmsa())
+                .build(),
+        ),
+        ("shared", whole.page(0xD000, 4, &[]).build()),
     ]
 }
 

@@ -3,8 +3,8 @@
 use crate::{Seed, bytes};
 use measured_boot_digest::Manifest;
 use measured_boot_plan::{LaunchConfig, Sources, plan};
+use measured_boot_tiny_kernel::{Segment, elf};
 
-const KERNEL_HALF: u64 = 0xFFFF_FFFF_8000_0000;
 const CONFIG: &str = r#"name = "seed"
 [tee]
 kind = "simulated"
@@ -43,7 +43,7 @@ pub(crate) fn vm_config() -> Vec<Seed> {
 }
 
 /// Segments: physical address, size in memory, bytes.
-pub(crate) fn elf() -> Vec<Seed> {
+pub(crate) fn kernels() -> Vec<Seed> {
     let (text, data) = ((0x100_0000, 0x1000, 64), (0x120_0000, 0x8000, 32));
     vec![
         ("two-segments", kernel(&[text, data])),
@@ -54,36 +54,11 @@ pub(crate) fn elf() -> Vec<Seed> {
     ]
 }
 
-fn kernel(segments: &[(u64, u64, u64)]) -> Vec<u8> {
-    let count = u16::try_from(segments.len()).expect("few");
-    let mut file = bytes(&[
-        b"\x7FELF\x02\x01\x01\0\0\0\0\0\0\0\0\0",
-        &[2, 0, 62, 0, 1, 0, 0, 0],
-        &[0x100_0000_u64, 64, 0].map(u64::to_le_bytes).concat(),
-        &[0; 4],
-        &[64, 56, count, 0, 0, 0].map(u16::to_le_bytes).concat(),
-    ]);
-    let mut offset = 64 + 56 * u64::from(count);
-    for (start, memory, length) in segments {
-        file.extend([1_u32, 7].map(u32::to_le_bytes).concat());
-        let place = [
-            offset,
-            KERNEL_HALF + start,
-            *start,
-            *length,
-            *memory,
-            0x1000,
-        ];
-        file.extend(place.map(u64::to_le_bytes).concat());
-        offset += length;
-    }
-    for (_, _, length) in segments {
-        file.extend(std::iter::repeat_n(
-            0xF4,
-            usize::try_from(*length).expect("small"),
-        ));
-    }
-    file
+fn kernel(segments: &[(u64, u64, usize)]) -> Vec<u8> {
+    let segments = segments.iter().map(|(start, memory, length)| {
+        Segment::new(*start, vec![0xF4; *length]).with_memory(*memory)
+    });
+    elf(0x100_0000, &segments.collect::<Vec<_>>())
 }
 
 pub(crate) fn bzimage() -> Vec<Seed> {

@@ -12,7 +12,11 @@ mod conversions;
 )]
 #[path = "../../../../attestation/certificates/tests/forge/mod.rs"]
 mod forge;
+mod hosts;
 mod igvm;
+#[allow(dead_code, missing_docs, reason = "seeds need a part of what makes IGVM files")]
+#[path = "../../../../measured-boot/igvm/tests/igvm/support/mod.rs"]
+mod igvm_files;
 mod judged;
 mod kernels;
 mod logs;
@@ -31,7 +35,7 @@ type Seed = (&'static str, Vec<u8>);
 
 fn main() -> io::Result<()> {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus");
-    let all: [(&str, Vec<Seed>); 42] = [
+    let all: [(&str, Vec<Seed>); 44] = [
         ("acpi_blobs", tdx::acpi_blobs()),
         ("appraisal", attestation::appraisal()),
         ("bzimage", kernels::bzimage()),
@@ -45,11 +49,13 @@ fn main() -> io::Result<()> {
         ("event_log", logs::event_log()),
         ("evidence", judged::evidence()),
         ("hcl", judged::hcl()),
+        ("host_recording", hosts::host_recording()),
         ("id_auth", attestation::id_auth()),
         ("id_key", attestation::id_key()),
         ("igvm", igvm::seeds()),
+        ("igvm_plan", igvm::plans()),
         ("json", attestation::json()),
-        ("kernel", kernels::elf()),
+        ("kernel", kernels::kernels()),
         ("limits", judged::limits()),
         ("linux_setup", tdx::linux_setup()),
         ("manifest", kernels::manifest()),

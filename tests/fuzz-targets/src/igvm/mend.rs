@@ -1,7 +1,7 @@
 //! Sets right what no fuzzer finds: a file's size and checksum in its own header.
 
 /// `None` where the header names no place for the variable headers.
-pub(super) fn mended(bytes: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn mended(bytes: &[u8]) -> Option<Vec<u8>> {
     let mut file = bytes.to_vec();
     file.get_mut(..4)?.copy_from_slice(b"IGVM");
     let length = u32::try_from(file.len()).ok()?;
