@@ -7,7 +7,7 @@ const DEMO: &str = r#"name = "demo"
 kind = "simulated"
 debug = false
 [boot]
-protocol = "simulated-direct"
+protocol = "shim"
 kernel = "vmlinux"
 initrd = "initramfs.cpio"
 cmdline = "console=ttyS0 quiet"
@@ -44,7 +44,7 @@ fn config_of_the_demo_is_understood() {
         (config.tee.kind, config.tee.debug, config.tee.smt),
         (TeeKind::Simulated, false, true)
     );
-    assert_eq!(config.boot.protocol, BootProtocol::SimulatedDirect);
+    assert_eq!(config.boot.protocol, BootProtocol::Shim);
     assert_eq!((config.cpu.count, config.memory.mib), (2, 512));
     assert_eq!(config.disks[0].path, "data.img");
     let vsock = config.vsock.expect("the demo has a vsock");
@@ -157,7 +157,7 @@ fn value_outside_its_range_is_refused_by_key() {
         ("debug = false", "host_data = \"ab\"", "tee.host_data"),
         ("debug = false", "image_id = \"zz\"", "tee.image_id"),
         (
-            "protocol = \"simulated-direct\"",
+            "protocol = \"shim\"",
             "protocol = \"bios\"",
             "boot.protocol",
         ),

@@ -11,7 +11,7 @@ pub const LAUNCH: &str = "7a1e5c266c0108dbc9bb94fa926951320940915d0aafb42464bd88
 /// What `cloister measure plan` prints with `-o json`.
 pub fn planned(tee: &str, digest: &str) -> Value {
     json!({
-        "name": "demo", "tee": tee, "simulated": false, "boot_protocol": "simulated-direct", "vcpus": 1,
+        "name": "demo", "tee": tee, "simulated": false, "boot_protocol": "shim", "vcpus": 1,
         "memory_bytes": 1 << 28, "policy": "0x30000", "launch_digest": digest, "components": [], "coverage": [],
     })
 }
