@@ -11,6 +11,7 @@ mod layout;
 mod writer;
 
 use measured_boot_plan::{BootProtocol, LaunchConfig, PlanError, Sources, TeeKind, plan};
+use measured_boot_shim_abi::Refusal;
 
 use self::layout::Page;
 use self::writer::Writer;
@@ -49,6 +50,9 @@ pub enum IgvmError {
     /// More pieces of memory than a load table has room for.
     #[error("the kernel has too many segments for a load table with everything in place")]
     TooManyRanges,
+    /// The shim would refuse it, with everything in place.
+    #[error("the boot shim would refuse this launch: {}", .0.sentence())]
+    Refused(Refusal),
     /// The file's offsets have 32 bits.
     #[error("the file would be larger than 4 GiB")]
     TooLarge,

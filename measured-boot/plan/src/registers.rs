@@ -84,6 +84,15 @@ pub(crate) fn after_reset(signature: u32) -> VcpuState {
     }
 }
 
+/// As after a reset, but without a table of events: the host of an SNP guest can run such a processor at any
+/// time, and what it injects would go through a table at address 0.
+pub(crate) fn after_reset_without_events(signature: u32) -> VcpuState {
+    VcpuState {
+        idtr: Segment::default(),
+        ..after_reset(signature)
+    }
+}
+
 /// The state in which Linux's 64-bit boot protocol wants the boot vCPU: long mode, flat segments, an
 /// identity map, interrupts off, RSI at boot_params.
 pub(crate) fn at_kernel_entry(entry: &Entry) -> VcpuState {

@@ -98,11 +98,14 @@ fn parameters_are_filled_in_and_change_no_digest() {
 }
 
 #[test]
-fn vcpus_beyond_those_of_the_file_start_as_after_reset() {
+fn vcpus_beyond_those_of_the_file_start_as_after_reset_and_take_no_event() {
     let file = file().vp_context(VMSA_GPA, 0, &vmsa(|_| ())).build();
     let plan = planned_as(&file, |config| config.cpu.count = 3).expect("a plan");
     assert_eq!(plan.vcpus.0[0].rip, 0x1_0000);
     assert_eq!((plan.vcpus.0[1].rip, plan.vcpus.0.len()), (0xFFF0, 3));
+    for vcpu in &plan.vcpus.0[1..] {
+        assert_eq!((vcpu.idtr.base, vcpu.idtr.limit), (0, 0));
+    }
 }
 
 fn refused(file: &Builder) -> String {

@@ -46,7 +46,9 @@ pub(super) fn pages(
         }
     }
     let table = table.ok_or(IgvmError::NotShim(plan.boot.0.name()))?;
+    let loads = table.judge().map_err(IgvmError::Refused)?;
     let placed = in_place(&table)?;
+    placed.judge().map_err(IgvmError::Refused)?;
     let bytes = placed.as_bytes().to_vec();
     add(
         &mut pages,
@@ -56,8 +58,6 @@ pub(super) fn pages(
         &bytes,
         1,
     );
-    let loads = table.judge().map_err(|_| IgvmError::TooManyRanges)?;
-    placed.judge().map_err(|_| IgvmError::TooManyRanges)?;
     for piece in loads.pieces() {
         let bytes = staged(plan, sources, piece.source.start(), piece.source.length());
         let count = piece.source.length().div_ceil(4096);

@@ -227,7 +227,7 @@ fn parameter_regions(
     Ok(regions.collect())
 }
 
-/// The file's states, in order, then vCPUs as after reset; and SEV_FEATURES. A TD's are the module's.
+/// The file's states, in order, then vCPUs as after reset that take no event; and SEV_FEATURES. A TD's are the module's.
 fn vcpus(wanted: &Wanted, loading: &Loading<'_, '_>) -> Result<(Vec<VcpuState>, u64), PlanError> {
     let contexts = contexts(loading);
     let count = usize::try_from(wanted.vcpus).unwrap_or(usize::MAX);
@@ -257,7 +257,8 @@ fn vcpus(wanted: &Wanted, loading: &Loading<'_, '_>) -> Result<(Vec<VcpuState>, 
     let Some(features) = features else {
         return refuse("has no vCPU's state");
     };
-    states.resize(count, registers::after_reset(wanted.model.signature()));
+    let other = registers::after_reset_without_events(wanted.model.signature());
+    states.resize(count, other);
     Ok((states, features))
 }
 
