@@ -21,7 +21,7 @@ impl Host {
             KVM_GET_TSC_KHZ => Enter::Answer(self.tsc_khz.into()),
             KVM_SET_TSC_KHZ => {
                 let khz = call.argument();
-                if !FREQUENCIES_KHZ.contains(&khz) || khz % STEP_KHZ != 0 {
+                if !FREQUENCIES_KHZ.contains(&khz) || !khz.is_multiple_of(STEP_KHZ) {
                     return Enter::Answer(error(Errno::EINVAL));
                 }
                 machine.vm.tsc_khz = Some(khz);
