@@ -80,7 +80,8 @@ pub struct RunArguments {
     pub runtime_dir: Option<PathBuf>,
 
     /// Where the guest's serial console goes; `-` is standard output, or standard error with
-    /// `-o json`. A file is cut after 64 MiB.
+    /// `-o json`. A file is cut after 64 MiB. A terminal is shown text and colours; everything else that
+    /// it would obey is written out.
     #[arg(long, value_name = "FILE", default_value = "-")]
     pub console: PathBuf,
 

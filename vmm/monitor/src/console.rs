@@ -1,7 +1,7 @@
 //! Where the guest's serial console goes.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, IsTerminal as _, Write};
 use std::os::fd::AsFd as _;
 use std::path::Path;
 
@@ -10,6 +10,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::retry_on_intr;
 
 use crate::arguments::Output;
+use crate::screen::Screen;
 
 /// A guest that never ends its line must not fill memory. A pipe that takes anything takes this much
 /// at once, so that a write after a poll does not block (PIPE_BUF, pipe(7)).
@@ -32,9 +33,11 @@ const NONE: Timespec = Timespec {
 
 /// Collects the guest's bytes and writes them by lines: one write a line instead of one a byte.
 /// Neither a reader that has stopped reading nor a full disk stops the guest: what cannot be written
-/// is lost.
+/// is lost. A terminal is shown no more than a [`Screen`] lets through; everything else gets the bytes as they
+/// are.
 pub struct Console {
     to: File,
+    screen: Option<Screen>,
     line: Vec<u8>,
     room: u64,
     is_cut: bool,
@@ -66,6 +69,7 @@ impl Console {
 
     fn new(to: File, room: u64) -> Self {
         Self {
+            screen: to.is_terminal().then(Screen::default),
             to,
             line: Vec::new(),
             room,
@@ -76,13 +80,19 @@ impl Console {
 
     /// Writes what is left of an unfinished line.
     pub fn finish(&mut self) {
+        if let Some(screen) = &mut self.screen {
+            screen.finish(&mut self.line);
+        }
         if !self.line.is_empty() {
             self.write_line();
         }
     }
 
     fn write_line(&mut self) {
-        let line = std::mem::take(&mut self.line);
+        let mut line = std::mem::take(&mut self.line);
+        if let Some(screen) = &mut self.screen {
+            screen.end_line(&mut line);
+        }
         if !self.takes_a_line() {
             self.lost_lines += 1;
             return;
@@ -126,7 +136,10 @@ fn notice_of(lost_lines: u64) -> Vec<u8> {
 impl Write for Console {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         for byte in bytes {
-            self.line.push(*byte);
+            match &mut self.screen {
+                Some(screen) => screen.show(*byte, &mut self.line),
+                None => self.line.push(*byte),
+            }
             if *byte == b'\n' || self.line.len() >= LONGEST_LINE {
                 self.write_line();
             }
@@ -145,6 +158,7 @@ mod tests {
     use std::io::Read as _;
     use std::os::fd::OwnedFd;
     use std::os::unix::net::UnixDatagram;
+    use std::process::{Command, Stdio};
     use std::time::{Duration, Instant};
 
     use super::*;
@@ -219,6 +233,47 @@ mod tests {
         io::Seek::rewind(&mut file).unwrap();
         file.read_to_end(&mut written).unwrap();
         assert_eq!(written, [b"1234\n1234\n", CUT].concat());
+    }
+
+    const ON_A_TERMINAL: &str = "CLOISTER_TEST_WRITES_TO_A_TERMINAL";
+
+    /// By another process of this test, to which script(1) gives a terminal.
+    #[test]
+    fn terminal_is_not_shown_what_it_would_obey() {
+        const CLIPBOARD: &[u8] = b"a\x1b]52;c;aGk=\x07b\x1b[31mred\n";
+        if std::env::var_os(ON_A_TERMINAL).is_some() {
+            let mut console = Console::open(Path::new("-"), Output::Text).unwrap();
+            assert!(console.screen.is_some());
+            console.write_all(CLIPBOARD).unwrap();
+            return;
+        }
+        let test = std::env::current_exe().unwrap();
+        let name = "console::tests::terminal_is_not_shown_what_it_would_obey";
+        let again = format!("{} --exact {name} --nocapture", test.display());
+        let mut script = Command::new("script");
+        script.args(["-q", "-e", "-c", &again, "/dev/null"]);
+        let Ok(output) = script.env(ON_A_TERMINAL, "1").stdin(Stdio::null()).output() else {
+            println!("skipped: script is not installed; apt-get install bsdutils");
+            return;
+        };
+        assert!(output.status.success(), "{output:?}");
+        let shown = String::from_utf8_lossy(&output.stdout);
+        assert!(
+            shown.contains("a\\x1b]52;c;aGk=\\x07b\x1b[31mred"),
+            "{shown:?}"
+        );
+        assert!(!shown.contains("\x1b]"), "{shown:?}");
+    }
+
+    #[test]
+    fn file_gets_the_guests_bytes_as_they_are() {
+        let mut file = tempfile::tempfile().unwrap();
+        let mut console = Console::new(file.try_clone().unwrap(), u64::MAX);
+        console.write_all(b"\x1b]52;c;aGk=\x07\xff\n").unwrap();
+        let mut written = Vec::new();
+        io::Seek::rewind(&mut file).unwrap();
+        file.read_to_end(&mut written).unwrap();
+        assert_eq!(written, b"\x1b]52;c;aGk=\x07\xff\n");
     }
 
     #[test]

@@ -18,6 +18,7 @@ mod power;
 mod processes;
 mod run;
 mod runtime_dir;
+mod screen;
 mod tee;
 mod trust_domain;
 mod watch;
