@@ -52,7 +52,8 @@ pub enum RunError {
     },
     /// One access faults again and again, although the page is what it takes it for.
     #[error(
-        "vCPU {vcpu} does not get on: KVM reports the same fault again and again, {} bytes at {:#x}{}",
+        "vCPU {vcpu} does not get on: KVM reports the same fault again and again, {} bytes at {:#x}{}; the host may \
+         be out of memory, or a page of it broken: look at dmesg",
         fault.size,
         fault.gpa,
         as_what(fault)

@@ -70,8 +70,8 @@ impl<T> MeasuredLaunch<T> {
     }
 }
 
-/// Replays `plan` on `vm` and `tee`, with `staging` prepared from it, and compares what the TEE told of its measurement with
-/// `predicted`.
+/// Replays `plan` on `vm` and `tee`, with `staging` prepared from it, and compares what the TEE told of its
+/// measurement with `predicted`.
 ///
 /// # Errors
 /// Anything short of a loaded VM whose digest is not known to be another than the predicted one; the

@@ -52,7 +52,27 @@ fn place(
     interrupt: Interrupt,
 ) -> anyhow::Result<Placed> {
     let (ours, theirs) = UnixStream::pair().context("cannot make a vhost-user socket")?;
-    let kind = match (&planned.kind, device) {
+    let kind = set_up(planned, device, &theirs, disks, interrupt)?;
+    drop(theirs);
+    let backend = Backend::connect(ours, kind)?;
+    let base = planned.base.get();
+    let slot = Slot::new(vm, Arc::clone(vm.ram()), kind, backend, base, planned.gsi)?;
+    Ok(Placed {
+        base,
+        size: planned.size,
+        slot: Mutex::new(slot),
+    })
+}
+
+/// Hands a device process what it serves, and its end of the vhost-user socket.
+fn set_up(
+    planned: &DevicePlan,
+    device: Device,
+    theirs: &UnixStream,
+    disks: &mut impl Iterator<Item = File>,
+    interrupt: Interrupt,
+) -> anyhow::Result<vmm_virtio::DeviceKind> {
+    match (&planned.kind, device) {
         (DeviceKind::Disk { .. }, Device::Blk(control)) => {
             let disk = disks.next().context("there are fewer disks than planned")?;
             let serial = format!("disk{}", planned.slot);
@@ -66,7 +86,7 @@ fn place(
                 &[disk.as_fd(), theirs.as_fd()],
                 interrupt,
             )?;
-            vmm_virtio::DeviceKind::Block
+            Ok(vmm_virtio::DeviceKind::Block)
         }
         (DeviceKind::Vsock { cid, .. }, Device::Vsock { control, broker }) => {
             let request = VsockRequest::Configure {
@@ -78,19 +98,10 @@ fn place(
                 &[theirs.as_fd(), broker.as_fd()],
                 interrupt,
             )?;
-            vmm_virtio::DeviceKind::Vsock
+            Ok(vmm_virtio::DeviceKind::Vsock)
         }
         _ => bail!("the processes were started in another order than planned"),
-    };
-    drop(theirs);
-    let backend = Backend::connect(ours, kind)?;
-    let base = planned.base.get();
-    let slot = Slot::new(vm, Arc::clone(vm.ram()), kind, backend, base, planned.gsi)?;
-    Ok(Placed {
-        base,
-        size: planned.size,
-        slot: Mutex::new(slot),
-    })
+    }
 }
 
 fn configure<Request: Message>(

@@ -147,6 +147,17 @@ pub fn await_reader(to: impl AsFd) -> io::Result<()> {
     }
 }
 
+const NO_CERTIFICATES: &str = "the guest gets no certificates from this host: its kernel hands none over \
+    (Linux 7.0 does); verifiers fetch them";
+
+fn spawned(process: &str, pid: u32, landlock: bool) -> String {
+    let without = match landlock {
+        true => "",
+        false => ", without Landlock, which this kernel lacks",
+    };
+    format!("{process} runs, confined, as process {pid}{without}")
+}
+
 fn sentence(event: &Event<'_>) -> String {
     match event {
         Event::Planned {
@@ -159,11 +170,7 @@ fn sentence(event: &Event<'_>) -> String {
             )
         }
         Event::CpuidAdopted { leaves } => cpuid::sentence(leaves),
-        Event::CertificatesLeftOut {} => {
-            "the guest gets no certificates from this host: its kernel hands none over \
-            (Linux 7.0 does); verifiers fetch them"
-                .to_owned()
-        }
+        Event::CertificatesLeftOut {} => NO_CERTIFICATES.to_owned(),
         Event::TookOver { runtime_dir } => format!(
             "took over the runtime directory {}, which a VM that was killed left behind",
             runtime_dir.display()
@@ -172,14 +179,7 @@ fn sentence(event: &Event<'_>) -> String {
             process,
             pid,
             landlock,
-        } => {
-            let without = if *landlock {
-                ""
-            } else {
-                ", without Landlock, which this kernel lacks"
-            };
-            format!("{process} runs, confined, as process {pid}{without}")
-        }
+        } => spawned(process, *pid, *landlock),
         Event::Measured {
             tee,
             launch_digest_predicted,
@@ -187,11 +187,11 @@ fn sentence(event: &Event<'_>) -> String {
             sentence,
             ..
         } => {
-            let (whose, digest) = match launch_digest_reported {
-                Some(reported) => ("reported", reported),
-                None => ("predicted", launch_digest_predicted),
+            let digest = match launch_digest_reported {
+                Some(reported) => format!("reported {reported}"),
+                None => format!("predicted {launch_digest_predicted}"),
             };
-            format!("measured by the {tee} TEE\n  launch digest {whose} {digest}\n  {sentence}")
+            format!("measured by the {tee} TEE\n  launch digest {digest}\n  {sentence}")
         }
         Event::Running { vcpus } => format!("running on {vcpus} vCPUs"),
         Event::NoQuote { error } => format!("the guest gets no quote: {error}"),

@@ -2,8 +2,8 @@
 //!
 //! 1. Read and plan: nothing is started for a configuration that cannot be launched.
 //! 2. Open everything that needs a path: first what the configuration names, then /dev/kvm, and for an SNP
-//!    guest /dev/sev. A host that lacks what the TEE needs is refused here. To adopt KVM's CPUID, KVM is asked through a VM that has no memory and never runs: that is before this process is
-//!    confined.
+//!    guest /dev/sev. A host that lacks what the TEE needs is refused here. To adopt KVM's CPUID, KVM is asked
+//!    through a VM that has no memory and never runs: that is before this process is confined.
 //! 3. Start the supervisor, and through it the TEE and the devices, each confined.
 //! 4. Confine this process: first each vCPU thread, then the main one.
 //! 5. Make the VM, load it, have it measured; compare.
@@ -191,34 +191,22 @@ fn launch_and_wait(
     interrupt: Interrupt,
     teller: Teller,
 ) -> anyhow::Result<End> {
-    let Opened {
-        host,
-        tee,
-        tee_listener,
-        staging,
-        disks,
-        console,
-    } = opened;
     let Processes {
         tee: control,
         devices,
         quotes,
     } = processes;
-    let plan = &planned.plan;
-    let ram = Arc::new(GuestRam::new(plan.memory_bytes.0)?);
-    let vm = Vm::new(&host, tee.vm_kind(), Arc::clone(&ram))?;
     let process = control
-        .zip(tee_listener)
+        .zip(opened.tee_listener)
         .map(|(control, listener)| SimulatedProcess { control, listener });
-    let (tee, certificates) = tee.begin(process, &ram, interrupt)?;
-    let sources = planned.inputs.sources();
-    let launch = launch(vm, tee, plan, &sources, staging, planned.predicted)
-        .map_err(interrupt::or_interruption)?;
-    let tee = plan.tee.0.name();
+    let ready = (&opened.host, opened.tee, opened.staging);
+    let (launch, certificates) = load(planned, ready, process, interrupt)?;
+    let plan = &planned.plan;
     settle_td(&launch, planned, teller)?;
+    let tee = plan.tee.0.name();
     teller.tell(&Event::measured(tee, launch.launch_digest(), launch.told()))?;
-    let com1 = Com1::new(com1_interrupt(&launch)?, console);
-    let slots = place_all(launch.vm(), plan, devices, disks, interrupt)?;
+    let com1 = Com1::new(com1_interrupt(&launch)?, opened.console);
+    let slots = place_all(launch.vm(), plan, devices, opened.disks, interrupt)?;
     let (td, mut quoting) = trust_domain(&launch, quotes, teller)?.unzip();
     let private = private_guest(&launch, certificates, td);
     let io_apic = UserIoApic::of(launch.vm());
@@ -233,6 +221,23 @@ fn launch_and_wait(
     running.stop()?;
     machine.finish();
     Ok(end)
+}
+
+/// Makes the VM, and has it loaded and measured.
+fn load(
+    planned: &Planned,
+    (host, tee, staging): (&Host, Ready, Staging),
+    process: Option<SimulatedProcess>,
+    interrupt: Interrupt,
+) -> anyhow::Result<(MeasuredLaunch<AnyTee>, Option<CertificateFile>)> {
+    let plan = &planned.plan;
+    let ram = Arc::new(GuestRam::new(plan.memory_bytes.0)?);
+    let vm = Vm::new(host, tee.vm_kind(), Arc::clone(&ram))?;
+    let (tee, certificates) = tee.begin(process, &ram, interrupt)?;
+    let sources = planned.inputs.sources();
+    let launch = launch(vm, tee, plan, &sources, staging, planned.predicted)
+        .map_err(interrupt::or_interruption)?;
+    Ok((launch, certificates))
 }
 
 /// The guest has not run yet.
