@@ -1,11 +1,7 @@
 //! A TD whose module answers CPUID otherwise than planned, on the emulator: refused before it runs, or adopted and
 //! told.
 
-#![allow(missing_docs, clippy::unwrap_used, reason = "a test")]
-
-mod support;
-
-use support::{assert_in_order, host_with, run, tdx_folder};
+use crate::support::{assert_in_order, host_with, run, tdx_folder};
 use tests_kernel_abi::host::{Host, Kind, Step};
 use tests_kernel_abi::trace::Ended;
 use vmm_kernel_abi::tdx::Command;

@@ -1,25 +1,21 @@
 //! IGVM files as launches on the emulator: what we wrap, what is made by hand, what Microsoft's crate made.
 
-#![allow(missing_docs, clippy::unwrap_used, reason = "a test")]
-
-#[path = "../../../measured-boot/igvm/tests/igvm/support/mod.rs"]
+#[path = "../../../../measured-boot/igvm/tests/igvm/support/mod.rs"]
 #[allow(
     dead_code,
     missing_docs,
     reason = "the files made here need not all of it"
 )]
 mod files;
-mod support;
-
 use std::path::Path;
 
-use files::{Builder, vmsa};
-use measured_boot_image::IgvmPlatform;
-use support::calculator::{self, POLICY, SIGNED};
-use support::{
+use crate::support::calculator::{self, POLICY, SIGNED};
+use crate::support::{
     assert_in_order, assert_said_hello, hexadecimal, host_with, run, snp_folder, snp_of_igvm,
     td_of_igvm,
 };
+use files::{Builder, vmsa};
+use measured_boot_image::IgvmPlatform;
 use tests_kernel_abi::host::{Host, Kind};
 use tests_kernel_abi::machine::{Folder, Outcome, shim};
 use tests_kernel_abi::trace::Ended;

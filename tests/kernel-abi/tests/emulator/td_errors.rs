@@ -1,16 +1,12 @@
 //! The TDX back end on the emulator: every step of a launch fails, every command in every way that the documents
 //! have, and people read which step, why, and what to do. That no step and no way is forgotten is tested too.
 
-#![allow(missing_docs, clippy::unwrap_used, reason = "a test")]
-
-mod support;
-
+use crate::support::devices::with_devices;
+use crate::support::refusal::{Refusal, judge, later, row, steps_without_row, without_row};
+use crate::support::{assert_in_order, host_with, run, tdx_folder};
 use nix::errno::Errno::{
     self, E2BIG, EAGAIN, EBUSY, EEXIST, EFAULT, EINTR, EINVAL, EIO, EMFILE, ENOMEM, ENOSPC, ENOTTY,
 };
-use support::devices::with_devices;
-use support::refusal::{Refusal, judge, later, row, steps_without_row, without_row};
-use support::{assert_in_order, host_with, run, tdx_folder};
 use tests_kernel_abi::host::{Host, Kind, Step, What, documented};
 use tests_kernel_abi::machine::Folder;
 use vmm_kernel_abi::tdx::Command;

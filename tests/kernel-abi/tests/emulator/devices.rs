@@ -2,20 +2,16 @@
 //! rings in private and in shared memory, and a block that a guest reads. Which exits the guest's first vCPU meets
 //! is a script; the devices are the real ones.
 
-#![allow(missing_docs, clippy::unwrap_used, reason = "a test")]
-
-mod support;
-
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::support::devices::with_devices;
+use crate::support::watcher::{guest_ram, share};
+use crate::support::{assert_in_order, host_with, snp_folder, tdx_folder};
 use nix::errno::Errno;
-use support::devices::with_devices;
-use support::{assert_in_order, host_with, snp_folder, tdx_folder};
 use tests_kernel_abi::host::{Exit, Host, Kind};
 use tests_kernel_abi::machine::{Folder, Outcome};
 use tests_kernel_abi::trace::{Call, Enter, Kernel, Leave, Memory as _};
-use vmm_kernel_abi::exit::{self, offset};
 use vmm_kernel_abi::ioctl::KVM_RUN;
 
 /// Registers of virtio-mmio slot 0 (virtio 1.2, section 4.2.2).
@@ -69,17 +65,6 @@ fn write(address: u64, value: u32) -> Exit {
 
 fn read(address: u64) -> Exit {
     mmio(address, 0, false)
-}
-
-fn share(gpa: u64, pages: u64) -> Exit {
-    let words = [
-        (offset::HYPERCALL_NR, exit::HC_MAP_GPA_RANGE),
-        (offset::HYPERCALL_ARGS, gpa),
-        (offset::HYPERCALL_ARGS + 8, pages),
-        (offset::HYPERCALL_ARGS + 16, 0),
-        (offset::HYPERCALL_FLAGS, 1),
-    ];
-    Exit::new(exit::HYPERCALL, &words)
 }
 
 /// A driver that takes these features of the upper half, and looks whether the device agrees.
@@ -190,13 +175,6 @@ impl Driver {
         self.found = Some((get(DATA, SECTOR), get(STATUS_BYTE, 1)[0]));
         false
     }
-}
-
-fn guest_ram(call: &Call) -> u64 {
-    let maps = std::fs::read_to_string(format!("/proc/{}/maps", call.thread)).unwrap();
-    let line = maps.lines().find(|line| line.contains("memfd:guest-ram"));
-    let (start, _) = line.unwrap().split_once('-').unwrap();
-    u64::from_str_radix(start, 16).unwrap()
 }
 
 impl Kernel for Driver {

@@ -1,12 +1,8 @@
 //! The TDX back end on the emulator: launches that go well. The first vCPU does not run: the emulator's plain VM
 //! has no TD's way in.
 
-#![allow(missing_docs, clippy::unwrap_used, reason = "a test")]
-
-mod support;
-
+use crate::support::{assert_in_order, hexadecimal, host_with, run, shim_of_pages, tdx_folder};
 use nix::errno::Errno;
-use support::{assert_in_order, hexadecimal, host_with, run, shim_of_pages, tdx_folder};
 use tests_kernel_abi::host::{Host, Kind, Step, Trouble, What};
 use tests_kernel_abi::machine::Outcome;
 use vmm_kernel_abi::tdx::{Command, attributes};

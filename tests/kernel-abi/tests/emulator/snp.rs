@@ -1,12 +1,8 @@
 //! The SNP back end on the emulator: launches that go well.
 
-#![allow(missing_docs, clippy::unwrap_used, reason = "a test")]
-
-mod support;
-
+use crate::support::calculator::{self, POLICY, SIGNED};
+use crate::support::{assert_said_hello, hexadecimal, run, shim_of_pages, snp_folder};
 use nix::errno::Errno;
-use support::calculator::{self, POLICY, SIGNED};
-use support::{assert_said_hello, hexadecimal, run, shim_of_pages, snp_folder};
 use tests_kernel_abi::host::{Host, Kind, Step, Trouble, What};
 use vmm_kernel_abi::sev::Command;
 

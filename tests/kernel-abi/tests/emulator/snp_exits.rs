@@ -1,11 +1,7 @@
 //! The SNP back end on the emulator: exits with hostile numbers.
 
-#![allow(missing_docs, clippy::unwrap_used, reason = "a test")]
-
-mod support;
-
+use crate::support::{assert_in_order, host_with, run, snp_folder};
 use nix::errno::Errno;
-use support::{assert_in_order, host_with, run, snp_folder};
 use tests_kernel_abi::host::{Exit, Host, Kind};
 use tests_kernel_abi::machine::Outcome;
 use vmm_kernel_abi::exit::{self, answer, map_gpa, offset};
@@ -202,15 +198,6 @@ fn vcpu_that_fails_is_told_without_registers_that_are_the_guests_alone() {
     assert!(!said.contains("at rip"), "{said}");
 }
 
-/// A table of one certificate of ten bytes.
-fn table() -> Vec<u8> {
-    let mut table = vec![7; 16];
-    table.extend([48_u32, 10].map(u32::to_le_bytes).concat());
-    table.extend([0; 24]);
-    table.extend([9; 10]);
-    table
-}
-
 #[test]
 fn certificates_go_to_shared_memory_of_the_guest_and_nowhere_else() {
     let at = 0x10_0000;
@@ -227,7 +214,7 @@ fn certificates_go_to_shared_memory_of_the_guest_and_nowhere_else() {
     let Some(folder) = snp_folder(1, "certificates = \"certificates.bin\"\n") else {
         return;
     };
-    folder.write("certificates.bin", &table());
+    folder.write("certificates.bin", &crate::support::certificate_table());
     let exits = cases.iter().map(|(exit, ..)| exit.clone());
     let mut host = host_with(
         Kind::Snp,
@@ -252,10 +239,10 @@ fn certificates_are_left_out_where_the_kernel_hands_none_over() {
     let Some(folder) = snp_folder(1, "certificates = \"certificates.bin\"\n") else {
         return;
     };
-    folder.write("certificates.bin", &table());
+    folder.write("certificates.bin", &crate::support::certificate_table());
     let mut host = Host::new(Kind::Snp);
     let outcome = run(&folder, &mut host);
-    support::assert_said_hello(&outcome);
+    crate::support::assert_said_hello(&outcome);
     assert!(!host.sev_vm().unwrap().certificates);
     assert!(outcome.event("certificates-left-out").is_some());
 }

@@ -1,19 +1,15 @@
 //! LAUNCH_UPDATE with every page type that it takes. No plan of an SNP guest has pages of the type ZERO today, so the
 //! VMM's own crates launch one that is made here, by the same functions and without its jail.
 
-#![allow(missing_docs, clippy::unwrap_used, reason = "a test")]
-
-mod support;
-
 use std::fs::{File, read_to_string};
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
+use crate::support::{LAUNCHER, calculator, hexadecimal, snp_folder};
 use measured_boot_plan::{Component, Content, Gpa, LaunchPlan, Region, plan};
 use measured_boot_snp_abi::PageType;
 use measured_boot_tdx_launch::predicted_digest;
-use support::{LAUNCHER, calculator, hexadecimal, snp_folder};
 use tests_kernel_abi::host::{Host, Kind};
 use tests_kernel_abi::machine::PATIENCE;
 use tests_kernel_abi::trace::{Ended, Program};
@@ -23,7 +19,7 @@ use vmm_launch::{Staging, launch};
 use vmm_snp::Snp;
 
 /// The program below, as the test harness names it.
-const CHILD: &str = "child_launches_a_plan_with_zero_pages";
+const CHILD: &str = "page_types::child_launches_a_plan_with_zero_pages";
 const ZERO_PAGES: u64 = 9;
 
 /// Pages that nothing else of the plan is at.

@@ -1,29 +1,20 @@
 //! What a running TD asks, answered by the unmodified VMM with its jail: quotes by a service on a Unix socket,
 //! notifications, the I/O APIC, last words.
 
-#![allow(missing_docs, clippy::unwrap_used, reason = "a test")]
-
-#[path = "support/watcher.rs"]
-mod watcher;
-
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixListener;
-use std::path::Path;
 use std::thread;
 
+use crate::support::tdx_folder;
+use crate::support::watcher::{BUFFER, BYTES, PRESET, Watcher, quote, share, tdx, write_register};
 use tests_kernel_abi::host::Exit;
-use tests_kernel_abi::machine::{Folder, Outcome, TeeLines};
+use tests_kernel_abi::machine::{Folder, Outcome};
 use tests_kernel_abi::trace::Ended;
 use vmm_kernel_abi::exit::{self, offset};
 use vmm_kernel_abi::tdx::{QUOTE_ERROR, QUOTE_SERVICE_UNAVAILABLE, QUOTE_SUCCESS, call, status};
-use watcher::{BUFFER, BYTES, PRESET, Watcher, quote, share, tdx, write_register};
 
 fn folder(lines: &str) -> Option<Folder> {
-    let tee = TeeLines(format!("kind = \"tdx\"\n{lines}"));
-    let launcher = Path::new(env!("CARGO_BIN_EXE_kernel-abi-launcher"));
-    Folder::new(launcher, &tee, "shim", 1)
-        .inspect_err(|reason| println!("skipped: {reason}"))
-        .ok()
+    tdx_folder(1, lines)
 }
 
 fn run(folder: &Folder, watcher: &mut Watcher) -> Outcome {

@@ -1,14 +1,10 @@
 //! Certificates whose file changes while an SNP guest runs, on the emulator: by exit 43, read at each, and under the lock
 //! that whoever changes the endorsement key holds.
 
-#![allow(missing_docs, clippy::unwrap_used, reason = "a test")]
-
-mod support;
-
 use std::fs::{self, File};
 use std::path::PathBuf;
 
-use support::{assert_in_order, certificate_table, snp_folder};
+use crate::support::{assert_in_order, certificate_table, snp_folder};
 use tests_kernel_abi::host::{Exit, Host, Kind, Script};
 use tests_kernel_abi::machine::Folder;
 use tests_kernel_abi::trace::{Call, Enter, Kernel, Leave, Memory as _};

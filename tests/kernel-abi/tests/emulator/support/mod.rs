@@ -1,10 +1,10 @@
 //! What every test of a launch needs.
 
-#![allow(missing_docs, dead_code, reason = "not every test needs all of it")]
-
 pub mod calculator;
 pub mod devices;
+pub mod recorder;
 pub mod refusal;
+pub mod watcher;
 
 use std::path::Path;
 

@@ -1,12 +1,8 @@
 //! The SNP back end on the emulator: guests that the host or its secure processor does not take. Nothing is
 //! injected here: the models refuse by their own rules.
 
-#![allow(missing_docs, clippy::unwrap_used, reason = "a test")]
-
-mod support;
-
-use support::calculator::{self, POLICY, SIGNED};
-use support::{assert_said_hello, run, snp_folder, tdx_folder};
+use crate::support::calculator::{self, POLICY, SIGNED};
+use crate::support::{assert_said_hello, run, snp_folder, tdx_folder};
 use tests_kernel_abi::host::{Host, Kind, Step};
 use tests_kernel_abi::machine::{Folder, Outcome};
 use tests_kernel_abi::model::snp::{Accepted, Finish, Guest, Identity, Platform, State};

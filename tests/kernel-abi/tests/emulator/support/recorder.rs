@@ -1,7 +1,5 @@
 //! Notes what each thread calls once it is under its own seccomp filter.
 
-#![allow(missing_docs, reason = "a test")]
-
 use std::collections::BTreeMap;
 
 use nix::libc::SYS_seccomp;

@@ -1,24 +1,16 @@
 //! Every rule that SNP guests or TDs alone have in the VMM's two profiles is used by a launch, and the launch goes
 //! well under them. What every guest has is seen under the simulated TEE (`vmm/monitor/tests/profiles.rs`).
 
-#![allow(missing_docs, clippy::unwrap_used, reason = "a test")]
-
-#[path = "support/recorder.rs"]
-mod recorder;
-#[path = "support/watcher.rs"]
-mod watcher;
-
-use std::path::Path;
-
+use crate::support::recorder::Recorder;
+use crate::support::watcher::{BUFFER, BYTES, Watcher, quote, share, tdx, write_register};
+use crate::support::{certificate_table, snp_folder, tdx_folder};
 use nix::libc::{SYS_clock_gettime, SYS_fallocate, SYS_fcntl, SYS_ioctl, SYS_pread64, SYS_read};
 use policies_profiles::{Guest, Program, Rule, Test};
-use recorder::Recorder;
 use tests_kernel_abi::host::{Exit, Host, Kind, Script};
-use tests_kernel_abi::machine::{Folder, Outcome, TeeLines};
-use tests_kernel_abi::trace::{Call, Ended, Enter, Kernel, Leave, Watched};
+use tests_kernel_abi::machine::{Folder, Outcome};
+use tests_kernel_abi::trace::{Call, Ended, Kernel, Watched};
 use vmm_kernel_abi::exit::{self, offset};
 use vmm_kernel_abi::tdx::call;
-use watcher::{BUFFER, BYTES, Watcher, quote, share, tdx, write_register};
 
 /// Rules that no launch here uses, and why they stay.
 const UNSEEN: [(&str, &str); 1] = [(
@@ -107,13 +99,6 @@ fn assert_used(rules: &[Rule], calls: &[Call]) {
     assert!(unused.is_empty(), "nothing uses {unused:#?}");
 }
 
-fn folder(tee: &str, vcpus: u32) -> Option<Folder> {
-    let launcher = Path::new(env!("CARGO_BIN_EXE_kernel-abi-launcher"));
-    Folder::new(launcher, &TeeLines(tee.to_owned()), "shim", vcpus)
-        .inspect_err(|reason| println!("skipped: {reason}"))
-        .ok()
-}
-
 /// Runs the VMM and looks which rules it needed.
 fn run<K: Kernel>(guest: Guest, folder: &Folder, recorder: &mut Recorder<K>) -> Outcome {
     let all = recorder.watched(watched(guest));
@@ -126,16 +111,10 @@ fn run<K: Kernel>(guest: Guest, folder: &Folder, recorder: &mut Recorder<K>) -> 
 
 #[test]
 fn snp_launch_uses_every_rule_of_its_own() {
-    let tee = "kind = \"snp\"\ncertificates = \"certificates.bin\"";
-    let Some(folder) = folder(tee, 2) else {
+    let Some(folder) = snp_folder(2, "certificates = \"certificates.bin\"\n") else {
         return;
     };
-    // One of ten bytes.
-    let mut table = vec![7; 16];
-    table.extend([48_u32, 10].map(u32::to_le_bytes).concat());
-    table.extend([0; 24]);
-    table.extend([9; 10]);
-    folder.write("certificates.bin", &table);
+    folder.write("certificates.bin", &certificate_table());
     let mut host = Host::new(Kind::Snp);
     let request = [
         (offset::CERTS_GPA, BUFFER),
@@ -149,43 +128,11 @@ fn snp_launch_uses_every_rule_of_its_own() {
     run(Guest::Snp, &folder, &mut Recorder::new(host, watched));
 }
 
-/// A TDX host whose TSC runs at what no TD's can.
-struct OddClock(Watcher);
-
-impl OddClock {
-    const GET_TSC_KHZ: u32 = 0xaea3;
-    const SET_TSC_KHZ: u32 = 0xaea2;
-
-    fn watched(&self) -> Watched {
-        let mut watched = self.0.watched();
-        let clock = [Self::GET_TSC_KHZ, Self::SET_TSC_KHZ];
-        watched.ioctls.extend(clock);
-        watched
-    }
-}
-
-impl Kernel for OddClock {
-    fn enter(&mut self, call: &Call) -> Enter {
-        match call.request() {
-            Some(Self::GET_TSC_KHZ) => Enter::Answer(2_112_001),
-            Some(Self::SET_TSC_KHZ) => Enter::Answer(match call.argument() {
-                2_100_000 => 0,
-                _ => -i64::from(nix::libc::EINVAL),
-            }),
-            _ => self.0.enter(call),
-        }
-    }
-
-    fn leave(&mut self, call: &Call, result: i64) -> Leave {
-        self.0.leave(call, result)
-    }
-}
-
 /// Nobody makes quotes here: the guest is told so, by the interrupt that it wants.
 #[test]
 fn td_uses_every_rule_of_its_own() {
     const IO_APIC: u64 = 0xfec0_0000;
-    let Some(folder) = folder("kind = \"tdx\"\nquote_service = \"unix:qgs.sock\"", 1) else {
+    let Some(folder) = tdx_folder(1, "quote_service = \"unix:qgs.sock\"\n") else {
         return;
     };
     let exits = vec![
@@ -196,9 +143,9 @@ fn td_uses_every_rule_of_its_own() {
         quote(BUFFER, BYTES),
     ];
     let asks_at = exits.len() - 1;
-    let host = OddClock(Watcher::new(exits, asks_at));
+    let host = Watcher::new(exits, asks_at);
     let watched = host.watched();
     let mut recorder = Recorder::new(host, watched);
     run(Guest::Tdx, &folder, &mut recorder);
-    assert_eq!(recorder.kernel.0.interrupts.len(), 1);
+    assert_eq!(recorder.kernel.interrupts.len(), 1);
 }
