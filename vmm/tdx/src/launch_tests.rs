@@ -467,6 +467,10 @@ fn runs_that_cannot_be_are_refused() {
             pages: 1
         }
     ));
+    // Before the pages that they would fit into are filled.
+    let too_many = vec![0; 1025 * 4096 + 1];
+    let refusal = refused(0x1000, 1025, &too_many);
+    assert!(matches!(refusal, LaunchError::Contents { pages: 1025, .. }));
     assert!(matches!(refused(0x1000, 0, &[]), LaunchError::Pages(_)));
     assert!(matches!(refused(0x1001, 1, &[]), LaunchError::Pages(_)));
     assert!(matches!(refused(!0xfff, 2, &[]), LaunchError::Pages(_)));
