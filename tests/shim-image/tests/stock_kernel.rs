@@ -32,6 +32,8 @@ $b echo \"guest: cpus $($b grep -c ^processor /proc/cpuinfo)\"
 $b echo \"guest: cmdline $($b cat /proc/cmdline)\"
 $b dmesg | $b grep -E 'BIOS-e820|ACPI: (RSDP|XSDT|APIC|FACP|DSDT)' | $b sed 's/^/guest: /'
 $b echo 'guest: done'
+# Without ACPI the kernel knows how to restart, and nothing to power off by.
+$b grep -q acpi=off /proc/cmdline && $b reboot -f
 $b poweroff -f
 ";
 
@@ -73,6 +75,26 @@ fn stock_kernel_boots_through_the_shim() {
     ] {
         assert!(said.contains(line), "no \"{line}\":\n{said}");
     }
+    assert_boots_without_acpi(&machine);
+}
+
+/// The kernel finds its memory by boot_params alone, its one processor without tables, and its console.
+fn assert_boots_without_acpi(machine: &Machine) {
+    let config = CONFIG.replace("[cpu]\ncount = 2", "acpi = \"none\"\n[cpu]\ncount = 1");
+    machine
+        .put_bytes(config.as_bytes(), "no-acpi.toml", 0o600)
+        .unwrap();
+    let said = run(machine, "no-acpi.toml", 0);
+    println!("{said}");
+    for line in [
+        "guest: done",
+        "guest: cpus 1",
+        "guest: cmdline acpi=off console=ttyS0",
+        "[mem 0x0000000000100000-0x000000001fffffff] usable",
+    ] {
+        assert!(said.contains(line), "no \"{line}\":\n{said}");
+    }
+    assert!(!said.contains("ACPI: RSDP"), "{said}");
 }
 
 /// Runs a VM to its end, and says all that it and its VMM said.

@@ -1,4 +1,6 @@
-//! The ACPI sleep and reset registers (ACPI 6.5, section 4.8.3.7, hardware-reduced).
+//! The ACPI sleep and reset registers (ACPI 6.5, section 4.8.3.7, hardware-reduced), and what a kernel without
+//! ACPI restarts by: the keyboard controller's command to pulse the reset line. There is no other controller's
+//! register.
 
 use measured_boot_plan::machine::S5_SLEEP_TYPE;
 use measured_boot_plan::machine::{RESET_PORT, RESET_VALUE, SLEEP_CONTROL_PORT, SLEEP_STATUS_PORT};
@@ -12,6 +14,12 @@ pub enum Request {
     Reset,
 }
 
+/// The keyboard controller's command register (8042), and its command to pulse the processor's reset line.
+const KEYBOARD_COMMAND: u16 = 0x64;
+const PULSE_RESET: u8 = 0xFE;
+/// The bit of its status register, at the same port, for which a kernel waits 65,536 times.
+const COMMAND_IS_PENDING: u8 = 1 << 1;
+
 /// SLP_EN of the sleep control register.
 const SLEEP_ENABLE: u8 = 1 << 5;
 
@@ -24,15 +32,20 @@ pub fn request(port: u16, value: u8) -> Option<Request> {
             Some(Request::PowerOff)
         }
         RESET_PORT if value == RESET_VALUE => Some(Request::Reset),
+        KEYBOARD_COMMAND if value == PULSE_RESET => Some(Request::Reset),
         _ => None,
     }
 }
 
-/// What `port` reads, if it is one of these: nothing is pending, nothing woke up.
+/// What `port` reads, if it is one of these: nothing is pending, nothing woke up. Of the keyboard controller's
+/// status one bit alone says something, that it takes a command; the others are as where no device is, so
+/// that no driver finds a controller.
 pub fn read(port: u16) -> Option<u8> {
-    (SLEEP_CONTROL_PORT..=RESET_PORT)
-        .contains(&port)
-        .then_some(0)
+    match port {
+        SLEEP_CONTROL_PORT..=RESET_PORT => Some(0),
+        KEYBOARD_COMMAND => Some(!COMMAND_IS_PENDING),
+        _ => None,
+    }
 }
 
 const _: () = assert!(SLEEP_CONTROL_PORT < SLEEP_STATUS_PORT && SLEEP_STATUS_PORT < RESET_PORT);
@@ -54,5 +67,14 @@ mod tests {
         assert_eq!(request(0x602, 1), Some(Request::Reset));
         assert_eq!(request(0x602, 0), None);
         assert_eq!(request(0x601, 1), None);
+    }
+
+    #[test]
+    fn keyboard_controller_takes_the_command_to_reset_and_no_other() {
+        assert_eq!(request(0x64, 0xFE), Some(Request::Reset));
+        for (port, value) in [(0x64, 0xFF), (0x64, 0xF0), (0x60, 0xFE)] {
+            assert_eq!(request(port, value), None, "{value:#x} to {port:#x}");
+        }
+        assert_eq!((read(0x64), read(0x60)), (Some(0xFD), None));
     }
 }
