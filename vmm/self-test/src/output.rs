@@ -66,7 +66,7 @@ fn line(step: &Step) -> String {
         ..
     } = step;
     format!(
-        "{:<8} {:<28} {}\n",
+        "{:<8} {:<33} {}\n",
         result.name(),
         shown(step),
         shown(found)
