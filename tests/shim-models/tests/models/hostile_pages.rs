@@ -75,16 +75,6 @@ fn cpuid_page_that_lies_is_refused() {
                 Refusal::CpuidDuplicate,
             ),
             (
-                "a lie before the truth, as a subleaf that no kernel looks at",
-                |one| put_first(one, 1, 1),
-                Refusal::CpuidDuplicate,
-            ),
-            (
-                "something behind the functions",
-                |one| one.page(CPUID)[4095] = 1,
-                Refusal::CpuidReserved,
-            ),
-            (
                 "a leaf hidden",
                 |one| cpuid_leaf(one, 0x8000_001F)[1] = 0x77,
                 Refusal::CpuidLeafMissing,
@@ -98,6 +88,25 @@ fn cpuid_page_that_lies_is_refused() {
                 "another hypervisor",
                 |one| cpuid_leaf(one, 0x4000_0000)[28] ^= 1,
                 Refusal::CpuidHypervisor,
+            ),
+        ],
+    );
+}
+
+#[test]
+fn cpuid_page_with_a_lie_beside_the_truth_is_refused() {
+    refused(
+        Kind::Snp,
+        &[
+            (
+                "a lie before the truth, as a subleaf that no kernel looks at",
+                |one| put_first(one, 1, 1),
+                Refusal::CpuidDuplicate,
+            ),
+            (
+                "something behind the functions",
+                |one| one.page(CPUID)[4095] = 1,
+                Refusal::CpuidReserved,
             ),
         ],
     );
