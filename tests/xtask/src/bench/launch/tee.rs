@@ -15,7 +15,7 @@ impl Tee for Silent {
         "silent"
     }
 
-    fn vm_kind(&self) -> VmKind {
+    fn default_vm_kind(&self) -> VmKind {
         VmKind::Plain
     }
 
