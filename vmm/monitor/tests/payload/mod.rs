@@ -2,6 +2,8 @@
 //! COM1 and then do one more thing. They are ELF files at a kernel's addresses, entered in 64-bit mode
 //! like Linux.
 
+use measured_boot_tiny_kernel::{Segment, elf};
+
 /// What a payload does after its line.
 #[derive(Clone, Copy, Debug)]
 pub enum Then {
@@ -27,17 +29,10 @@ pub const DISK_LINE: usize = 32;
 pub const LINE: &str = "hello from the measured guest\n";
 
 const ADDRESS: u64 = 0x100_0000;
-const KERNEL_HALF: u64 = 0xffff_ffff_8000_0000;
-const CODE_OFFSET: usize = 0x1000;
 
 /// The kernel file.
 pub fn kernel(then: Then) -> Vec<u8> {
-    let code = code(then);
-    let mut file = elf_header();
-    file.extend(program_header(code.len() as u64));
-    file.resize(CODE_OFFSET, 0);
-    file.extend(code);
-    file
+    elf(ADDRESS, &[Segment::new(ADDRESS, code(then))])
 }
 
 fn code(then: Then) -> Vec<u8> {
@@ -161,39 +156,4 @@ fn read_disk() -> Vec<u8> {
     code.extend([0xc7, 0x07, 0, 0, 0, 0]);
     code.extend(write_port(0x600, 0x34));
     code
-}
-
-fn elf_header() -> Vec<u8> {
-    let mut header = b"\x7fELF\x02\x01\x01".to_vec();
-    header.resize(16, 0);
-    for half in [2u16, 62] {
-        header.extend(half.to_le_bytes());
-    }
-    header.extend(1u32.to_le_bytes());
-    for word in [ADDRESS, 64, 0] {
-        header.extend(word.to_le_bytes());
-    }
-    header.extend(0u32.to_le_bytes());
-    for half in [64u16, 56, 1, 64, 0, 0] {
-        header.extend(half.to_le_bytes());
-    }
-    header
-}
-
-fn program_header(length: u64) -> Vec<u8> {
-    let mut header = Vec::new();
-    for half in [1u32, 5] {
-        header.extend(half.to_le_bytes());
-    }
-    for word in [
-        CODE_OFFSET as u64,
-        KERNEL_HALF + ADDRESS,
-        ADDRESS,
-        length,
-        length,
-        0x1000,
-    ] {
-        header.extend(word.to_le_bytes());
-    }
-    header
 }

@@ -1,13 +1,13 @@
 //! Files to be measured, of random contents: no two pages are alike, so that nothing can be saved.
 
 mod igvm;
-mod kernel;
 mod ovmf;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use measured_boot_tiny_kernel::{Segment, elf};
 
 /// 2^20 bytes.
 pub const MIB: usize = 1 << 20;
@@ -69,7 +69,8 @@ impl Inputs {
             fs::write(&path, bytes).with_context(|| path.display().to_string())?;
             Ok(path)
         };
-        write("kernel.elf", &kernel::elf(firmware))?;
+        let segment = Segment::new(16 << 20, firmware.to_vec());
+        write("kernel.elf", &elf(16 << 20, &[segment]))?;
         write("initrd.bin", rest)?;
         Ok(Self {
             ovmf: write("ovmf.fd", &ovmf::image(firmware))?,
