@@ -14,7 +14,11 @@ mod conversions;
 mod forge;
 mod hosts;
 mod igvm;
-#[allow(dead_code, missing_docs, reason = "seeds need a part of what makes IGVM files")]
+#[allow(
+    dead_code,
+    missing_docs,
+    reason = "seeds need a part of what makes IGVM files"
+)]
 #[path = "../../../../measured-boot/igvm/tests/igvm/support/mod.rs"]
 mod igvm_files;
 mod judged;
