@@ -248,6 +248,15 @@ impl PageRun {
             .map_or(0, |bytes| bytes.len() / PAGE_SIZE)
     }
 
+    /// Pages that cost nothing to claim: nothing of their contents is measured.
+    fn free_pages(&self) -> u32 {
+        if self.page_type.measures_contents() {
+            0
+        } else {
+            self.count
+        }
+    }
+
     /// Digest (zero where it is not measured) and address of one page.
     fn page(&self, index: u32) -> ([u8; 48], u64) {
         let (place, gpa) = match self.page_type {

@@ -248,6 +248,7 @@ fn component_with_impossible_pages_is_refused() {
         (b"stack", 3, 0x1000, 17, 0),
         (b"stack", 4, 0x1000, 1, 0),
         (b"memory-map", 4, 0x1000, 1 << 20, 0),
+        (b"igvm", 4, 0x1000, (1 << 15) + 1, 0),
         (b"load-table", 4, 0x1000, 1, 0), // a load table that is not measured
         (b"vcpu0", 2, 0x1000, 1, 1),      // a VMSA elsewhere
         (b"vcpu0", 2, 0xFFFF_FFFF_F000, 2, 2),
@@ -384,6 +385,23 @@ fn joined(manifests: &[Vec<u8>]) -> Vec<u8> {
 fn crafted_many(count: u16) -> Vec<u8> {
     let one = |index| crafted(format!("c{index}").as_bytes(), 1, 0x1000, 1, &[0; 48]);
     joined(&(0..count).map(one).collect::<Vec<_>>())
+}
+
+/// What a file names page by page is more than a few pages; all of it together takes milliseconds to hash.
+#[test]
+fn pages_that_cost_nothing_are_bounded_in_all() {
+    let of = |counts: &[u32]| {
+        let one = |count: &u32| crafted(b"igvm", 4, 0x1000, *count, &[]);
+        joined(&counts.iter().map(one).collect::<Vec<_>>())
+    };
+    for most in [&[1 << 15][..], &[1 << 14, 1 << 14]] {
+        assert!(Manifest::from_bytes(&of(most)).is_ok(), "{most:?}");
+    }
+    let refused = Manifest::from_bytes(&of(&[1 << 14, 1 << 14, 1]));
+    assert!(
+        matches!(refused, Err(ManifestError::BadPages { .. })),
+        "{refused:?}"
+    );
 }
 
 fn with_vcpus(names: &[&str]) -> Vec<u8> {

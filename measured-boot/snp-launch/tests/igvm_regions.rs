@@ -9,23 +9,35 @@ mod planned;
 use files::{Builder, vmsa};
 use measured_boot_digest::{Manifest, OneByOne, launch_digest};
 use measured_boot_igvm::{Igvm, PlatformKind};
-use measured_boot_plan::{BootProtocol, LaunchPlan, Sources, TeeKind, plan};
+use measured_boot_plan::{BootProtocol, LaunchPlan, PlanError, Sources, TeeKind, plan};
 use measured_boot_snp_abi::VMSA_GPA;
 use measured_boot_snp_launch::{SnpLaunch, ZeroPages};
 
-/// The plan of a file, whose digest is that of the file and whose manifest can be read.
-fn planned_as(file: Builder) -> LaunchPlan {
+/// A file with one vCPU, and what is planned of it.
+fn planned_of(file: Builder) -> (Vec<u8>, Result<LaunchPlan, PlanError>) {
     let file = file.vp_context(VMSA_GPA, 0, &vmsa()).build();
     let mut config = planned::config();
     config.tee.kind = TeeKind::Snp;
     config.boot.protocol = BootProtocol::Igvm;
     config.boot.igvm = Some("guest.igvm".into());
     config.cpu.count = 1;
+    config.memory.mib = 256;
     let sources = Sources {
         igvm: &file,
         ..Sources::default()
     };
-    let plan = plan(&config, &sources).expect("a plan");
+    let plan = plan(&config, &sources);
+    (file, plan)
+}
+
+/// The plan of a file, whose digest is that of the file and whose manifest can be read.
+fn planned_as(file: Builder) -> LaunchPlan {
+    let (file, plan) = planned_of(file);
+    let plan = plan.expect("a plan");
+    let sources = Sources {
+        igvm: &file,
+        ..Sources::default()
+    };
     let igvm = Igvm::read(&file).expect("an IGVM file");
     let loading = igvm.loading(PlatformKind::SevSnp).expect("for SEV-SNP");
     let launch = SnpLaunch::of_igvm(&loading, ZeroPages::Normal).expect("a launch");
@@ -41,13 +53,26 @@ fn pages(plan: &LaunchPlan) -> Vec<u64> {
     regions.map(|region| region.pages()).collect()
 }
 
-/// A manifest takes 16 pages of a component whose contents are not measured.
+/// As many as a kernel has, page by page, as `cloister-image igvm` writes them.
 #[test]
-fn pages_that_no_manifest_could_name_are_regions_of_their_own() {
-    let unmeasured = (0..17).fold(Builder::snp(), |file, index| {
-        file.page(0x1000 * (1 + index), 2, &[3; 4096])
-    });
-    assert_eq!(pages(&planned_as(unmeasured)), [16, 1]);
+fn unmeasured_pages_that_lie_together_are_one_region_up_to_the_most_of_a_manifest() {
+    let unmeasured = |count: u64, data: &[u8]| {
+        (0..count).fold(Builder::snp(), |file, index| {
+            file.page(0x1000 * (1 + index), 2, data)
+        })
+    };
+    assert_eq!(
+        pages(&planned_as(unmeasured(1 << 12, &[3; 4096]))),
+        [1 << 12]
+    );
+    let most = 1 << 15;
+    assert_eq!(pages(&planned_as(unmeasured(most, &[]))), [most]);
+    let refused = planned_of(unmeasured(most + 1, &[]))
+        .1
+        .expect_err("one is too many");
+    let refused = refused.to_string();
+    let sentence = "hands over 32769 pages whose contents are not measured; 32768 are the most";
+    assert!(refused.contains(sentence), "{refused}");
 }
 
 #[test]

@@ -19,6 +19,9 @@ const MAX_NAME: usize = 32;
 const MAX_COMPONENTS: u16 = 256;
 /// Most pages of a component whose contents are not measured: each costs a hash, and no bytes.
 pub(super) const MAX_FREE_PAGES: u32 = 16;
+/// And of all components together, 128 MiB: to hash their addresses takes some milliseconds. Files that name
+/// pages one by one have so many.
+const MAX_FREE_PAGES_IN_ALL: u32 = 1 << 15;
 /// As many as KVM allows.
 const MAX_VCPUS: u32 = 4096;
 
@@ -142,12 +145,16 @@ impl Manifest {
             return Err(ManifestError::TooManyComponents { found: count });
         }
         let mut manifest = Self { runs: Vec::new() };
-        let (mut vcpus, mut told) = (0, 0);
+        let (mut vcpus, mut told, mut free) = (0, 0, 0);
         for position in 0..count.into() {
             let run = run(&mut reader, version, position)?;
             told += run.told_pages();
             if told > packed::MAX_PAGES_IN_ALL {
                 return Err(ManifestError::BadContents);
+            }
+            free += run.free_pages();
+            if free > MAX_FREE_PAGES_IN_ALL {
+                return Err(ManifestError::BadPages { name: run.name });
             }
             refuse_misnamed_vcpu(&run, &mut vcpus)?;
             push(&mut manifest.runs, run);
@@ -288,13 +295,21 @@ fn possible(version: Version, name: &str, page_type: PageType, start: u64, count
     let place_fits = match page_type {
         PageType::Vmsa => start == VMSA_GPA && (1..=most_vcpus).contains(&count),
         PageType::Cpuid | PageType::Secrets if count != 1 => false,
-        _ if !page_type.measures_contents() && count > MAX_FREE_PAGES => false,
+        _ if !page_type.measures_contents() && count > most_free_pages(name) => false,
         _ => u64::from(count)
             .checked_mul(PAGE_SIZE_64)
             .and_then(|bytes| start.checked_add(bytes))
             .is_some_and(|_| start.is_multiple_of(PAGE_SIZE_64) && count > 0),
     };
     is_expected && place_fits
+}
+
+/// Pages whose contents are not measured, of one component.
+fn most_free_pages(name: &str) -> u32 {
+    match name {
+        "igvm" | "parameters" => MAX_FREE_PAGES_IN_ALL,
+        _ => MAX_FREE_PAGES,
+    }
 }
 
 /// Two manifests are compared by vCPU number, so each has exactly the first ones, of which `before` have

@@ -22,8 +22,8 @@ use parameters::Parameters;
 
 /// More regions than this are refused: a manifest could not name them.
 const MOST_REGIONS: usize = 190;
-/// Pages whose contents are not measured are as many in a region at most: a manifest's rule.
-const FREE_PAGES: u64 = 16;
+/// Pages whose contents are not measured are as many at most, 128 MiB: a manifest's rule.
+const MOST_FREE_PAGES: u64 = 1 << 15;
 /// Bytes of all parameter areas: room for far more than a host has to tell.
 const MOST_PARAMETERS: usize = 1 << 20;
 
@@ -107,9 +107,7 @@ fn regions(wanted: &Wanted, loading: &Loading<'_, '_>) -> Result<Vec<Region>, Pl
         match &directive.kind {
             DirectiveKind::Page(page) => add(&mut regions, page_region(wanted, page)?),
             DirectiveKind::Insert(insert) => {
-                for region in parameter_regions(insert, &mut parameters)? {
-                    add(&mut regions, region);
-                }
+                add(&mut regions, parameter_region(insert, &mut parameters)?);
             }
             DirectiveKind::Parameter(area) => {
                 let parameter = directive.parameter;
@@ -123,6 +121,15 @@ fn regions(wanted: &Wanted, loading: &Loading<'_, '_>) -> Result<Vec<Region>, Pl
         let (start, end) = (region.start, wanted.memory_end);
         return refuse(format!(
             "has pages at {start}, outside of the guest's memory, which ends at {end}"
+        ));
+    }
+    let free = regions
+        .iter()
+        .filter(|region| !region.page_type.measures_contents());
+    let free: u64 = free.map(Region::pages).sum();
+    if free > MOST_FREE_PAGES {
+        return refuse(format!(
+            "hands over {free} pages whose contents are not measured; {MOST_FREE_PAGES} are the most"
         ));
     }
     match regions.len() {
@@ -146,9 +153,7 @@ fn add(regions: &mut Vec<Region>, region: Region) {
     if let Some(last) = regions.last_mut() {
         let follows = last.start.checked_add(last.pages() * 4096) == Some(region.start);
         let alike = (last.component, last.page_type) == (region.component, region.page_type);
-        let measured = last.page_type.measures_contents();
-        let fits = measured || last.pages() + region.pages() <= FREE_PAGES;
-        if follows && alike && fits && goes_on(&mut last.content, &region.content) {
+        if follows && alike && goes_on(&mut last.content, &region.content) {
             return;
         }
     }
@@ -210,21 +215,17 @@ fn page_region(wanted: &Wanted, page: &PageData<'_>) -> Result<Region, PlanError
     })
 }
 
-/// An area that the host has filled in, in regions of as many pages as a manifest takes.
-fn parameter_regions(
+/// An area that the host has filled in.
+fn parameter_region(
     insert: &ParameterInsert<'_>,
     parameters: &mut Parameters<'_>,
-) -> Result<Vec<Region>, PlanError> {
-    let bytes = parameters.take(insert)?;
-    let step = usize::try_from(FREE_PAGES * 4096).unwrap_or(usize::MAX);
-    let starts = (insert.gpa..).step_by(step);
-    let regions = starts.zip(bytes.chunks(step)).map(|(start, bytes)| Region {
+) -> Result<Region, PlanError> {
+    Ok(Region {
         component: Component::Parameters,
-        start: Gpa::new(start),
+        start: Gpa::new(insert.gpa),
         page_type: PageType::Unmeasured,
-        content: Content::Bytes(bytes.to_vec()),
-    });
-    Ok(regions.collect())
+        content: Content::Bytes(parameters.take(insert)?),
+    })
 }
 
 /// The file's states, in order, then vCPUs as after reset that take no event; and SEV_FEATURES. A TD's are the module's.
