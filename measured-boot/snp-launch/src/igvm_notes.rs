@@ -5,6 +5,9 @@ use measured_boot_snp_abi::{VMSA_GPA, Vmsa};
 use std::fmt;
 use zerocopy::FromBytes;
 
+const CR0_ET: u64 = 1 << 4;
+const CR0_CD_NW: u64 = 3 << 29;
+
 /// Something for which a launch may have another digest than the file says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IgvmNote {
@@ -16,7 +19,7 @@ pub enum IgvmNote {
     VmsaCount(usize),
     /// KVM measures the vCPU's state out of reset.
     NoVmsa,
-    /// KVM sets bits of CR0 before it measures.
+    /// KVM changes bits of CR0 before it measures (Linux 6.12, svm_set_cr0; ET is set out of reset).
     Cr0(u64),
     /// SEV_FEATURES without bit 0.
     NotSnp(u64),
@@ -47,7 +50,7 @@ impl fmt::Display for IgvmNote {
             ),
             Self::Cr0(cr0) => write!(
                 f,
-                "CR0 of a vCPU is {cr0:#x}; KVM sets cache and floating-point bits before it measures: 0x30 or 0x31 stay as they are"
+                "CR0 of a vCPU is {cr0:#x}; KVM measures it with bit 4 (ET) set and bits 29 and 30 (NW, CD) clear, so a launch there has another digest"
             ),
             Self::NotSnp(features) => write!(
                 f,
@@ -81,7 +84,7 @@ pub fn igvm_notes(loading: &Loading<'_, '_>, is_kvm: bool) -> Vec<IgvmNote> {
         if features & 1 == 0 {
             notes.push(IgvmNote::NotSnp(features));
         }
-        if is_kvm && !matches!(cr0, 0x30 | 0x31) {
+        if is_kvm && cr0 & (CR0_ET | CR0_CD_NW) != CR0_ET {
             notes.push(IgvmNote::Cr0(cr0));
         }
     }

@@ -44,10 +44,24 @@ fn digest_of_the_sample_is_that_of_the_crate_that_made_it() {
         "6f42e5b95373aad0bf9aca031df87529e491d1708c1f591ea7b103f813ef18b777bfc687578861cde5d8cf1edf52e836"
     );
     assert!(digest(&file, ZeroPages::Zero).starts_with("2ebd3388"));
-    assert_eq!(
-        notes(&file, true),
-        [IgvmNote::NotSnp(0), IgvmNote::Cr0(0x10)]
-    );
+    assert_eq!(notes(&file, true), [IgvmNote::NotSnp(0)]);
+}
+
+#[test]
+fn bits_of_cr0_that_kvm_changes_are_noted() {
+    let noted = |cr0: u64| {
+        let mut vmsa = vmsa();
+        vmsa[0x158..0x160].copy_from_slice(&cr0.to_le_bytes());
+        let file = Builder::snp().vp_context(VMSA_GPA, 0, &vmsa).build();
+        assert_eq!(notes(&file, false), []);
+        notes(&file, true)
+    };
+    for taken in [0x10, 0x11, 0x30, 0x31, 0x8000_0031] {
+        assert_eq!(noted(taken), [], "{taken:#x}");
+    }
+    for changed in [0x1, 0x21, 0x2000_0011, 0x4000_0011, 0x6000_0010] {
+        assert_eq!(noted(changed), [IgvmNote::Cr0(changed)], "{changed:#x}");
+    }
 }
 
 #[test]

@@ -42,14 +42,14 @@ pub fn igvm_variants<'a>(planned: &Launch<'a>) -> Vec<Variant<'a>> {
         ),
         variant(
             Dimension::Loading,
-            "CR0 is 0x11, as KVM makes it of 0x31",
-            Some("have the file say what KVM makes of it"),
+            "CR0 is 0x11, 0x31 without bit 5 (NE)",
+            Some("igvmmeasure takes 0x31 alone for KVM; Linux leaves bit 5 as the VMM sets it"),
             Change::Registers(Registers::Cr0(0x11)),
         ),
         variant(
             Dimension::Loading,
-            "CR0 is 0x10, as KVM makes it of 0x30",
-            Some("have the file say what KVM makes of it"),
+            "CR0 is 0x10, 0x30 without bit 5 (NE)",
+            Some("igvmmeasure takes 0x30 alone for KVM; Linux leaves bit 5 as the VMM sets it"),
             Change::Registers(Registers::Cr0(0x10)),
         ),
     ]);
