@@ -4,14 +4,11 @@
 //! zero-page.rst.
 
 use crate::Gpa;
-use measured_boot_shim_abi::layout;
+use measured_boot_shim_abi::layout::{self, LEGACY, LEGACY_END};
 use std::mem::{offset_of, size_of};
+use std::ops::Range;
 use zerocopy::little_endian::{U16, U32, U64};
 use zerocopy::{FromZeros, Immutable, IntoBytes, KnownLayout};
-
-/// Start of the hole that PCs have below 1 MiB; the ACPI tables lie in it.
-const LOW_MEMORY_END: u64 = 0xA_0000;
-const HIGH_MEMORY_START: u64 = 0x10_0000;
 
 const E820_RAM: u32 = 1;
 const E820_RESERVED: u32 = 2;
@@ -19,7 +16,7 @@ const E820_RESERVED: u32 = 2;
 /// What boot_params tells the kernel.
 pub(crate) struct BootInput {
     /// `None`: the boot shim fills in e820.
-    pub(crate) memory_bytes: Option<u64>,
+    pub(crate) ram: Option<[Range<u64>; 2]>,
     pub(crate) cmdline: Gpa,
     pub(crate) cmdline_length: u32,
     pub(crate) initrd: Gpa,
@@ -131,7 +128,7 @@ pub(crate) fn boot_params(input: &BootInput) -> Vec<u8> {
     header.initrd_addr_max = U32::new(0x7FFF_FFFF);
     header.kernel_alignment = U32::new(2 << 20);
     header.xloadflags = U16::new(1); // XLF_KERNEL_64
-    let e820 = input.memory_bytes.into_iter().flat_map(e820);
+    let e820 = input.ram.iter().flat_map(e820);
     for (place, entry) in params.e820_table.iter_mut().zip(e820) {
         *place = entry;
         params.e820_entries += 1;
@@ -170,17 +167,20 @@ pub(crate) fn cc_blob() -> Vec<u8> {
 
 const _: () = assert!(layout::CC_BLOB_INFO == layout::CC_BLOB + 0x40);
 
-fn e820(memory_bytes: u64) -> [E820Entry; 3] {
-    let entry = |start: u64, end: u64, kind| E820Entry {
-        address: U64::new(start),
-        size: U64::new(end - start),
+fn e820([low, high]: &[Range<u64>; 2]) -> impl Iterator<Item = E820Entry> + use<> {
+    let entry = |(range, kind): (Range<u64>, u32)| E820Entry {
+        address: U64::new(range.start),
+        size: U64::new(range.end - range.start),
         kind: U32::new(kind),
     };
-    [
-        entry(0, LOW_MEMORY_END, E820_RAM),
-        entry(LOW_MEMORY_END, HIGH_MEMORY_START, E820_RESERVED),
-        entry(HIGH_MEMORY_START, memory_bytes, E820_RAM),
-    ]
+    let ranges = [
+        (low.start..LEGACY, E820_RAM),
+        (LEGACY..LEGACY_END, E820_RESERVED),
+        (LEGACY_END..low.end, E820_RAM),
+        (high.clone(), E820_RAM),
+    ];
+    let ranges = ranges.into_iter().filter(|(range, _)| !range.is_empty());
+    ranges.map(entry)
 }
 
 /// Number of pages of [`page_tables`].

@@ -1,10 +1,11 @@
 //! The launch plan's types.
 
-use crate::{Content, HostTarget, Region, Sources, Staged};
+use crate::{Content, HostTarget, Region, Sources, Staged, machine};
 use measured_boot_snp_abi::{CpuidFunction, CpuidPage, GuestPolicy, IdAuth, IdBlock};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Range;
 use zerocopy::IntoBytes;
 
 /// A value that enters the launch digest: whoever changes it changes the digest.
@@ -51,7 +52,7 @@ pub struct LaunchPlan {
     pub td: Reported<TdParameters>,
     /// CPUID leaves of vCPU 0; [`LaunchPlan::cpuid_for`] makes those of the others.
     pub cpuid: Unmeasured<Vec<CpuidEntry>>,
-    /// Guest memory: one range from address 0 of this many bytes, a multiple of the page size.
+    /// Guest memory: this many bytes, a multiple of the page size. [`LaunchPlan::ram`] says where.
     pub memory_bytes: Unmeasured<u64>,
     /// Where a TD's quotes are made.
     pub quote_service: Unmeasured<Option<QuoteService>>,
@@ -60,6 +61,12 @@ pub struct LaunchPlan {
 }
 
 impl LaunchPlan {
+    /// Where guest memory lies, as [`machine::ram`] has it.
+    #[must_use]
+    pub fn ram(&self) -> [Range<u64>; 2] {
+        machine::ram(self.memory_bytes.0)
+    }
+
     /// The CPUID leaves of vCPU `index` as `audience` is given them: the base leaves with its APIC id
     /// filled in.
     ///

@@ -15,6 +15,7 @@ use crate::{
 use measured_boot_shim_abi::Piece;
 use measured_boot_snp_abi::PageType;
 use reported::Shown;
+use std::ops::Range;
 
 /// `COMMAND_LINE_SIZE` of x86, its NUL included.
 pub(crate) const MAX_CMDLINE: usize = 2048;
@@ -92,7 +93,7 @@ fn assembled(config: &LaunchConfig, wanted: Wanted, laid_out: LaidOut, shown: Sh
         id_block: Reported(shown.id_block),
         td: Reported(shown.td),
         cpuid: Unmeasured(laid_out.cpuid),
-        memory_bytes: Unmeasured(wanted.memory_end.get()),
+        memory_bytes: Unmeasured(wanted.memory_bytes),
         quote_service: Unmeasured(config.tee.quote_service.clone()),
         devices: Unmeasured(wanted.devices),
     }
@@ -102,7 +103,7 @@ fn assembled(config: &LaunchConfig, wanted: Wanted, laid_out: LaidOut, shown: Sh
 struct Wanted {
     tee: TeeKind,
     vcpus: u32,
-    memory_end: Gpa,
+    memory_bytes: u64,
     model: CpuModel,
     /// With the NUL that ends it.
     cmdline: Vec<u8>,
@@ -111,11 +112,21 @@ struct Wanted {
 }
 
 impl Wanted {
+    fn ram(&self) -> [Range<u64>; 2] {
+        machine::ram(self.memory_bytes)
+    }
+
+    /// Where the memory ends that kernel and initrd go to.
+    fn low_end(&self) -> Gpa {
+        let [low, _] = self.ram();
+        Gpa::new(low.end)
+    }
+
     fn of(config: &LaunchConfig) -> Result<Self, PlanError> {
         Ok(Self {
             tee: config.tee.kind,
             vcpus: vcpu_count(config)?,
-            memory_end: memory_end(config)?,
+            memory_bytes: memory_bytes(config)?,
             model: cpu_model(config)?,
             cmdline: cmdline(config)?,
             has_acpi: config.boot.acpi,
@@ -141,12 +152,12 @@ fn vcpu_count(config: &LaunchConfig) -> Result<u32, PlanError> {
     }
 }
 
-fn memory_end(config: &LaunchConfig) -> Result<Gpa, PlanError> {
+fn memory_bytes(config: &LaunchConfig) -> Result<u64, PlanError> {
     let mib = config.memory.mib;
     if !(MIN_MEMORY_MIB..=MAX_MEMORY_BYTES >> 20).contains(&mib) {
         return Err(PlanError::MemorySize { mib });
     }
-    Ok(Gpa::new(mib << 20))
+    Ok(mib << 20)
 }
 
 fn cpu_model(config: &LaunchConfig) -> Result<CpuModel, PlanError> {

@@ -55,8 +55,13 @@ pub const STAGING: u64 = 0xC000_0000;
 pub const STAGING_END: u64 = 0xD000_0000;
 /// TDX: the page with the reset vector, measured and launch-placed, outside RAM.
 pub const TDX_RESET_PAGE: u64 = 0xFFFF_F000;
-/// RAM ends here at the latest. The shim maps what lies below as private, what lies from here to
-/// 4 GiB as shared.
+/// RAM below 4 GiB ends here at the latest. The shim maps what lies below as private, what lies from here
+/// to 4 GiB as shared.
 pub const RAM_END: u64 = STAGING;
+/// RAM goes on here, all of it mapped as private, and nothing but RAM: what the launch and the shim place
+/// lies below [`RAM_END`].
+pub const HIGH_RAM: u64 = 1 << 32;
+/// First byte beyond what one page of page directory pointers maps.
+pub const HIGH_RAM_END: u64 = 1 << 39;
 /// The C-bit of every SNP processor so far (Milan, Genoa, Turin); the shim compares the CPUID page's.
 pub const C_BIT: u32 = 51;

@@ -3,11 +3,12 @@
 //! The format is IGVM's (`IGVM_VHS_MEMORY_MAP_ENTRY`, igvm_defs 0.5), so that other VMMs fill it in.
 
 use core::mem::size_of;
+use core::ops::Range;
 
 use zerocopy::little_endian::{U16, U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
-use crate::layout::RAM_END;
+use crate::layout::{HIGH_RAM, HIGH_RAM_END, RAM_END};
 use crate::span::{PAGE, Span};
 use crate::{Ram, Refusal};
 
@@ -46,11 +47,15 @@ const _: () = {
 const RAM: u16 = 0;
 
 impl MemoryMap {
-    /// A map of one range of RAM, from address 0 on. `bytes` are whole pages.
+    /// A map of RAM below [`RAM_END`] and from [`HIGH_RAM`] on, in whole pages. A range may be empty.
     #[must_use]
-    pub fn of_ram(bytes: u64) -> Self {
+    pub fn of_ram(ram: &[Range<u64>; 2]) -> Self {
         let mut map: Self = zerocopy::FromZeros::new_zeroed();
-        map.entries[0].pages = U64::new(bytes / PAGE);
+        let ranges = ram.iter().filter(|range| !range.is_empty());
+        for (entry, range) in map.entries.iter_mut().zip(ranges) {
+            entry.first_page = U64::new(range.start / PAGE);
+            entry.pages = U64::new((range.end - range.start) / PAGE);
+        }
         map
     }
 
@@ -99,8 +104,10 @@ impl MemoryMapEntry {
             .zip(length)
             .and_then(|(start, length)| Span::new(start, length));
         let span = span.ok_or(Refusal::MemoryMapWraps)?;
-        if self.kind.get() == RAM && span.end() > RAM_END {
-            return Err(Refusal::MemoryMapTooHigh);
+        let is_mapped =
+            span.end() <= RAM_END || (HIGH_RAM <= span.start() && span.end() <= HIGH_RAM_END);
+        if self.kind.get() == RAM && !is_mapped {
+            return Err(Refusal::MemoryMapPlace);
         }
         Ok(span)
     }

@@ -47,8 +47,8 @@ refusals! {
     LoadTableEntry = 6 "the load table's entry or MADT is in no piece"
     /// An entry ends beyond the address space.
     MemoryMapWraps = 7 "the host's memory map wraps around the address space"
-    /// RAM at or above 3 GiB.
-    MemoryMapTooHigh = 8 "the host's memory map has RAM at or above 3 GiB"
+    /// RAM between 3 and 4 GiB or above 512 GiB.
+    MemoryMapPlace = 8 "the host's memory map has RAM from 3 to 4 or above 512 GiB"
     /// More ranges of RAM than the shim keeps.
     MemoryMapTooMany = 9 "the host's memory map has more than 8 ranges of RAM"
     /// Reserved bits, or bytes after the end.

@@ -25,7 +25,7 @@ pub(super) fn lay_out(wanted: &Wanted, sources: &Sources<'_>) -> Result<LaidOut,
     if wanted.tee != TeeKind::Simulated {
         return Err(PlanError::TeeNotLaunchable(wanted.tee));
     }
-    let memory_end = wanted.memory_end;
+    let memory_end = wanted.low_end();
     let kernel = Kernel::parse(sources.kernel)?;
     if kernel.end > memory_end {
         return Err(PlanError::KernelBeyondMemory {
@@ -35,7 +35,7 @@ pub(super) fn lay_out(wanted: &Wanted, sources: &Sources<'_>) -> Result<LaidOut,
     }
     let initrd = initrd(sources.initrd, kernel.end, memory_end)?;
     let boot_input = BootInput {
-        memory_bytes: Some(memory_end.get()),
+        ram: Some(wanted.ram()),
         cmdline: CMDLINE,
         cmdline_length: u32::try_from(wanted.cmdline.len()).expect("the length was checked") - 1,
         initrd: initrd.start,

@@ -19,6 +19,7 @@ use measured_boot_igvm::{
 use measured_boot_shim_abi::layout;
 use measured_boot_snp_abi::{GuestPolicy, PageType, VMSA_GPA};
 use parameters::Parameters;
+use std::ops::Range;
 
 /// More regions than this are refused: a manifest could not name them.
 const MOST_REGIONS: usize = 190;
@@ -118,9 +119,9 @@ fn regions(wanted: &Wanted, loading: &Loading<'_, '_>) -> Result<Vec<Region>, Pl
     }
     let outside = regions.iter().find(|region| !is_in_memory(wanted, region));
     if let Some(region) = outside {
-        let (start, end) = (region.start, wanted.memory_end);
+        let (start, mib) = (region.start, wanted.memory_bytes >> 20);
         return refuse(format!(
-            "has pages at {start}, outside of the guest's memory, which ends at {end}"
+            "has pages at {start}, outside of the guest's memory of {mib} MiB"
         ));
     }
     let free = regions
@@ -139,13 +140,15 @@ fn regions(wanted: &Wanted, loading: &Loading<'_, '_>) -> Result<Vec<Region>, Pl
     }
 }
 
-/// RAM, or the one page of a TD that the VMM keeps above it.
+/// RAM, or the one page of a TD that the VMM keeps beside it.
 fn is_in_memory(wanted: &Wanted, region: &Region) -> bool {
     let bytes = region.pages() * 4096;
+    let start = region.start.get();
     let is_reset_page =
-        wanted.tee == TeeKind::Tdx && region.start.get() == layout::TDX_RESET_PAGE && bytes == 4096;
+        wanted.tee == TeeKind::Tdx && start == layout::TDX_RESET_PAGE && bytes == 4096;
     let end = region.start.checked_add(bytes);
-    is_reset_page || end.is_some_and(|end| end <= wanted.memory_end)
+    let is_within = |ram: &Range<u64>, end: Gpa| ram.start <= start && end.get() <= ram.end;
+    is_reset_page || end.is_some_and(|end| wanted.ram().iter().any(|ram| is_within(ram, end)))
 }
 
 /// Adds a region, or makes the last one longer if it goes on in memory and in the file.

@@ -94,7 +94,7 @@ pub(super) fn lay_out(
 
 fn guest(wanted: &Wanted, sources: &Sources<'_>) -> Result<Guest, PlanError> {
     let kernel = Kernel::parse(sources.kernel)?;
-    let (end, memory_end) = (kernel.end, wanted.memory_end);
+    let (end, memory_end) = (kernel.end, wanted.low_end());
     if end > memory_end {
         return Err(PlanError::KernelBeyondMemory { end, memory_end });
     }
@@ -176,14 +176,12 @@ fn shim(sources: &Sources<'_>) -> Result<Region, PlanError> {
 }
 
 fn memory_map(wanted: &Wanted) -> Vec<u8> {
-    MemoryMap::of_ram(wanted.memory_end.get())
-        .as_bytes()
-        .to_vec()
+    MemoryMap::of_ram(&wanted.ram()).as_bytes().to_vec()
 }
 
 fn boot_params(guest: &Guest) -> Vec<u8> {
     boot_data::boot_params(&BootInput {
-        memory_bytes: None,
+        ram: None,
         cmdline: Gpa::new(layout::CMDLINE),
         cmdline_length: u32::try_from(guest.cmdline.len()).expect("the length was checked") - 1,
         initrd: guest.initrd,

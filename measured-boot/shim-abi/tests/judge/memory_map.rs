@@ -54,10 +54,10 @@ fn map_ranges_that_touch_are_joined_and_others_left_out() {
 fn map_may_reach_three_gib_and_not_a_page_further() {
     assert!(judged(&[entry(0, 3 * GIB, 0)]).is_ok());
     let beyond = [entry(0, 3 * GIB, 0), entry(3 * GIB, 3 * GIB + 4096, 0)];
-    assert_eq!(judged(&beyond), Err(Refusal::MemoryMapTooHigh));
+    assert_eq!(judged(&beyond), Err(Refusal::MemoryMapPlace));
     assert_eq!(
         judged(&[entry(0, 3 * GIB + 4096, 0)]),
-        Err(Refusal::MemoryMapTooHigh)
+        Err(Refusal::MemoryMapPlace)
     );
 }
 

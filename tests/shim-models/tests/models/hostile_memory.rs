@@ -47,7 +47,7 @@ fn memory_map_that_lies_is_refused() {
             (
                 "at 3 GiB",
                 |one| map(one, &[(0, ALL), (0xC_0000, 1)]),
-                Refusal::MemoryMapTooHigh,
+                Refusal::MemoryMapPlace,
             ),
             (
                 "nine ranges",
