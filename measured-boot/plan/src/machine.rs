@@ -2,25 +2,12 @@
 //!
 //! The guest learns all of this from measured ACPI tables, and of memory from e820.
 
-use std::ops::Range;
-
 use measured_boot_shim_abi::layout;
 
-/// First byte of the hole that guest memory has for devices: what follows of it lies from [`HIGH_RAM`] on.
-pub const LOW_RAM_END: u64 = layout::RAM_END;
+/// Largest guest memory: what the boot shim maps, without the hole for devices.
+pub const MAX_MEMORY_BYTES: u64 = layout::RAM_END + (layout::HIGH_RAM_END - layout::HIGH_RAM);
 
-/// Where guest memory goes on above the hole.
-pub const HIGH_RAM: u64 = layout::HIGH_RAM;
-
-/// Largest guest memory: what the boot shim maps.
-pub const MAX_MEMORY_BYTES: u64 = LOW_RAM_END + (layout::HIGH_RAM_END - HIGH_RAM);
-
-/// Where guest memory of so many bytes lies: below the hole and above it. A range may be empty.
-#[must_use]
-pub fn ram(bytes: u64) -> [Range<u64>; 2] {
-    let low = bytes.min(LOW_RAM_END);
-    [0..low, HIGH_RAM..HIGH_RAM + (bytes - low)]
-}
+pub use layout::ram;
 
 /// Most vCPUs.
 pub const MAX_VCPUS: u32 = 64;

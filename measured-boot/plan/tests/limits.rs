@@ -5,10 +5,10 @@ mod support;
 use measured_boot_plan::{IdBlockFiles, LaunchPlan, PlanError, Sources, TeeKind, plan};
 use support::shim_config;
 
-/// Plans it in 3 GiB of memory.
+/// Plans it in the most memory.
 fn planned(kernel: &[u8], initrd: &[u8]) -> Result<LaunchPlan, PlanError> {
     let mut config = shim_config(TeeKind::Snp);
-    config.memory.mib = 3072;
+    config.memory.mib = 511 << 10;
     let shim = support::shim();
     let sources = Sources {
         kernel,

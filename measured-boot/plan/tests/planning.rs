@@ -90,7 +90,7 @@ fn initrd_lies_at_the_top_of_memory_and_boot_params_say_where() {
 #[test]
 fn initrd_of_a_large_guest_stays_below_two_gibibytes() {
     let mut config = support::config();
-    config.memory.mib = 3072;
+    config.memory.mib = 8192;
     let plan = support::planned(&config);
     assert!(
         plan.regions
@@ -115,14 +115,35 @@ fn boot_params_follow_the_boot_protocol() {
     assert_eq!(u32_at(params, 0x070), 0xE_0000, "RSDP");
     assert_eq!(u32_at(params, 0x228), 0x2_0000, "command line");
     assert_eq!(content(&plan, Component::Cmdline), b"console=ttyS0\0");
-    assert_eq!(params[0x1E8], 3);
-    let e820 = |index: usize| {
-        let entry = &params[0x2D0 + index * 20..];
-        (u64_at(entry, 0), u64_at(entry, 8), u32_at(entry, 16))
-    };
-    assert_eq!(e820(0), (0, 0xA_0000, 1));
-    assert_eq!(e820(1), (0xA_0000, 0x6_0000, 2));
-    assert_eq!(e820(2), (0x10_0000, (256 << 20) - 0x10_0000, 1));
+    assert_eq!(
+        e820(params),
+        [
+            (0, 0xA_0000, 1),
+            (0xA_0000, 0x6_0000, 2),
+            (0x10_0000, (256 << 20) - 0x10_0000, 1)
+        ]
+    );
+}
+
+fn e820(params: &[u8]) -> Vec<(u64, u64, u32)> {
+    let entries = params[0x2D0..].chunks(20).take(params[0x1E8].into());
+    entries
+        .map(|entry| (u64_at(entry, 0), u64_at(entry, 8), u32_at(entry, 16)))
+        .collect()
+}
+
+#[test]
+fn memory_goes_on_above_the_hole_for_devices() {
+    const GIB: u64 = 1 << 30;
+    let mut config = support::config();
+    config.memory.mib = 5120;
+    let plan = support::planned(&config);
+    assert_eq!(plan.ram(), [0..3 * GIB, 4 * GIB..6 * GIB]);
+    let e820 = e820(content(&plan, Component::BootParams));
+    assert_eq!(
+        e820[2..],
+        [(0x10_0000, 3 * GIB - 0x10_0000, 1), (4 * GIB, 2 * GIB, 1)]
+    );
 }
 
 #[test]

@@ -55,8 +55,8 @@ fn setting_that_is_not_possible_is_refused_by_its_key() {
             "memory.mib: 63 MiB",
         ),
         (
-            refused(|config| config.memory.mib = 3073),
-            "memory.mib: 3073 MiB",
+            refused(|config| config.memory.mib = 523_265),
+            "memory.mib: 523265 MiB",
         ),
         (
             refused(|config| config.memory.mib = u64::MAX),

@@ -124,7 +124,7 @@ fn memory_size_changes_the_memory_map_alone() {
     for tee in ALL {
         let of = |mib| changed(tee, |config| config.memory.mib = mib);
         let small = of(64);
-        for mib in (64..=3072).step_by(97).chain([3072]) {
+        for mib in (64..=3072).step_by(97).chain([3072, 3073, 8192, 511 << 10]) {
             let mut plan = of(mib);
             let map = region(&plan, Component::MemoryMap);
             assert_eq!(
@@ -162,7 +162,7 @@ fn vcpu_count_changes_nothing_that_is_measured_of_a_td() {
 #[test]
 fn load_table_is_what_the_shim_takes_and_its_memory_is_there() {
     for tee in ALL {
-        for mib in [64, 3072] {
+        for mib in [64, 3072, 511 << 10] {
             let plan = changed(tee, |config| config.memory.mib = mib);
             let table = table(&plan);
             let loads = table.judge().expect("the shim takes it");

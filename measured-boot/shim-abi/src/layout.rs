@@ -1,5 +1,7 @@
 //! Where everything lies, by guest-physical address. All of it is measured, directly or by the load table.
 
+use core::ops::Range;
+
 /// SNP's secrets page (page type SECRETS); stays reserved, since Linux reads VMPCK0 from it.
 pub const SECRETS: u64 = 0x1000;
 /// SNP's CPUID page (page type CPUID); stays reserved.
@@ -63,5 +65,14 @@ pub const RAM_END: u64 = STAGING;
 pub const HIGH_RAM: u64 = 1 << 32;
 /// First byte beyond what one page of page directory pointers maps.
 pub const HIGH_RAM_END: u64 = 1 << 39;
+
+/// Where so many bytes of RAM lie: as many as there is room for from address 0 on, the others from
+/// [`HIGH_RAM`] on. A range may be empty.
+#[must_use]
+pub const fn ram(bytes: u64) -> [Range<u64>; 2] {
+    let low = if bytes < RAM_END { bytes } else { RAM_END };
+    [0..low, HIGH_RAM..HIGH_RAM + (bytes - low)]
+}
+
 /// The C-bit of every SNP processor so far (Milan, Genoa, Turin); the shim compares the CPUID page's.
 pub const C_BIT: u32 = 51;

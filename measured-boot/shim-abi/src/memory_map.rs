@@ -3,12 +3,11 @@
 //! The format is IGVM's (`IGVM_VHS_MEMORY_MAP_ENTRY`, igvm_defs 0.5), so that other VMMs fill it in.
 
 use core::mem::size_of;
-use core::ops::Range;
 
 use zerocopy::little_endian::{U16, U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
-use crate::layout::{HIGH_RAM, HIGH_RAM_END, RAM_END};
+use crate::layout::{self, HIGH_RAM, HIGH_RAM_END, RAM_END};
 use crate::span::{PAGE, Span};
 use crate::{Ram, Refusal};
 
@@ -47,11 +46,12 @@ const _: () = {
 const RAM: u16 = 0;
 
 impl MemoryMap {
-    /// A map of RAM below [`RAM_END`] and from [`HIGH_RAM`] on, in whole pages. A range may be empty.
+    /// A map of so many bytes of RAM, whole pages, where [`layout::ram`] has them.
     #[must_use]
-    pub fn of_ram(ram: &[Range<u64>; 2]) -> Self {
+    pub fn of_ram(bytes: u64) -> Self {
         let mut map: Self = zerocopy::FromZeros::new_zeroed();
-        let ranges = ram.iter().filter(|range| !range.is_empty());
+        let ranges = layout::ram(bytes);
+        let ranges = ranges.iter().filter(|range| !range.is_empty());
         for (entry, range) in map.entries.iter_mut().zip(ranges) {
             entry.first_page = U64::new(range.start / PAGE);
             entry.pages = U64::new((range.end - range.start) / PAGE);

@@ -98,16 +98,27 @@ build_tables:
     add $0x1000, %eax
     add $8, %edi
     loop 3b
+    # From 4 GiB on all is private, in pages of 1 GiB. Every processor with SNP or TDX has them, and walks
+    # these tables itself, whatever CPUID says; without a TEE nothing up there is reached for.
+    mov $LARGE, %eax
+    lea 1(%ebx), %ecx
+4:  mov %eax, (%edi)
+    mov %ecx, 4(%edi)
+    add $0x40000000, %eax
+    adc $0, %ecx
+    add $8, %edi
+    cmp $({PAGE_TABLES} + 0x2000), %edi
+    jb 4b
     mov $({PAGE_TABLES} + 0x2000), %edi
     mov $LARGE, %eax
-4:  mov %eax, (%edi)
+5:  mov %eax, (%edi)
     mov %ebx, 4(%edi)
     cmp ${RAM_END}, %eax
-    jb 5f
+    jb 6f
     mov %ebp, 4(%edi)
-5:  add $8, %edi
+6:  add $8, %edi
     add $0x200000, %eax
-    jnc 4b
+    jnc 5b
     mov %edx, %edi
     cmp $TDX, %edi
     jne enter_long_mode
@@ -121,12 +132,12 @@ enter_long_mode:
     or $CR4_PAE, %eax
     mov %eax, %cr4
     cmp $TDX, %edi                      # a TD starts with LME set
-    je 6f
+    je 7f
     mov $MSR_EFER, %ecx
     rdmsr
     or $EFER_LME, %eax
     wrmsr
-6:  mov %cr0, %eax
+7:  mov %cr0, %eax
     and $CR0_KEPT, %eax
     or $CR0_SET, %eax
     mov %eax, %cr0

@@ -1,8 +1,8 @@
 //! Guest memory: the one place that makes references and copies out of addresses.
 //!
-//! All of it is identity-mapped. What the shim lives in (its pages from SECRETS to SHIM_END, the mailbox
-//! page) is never written through here, and no reference outlives its closure, so that what is written by
-//! address never aliases one.
+//! All of it is identity-mapped. Nothing is written above 3 GiB, nor, through here, what the shim lives in
+//! (its pages from SECRETS to SHIM_END, the mailbox page); and no reference outlives its closure, so that what
+//! is written by address never aliases one.
 
 use core::arch::{asm, global_asm};
 use core::ptr::with_exposed_provenance;

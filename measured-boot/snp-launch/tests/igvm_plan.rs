@@ -94,7 +94,7 @@ fn parameters_are_filled_in_and_change_no_digest() {
     assert_eq!(bytes[..4], 1_u32.to_le_bytes());
     assert_eq!(bytes[0x1008..0x1010], (64_u64 << 8).to_le_bytes());
     let digest = |plan: &LaunchPlan| launch_digest(plan, &sources(&file));
-    assert_eq!(digest(&of(3072)), digest(&plan));
+    assert_eq!(digest(&of(8192)), digest(&plan));
 }
 
 #[test]
@@ -168,6 +168,27 @@ fn what_kvm_would_do_otherwise_is_refused_by_name() {
     }
     let two = with(|_| ()).vp_context(VMSA_GPA, 1, &vmsa(|_| ()));
     assert!(refused(&two).contains("raise cpu.count"));
+}
+
+#[test]
+fn pages_lie_below_the_hole_for_devices_or_above_it() {
+    let with_page = |gpa| {
+        let file = file().page(gpa, 0, &[1; 4096]);
+        let file = file.vp_context(VMSA_GPA, 0, &vmsa(|_| ())).build();
+        planned_as(&file, |config| config.memory.mib = (3 << 10) + 64)
+    };
+    for gpa in [0xBFFF_F000, 0x1_0000_0000, 0x1_03FF_F000] {
+        let plan = with_page(gpa).expect("it is RAM");
+        let mut starts = plan.regions.0.iter().map(|region| region.start.get());
+        assert!(starts.any(|start| start == gpa), "{gpa:#x}");
+    }
+    for gpa in [0xC000_0000, 0xFFFF_F000, 0x1_0400_0000] {
+        let refused = with_page(gpa).expect_err("it is no RAM").to_string();
+        assert!(
+            refused.contains("outside of the guest's memory of 3136 MiB"),
+            "{refused}"
+        );
+    }
 }
 
 #[test]

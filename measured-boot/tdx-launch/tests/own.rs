@@ -82,7 +82,7 @@ fn mrtd_and_registers_are_the_same_for_any_memory_and_number_of_vcpus() {
         (predicted_digest(&plan, &files.sources()), registers)
     };
     let usual = measured(&|_| ());
-    for mib in [64, 100, 1024, 3072] {
+    for mib in [64, 100, 1024, 3072, 8192] {
         assert_eq!(measured(&|config| config.memory.mib = mib), usual);
     }
     for count in [1, 2, 8, 64] {

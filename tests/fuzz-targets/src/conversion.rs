@@ -1,11 +1,13 @@
 //! What a running guest asks of its pages.
 
+use std::ops::Range;
+
 use crate::{Bound, Target};
-use vmm_conversion::{Conversion, MOST_PAGES, PageRange, PageStates, Visibility};
+use vmm_conversion::{Conversion, MOST_PAGES, PageRange, PageStates, RamLayout, Visibility};
 
 /// What is taken lies in memory, and pages are kept as one flag a page would keep them.
 ///
-/// Two bytes of memory size, in units of four pages, then requests of 33 bytes: which way it came, and four
+/// Two bytes of memory size below the hole for devices, in units of four pages, then requests of 33 bytes: which way it came, and four
 /// numbers.
 pub const CONVERSION: Target = Target {
     name: "conversion",
@@ -19,8 +21,12 @@ pub const CONVERSION: Target = Target {
     check,
 };
 
+/// Memory above the hole.
+const HIGH: Range<u64> = 1 << 32..(1 << 32) + 0x4_0000;
+
 struct Guest {
-    memory: u64,
+    low: u64,
+    ram: RamLayout,
     states: PageStates,
     private: Vec<bool>,
 }
@@ -30,11 +36,14 @@ fn check(bytes: &[u8], bound: &Bound) -> bool {
         return false;
     };
     let pages = 4 * u64::from(u16::from_le_bytes(*size));
-    let memory = pages << 12;
+    let low = pages << 12;
+    let ram = RamLayout::new(&[0..low, HIGH]);
+    let all = pages + ((HIGH.end - HIGH.start) >> 12);
     let mut guest = Guest {
-        memory,
-        states: bound.holds(bytes, || PageStates::shared(memory)),
-        private: vec![false; usize::try_from(pages).expect("a few")],
+        low,
+        ram,
+        states: bound.holds(bytes, || PageStates::shared(ram)),
+        private: vec![false; usize::try_from(all).expect("a few")],
     };
     let (requests, rest) = requests.as_chunks::<33>();
     // One after the other: each meets the pages that those before it left.
@@ -58,8 +67,8 @@ impl Guest {
             _ => Visibility::Private,
         };
         let judged = bound.holds(request, || match way & 1 {
-            0 => Conversion::judge(a, &[b, c, d, a, b, c], self.memory),
-            _ => Conversion::judge_fault(b, c, to, self.memory),
+            0 => Conversion::judge(a, &[b, c, d, a, b, c], self.ram),
+            _ => Conversion::judge_fault(b, c, to, self.ram),
         });
         let Ok(conversion) = judged else {
             return false;
@@ -80,7 +89,7 @@ impl Guest {
 
     fn convert(&mut self, range: PageRange, to: Visibility) {
         assert!(range.pages() > 0 && range.pages() <= MOST_PAGES);
-        assert!(range.start().is_multiple_of(0x1000) && range.end() <= self.memory);
+        assert!(range.start().is_multiple_of(0x1000) && range.end() <= self.ram);
         let page = |address: u64| usize::try_from(address >> 12).expect("it is in memory");
         let pages = &mut self.private[page(range.start())..page(range.end())];
         let private = to == Visibility::Private;
@@ -91,10 +100,21 @@ impl Guest {
         assert!(self.states.are_all(range, to));
     }
 
+    /// Where their flags are: those above the hole behind the others.
+    fn pages(&self, range: PageRange) -> Range<usize> {
+        let behind = match range.end() <= self.low {
+            true => 0,
+            false => {
+                assert!(range.start() >= HIGH.start && range.end() <= HIGH.end);
+                HIGH.start - self.low
+            }
+        };
+        let page = |address: u64| usize::try_from((address - behind) >> 12).expect("a few");
+        page(range.start())..page(range.end())
+    }
+
     fn agrees(&self) {
         let private = self.private.iter().filter(|page| **page).count() as u64;
         assert_eq!(self.states.private_pages(), private);
-        let all = self.private.len() as u64;
-        assert_eq!(self.states.shared_pages(), all - private);
     }
 }

@@ -59,8 +59,11 @@ pub(crate) fn check_places(plan: &LaunchPlan, sources: &Sources<'_>) -> u64 {
     if plan.tee.0 == TeeKind::Tdx {
         places.retain(|at| *at != place(TDX_RESET_PAGE, 1));
     }
-    let last = places.last().expect("a launch has pages");
-    assert!(last.1 <= plan.memory_bytes.0);
+    assert!(!places.is_empty(), "a launch has pages");
+    let ram = plan.ram();
+    let is_ram =
+        |(start, end): &(u64, u64)| ram.iter().any(|ram| ram.start <= *start && *end <= ram.end);
+    assert!(places.iter().all(is_ram));
     plan.regions.0.iter().map(|region| region.pages()).sum()
 }
 

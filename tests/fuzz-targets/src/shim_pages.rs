@@ -1,13 +1,13 @@
 //! What a host tells the boot shim without anybody measuring it.
 
 use crate::{Bound, Target};
-use measured_boot_shim_abi::layout::{LEGACY, RAM_END, SECRETS, SHIM_END};
+use measured_boot_shim_abi::layout::{HIGH_RAM, HIGH_RAM_END, LEGACY, RAM_END, SECRETS, SHIM_END};
 use measured_boot_shim_abi::{
     CpuidPage, E820_RESERVED, MemoryMap, RangeUse, Refusal, SpecialRange,
 };
 use zerocopy::{FromBytes, FromZeros, IntoBytes};
 
-/// A memory map that is taken is RAM once, below 3 GiB, which is either placed or validated; a CPUID page
+/// A memory map that is taken is RAM once, outside of the hole for devices, which is either placed or validated; a CPUID page
 /// that is taken has the C-bit and RDRAND. Nothing is allocated.
 ///
 /// The input is a memory map of the length that its first byte says, in entries, and a CPUID page; both
@@ -52,7 +52,8 @@ fn check_map(map: &MemoryMap) -> Result<(), Refusal> {
     let mut end = 0;
     for page in ram.unplaced_pages(&ranges) {
         let span = page.span();
-        assert!(end <= span.start() && span.end() <= RAM_END && ram.holds(span));
+        assert!(end <= span.start() && ram.holds(span));
+        assert!(span.end() <= RAM_END || span.start() >= HIGH_RAM && span.end() <= HIGH_RAM_END);
         assert!(placed.span().is_some_and(|placed| !placed.meets(span)));
         (end, bytes) = (span.end(), bytes + span.length());
     }

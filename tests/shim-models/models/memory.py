@@ -13,13 +13,18 @@ class Violation(Exception):
 
 
 class Memory:
-    """RAM from 0, and some windows elsewhere (staging area, reset page), each one buffer."""
+    """Ranges of RAM, the first from 0, and some windows elsewhere (staging area, reset page), each one buffer."""
 
-    def __init__(self, ram_bytes, seed):
+    def __init__(self, ram, seed):
         self.windows = []
         self.random = random.Random(seed)
-        self.ram_bytes = ram_bytes
-        self.add_window(0, ram_bytes)
+        self.ram = ram
+        for start, length in ram:
+            self.add_window(start, length)
+
+    def is_ram(self, address, length):
+        """Whether all of it is, in one range."""
+        return any(start <= address and address + length <= start + size for start, size in self.ram)
 
     def add_window(self, start, length):
         length = (length + PAGE - 1) & ~(PAGE - 1)
@@ -33,7 +38,7 @@ class Memory:
     def usable(self, states):
         """What the processor reaches at first: of RAM what `states` says, of the other windows all."""
         yield from states.usable_at_start()
-        for start, length, _ in self.windows[1:]:
+        for start, length, _ in self.windows[len(self.ram) :]:
             yield start, length
 
     def _find(self, address, length):
@@ -80,5 +85,5 @@ class PageStates:
     def usable_at_start(self):
         """The ranges of RAM that need nobody's validation, as (address, length)."""
         for page in sorted(self.placed):
-            if page * PAGE < self.memory.ram_bytes:
+            if self.memory.is_ram(page * PAGE, PAGE):
                 yield page * PAGE, PAGE

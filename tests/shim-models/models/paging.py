@@ -5,31 +5,33 @@ import struct
 from memory import Violation
 
 PRESENT, WRITABLE, LARGE = 1, 2, 1 << 7
-FOUR_GIB = 4 << 30
-TWO_MIB = 2 << 20
+FOUR_GIB, HALF_TIB = 4 << 30, 1 << 39
+TWO_MIB, ONE_GIB = 2 << 20, 1 << 30
 ADDRESS = ((1 << 52) - 1) & ~0xFFF
 
 
 def check(memory, root, private_bit, shared_bit, private_end):
-    """Every 2 MiB below 4 GiB maps to itself; below `private_end` privately, above as shared memory."""
+    """All below 512 GiB maps to itself: from `private_end` to 4 GiB as shared memory, all else privately."""
     mask = private_bit | shared_bit
-    for address in range(0, FOUR_GIB, TWO_MIB):
-        entry = leaf(memory, root, address, mask)
-        if entry & ADDRESS & ~mask & ~(TWO_MIB - 1) != address:
+    address = 0
+    while address < HALF_TIB:
+        entry, size = leaf(memory, root, address, mask)
+        if entry & ADDRESS & ~mask & ~(size - 1) != address:
             raise Violation(f"{address:#x} is not mapped to itself")
-        expected = private_bit if address < private_end else shared_bit
-        if entry & mask != expected:
+        is_shared = private_end <= address < FOUR_GIB
+        if entry & mask != (shared_bit if is_shared else private_bit):
             raise Violation(f"{address:#x} is mapped with the wrong confidentiality")
+        address += size
 
 
 def leaf(memory, table, address, mask):
-    """The entry of the large page at `address`."""
+    """The entry of the large page at `address`, and that page's size."""
     for shift in (39, 30, 21):
         index = address >> shift & 511
         (entry,) = struct.unpack("<Q", memory.read(table + 8 * index, 8))
         if entry & (PRESENT | WRITABLE) != PRESENT | WRITABLE:
             raise Violation(f"{address:#x} is not mapped")
-        if shift == 21 and entry & LARGE:
-            return entry
+        if 1 << shift in (ONE_GIB, TWO_MIB) and entry & LARGE:
+            return entry, 1 << shift
         table = entry & ADDRESS & ~mask
-    raise Violation(f"{address:#x} is not mapped by a 2 MiB page")
+    raise Violation(f"{address:#x} is not mapped by a large page")

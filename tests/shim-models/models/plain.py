@@ -9,7 +9,7 @@ COM1, LINE_STATUS, RESET = 0x3F8, 0x3FD, 0x602
 
 class AllUsable(PageStates):
     def usable_at_start(self):
-        yield 0, self.memory.ram_bytes
+        yield from self.memory.ram
 
 
 class Plain:

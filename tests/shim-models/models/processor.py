@@ -113,7 +113,7 @@ class Processor:
     def run_parked(self, state, vector):
         """A processor of the launch that the host runs, interrupts and lets halt as it likes: whether `vector` shuts
         it down, what it changed, and where it got to."""
-        before = self.memory.read(0, self.memory.ram_bytes)
+        before = [self.memory.read(*one) for one in self.memory.ram]
         engine = self._engine(UC_MODE_32 if state["cr0"] & 1 else UC_MODE_16, None)
         events.load_table(engine, state["idtr_base"], state["idtr_limit"])
         engine.reg_write(x86.UC_X86_REG_ESP, state["rsp"])
@@ -124,7 +124,7 @@ class Processor:
             at = engine.reg_read(x86.UC_X86_REG_EIP)
             reached.add(at)
         survived = events.deliver(engine, self.memory, vector, 0)
-        changed = before != self.memory.read(0, self.memory.ram_bytes)
+        changed = before != [self.memory.read(*one) for one in self.memory.ram]
         return {"shut_down": survived is None, "changed": changed, "reached": sorted(reached)}
 
     def _emulate_with_event(self, engine, start, until):

@@ -24,7 +24,7 @@ def main():
     folder = Path(sys.argv[1])
     launch = json.loads((folder / "launch.json").read_text())
     contents = (folder / "pages.bin").read_bytes()
-    memory = Memory(launch["memory_bytes"], launch.get("seed", 1))
+    memory = Memory([tuple(one) for one in launch["ram"]], launch.get("seed", 1))
     platform = make_platform(launch, memory)
     place(launch, contents, memory, platform)
     image = [(page["gpa"], memory.read(page["gpa"], page["length"])) for page in launch["placed"]
@@ -53,10 +53,11 @@ def make_platform(launch, memory):
 
 def place(launch, contents, memory, platform):
     """RAM starts as noise; the launch's pages and the shared windows are as the host made them."""
-    if launch["kind"] == "plain":
-        memory.write(0, bytes(memory.ram_bytes))
-    else:
-        memory.scramble(0, memory.ram_bytes)
+    for start, length in memory.ram:
+        if launch["kind"] == "plain":
+            memory.write(start, bytes(length))
+        else:
+            memory.scramble(start, length)
     for window in launch["windows"]:
         memory.add_window(window["gpa"], window["length"])
     for piece in launch["placed"] + launch["shared"]:
@@ -132,7 +133,7 @@ def wake(processor, launch, memory, call):
 
 def after(launch, memory, platform):
     """What the test compares: which pages were taken, what lies where, and what RTMRs hold."""
-    ram_pages = set(range(memory.ram_bytes // PAGE))
+    ram_pages = {page for start, length in memory.ram for page in range(start // PAGE, (start + length) // PAGE)}
     states = platform.states
     missed = sorted(ram_pages - states.placed - states.taken)
     return {
@@ -150,10 +151,11 @@ def after(launch, memory, platform):
 
 def count(memory, needle):
     """How often these bytes are in RAM."""
-    _, length, buffer = memory.windows[0]
-    found = place = 0
-    while (place := buffer.find(needle, place)) >= 0:
-        found, place = found + 1, place + 1
+    found = 0
+    for _, _, buffer in memory.windows[: len(memory.ram)]:
+        place = 0
+        while (place := buffer.find(needle, place)) >= 0:
+            found, place = found + 1, place + 1
     return found
 
 

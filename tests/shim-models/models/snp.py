@@ -69,7 +69,7 @@ class Snp:
         if size > 1 or address % bytes_asked:
             return registers.answer(FAIL_INPUT, carry=False)
         pages = range(address // PAGE, (address + bytes_asked) // PAGE)
-        if address + bytes_asked > self.memory.ram_bytes:
+        if not self.memory.is_ram(address, bytes_asked):
             raise Violation(f"PVALIDATE at {address:#x}, beyond memory: it would fault for ever")
         for page in pages:
             if page in self.answers:

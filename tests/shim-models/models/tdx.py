@@ -81,7 +81,7 @@ class Tdx:
         if level > 1 or target & 0xFF8:
             return OPERAND_INVALID
         size = (PAGE, LARGE_PAGE)[level]
-        if address % size or address + size > self.memory.ram_bytes:
+        if address % size or not self.memory.is_ram(address, size):
             return OPERAND_INVALID
         pages = range(address // PAGE, (address + size) // PAGE)
         if self.busy:

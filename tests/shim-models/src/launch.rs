@@ -35,8 +35,8 @@ pub struct Placed {
 pub struct Launch {
     /// What protects the guest.
     pub kind: Kind,
-    /// RAM from address 0.
-    pub memory_bytes: u64,
+    /// RAM, as (address, length), the first from 0.
+    pub ram: Vec<(u64, u64)>,
     /// Private pages.
     pub placed: Vec<Placed>,
     /// Shared memory, by first address.
@@ -88,7 +88,7 @@ impl Launch {
         });
         Self {
             kind,
-            memory_bytes: plan.memory_bytes.0,
+            ram: ram(plan),
             placed: placed.collect(),
             shared: staged.collect(),
             vcpus: u32::try_from(plan.vcpus.0.len()).expect("a few"),
@@ -166,7 +166,7 @@ impl Launch {
         let needles: Vec<_> = self.needles.iter().map(hex::encode).collect();
         let description = json!({
             "kind": match self.kind { Kind::Plain => "plain", Kind::Snp => "snp", Kind::Tdx => "tdx" },
-            "memory_bytes": self.memory_bytes,
+            "ram": self.ram,
             "private_end": RAM_END,
             "vcpus": self.vcpus,
             "placed": placed,
@@ -205,6 +205,13 @@ impl Launch {
             Kind::Plain | Kind::Snp => json!({ "ebp": 0 }),
         }
     }
+}
+
+fn ram(plan: &LaunchPlan) -> Vec<(u64, u64)> {
+    let ranges = plan.ram().into_iter().filter(|range| !range.is_empty());
+    ranges
+        .map(|range| (range.start, range.end - range.start))
+        .collect()
 }
 
 /// Where the models look for instructions that they carry out themselves.

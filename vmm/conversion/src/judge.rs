@@ -3,7 +3,7 @@
 use thiserror::Error;
 use vmm_kernel_abi::exit::map_gpa;
 
-use crate::{PageRange, Visibility};
+use crate::{PageRange, RamLayout, Visibility};
 
 pub use vmm_kernel_abi::exit::HC_MAP_GPA_RANGE as MAP_GPA_RANGE;
 
@@ -58,23 +58,23 @@ pub enum Rejection {
         pages: u64,
     },
     /// Some of it is no memory.
-    #[error("{start:#x} to {end:#x} is not all in the guest's memory of {memory_bytes:#x} bytes")]
+    #[error("{start:#x} to {end:#x} is not all in one range of the guest's memory: {ram}")]
     OutsideMemory {
         /// Guest-physical address of the first page.
         start: u64,
         /// Guest-physical address after the last page.
         end: u64,
-        /// Size of the memory, from address 0.
-        memory_bytes: u64,
+        /// Where memory is.
+        ram: RamLayout,
     },
 }
 
 impl Conversion {
-    /// Judges a hypercall of a guest with `memory_bytes` of memory from address 0.
+    /// Judges a hypercall of a guest with its memory at `ram`.
     ///
     /// # Errors
     /// Whatever is not a request to convert pages of memory, in full.
-    pub fn judge(number: u64, arguments: &[u64; 6], memory_bytes: u64) -> Result<Self, Rejection> {
+    pub fn judge(number: u64, arguments: &[u64; 6], ram: RamLayout) -> Result<Self, Rejection> {
         if number != MAP_GPA_RANGE {
             return Err(Rejection::Call { number });
         }
@@ -87,7 +87,7 @@ impl Conversion {
             _ => Visibility::Private,
         };
         let pages = PageRange::new(start, pages)?;
-        Self::of(pages, to, memory_bytes)
+        Self::of(pages, to, ram)
     }
 
     /// Judges an access that KVM reports since the page is not as the guest reached for it: `bytes`
@@ -99,14 +99,14 @@ impl Conversion {
         address: u64,
         bytes: u64,
         to: Visibility,
-        memory_bytes: u64,
+        ram: RamLayout,
     ) -> Result<Self, Rejection> {
         let pages = PageRange::touching(address, bytes)?;
-        Self::of(pages, to, memory_bytes)
+        Self::of(pages, to, ram)
     }
 
-    fn of(pages: PageRange, to: Visibility, memory_bytes: u64) -> Result<Self, Rejection> {
-        pages.check_within(memory_bytes)?;
+    fn of(pages: PageRange, to: Visibility, ram: RamLayout) -> Result<Self, Rejection> {
+        pages.check_within(ram)?;
         match pages.pages() {
             count if count > MOST_PAGES => Err(Rejection::TooMany { pages: count }),
             _ => Ok(Self { pages, to }),

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::Rejection;
+use crate::{RamLayout, Rejection};
 
 /// Bytes of a page: 4 KiB, whatever size the guest prefers.
 pub const PAGE_BYTES: u64 = 4096;
@@ -75,22 +75,16 @@ impl PageRange {
         self.bytes / PAGE_BYTES
     }
 
-    /// Whether all of it lies in memory of `memory_bytes` from address 0.
+    /// Checks that one part of `ram` has all of it, and says where in the memory file.
     ///
     /// # Errors
-    /// Some of it does not.
-    pub fn check_within(self, memory_bytes: u64) -> Result<(), Rejection> {
-        match self.end() <= memory_bytes {
-            true => Ok(()),
-            false => Err(Rejection::OutsideMemory {
+    /// Some of it lies outside, or between two parts.
+    pub fn check_within(self, ram: RamLayout) -> Result<Range<u64>, Rejection> {
+        ram.place(self.start, self.bytes)
+            .ok_or(Rejection::OutsideMemory {
                 start: self.start,
                 end: self.end(),
-                memory_bytes,
-            }),
-        }
-    }
-
-    pub(crate) fn numbers(self) -> Range<u64> {
-        self.start / PAGE_BYTES..self.end() / PAGE_BYTES
+                ram,
+            })
     }
 }

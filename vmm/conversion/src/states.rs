@@ -2,33 +2,34 @@
 
 use std::ops::Range;
 
-use crate::{PAGE_BYTES, PageRange, Visibility};
+use crate::{PAGE_BYTES, PageRange, RamLayout, Visibility};
 
-/// One bit a page: 96 KiB for 3 GiB, whatever a guest does to it. Ranges would be a guest's to multiply.
+/// One bit a page of RAM, in the order of the memory file: 16 MiB for 511 GiB, whatever a guest does to it.
+/// Ranges would be a guest's to multiply.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PageStates {
+    ram: RamLayout,
     private: Vec<u64>,
-    pages: u64,
     private_pages: u64,
 }
 
 impl PageStates {
-    /// `memory_bytes` of memory from address 0, all of it shared; what is not a whole page is none.
+    /// Memory at `ram`, all of it shared; what is not a whole page is none.
     #[must_use]
-    pub fn shared(memory_bytes: u64) -> Self {
-        let pages = memory_bytes / PAGE_BYTES;
+    pub fn shared(ram: RamLayout) -> Self {
+        let pages = ram.bytes() / PAGE_BYTES;
         let words = usize::try_from(pages.div_ceil(64)).unwrap_or(usize::MAX);
         Self {
+            ram,
             private: vec![0; words],
-            pages,
             private_pages: 0,
         }
     }
 
-    /// Notes that `range` became `to`, and says how many pages that changed. What is not memory is left out.
+    /// Notes that `range` became `to`, and says how many pages that changed: none, if it is not all memory.
     pub fn set(&mut self, range: PageRange, to: Visibility) -> u64 {
         let mut changed = 0;
-        for (word, mask) in words(range.numbers(), self.pages) {
+        for (word, mask) in self.words(range).into_iter().flatten() {
             let Some(word) = self.private.get_mut(word) else {
                 break;
             };
@@ -46,17 +47,19 @@ impl PageStates {
         changed
     }
 
-    /// Whether every page of `range` is memory and is `visibility`.
+    /// Whether every page of `range` is memory and is `visibility`. A range that reaches from one part of
+    /// memory to the other is neither.
     #[must_use]
     pub fn are_all(&self, range: PageRange, visibility: Visibility) -> bool {
-        range.end() / PAGE_BYTES <= self.pages
-            && words(range.numbers(), self.pages).all(|(word, mask)| {
+        self.words(range).is_some_and(|mut words| {
+            words.all(|(word, mask)| {
                 let private = self.private.get(word).copied().unwrap_or_default() & mask;
                 match visibility {
                     Visibility::Private => private == mask,
                     Visibility::Shared => private == 0,
                 }
             })
+        })
     }
 
     /// Number of pages that are private.
@@ -65,23 +68,22 @@ impl PageStates {
         self.private_pages
     }
 
-    /// Number of pages that are shared.
-    #[must_use]
-    pub fn shared_pages(&self) -> u64 {
-        self.pages - self.private_pages
+    /// The words that hold the bits of these pages, each with a mask, if all of them are memory.
+    fn words(&self, range: PageRange) -> Option<impl Iterator<Item = (usize, u64)> + use<>> {
+        let place = self.ram.place(range.start(), range.bytes())?;
+        Some(words(place.start / PAGE_BYTES..place.end / PAGE_BYTES))
     }
 }
 
-/// The words that hold these bits, as far as there are `pages` of them, each with a mask.
-fn words(numbers: Range<u64>, pages: u64) -> impl Iterator<Item = (usize, u64)> {
-    let end = numbers.end.min(pages);
+/// The words that hold these bits, each with a mask.
+fn words(numbers: Range<u64>) -> impl Iterator<Item = (usize, u64)> {
     let mut at = numbers.start;
     std::iter::from_fn(move || {
-        if at >= end {
+        if at >= numbers.end {
             return None;
         }
         let (word, first) = (at / 64, at % 64);
-        let count = (64 - first).min(end - at);
+        let count = (64 - first).min(numbers.end - at);
         at += count;
         let mask = (u64::MAX >> (64 - count)) << first;
         Some((usize::try_from(word).unwrap_or(usize::MAX), mask))

@@ -8,13 +8,22 @@
 )]
 
 use proptest::prelude::*;
-use vmm_conversion::{Conversion, MOST_PAGES, PageRange, PageStates, Rejection, Visibility};
+use vmm_conversion::{
+    Conversion, MOST_PAGES, PageRange, PageStates, RamLayout, Rejection, Visibility,
+};
 
 const MEMORY: u64 = 0xc000_0000;
+const HIGH: u64 = 1 << 32;
+const HIGH_END: u64 = HIGH + (64 << 20);
 const PRIVATE: u64 = 0x10;
 
+/// With a hole for devices in it.
+fn ram() -> RamLayout {
+    RamLayout::new(&[0..MEMORY, HIGH..HIGH_END])
+}
+
 fn judge(start: u64, pages: u64, attributes: u64) -> Result<Conversion, Rejection> {
-    Conversion::judge(12, &[start, pages, attributes, 0, 0, 0], MEMORY)
+    Conversion::judge(12, &[start, pages, attributes, 0, 0, 0], ram())
 }
 
 #[test]
@@ -47,9 +56,38 @@ fn request_up_to_the_last_page_is_taken_and_one_further_is_not() {
 }
 
 #[test]
+fn request_above_the_hole_is_taken_and_one_that_touches_the_hole_is_not() {
+    let last = HIGH_END - 0x1000;
+    for (start, pages) in [(HIGH, 1), (HIGH, 512), (last, 1)] {
+        assert_eq!(judge(start, pages, 0).unwrap().pages().start(), start);
+    }
+    for (start, pages) in [
+        (HIGH - 0x1000, 2),
+        (MEMORY, 0x4_0000),
+        (last, 2),
+        (HIGH_END, 1),
+    ] {
+        let refused = judge(start, pages, 0).unwrap_err();
+        let Rejection::OutsideMemory {
+            ram: where_it_is, ..
+        } = refused
+        else {
+            panic!("{refused}");
+        };
+        assert_eq!(where_it_is, ram());
+    }
+    let told = judge(MEMORY - 0x1000, 2, 0).unwrap_err().to_string();
+    assert_eq!(
+        told,
+        "0xbffff000 to 0xc0001000 is not all in one range of the guest's memory: \
+         0x0 to 0xc0000000 and 0x100000000 to 0x104000000"
+    );
+}
+
+#[test]
 fn any_other_hypercall_is_refused() {
     for number in [0, 1, 11, 13, 12 + (1 << 32), u64::MAX] {
-        let judged = Conversion::judge(number, &[0, 1, 0, 0, 0, 0], MEMORY);
+        let judged = Conversion::judge(number, &[0, 1, 0, 0, 0, 0], ram());
         assert_eq!(judged, Err(Rejection::Call { number }));
     }
 }
@@ -103,7 +141,7 @@ fn request_for_more_than_any_kernel_asks_at_once_is_refused() {
 #[test]
 fn fault_is_judged_by_the_pages_that_it_touches() {
     let judged = |address, bytes| {
-        Conversion::judge_fault(address, bytes, Visibility::Private, MEMORY).map(|conversion| {
+        Conversion::judge_fault(address, bytes, Visibility::Private, ram()).map(|conversion| {
             let pages = conversion.pages();
             (pages.start(), pages.pages())
         })
@@ -125,13 +163,48 @@ fn fault_is_judged_by_the_pages_that_it_touches() {
 }
 
 #[test]
-fn pages_beyond_memory_are_neither_private_nor_shared() {
-    let mut states = PageStates::shared(0x3000);
+fn pages_beyond_memory_are_neither_private_nor_shared_and_nothing_of_them_is_noted() {
+    let mut states = PageStates::shared(RamLayout::from_zero(0x3000));
     let beyond = PageRange::new(0x2000, 2).unwrap();
-    assert_eq!(states.set(beyond, Visibility::Private), 1);
+    assert_eq!(states.set(beyond, Visibility::Private), 0);
     assert!(!states.are_all(beyond, Visibility::Private));
     assert!(!states.are_all(beyond, Visibility::Shared));
-    assert_eq!((states.private_pages(), states.shared_pages()), (1, 2));
+    assert_eq!(states.private_pages(), 0);
+    let last = PageRange::new(0x2000, 1).unwrap();
+    assert!(states.are_all(last, Visibility::Shared));
+}
+
+#[test]
+fn pages_over_the_hole_are_neither_private_nor_shared() {
+    let mut states = PageStates::shared(ram());
+    let low = PageRange::new(MEMORY - 0x1000, 1).unwrap();
+    let high = PageRange::new(HIGH, 1).unwrap();
+    let hole = PageRange::new(MEMORY, (HIGH - MEMORY) >> 12).unwrap();
+    // With both pages at its ends: they are neighbours in the file.
+    let over = PageRange::new(MEMORY - 0x1000, hole.pages() + 2).unwrap();
+    for to in [Visibility::Private, Visibility::Shared] {
+        assert_eq!((states.set(low, to), states.set(high, to)), (1, 1));
+        for range in [over, hole] {
+            assert!(!states.are_all(range, Visibility::Private));
+            assert!(!states.are_all(range, Visibility::Shared));
+            assert_eq!(states.set(range, Visibility::Private), 0);
+            assert_eq!(states.set(range, Visibility::Shared), 0);
+        }
+        assert!(states.are_all(low, to) && states.are_all(high, to));
+    }
+    assert_eq!(states.private_pages(), 0);
+}
+
+#[test]
+fn page_above_the_hole_is_not_its_neighbour_in_the_file() {
+    let mut states = PageStates::shared(ram());
+    let high = PageRange::new(HIGH, 2).unwrap();
+    assert_eq!(states.set(high, Visibility::Private), 2);
+    assert!(states.are_all(high, Visibility::Private));
+    let low = PageRange::new(0, MEMORY >> 12).unwrap();
+    assert!(states.are_all(low, Visibility::Shared));
+    let next = PageRange::new(HIGH + 0x2000, 1).unwrap();
+    assert!(states.are_all(next, Visibility::Shared));
 }
 
 fn visibility() -> impl Strategy<Value = Visibility> {
@@ -143,49 +216,62 @@ proptest! {
     #[test]
     fn judged_requests_lie_in_memory(
         number in prop_oneof![9 => Just(12u64), 1 => any::<u64>()],
-        start in prop_oneof![(0u64..0x10_0000).prop_map(|page| page << 12), any::<u64>()],
+        start in prop_oneof![(0u64..0x20_0000).prop_map(|page| page << 12), any::<u64>()],
         pages in prop_oneof![0u64..0x4_0000, any::<u64>()],
         attributes in prop_oneof![0u64..32, any::<u64>()],
-        memory in (0u64..0xc_0000).prop_map(|pages| pages << 12),
+        low in (0u64..0xc_0000).prop_map(|pages| pages << 12),
+        high in (0u64..0xc_0000).prop_map(|pages| HIGH..HIGH + (pages << 12)),
     ) {
         let arguments = [start, pages, attributes, 0, 0, 0];
-        if let Ok(conversion) = Conversion::judge(number, &arguments, memory) {
+        let ram = RamLayout::new(&[0..low, high.clone()]);
+        if let Ok(conversion) = Conversion::judge(number, &arguments, ram) {
             let range = conversion.pages();
             prop_assert_eq!((range.start(), range.pages()), (start, pages));
-            prop_assert!(u128::from(start) + (u128::from(pages) << 12) <= u128::from(memory));
+            let end = u128::from(start) + (u128::from(pages) << 12);
+            let is_high = start >= HIGH && end <= u128::from(high.end);
+            prop_assert!(end <= u128::from(low) || is_high);
             prop_assert!(pages > 0 && pages <= MOST_PAGES && start % 4096 == 0);
             prop_assert_eq!(conversion.to() == Visibility::Private, attributes & PRIVATE != 0);
             prop_assert!(number == 12 && attributes < 32);
         }
     }
 
-    /// The same as one flag a page.
+    /// The same as one flag a page, which a range that is not all memory does not change.
     #[test]
     fn states_agree_with_one_flag_a_page(
-        pages in 1u64..300,
-        steps in proptest::collection::vec((0u64..320, 1u64..200, visibility()), 0..40),
+        low in 1u64..200,
+        hole in 0u64..40,
+        high in 0u64..200,
+        steps in proptest::collection::vec((0u64..440, 1u64..200, visibility()), 0..40),
     ) {
-        let mut states = PageStates::shared(pages << 12);
-        let mut model = vec![false; usize::try_from(pages).unwrap()];
-        for (start, count, to) in steps {
-            let range = PageRange::new(start << 12, count).unwrap();
+        let (start, end) = (low + hole, low + hole + high);
+        let ram = RamLayout::new(&[0..low << 12, start << 12..end << 12]);
+        let mut states = PageStates::shared(ram);
+        // By page number; `None` is no memory.
+        let mut model: Vec<Option<bool>> = (0..640)
+            .map(|page| (page < low || (start..end).contains(&page)).then_some(false))
+            .collect();
+        for (first, count, to) in steps {
+            let range = PageRange::new(first << 12, count).unwrap();
             let private = to == Visibility::Private;
+            let is_low = first + count <= low;
+            let is_high = first >= start && first + count <= end;
+            let flags = &mut model[first as usize..][..count as usize];
             let mut changed = 0;
-            for flag in model.iter_mut().skip(start as usize).take(count as usize) {
-                changed += u64::from(*flag != private);
-                *flag = private;
+            for flag in flags.iter_mut().filter(|_| is_low || is_high) {
+                changed += u64::from(*flag != Some(private));
+                *flag = Some(private);
             }
             prop_assert_eq!(states.set(range, to), changed);
-            prop_assert_eq!(states.are_all(range, to), start + count <= pages);
+            prop_assert_eq!(states.are_all(range, to), is_low || is_high);
             let other = if private { Visibility::Shared } else { Visibility::Private };
             prop_assert!(!states.are_all(range, other));
-            let set = model.iter().filter(|flag| **flag).count() as u64;
+            let set = model.iter().filter(|flag| **flag == Some(true)).count() as u64;
             prop_assert_eq!(states.private_pages(), set);
-            prop_assert_eq!(states.shared_pages(), pages - set);
             for (page, flag) in (0..).zip(&model) {
                 let one = PageRange::new(page << 12, 1).unwrap();
-                let is = if *flag { Visibility::Private } else { Visibility::Shared };
-                prop_assert!(states.are_all(one, is));
+                prop_assert_eq!(states.are_all(one, Visibility::Private), *flag == Some(true));
+                prop_assert_eq!(states.are_all(one, Visibility::Shared), *flag == Some(false));
             }
         }
     }

@@ -4,7 +4,7 @@
 
 use std::ops::ControlFlow;
 
-use vmm_conversion::{Conversion, Rejection, Visibility};
+use vmm_conversion::{Conversion, RamLayout, Rejection, Visibility};
 use vmm_kernel_abi::exit::{MEMORY_FAULT_PRIVATE, answer};
 use vmm_kernel_abi::tdx::status;
 
@@ -60,8 +60,6 @@ pub enum HypercallAnswer {
     Done,
     /// It is refused.
     Invalid,
-    /// Nothing was done; the guest may ask again.
-    Again,
 }
 
 impl HypercallAnswer {
@@ -71,7 +69,6 @@ impl HypercallAnswer {
         match self {
             Self::Done => answer::DONE,
             Self::Invalid => answer::EINVAL,
-            Self::Again => answer::EAGAIN,
         }
     }
 }
@@ -123,7 +120,7 @@ impl Vm {
     /// # Errors
     /// As [`Vm::set_visibility`].
     pub fn convert(&self, call: &Hypercall) -> Result<Converted, KvmError> {
-        self.carry_out(Conversion::judge(call.nr, &call.args, self.ram().bytes()))
+        self.carry_out(Conversion::judge(call.nr, &call.args, self.ram().layout()))
     }
 
     /// Judges an access that the guest made without having asked, and makes the pages what it took them
@@ -132,7 +129,7 @@ impl Vm {
     /// # Errors
     /// As [`Vm::set_visibility`].
     pub fn convert_at_fault(&self, fault: &MemoryFault) -> Result<Converted, KvmError> {
-        let judged = judge_fault(fault, self.ram().bytes());
+        let judged = judge_fault(fault, self.ram().layout());
         self.carry_out(judged)
     }
 
@@ -147,13 +144,13 @@ impl Vm {
     }
 }
 
-fn judge_fault(fault: &MemoryFault, memory_bytes: u64) -> Result<Conversion, Rejection> {
+fn judge_fault(fault: &MemoryFault, ram: RamLayout) -> Result<Conversion, Rejection> {
     let to = match fault.flags {
         0 => Visibility::Shared,
         MEMORY_FAULT_PRIVATE => Visibility::Private,
         attributes => return Err(Rejection::Attributes { attributes }),
     };
-    Conversion::judge_fault(fault.gpa, fault.size, to, memory_bytes)
+    Conversion::judge_fault(fault.gpa, fault.size, to, ram)
 }
 
 #[cfg(test)]
@@ -168,7 +165,7 @@ mod tests {
                 gpa: 0x1000,
                 size: 0x1000,
             };
-            judge_fault(&fault, 0x10_0000)
+            judge_fault(&fault, RamLayout::from_zero(0x10_0000))
         };
         assert_eq!(judge(0).unwrap().to(), Visibility::Shared);
         assert_eq!(judge(8).unwrap().to(), Visibility::Private);
@@ -180,12 +177,8 @@ mod tests {
 
     #[test]
     fn answers_are_numbers_that_every_kernel_takes() {
-        let numbers = [
-            HypercallAnswer::Done,
-            HypercallAnswer::Invalid,
-            HypercallAnswer::Again,
-        ];
-        assert_eq!(numbers.map(HypercallAnswer::number), [0, 22, 11]);
+        let numbers = [HypercallAnswer::Done, HypercallAnswer::Invalid];
+        assert_eq!(numbers.map(HypercallAnswer::number), [0, 22]);
         let needs = CertificatesAnswer::Needs { pages: 3 };
         assert_eq!(CertificatesAnswer::Done.numbers(1), (1, 0));
         assert_eq!(needs.numbers(1), (3, 28));

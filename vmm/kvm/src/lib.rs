@@ -54,4 +54,4 @@ pub use stopper::{Seat, Stopper, Stuck};
 pub use supports::Lack;
 pub use tdx::{TdxCapabilities, TdxError, TdxParameters, TdxRegion};
 pub use vm::{Vcpu, Vm};
-pub use vmm_conversion::{PAGE_BYTES, PageRange, Rejection, Visibility};
+pub use vmm_conversion::{PAGE_BYTES, PageRange, RamLayout, RamPart, Rejection, Visibility};

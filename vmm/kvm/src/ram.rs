@@ -1,7 +1,8 @@
-//! Guest memory, as the host sees it: one sealed memfd, from guest-physical address 0.
+//! Guest memory, as the host sees it: one sealed memfd with all ranges of it, one behind the other.
 
 use std::fs::File;
 use std::io;
+use std::ops::Range;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::Ordering;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -11,10 +12,8 @@ use rustix::fs::{
 };
 use rustix::io::retry_on_intr;
 use thiserror::Error;
-use vm_memory::{
-    Bytes, FileOffset, GuestAddress, GuestMemoryRegion, GuestRegionMmap, MemoryRegionAddress,
-};
-use vmm_conversion::{PageRange, PageStates, Visibility};
+use vm_memory::{Bytes, FileOffset, MmapRegion, VolatileMemory as _};
+use vmm_conversion::{PageRange, PageStates, RamLayout, RamPart, Visibility};
 
 /// Guest memory that cannot be made, written or read.
 #[derive(Debug, Error)]
@@ -35,14 +34,14 @@ pub enum RamError {
         bytes: u64,
     },
     /// Something was to be placed or read outside.
-    #[error("{length} bytes at {address:#x} are outside the guest's memory of {bytes} bytes")]
+    #[error("{length} bytes at {address:#x} are not in one range of the guest's memory: {ram}")]
     Outside {
         /// Guest-physical address.
         address: u64,
         /// Bytes to place.
         length: usize,
-        /// Size of the memory.
-        bytes: u64,
+        /// Where memory is.
+        ram: RamLayout,
     },
     /// Something was to be placed or read where only the guest may.
     #[error("{length} bytes at {address:#x} are not all shared with the host")]
@@ -59,30 +58,31 @@ pub enum RamError {
 /// the day when the page is shared again.
 #[derive(Debug)]
 pub struct GuestRam {
-    region: GuestRegionMmap<()>,
-    bytes: u64,
+    /// The whole file.
+    mapping: MmapRegion<()>,
+    layout: RamLayout,
     states: Mutex<PageStates>,
 }
 
 impl GuestRam {
-    /// Makes `bytes` of memory that reads zero. Its size is sealed: a device that holds the
+    /// Makes memory at `layout` that reads zero. Its size is sealed: a device that holds the
     /// descriptor could otherwise cut it short under the VMM's feet.
     ///
     /// # Errors
     /// The kernel has no memory, or it cannot be mapped.
-    pub fn new(bytes: u64) -> Result<Self, RamError> {
+    pub fn new(layout: RamLayout) -> Result<Self, RamError> {
+        let bytes = layout.bytes();
         let file = sealed_memfd(bytes).map_err(|errno| RamError::Make {
             bytes,
             source: errno.into(),
         })?;
         let size = usize::try_from(bytes).map_err(|_| RamError::Map { bytes })?;
-        let region =
-            GuestRegionMmap::from_range(GuestAddress(0), size, Some(FileOffset::new(file, 0)))
-                .map_err(|_| RamError::Map { bytes })?;
-        let states = Mutex::new(PageStates::shared(bytes));
+        let mapping = MmapRegion::from_file(FileOffset::new(file, 0), size)
+            .map_err(|_| RamError::Map { bytes })?;
+        let states = Mutex::new(PageStates::shared(layout));
         Ok(Self {
-            region,
-            bytes,
+            mapping,
+            layout,
             states,
         })
     }
@@ -93,9 +93,9 @@ impl GuestRam {
     /// It does not fit, or some of the pages are private; nothing is written then.
     pub fn write(&self, address: u64, content: &[u8]) -> Result<(), RamError> {
         let states = self.states();
-        self.check(&states, address, content.len())?;
-        self.region
-            .write_slice(content, MemoryRegionAddress(address))
+        let at = self.check(&states, address, content.len())?;
+        let all = self.mapping.as_volatile_slice();
+        all.write_slice(content, at)
             .map_err(|_| self.outside(address, content.len()))
     }
 
@@ -106,9 +106,9 @@ impl GuestRam {
     /// As [`Self::write`].
     pub fn read(&self, address: u64, out: &mut [u8]) -> Result<(), RamError> {
         let states = self.states();
-        self.check(&states, address, out.len())?;
-        self.region
-            .read_slice(out, MemoryRegionAddress(address))
+        let at = self.check(&states, address, out.len())?;
+        let all = self.mapping.as_volatile_slice();
+        all.read_slice(out, at)
             .map_err(|_| self.outside(address, out.len()))
     }
 
@@ -119,26 +119,29 @@ impl GuestRam {
     /// As [`Self::write`].
     pub fn publish(&self, address: u64, value: u64) -> Result<(), RamError> {
         let states = self.states();
-        self.check(&states, address, size_of::<u64>())?;
-        self.region
-            .store(value, MemoryRegionAddress(address), Ordering::Release)
+        let at = self.check(&states, address, size_of::<u64>())?;
+        let all = self.mapping.as_volatile_slice();
+        all.store(value, at, Ordering::Release)
             .map_err(|_| self.outside(address, size_of::<u64>()))
     }
 
-    /// The memory file, to hand to a process that shares this memory.
+    /// The memory file, to hand to a process that shares this memory. [`Self::layout`] says what lies where.
     #[must_use]
     pub fn file(&self) -> BorrowedFd<'_> {
-        self.region
-            .file_offset()
-            .expect("made from a file")
-            .file()
-            .as_fd()
+        let file = self.mapping.file_offset().expect("made from a file");
+        file.file().as_fd()
     }
 
-    /// The mapping.
+    /// Where the guest has it, and where the file.
     #[must_use]
-    pub fn region(&self) -> &GuestRegionMmap<()> {
-        &self.region
+    pub fn layout(&self) -> RamLayout {
+        self.layout
+    }
+
+    /// Where a part of [`Self::layout`] is mapped in this process.
+    #[must_use]
+    pub fn mapped_at(&self, part: &RamPart) -> u64 {
+        self.base() + part.offset
     }
 
     /// Where `length` bytes at guest-physical `address` are mapped in this process, if all of them are
@@ -146,14 +149,15 @@ impl GuestRam {
     /// address then finds zeros there, and what it writes reaches nobody.
     #[must_use]
     pub fn host_address(&self, address: u64, length: u64) -> Option<u64> {
+        let place = self.layout.place(address, length)?;
         self.is_shared(address, length)
-            .then(|| self.mapped_at() + address)
+            .then(|| self.base() + place.start)
     }
 
     /// Whether `length` bytes at guest-physical `address` are all memory that is shared now.
     #[must_use]
     pub fn is_shared(&self, address: u64, length: u64) -> bool {
-        is_shared(&self.states(), self.bytes, address, length)
+        is_shared(&self.states(), self.layout, address, length)
     }
 
     /// How many pages only the guest reads.
@@ -162,14 +166,8 @@ impl GuestRam {
         self.states().private_pages()
     }
 
-    /// Size in bytes.
-    #[must_use]
-    pub fn bytes(&self) -> u64 {
-        self.bytes
-    }
-
-    pub(crate) fn mapped_at(&self) -> u64 {
-        self.region.as_ptr().addr() as u64
+    fn base(&self) -> u64 {
+        self.mapping.as_ptr().addr() as u64
     }
 
     /// Which pages are private. A conversion holds them from its first step to its last.
@@ -178,20 +176,20 @@ impl GuestRam {
         self.states.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Gives the pages back to the kernel: everybody who maps them, in this process or another, reads
-    /// zeros from here on.
-    pub(crate) fn discard(&self, pages: PageRange) -> io::Result<()> {
-        punch(self.file(), pages)
+    /// Gives this part of the memory file back to the kernel: everybody who maps it, in this process or
+    /// another, reads zeros from here on.
+    pub(crate) fn discard(&self, place: Range<u64>) -> io::Result<()> {
+        punch(self.file(), place)
     }
 
-    fn check(&self, states: &PageStates, address: u64, length: usize) -> Result<(), RamError> {
+    /// Where in the mapping it is, if all of it is shared.
+    fn check(&self, states: &PageStates, address: u64, length: usize) -> Result<usize, RamError> {
         let bytes = u64::try_from(length).unwrap_or(u64::MAX);
-        let end = address.checked_add(bytes);
-        if end.is_none_or(|end| end > self.bytes) {
-            return Err(self.outside(address, length));
-        }
-        match is_shared(states, self.bytes, address, bytes) {
-            true => Ok(()),
+        let place = self.layout.place(address, bytes);
+        let at = place.and_then(|place| usize::try_from(place.start).ok());
+        let at = at.ok_or_else(|| self.outside(address, length))?;
+        match is_shared(states, self.layout, address, bytes) {
+            true => Ok(at),
             false => Err(RamError::Private { address, length }),
         }
     }
@@ -200,24 +198,24 @@ impl GuestRam {
         RamError::Outside {
             address,
             length,
-            bytes: self.bytes,
+            ram: self.layout,
         }
     }
 }
 
-fn is_shared(states: &PageStates, memory: u64, address: u64, length: u64) -> bool {
+fn is_shared(states: &PageStates, ram: RamLayout, address: u64, length: u64) -> bool {
     if length == 0 {
-        return address <= memory;
+        return ram.place(address, 0).is_some();
     }
     let pages = PageRange::touching(address, length);
     pages.is_ok_and(|pages| states.are_all(pages, Visibility::Shared))
-        && address.checked_add(length).is_some_and(|end| end <= memory)
 }
 
-/// Makes a hole of the pages of a memory file, whose size stays. It starts at guest-physical address 0.
-pub(crate) fn punch(file: BorrowedFd<'_>, pages: PageRange) -> io::Result<()> {
+/// Makes a hole of this part of a memory file, whose size stays.
+pub(crate) fn punch(file: BorrowedFd<'_>, place: Range<u64>) -> io::Result<()> {
     let hole = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
-    retry_on_intr(|| fallocate(file, hole, pages.start(), pages.bytes()))?;
+    let bytes = place.end.saturating_sub(place.start);
+    retry_on_intr(|| fallocate(file, hole, place.start, bytes))?;
     Ok(())
 }
 

@@ -13,7 +13,7 @@ use crate::supports::EXIT_ON_MAP_GPA_RANGE;
 use crate::{GuestRam, Host, KvmError, Mapping, SlotId, VmKind};
 
 /// Where KVM may put the pages that Intel processors need for real mode: below the firmware area,
-/// far above the 3 GiB that a guest's memory ends at. AMD processors ignore both, and so does KVM for a TD.
+/// in the hole that a guest's memory has for devices. AMD processors ignore both, and so does KVM for a TD.
 const IDENTITY_MAP: u64 = 0xfffb_c000;
 const TASK_STATE: usize = 0xfffb_d000;
 
@@ -35,7 +35,7 @@ pub struct Vcpu {
 }
 
 impl Vm {
-    /// Makes a VM of `kind` with `ram` from guest-physical address 0, all of it shared, and KVM's own
+    /// Makes a VM of `kind` with `ram` where its layout has it, all of it shared, and KVM's own
     /// interrupt controllers. A TD has only its local APICs in KVM, and its I/O APIC in user space.
     ///
     /// Ask [`Host::supports`] first: it says what is missing, where KVM only refuses.

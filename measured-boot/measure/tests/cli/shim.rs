@@ -26,7 +26,7 @@ fn digest_is_the_same_under_simulated_and_snp_and_for_any_memory() {
     };
     let snp = digest("snp", "256");
     assert_eq!(digest("simulated", "256"), snp);
-    assert_eq!(digest("snp", "3072"), snp);
+    assert_eq!(digest("snp", "8192"), snp);
     assert_ne!(digest("tdx", "256"), snp);
 }
 

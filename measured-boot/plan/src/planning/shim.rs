@@ -176,7 +176,7 @@ fn shim(sources: &Sources<'_>) -> Result<Region, PlanError> {
 }
 
 fn memory_map(wanted: &Wanted) -> Vec<u8> {
-    MemoryMap::of_ram(&wanted.ram()).as_bytes().to_vec()
+    MemoryMap::of_ram(wanted.memory_bytes).as_bytes().to_vec()
 }
 
 fn boot_params(guest: &Guest) -> Vec<u8> {

@@ -27,12 +27,16 @@ fn judged(entries: &[MemoryMapEntry]) -> Result<Vec<(u64, u64)>, Refusal> {
 }
 
 #[test]
-fn map_of_one_range_is_that_range() {
-    let ram = MemoryMap::of_ram(GIB).judge().unwrap();
-    assert_eq!(
-        ram.spans().collect::<Vec<_>>(),
-        [Span::new(0, GIB).unwrap()]
-    );
+fn map_of_ram_leaves_the_hole_out() {
+    let spans = |bytes| {
+        let ram = MemoryMap::of_ram(bytes).judge().unwrap();
+        ram.spans().collect::<Vec<_>>()
+    };
+    let span = |start, length| Span::new(start, length).unwrap();
+    assert_eq!(spans(GIB), [span(0, GIB)]);
+    assert_eq!(spans(3 * GIB), [span(0, 3 * GIB)]);
+    let (low, high) = (span(0, 3 * GIB), span(4 * GIB, 508 * GIB));
+    assert_eq!(spans(511 * GIB), [low, high]);
 }
 
 #[test]
@@ -59,6 +63,18 @@ fn map_may_reach_three_gib_and_not_a_page_further() {
         judged(&[entry(0, 3 * GIB + 4096, 0)]),
         Err(Refusal::MemoryMapPlace)
     );
+}
+
+#[test]
+fn map_goes_on_at_four_gib_up_to_what_the_shim_maps() {
+    let all = [entry(0, 3 * GIB, 0), entry(4 * GIB, 512 * GIB, 0)];
+    assert_eq!(judged(&all), Ok(vec![(0, 3 * GIB), (4 * GIB, 512 * GIB)]));
+    let below = [entry(0, GIB, 0), entry(4 * GIB - 4096, 5 * GIB, 0)];
+    let beyond = [entry(0, GIB, 0), entry(4 * GIB, 512 * GIB + 4096, 0)];
+    let over_the_hole = [entry(0, 5 * GIB, 0)];
+    for entries in [&below[..], &beyond, &over_the_hole] {
+        assert_eq!(judged(entries), Err(Refusal::MemoryMapPlace));
+    }
 }
 
 #[test]
@@ -126,7 +142,7 @@ fn map_with_something_reserved_or_after_its_end_is_refused() {
 }
 
 fn any_entry() -> impl Strategy<Value = MemoryMapEntry> {
-    let pages = prop_oneof![0..0x10_0000_u64, any::<u64>()];
+    let pages = prop_oneof![0..0x10_0000_u64, 0x10_0000..0x800_0000_u64, any::<u64>()];
     (pages.clone(), pages, 0..3_u16).prop_map(|(first_page, pages, kind)| {
         let mut entry = entry(0, 0, kind);
         entry.first_page = first_page.into();
@@ -141,7 +157,9 @@ proptest! {
     fn map_judged_is_sane(entries in vec(any_entry(), 0..12)) {
         let Ok(ranges) = judged(&entries) else { return Ok(()) };
         prop_assert!(!ranges.is_empty() && ranges.len() <= 8);
-        prop_assert!(ranges.iter().all(|(start, end)| start < end && *end <= 3 * GIB));
+        let is_low = |end: u64| end <= 3 * GIB;
+        let is_high = |start: u64, end: u64| start >= 4 * GIB && end <= 512 * GIB;
+        prop_assert!(ranges.iter().all(|(start, end)| start < end && (is_low(*end) || is_high(*start, *end))));
         prop_assert!(ranges.windows(2).all(|pair| pair[0].1 < pair[1].0));
         let listed = entries.iter().filter(|entry| entry.kind.get() == 0);
         let listed: u64 = listed.map(|entry| entry.pages.get() * 4096).sum();

@@ -8,7 +8,7 @@ use serde_json::json;
 use sha2::{Digest as _, Sha384};
 use tests_shim_models::{Ended, Kind, Launch, Outcome};
 
-use crate::support::{KEYS, cmdline, emulator, initrd, launch, pieces, run};
+use crate::support::{KEYS, cmdline, emulator, initrd, launch, pieces, ram_bytes, run, write_map};
 
 const PAGE: u64 = 4096;
 
@@ -40,7 +40,7 @@ fn kernel_is_entered_whatever_an_honest_host_does() {
             let placed: usize = launch.placed.iter().map(|one| one.bytes.len()).sum();
             let outside = if kind == Kind::Tdx { PAGE } else { 0 };
             let placed = u64::try_from(placed).unwrap() - outside;
-            assert_eq!(ended.taken * PAGE + placed, launch.memory_bytes, "{kind:?}");
+            assert_eq!(ended.taken * PAGE + placed, ram_bytes(&launch), "{kind:?}");
         }
     }
 }
@@ -53,7 +53,7 @@ fn page_is_read_at_both_ends_when_it_was_validated() {
     let Some(python) = emulator() else { return };
     for small_backing in [vec![], (0x2200..0x2400).collect::<Vec<u64>>()] {
         let mut launch = launch(Kind::Snp, 1);
-        let pages = [0x5_0000, 0x220_0000, 0x234_5000, launch.memory_bytes - PAGE];
+        let pages = [0x5_0000, 0x220_0000, 0x234_5000, ram_bytes(&launch) - PAGE];
         let ends: Vec<_> = pages
             .iter()
             .flat_map(|page| [*page, page + PAGE - 1])
@@ -172,7 +172,7 @@ fn kernel_is_told_of_all_memory_once_and_of_what_it_must_leave_alone() {
     }
     assert_eq!(table[0].0, 0);
     let (start, length, _) = table[table.len() - 1];
-    assert_eq!(start + length, launch.memory_bytes);
+    assert_eq!(start + length, ram_bytes(&launch));
     for reserved in [SECRETS, CPUID, CC_BLOB, LEGACY, ACPI - 1] {
         assert_eq!(told(&table, reserved), Some(E820_RESERVED), "{reserved:#x}");
     }
@@ -184,9 +184,40 @@ fn kernel_is_told_of_all_memory_once_and_of_what_it_must_leave_alone() {
         BOOT_PARAMS,
         LEGACY - 1,
         0x100_0000,
-        launch.memory_bytes - 1,
+        ram_bytes(&launch) - 1,
     ] {
         assert_eq!(told(&table, ram), Some(E820_RAM), "{ram:#x}");
+    }
+}
+
+/// RAM above the hole for devices, up to the last page that the shim maps.
+#[test]
+fn memory_above_the_hole_is_taken_and_told() {
+    let Some(python) = emulator() else { return };
+    const GIB: u64 = 1 << 30;
+    let above = [
+        (4 * GIB, 0x40_3000),
+        (5 * GIB - 0x20_0000, 0x40_0000),
+        (512 * GIB - 0x1000, 0x1000),
+    ];
+    for kind in [Kind::Plain, Kind::Snp, Kind::Tdx] {
+        let mut launch = launch(kind, 1);
+        launch.ram.extend(above);
+        let map: Vec<_> = launch
+            .ram
+            .iter()
+            .map(|(at, length)| (at / PAGE, length / PAGE))
+            .collect();
+        write_map(&mut launch, &map);
+        launch.dump = vec![(BOOT_PARAMS, PAGE)];
+        let ended = run(&launch, &python);
+        assert_eq!(ended.outcome(), Outcome::Entered, "{kind:?}");
+        if kind != Kind::Plain {
+            assert_eq!((ended.missed, ended.first_missed), (0, None), "{kind:?}");
+        }
+        let table = e820(&ended.dump(0));
+        let told = above.map(|(start, length)| (start, length, E820_RAM));
+        assert_eq!(table[table.len() - 3..], told, "{kind:?}");
     }
 }
 

@@ -3,19 +3,10 @@
 use measured_boot_shim_abi::Refusal;
 use measured_boot_shim_abi::layout::MEMORY_MAP;
 use serde_json::json;
-use tests_shim_models::{Kind, Launch};
+use tests_shim_models::Kind;
 
 use crate::hostile::{refused, trick};
-
-/// Writes a memory map of (first page, pages) for RAM.
-fn map(launch: &mut Launch, ranges: &[(u64, u64)]) {
-    let page = launch.page(MEMORY_MAP);
-    page.fill(0);
-    for (entry, (first, pages)) in page.chunks_exact_mut(24).zip(ranges) {
-        entry[..8].copy_from_slice(&first.to_le_bytes());
-        entry[8..16].copy_from_slice(&pages.to_le_bytes());
-    }
-}
+use crate::support::write_map as map;
 
 const ALL: u64 = 64 << 20 >> 12;
 
@@ -47,6 +38,16 @@ fn memory_map_that_lies_is_refused() {
             (
                 "at 3 GiB",
                 |one| map(one, &[(0, ALL), (0xC_0000, 1)]),
+                Refusal::MemoryMapPlace,
+            ),
+            (
+                "below 4 GiB and above",
+                |one| map(one, &[(0, ALL), (0xF_FFFF, 2)]),
+                Refusal::MemoryMapPlace,
+            ),
+            (
+                "beyond 512 GiB",
+                |one| map(one, &[(0, ALL), (0x7FF_FFFF, 2)]),
                 Refusal::MemoryMapPlace,
             ),
             (
@@ -102,6 +103,15 @@ fn page_that_was_validated_before_or_cannot_be_is_refused() {
             (
                 "the last page",
                 |one| trick(one, "validated_before", json!([ALL - 1])),
+                Refusal::ValidatedTwice,
+            ),
+            (
+                "above 4 GiB",
+                |one| {
+                    one.ram.push((4 << 30, 0x20_1000));
+                    map(one, &[(0, ALL), (0x10_0000, 0x201)]);
+                    trick(one, "validated_before", json!([0x10_0200]));
+                },
                 Refusal::ValidatedTwice,
             ),
             (

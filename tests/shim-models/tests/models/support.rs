@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use measured_boot_plan::{LaunchConfig, LaunchPlan, Sources, plan};
 use measured_boot_shim_abi::Piece;
-use measured_boot_shim_abi::layout::{CPUID, SECRETS};
+use measured_boot_shim_abi::layout::{CPUID, MEMORY_MAP, SECRETS};
 use measured_boot_tiny_kernel::{Segment, elf};
 use tests_shim_models::{Ended, Kind, Launch, python};
 
@@ -80,6 +80,21 @@ pub fn launch_of(kind: Kind, vcpus: u32, kernel: &[u8]) -> Launch {
         fill_secrets(launch.page(SECRETS));
     }
     launch
+}
+
+/// How much RAM there is.
+pub fn ram_bytes(launch: &Launch) -> u64 {
+    launch.ram.iter().map(|(_, length)| length).sum()
+}
+
+/// Has the host tell of RAM by (first page, pages).
+pub fn write_map(launch: &mut Launch, ranges: &[(u64, u64)]) {
+    let page = launch.page(MEMORY_MAP);
+    page.fill(0);
+    for (entry, (first, pages)) in page.chunks_exact_mut(24).zip(ranges) {
+        entry[..8].copy_from_slice(&first.to_le_bytes());
+        entry[8..16].copy_from_slice(&pages.to_le_bytes());
+    }
 }
 
 /// As the secure processor does it: version 3, four keys (56860 rev 1.58, "Secrets Page Format").

@@ -41,7 +41,7 @@ impl<'w> Parameters<'w> {
         let bytes = match kind {
             ParameterKind::VpCount => self.wanted.vcpus.to_le_bytes().to_vec(),
             ParameterKind::MemoryMap => {
-                let map = MemoryMap::of_ram(&self.wanted.ram());
+                let map = MemoryMap::of_ram(self.wanted.memory_bytes);
                 map.as_bytes()[..MAP_ENTRIES].to_vec()
             }
             ParameterKind::Madt => acpi::madt_bytes(Processors::Enabled(self.wanted.vcpus)),
