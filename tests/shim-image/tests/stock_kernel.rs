@@ -51,7 +51,7 @@ cmdline = "console=ttyS0 quiet mitigations=off"
 count = 2
 model = "x86-64-v2"
 [memory]
-mib = 512
+mib = 3584
 "#;
 
 #[test]
@@ -70,7 +70,8 @@ fn stock_kernel_boots_through_the_shim() {
         "BIOS-e820: [mem 0x0000000000001000-0x0000000000002fff] reserved",
         "BIOS-e820: [mem 0x00000000000a0000-0x00000000000dffff] reserved",
         "BIOS-e820: [mem 0x00000000000e0000-0x00000000000fffff] ACPI data",
-        "BIOS-e820: [mem 0x0000000000100000-0x000000001fffffff] usable",
+        "BIOS-e820: [mem 0x0000000000100000-0x00000000bfffffff] usable",
+        "BIOS-e820: [mem 0x0000000100000000-0x000000011fffffff] usable",
         "ACPI: RSDP 0x00000000000E0000",
     ] {
         assert!(said.contains(line), "no \"{line}\":\n{said}");
@@ -81,6 +82,7 @@ fn stock_kernel_boots_through_the_shim() {
 /// The kernel finds its memory by boot_params alone, its one processor without tables, and its console.
 fn assert_boots_without_acpi(machine: &Machine) {
     let config = CONFIG.replace("[cpu]\ncount = 2", "acpi = \"none\"\n[cpu]\ncount = 1");
+    let config = config.replace("mib = 3584", "mib = 512");
     machine
         .put_bytes(config.as_bytes(), "no-acpi.toml", 0o600)
         .unwrap();

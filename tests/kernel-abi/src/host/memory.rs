@@ -48,6 +48,14 @@ impl GuestMemory {
         slots.find(holds).copied()
     }
 
+    /// Where the slots with a private side lie, by rising address, as (address, bytes).
+    pub fn private_slots(&self) -> Vec<(u64, u64)> {
+        let slots = self.slots.values().filter(|slot| slot.has_private);
+        let mut places: Vec<_> = slots.map(|slot| (slot.gpa, slot.bytes)).collect();
+        places.sort_unstable();
+        places
+    }
+
     /// Whether this page is private.
     pub fn is_private(&self, gpa: u64) -> bool {
         self.private.contains(&(gpa / PAGE_SIZE))

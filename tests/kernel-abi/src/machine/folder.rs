@@ -67,6 +67,16 @@ impl Folder {
         }
     }
 
+    /// The same VM with so much memory.
+    pub fn with_memory(self, mib: u64) -> Self {
+        let path = self.path("vm.toml");
+        let config = fs::read_to_string(&path).expect("it was written");
+        let changed = config.replace("mib = 64\n", &format!("mib = {mib}\n"));
+        assert_ne!(config, changed, "the configuration names its memory");
+        fs::write(path, changed).expect("a file in our folder");
+        self
+    }
+
     /// A path in it.
     pub fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)

@@ -3,6 +3,7 @@
 #![allow(missing_docs, clippy::unwrap_used, reason = "a test")]
 
 mod devices;
+mod high_memory;
 mod igvm;
 mod page_types;
 mod rules;
