@@ -13,7 +13,7 @@ use measured_boot_plan::{Segment, VcpuState};
 use tests_lab::{Backend, Lab, missing, protected_kvm, stock_kernel, write_protected_initramfs};
 use vmm_kvm::{
     Bus, Confidential, Converted, GuestRam, Host, Hypercall, HypercallAnswer, KvmError,
-    MemoryFault, PageRange, RamError, Rejection, SystemEvent, Vcpu, Visibility, Vm, VmKind,
+    MemoryFault, PageRange, RamError, RamLayout, Rejection, SystemEvent, Vcpu, Visibility, Vm, VmKind,
 };
 
 const CODE: u64 = 0x1000;
@@ -135,7 +135,7 @@ fn machine(code: &[u8]) -> Option<(Machine, Vcpu)> {
         println!("skipped: {error}");
         return None;
     }
-    let ram = Arc::new(GuestRam::new(MEMORY).unwrap());
+    let ram = Arc::new(GuestRam::new(RamLayout::from_zero(MEMORY)).unwrap());
     ram.write(CODE, code).unwrap();
     let vm = Vm::new(&host, VmKind::SoftwareProtected, ram).unwrap();
     let vcpu = vm.add_vcpu(0).unwrap();

@@ -12,7 +12,7 @@ use policies_jail::Exit;
 use policies_jail::observe::Observed;
 use policies_profiles::Program;
 use tempfile::NamedTempFile;
-use vmm_device::harness::{Buffer, Guest, Process, can_confine};
+use vmm_device::harness::{Buffer, Guest, HIGH, Process, can_confine};
 use vmm_wire::{BlkRequest, DeviceReply};
 
 const BLK: &str = env!("CARGO_BIN_EXE_cloister-blk");
@@ -244,6 +244,10 @@ fn blk_broken_chain_fails_the_ring_until_it_is_started_anew() {
             vec![header(IN, 0), Buffer::Raw((16 << 20) - 1, 2, write)],
         ),
         (
+            "from the hole into memory",
+            vec![header(IN, 0), Buffer::Raw(HIGH - 1, 2, write)],
+        ),
+        (
             "wraps around",
             vec![
                 header(IN, 0),
@@ -309,6 +313,46 @@ fn blk_ring_that_is_not_enabled_rests() {
     bench.guest.used(0);
 }
 
+/// Memory above the hole is a region of its own, elsewhere in the file.
+#[test]
+fn blk_reads_and_writes_buffers_above_the_hole() {
+    if !can_confine() {
+        return;
+    }
+    let mut bench = start();
+    let Buffer::Out(asked) = header(IN, 1) else {
+        panic!("a header is for the device to read");
+    };
+    bench.guest.write(HIGH, &asked);
+    let write = 2;
+    let (input, written) = bench.ask(&[
+        Buffer::Raw(HIGH, 16, 0),
+        Buffer::Raw(HIGH + 0x1000, 512, write),
+        Buffer::In(1),
+    ]);
+    assert_eq!(written, 513);
+    assert_eq!(input[..512], bench.bytes[512..1024]);
+    assert_eq!(input[512], DONE);
+    assert_eq!(
+        bench.guest.read::<512>(HIGH + 0x1000),
+        bench.bytes[512..1024]
+    );
+}
+
+#[test]
+fn blk_ring_above_the_hole_is_served() {
+    if !can_confine() {
+        return;
+    }
+    let mut bench = start();
+    bench.guest.stop(0);
+    bench.guest.start_with_used_ring_at(0, HIGH).unwrap();
+    bench.guest.offer(0, &[header(FLUSH, 0), Buffer::In(1)]);
+    assert!(bench.guest.called(0));
+    let [_, _, index @ ..] = bench.guest.read::<4>(HIGH);
+    assert_eq!(u16::from_le_bytes(index), 1);
+}
+
 #[test]
 fn blk_ring_that_reaches_past_memory_is_refused() {
     if !can_confine() {
@@ -317,6 +361,8 @@ fn blk_ring_that_reaches_past_memory_is_refused() {
     let mut bench = start();
     bench.guest.stop(0);
     let last = (16 << 20) - 4;
+    assert!(bench.guest.start_with_used_ring_at(0, last).is_err());
+    let last = HIGH + (1 << 20) - 4;
     assert!(bench.guest.start_with_used_ring_at(0, last).is_err());
 }
 

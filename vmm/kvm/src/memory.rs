@@ -6,7 +6,8 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::os::fd::{AsFd as _, FromRawFd as _, OwnedFd};
+use std::ops::Range;
+use std::os::fd::{AsFd as _, BorrowedFd, FromRawFd as _, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -15,13 +16,14 @@ use kvm_bindings::{
     kvm_userspace_memory_region2,
 };
 use kvm_ioctls::VmFd;
-use vmm_conversion::{PAGE_BYTES, PageRange, PageStates, Visibility};
+use vmm_conversion::{PAGE_BYTES, PageRange, PageStates, RamPart, Visibility};
 use vmm_kernel_abi::gmem::{ATTRIBUTE_PRIVATE, MEM_GUEST_MEMFD};
 
 use crate::ram::punch;
 use crate::{GuestRam, KvmError, Mapping, VmKind};
 
-const RAM_SLOT: u32 = 0;
+/// The first slot beside RAM: each of its parts, which are at most two, has one of its own.
+const FIRST_OTHER: u32 = 2;
 
 /// A slot beside RAM.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +34,7 @@ pub(crate) struct Memory {
     fd: Arc<VmFd>,
     kind: VmKind,
     ram: Arc<GuestRam>,
+    /// The private side of all of RAM: a page lies where it lies in the file of its shared side.
     private_ram: Option<OwnedFd>,
     others: Mutex<BTreeMap<u32, Other>>,
     state_is_protected: AtomicBool,
@@ -50,14 +53,21 @@ struct Slot<'a> {
     gpa: u64,
     bytes: u64,
     mapped_at: u64,
-    private: Option<&'a OwnedFd>,
+    private: Option<Private<'a>>,
+}
+
+/// The private side of a slot.
+#[derive(Clone, Copy)]
+struct Private<'a> {
+    file: &'a OwnedFd,
+    offset: u64,
 }
 
 impl Memory {
     pub(crate) fn new(fd: Arc<VmFd>, kind: VmKind, ram: Arc<GuestRam>) -> Result<Self, KvmError> {
         let private_ram = kind
             .has_private_memory()
-            .then(|| guest_memfd(&fd, ram.bytes()))
+            .then(|| guest_memfd(&fd, ram.layout().bytes()))
             .transpose()?;
         let memory = Self {
             fd,
@@ -68,19 +78,29 @@ impl Memory {
             // A TD's never is anybody's but the module's.
             state_is_protected: AtomicBool::new(kind == VmKind::Tdx),
         };
-        let slot = Slot {
-            number: RAM_SLOT,
-            gpa: 0,
-            bytes: memory.ram.bytes(),
-            mapped_at: memory.ram.mapped_at(),
-            private: memory.private_ram.as_ref(),
-        };
-        // SAFETY: the slot is exactly the mapping that `ram` owns (`mapped_at`, `bytes` of one
-        // `GuestRegionMmap`), and every holder of the VM (`Vm`, `Vcpu`) keeps it mapped by holding this
-        // value. The mapping is shared memory that is only read and written as volatile bytes here, so
-        // the guest may change it at any time.
-        unsafe { memory.set_slot(&slot) }?;
+        for (number, part) in (0..FIRST_OTHER).zip(memory.ram.layout().parts()) {
+            memory.set_ram(number, &part)?;
+        }
         Ok(memory)
+    }
+
+    fn set_ram(&self, number: u32, part: &RamPart) -> Result<(), KvmError> {
+        let offset = part.offset;
+        let slot = Slot {
+            number,
+            gpa: part.start,
+            bytes: part.bytes,
+            mapped_at: self.ram.mapped_at(part),
+            private: self
+                .private_ram
+                .as_ref()
+                .map(|file| Private { file, offset }),
+        };
+        // SAFETY: the slot is exactly a part of the mapping that `ram` owns (`mapped_at`, `bytes` of a part of
+        // the layout that it was made with), and every holder of the VM (`Vm`, `Vcpu`) keeps it mapped by
+        // holding this value. The mapping is shared memory that is only read and written as volatile bytes
+        // here, so the guest may change it at any time.
+        unsafe { self.set_slot(&slot) }
     }
 
     pub(crate) fn kind(&self) -> VmKind {
@@ -148,13 +168,13 @@ impl Memory {
             .then(|| guest_memfd(&self.fd, bytes))
             .transpose()?;
         let mut others = self.others();
-        let number = others.keys().last().map_or(RAM_SLOT + 1, |last| last + 1);
+        let number = others.keys().last().map_or(FIRST_OTHER, |last| last + 1);
         let slot = Slot {
             number,
             gpa,
             bytes,
             mapped_at: mapping.mapped_at(),
-            private: private.as_ref(),
+            private: private.as_ref().map(|file| Private { file, offset: 0 }),
         };
         // SAFETY: the slot is exactly the mapping that `mapping` owns; it is kept in `others` until
         // KVM has given the slot up, and else as long as anybody holds the VM. Nothing in this process
@@ -193,7 +213,8 @@ impl Memory {
             guest_phys_addr: slot.gpa,
             memory_size: slot.bytes,
             userspace_addr: slot.mapped_at,
-            guest_memfd: slot.private.map_or(0, number_of),
+            guest_memfd: slot.private.map_or(0, |private| number_of(private.file)),
+            guest_memfd_offset: slot.private.map_or(0, |private| private.offset),
             ..kvm_userspace_memory_region2::default()
         };
         // SAFETY: the caller's promise.
@@ -217,21 +238,15 @@ impl Memory {
         let Some(private_ram) = &self.private_ram else {
             return Err(KvmError::NoPrivateMemory { kind: self.kind });
         };
-        pages
-            .check_within(self.ram.bytes())
+        let place = pages
+            .check_within(self.ram.layout())
             .map_err(KvmError::Place)?;
         convert(
             &mut self.ram.states(),
             pages,
             to,
             || self.set_attributes(pages, to),
-            || match to {
-                // A device process that maps the memory reads zeros from here on. What it writes
-                // later lies where nobody looks, until the guest shares the page again: shared memory
-                // holds what a device likes.
-                Visibility::Private => self.ram.discard(pages),
-                Visibility::Shared => punch(private_ram.as_fd(), pages),
-            },
+            || discard_other_side(&self.ram, private_ram.as_fd(), place, to),
         )
     }
 
@@ -288,6 +303,21 @@ fn guest_memfd(fd: &VmFd, bytes: u64) -> Result<OwnedFd, KvmError> {
 fn number_of(descriptor: &OwnedFd) -> u32 {
     use std::os::fd::AsRawFd as _;
     u32::try_from(descriptor.as_raw_fd()).expect("a descriptor that is open is not negative")
+}
+
+/// Discards the side that pages at `place` of both files had before they became `to`.
+fn discard_other_side(
+    ram: &GuestRam,
+    private_ram: BorrowedFd<'_>,
+    place: Range<u64>,
+    to: Visibility,
+) -> io::Result<()> {
+    match to {
+        // A device process that maps the memory reads zeros from here on. What it writes later lies where
+        // nobody looks, until the guest shares the page again: shared memory holds what a device likes.
+        Visibility::Private => ram.discard(place),
+        Visibility::Shared => punch(private_ram, place),
+    }
 }
 
 /// The order of a conversion, and what holds after each of its steps failed.

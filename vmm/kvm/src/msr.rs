@@ -94,7 +94,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::{GuestRam, Host, Vm, VmKind};
+    use crate::{GuestRam, Host, RamLayout, Vm, VmKind};
 
     /// What was not read must not be taken for zero.
     #[test]
@@ -104,7 +104,7 @@ mod tests {
             Ok(host) => host,
             Err(error) => return println!("skipped: {error}"),
         };
-        let ram = Arc::new(GuestRam::new(1 << 20).unwrap());
+        let ram = Arc::new(GuestRam::new(RamLayout::from_zero(1 << 20)).unwrap());
         let vcpu = Vm::new(&host, VmKind::Plain, ram)
             .unwrap()
             .add_vcpu(0)

@@ -11,8 +11,8 @@ use measured_boot_plan::{CpuidEntry, Segment, VcpuState};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::thread::{Uid, set_thread_res_uid};
 use vmm_kvm::{
-    Bus, CpuidError, Feature, GuestRam, Host, KvmError, Mapping, PageRange, Vcpu, Visibility, Vm,
-    VmKind,
+    Bus, CpuidError, Feature, GuestRam, Host, KvmError, Mapping, PageRange, RamLayout, Vcpu,
+    Visibility, Vm, VmKind,
 };
 use vmm_wire::SystemCallRegisters;
 
@@ -28,7 +28,7 @@ fn host() -> Option<Host> {
 }
 
 fn vcpu(host: &Host, code: &[u8]) -> Vcpu {
-    let ram = Arc::new(GuestRam::new(1 << 20).unwrap());
+    let ram = Arc::new(GuestRam::new(RamLayout::from_zero(1 << 20)).unwrap());
     ram.write(0x1000, code).unwrap();
     Vm::new(host, VmKind::Plain, ram)
         .unwrap()
@@ -261,7 +261,7 @@ fn shared_slot_shows_the_guest_a_file_that_it_cannot_change() {
     let mut file = tempfile::tempfile().unwrap();
     file.write_all(&[7; 0x1000]).unwrap();
     // The guest's memory ends below: 0x8000 is the slot.
-    let ram = Arc::new(GuestRam::new(0x8000).unwrap());
+    let ram = Arc::new(GuestRam::new(RamLayout::from_zero(0x8000)).unwrap());
     ram.write(0x1000, &READ_AND_WRITE_8000).unwrap();
     let vm = Vm::new(&host, VmKind::Plain, ram).unwrap();
     let mapping = Mapping::of_file(&file, 0x1000).unwrap();
@@ -288,7 +288,7 @@ fn shared_slot_shows_the_guest_a_file_that_it_cannot_change() {
 #[test]
 fn shared_slot_stays_mapped_as_long_as_a_vcpu_runs() {
     let Some(host) = host() else { return };
-    let ram = Arc::new(GuestRam::new(0x8000).unwrap());
+    let ram = Arc::new(GuestRam::new(RamLayout::from_zero(0x8000)).unwrap());
     ram.write(0x1000, &READ_AND_WRITE_8000).unwrap();
     let vm = Vm::new(&host, VmKind::Plain, ram).unwrap();
     vm.add_shared_slot(0x8000, Mapping::holding(&[9]).unwrap())
@@ -304,7 +304,7 @@ fn shared_slot_stays_mapped_as_long_as_a_vcpu_runs() {
 #[test]
 fn slot_that_is_not_free_or_not_on_a_page_is_refused() {
     let Some(host) = host() else { return };
-    let ram = Arc::new(GuestRam::new(0x8000).unwrap());
+    let ram = Arc::new(GuestRam::new(RamLayout::from_zero(0x8000)).unwrap());
     let vm = Vm::new(&host, VmKind::Plain, ram).unwrap();
     let mapping = || Mapping::zeroed(0x2000).unwrap();
     for gpa in [0, 0x7000, 0x8800, !0xfff] {
@@ -315,10 +315,78 @@ fn slot_that_is_not_free_or_not_on_a_page_is_refused() {
     vm.add_shared_slot(0xa000, mapping()).unwrap();
 }
 
+/// mov al, [0x40000000]; out 0x11, al; mov al, 9; mov [0x40000001], al; out 1, al: 32-bit code.
+const READ_AND_WRITE_1_GIB: [u8; 16] = [
+    0xa0, 0, 0, 0, 0x40, 0xe6, 0x11, 0xb0, 9, 0xa2, 1, 0, 0, 0x40, 0xe6, 1,
+];
+
+/// Protected mode with PAE paging, whose tables at 0x8000 have address 0 where it is, and the 2 MiB at 4 GiB
+/// at 1 GiB (Intel SDM, volume 3A, section 5.4, "PAE Paging").
+fn with_4_gib_at_1_gib(ram: &GuestRam) -> VcpuState {
+    let present = 1;
+    let writable_2_mib = 0x83;
+    for (entry, value) in [
+        (0x8000, 0x9000 | present),
+        (0x8008, 0xa000 | present),
+        (0x9000, writable_2_mib),
+        (0xa000, 1 << 32 | writable_2_mib),
+    ] {
+        ram.write(entry, &u64::to_le_bytes(value)).unwrap();
+    }
+    let flat = |attributes| Segment {
+        attributes,
+        limit: u32::MAX,
+        selector: 8,
+        base: 0,
+    };
+    VcpuState {
+        cs: flat(0xc9b),
+        ss: flat(0xc93),
+        ds: flat(0xc93),
+        cr0: 0x8000_0011,
+        cr3: 0x8000,
+        cr4: 0x20,
+        ..state()
+    }
+}
+
+#[test]
+fn ram_above_the_hole_has_a_slot_of_its_own_and_the_guest_reads_it_there() {
+    const LOW: u64 = 3 << 30;
+    const HIGH: u64 = 4 << 30;
+    const HIGH_END: u64 = HIGH + (64 << 20);
+    let Some(host) = host() else { return };
+    let ram = GuestRam::new(RamLayout::new(&[0..LOW, HIGH..HIGH_END])).unwrap();
+    let ram = Arc::new(ram);
+    ram.write(0x1000, &READ_AND_WRITE_1_GIB).unwrap();
+    ram.write(HIGH, &[0x5c]).unwrap();
+    let vm = Vm::new(&host, VmKind::Plain, Arc::clone(&ram)).unwrap();
+    let mut vcpu = vm.add_vcpu(0).unwrap();
+    vcpu.set_state(&with_4_gib_at_1_gib(&ram)).unwrap();
+    let ports = Ports::default();
+    vcpu.run(&ports).unwrap();
+    assert_eq!(ports.0.lock().unwrap()[0], (0x11, vec![0x5c]));
+    let mut read = [0; 2];
+    ram.read(HIGH, &mut read).unwrap();
+    assert_eq!(read, [0x5c, 9]);
+    // Behind the low part in the file.
+    let file = std::fs::File::from(ram.file().try_clone_to_owned().unwrap());
+    file.read_exact_at(&mut read, LOW).unwrap();
+    assert_eq!(read, [0x5c, 9]);
+    // Both ranges are taken to their ends, and nothing between and behind them.
+    let page = || Mapping::zeroed(0x1000).unwrap();
+    for gpa in [LOW - 0x1000, HIGH, HIGH_END - 0x1000] {
+        assert!(vm.add_shared_slot(gpa, page()).is_err(), "{gpa:#x}");
+    }
+    for gpa in [LOW, HIGH - 0x1000, HIGH_END] {
+        assert!(vm.add_shared_slot(gpa, page()).is_ok(), "{gpa:#x}");
+    }
+}
+
 #[test]
 fn plain_vm_has_nothing_private() {
     let Some(host) = host() else { return };
-    let ram = Arc::new(GuestRam::new(0x8000).unwrap());
+    let ram = Arc::new(GuestRam::new(RamLayout::from_zero(0x8000)).unwrap());
     let vm = Vm::new(&host, VmKind::Plain, ram).unwrap();
     assert_eq!(vm.kind(), VmKind::Plain);
     let page = PageRange::new(0x1000, 1).unwrap();
@@ -347,7 +415,7 @@ fn kind_that_this_host_lacks_is_refused_by_what_is_missing() {
                 let start = format!("this host cannot run {} guests: ", kind.name());
                 assert!(said.starts_with(&start), "{said}");
                 // Asked all the same, KVM refuses without a word; nothing is left behind.
-                let ram = Arc::new(GuestRam::new(0x8000).unwrap());
+                let ram = Arc::new(GuestRam::new(RamLayout::from_zero(0x8000)).unwrap());
                 assert!(Vm::new(&host, kind, ram).is_err());
             }
         }

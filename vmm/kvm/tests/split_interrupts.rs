@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use measured_boot_plan::{Segment, VcpuState};
 use vmm_ioapic::{IoApic, Routes};
-use vmm_kvm::{Bus, Controllers, GuestRam, Host, Message, Vm, VmKind};
+use vmm_kvm::{Bus, Controllers, GuestRam, Host, Message, RamLayout, Vm, VmKind};
 use vmm_sys_util::eventfd::{EFD_NONBLOCK, EventFd};
 
 const IO_APIC: u64 = 0xfec0_0000;
@@ -162,7 +162,7 @@ fn run(code: &[u8], words: usize) -> Option<Vec<u8>> {
             return None;
         }
     };
-    let ram = Arc::new(GuestRam::new(1 << 20).unwrap());
+    let ram = Arc::new(GuestRam::new(RamLayout::from_zero(1 << 20)).unwrap());
     let spurious_vector_and_on = store_local(0xf0, 0x1ff);
     // sti; hlt; jmp back to hlt
     let wait = [0xfb, 0xf4, 0xeb, 0xfd];
@@ -223,7 +223,7 @@ fn message_of_an_interrupt_is_delivered_at_once() {
         println!("skipped: no KVM");
         return;
     };
-    let ram = Arc::new(GuestRam::new(1 << 20).unwrap());
+    let ram = Arc::new(GuestRam::new(RamLayout::from_zero(1 << 20)).unwrap());
     let vm = Vm::with_controllers(&host, VmKind::Plain, Controllers::Split, ram).unwrap();
     let _vcpu = vm.add_vcpu(0).unwrap();
     let message = Message {

@@ -10,8 +10,8 @@ use measured_boot_snp_abi::simulated::SIMULATED_TEE_PORT;
 use rustix::event::PollFlags;
 use rustix::fs::{MemfdFlags, memfd_create};
 use vmm_channel::{Channel, Patience};
-use vmm_kvm::{GuestRam, Vcpu, Vm, VmKind};
-use vmm_wire::{IdFields, Pages, TeeReply, TeeRequest};
+use vmm_kvm::{GuestRam, RamPart, Vcpu, Vm, VmKind};
+use vmm_wire::{IdFields, MemoryRange, Pages, TeeReply, TeeRequest};
 
 use crate::{EvidencePath, Guest, PageRun, Parameters, Tee, TeeError, Told};
 
@@ -124,7 +124,7 @@ impl Tee for Simulated {
                 image_id: parameters.id.image_id,
                 guest_svn: parameters.id.guest_svn,
             },
-            guest_memory_bytes: parameters.memory_bytes,
+            memory: parameters.ram.parts().map(range_to_wire).collect(),
         };
         self.send(&request, &[])
     }
@@ -162,6 +162,13 @@ impl Tee for Simulated {
 
     fn evidence_path(&self) -> EvidencePath {
         EvidencePath::VsockPort(SIMULATED_TEE_PORT)
+    }
+}
+
+fn range_to_wire(part: RamPart) -> MemoryRange {
+    MemoryRange {
+        gpa: part.start,
+        bytes: part.bytes,
     }
 }
 

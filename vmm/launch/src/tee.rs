@@ -5,7 +5,7 @@ use measured_boot_plan::{
 };
 use measured_boot_snp_abi::{GuestPolicy, PageType};
 use thiserror::Error;
-use vmm_kvm::{KvmError, RamError, Vcpu, Vm, VmKind};
+use vmm_kvm::{KvmError, RamError, RamLayout, Vcpu, Vm, VmKind};
 
 use crate::Told;
 
@@ -28,8 +28,8 @@ pub struct Parameters {
     pub cpuid: Vec<CpuidEntry>,
     /// Number of vCPUs.
     pub vcpus: u32,
-    /// Bytes of memory, from guest-physical address 0.
-    pub memory_bytes: u64,
+    /// Where memory lies.
+    pub ram: RamLayout,
 }
 
 impl Parameters {
@@ -45,7 +45,7 @@ impl Parameters {
             sev_features: plan.sev_features.0,
             cpuid: plan.cpuid_for(0, audience),
             vcpus: u32::try_from(plan.vcpus.0.len()).unwrap_or(u32::MAX),
-            memory_bytes: plan.memory_bytes.0,
+            ram: RamLayout::new(&plan.ram()),
         }
     }
 }

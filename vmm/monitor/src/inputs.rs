@@ -171,7 +171,7 @@ fn shim_beside_program() -> PathBuf {
     program.with_file_name("cloister-shim")
 }
 
-/// What goes into a guest's memory is no longer than that, of at most 3 GiB; all else is a page or a text.
+/// What goes into a guest's memory lies in its lowest 3 GiB; all else is a page or a text.
 fn most_bytes(source: Source) -> u64 {
     match source {
         Source::Kernel | Source::Initrd | Source::Shim | Source::Igvm => 3 << 30,

@@ -20,7 +20,7 @@ use measured_boot_plan::machine::COM1_GSI;
 use measured_boot_plan::{LaunchPlan, TeeKind};
 use policies_jail::Filter;
 use policies_profiles::{Guest, Program};
-use vmm_kvm::{GuestRam, Host, Vm, VmKind};
+use vmm_kvm::{GuestRam, Host, RamLayout, Vm, VmKind};
 use vmm_launch::{MeasuredLaunch, Staging, Tee as _, Threads, launch};
 use vmm_snp::CertificateFile;
 use vmm_sys_util::eventfd::{EFD_CLOEXEC, EFD_NONBLOCK, EventFd};
@@ -231,7 +231,7 @@ fn load(
     interrupt: Interrupt,
 ) -> anyhow::Result<(MeasuredLaunch<AnyTee>, Option<CertificateFile>)> {
     let plan = &planned.plan;
-    let ram = Arc::new(GuestRam::new(plan.memory_bytes.0)?);
+    let ram = Arc::new(GuestRam::new(RamLayout::new(&plan.ram()))?);
     let vm = Vm::new(host, tee.vm_kind(), Arc::clone(&ram))?;
     let (tee, certificates) = tee.begin(process, &ram, interrupt)?;
     let sources = planned.inputs.sources();

@@ -11,7 +11,7 @@ use zerocopy::IntoBytes as _;
 use zerocopy::little_endian::{U16, U64};
 
 use crate::cpuid::{self, CpuidMismatch};
-use crate::memory::{GuestMemory, PAGE};
+use crate::memory::{GuestMemory, MemoryFault, PAGE};
 use crate::vmsa::{unmeasured_change, vmsa};
 
 /// What a launch is asked to be.
@@ -23,8 +23,6 @@ pub struct Parameters {
     pub host_data: [u8; 32],
     /// The ID block's fields.
     pub id: IdFields,
-    /// Bytes of memory that the guest will have.
-    pub guest_memory_bytes: u64,
 }
 
 /// A launch that is not measured, so that no report exists for it.
@@ -34,13 +32,8 @@ pub enum Refusal {
     #[error("guest policy {0} has reserved bits wrong (56860, guest policy structure)")]
     Policy(GuestPolicy),
     /// The memory file is not the guest's memory.
-    #[error("the guest is to have {announced} bytes of memory, the memory file has {real}")]
-    MemorySize {
-        /// What was said.
-        announced: u64,
-        /// What is.
-        real: u64,
-    },
+    #[error(transparent)]
+    MemoryFile(#[from] MemoryFault),
     /// A page that cannot be added.
     #[error("page {gpa:#x} cannot be added: {problem}")]
     Page {
@@ -100,14 +93,10 @@ impl Launch {
     /// Begins.
     ///
     /// # Errors
-    /// The policy or the memory is not acceptable.
+    /// The policy is not acceptable.
     pub fn begin(memory: GuestMemory, parameters: Parameters) -> Result<Self, Refusal> {
         if !parameters.policy.reserved_bits_valid() {
             return Err(Refusal::Policy(parameters.policy));
-        }
-        let (announced, real) = (parameters.guest_memory_bytes, memory.bytes());
-        if announced != real {
-            return Err(Refusal::MemorySize { announced, real });
         }
         Ok(Self {
             memory,
@@ -135,11 +124,7 @@ impl Launch {
         if !pages.gpa.is_multiple_of(PAGE) {
             return Err(refuse("its address is not a multiple of 4096"));
         }
-        let end = pages
-            .count
-            .checked_mul(PAGE)
-            .and_then(|bytes| bytes.checked_add(pages.gpa));
-        if end.is_none_or(|end| end > self.memory.bytes()) {
+        if !self.memory.holds(pages.gpa, pages.count) {
             return Err(refuse("it is outside the guest's memory"));
         }
         (0..pages.count).try_for_each(|index| self.add_page(pages.gpa + index * PAGE, page_type))

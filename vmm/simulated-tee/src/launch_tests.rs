@@ -4,7 +4,7 @@ use measured_boot_snp_abi::{CpuidFunction, CpuidPage};
 use zerocopy::little_endian::U32;
 
 use super::*;
-use crate::memory::tests::memory;
+use crate::memory::tests::{memory, memory_with_a_hole};
 
 const PAGES: u64 = 32;
 const DATA: u64 = 0x2000;
@@ -15,7 +15,6 @@ fn parameters() -> Parameters {
         policy: GuestPolicy::STRICT,
         host_data: [0; 32],
         id: IdFields::default(),
-        guest_memory_bytes: PAGES * PAGE,
     }
 }
 
@@ -276,8 +275,22 @@ fn policy_with_reserved_bits_wrong_is_refused() {
     ));
 }
 
+/// By their own addresses, wherever the file has them.
 #[test]
-fn memory_of_another_size_than_announced_is_refused() {
-    let refused = Launch::begin(memory(PAGES + 1, &[]), parameters());
-    assert!(matches!(refused, Err(Refusal::MemorySize { .. })));
+fn pages_above_the_hole_are_measured_and_those_over_it_refused() {
+    const HIGH: u64 = 1 << 32;
+    let begin = || Launch::begin(memory_with_a_hole(&[(5 * PAGE, &[9])]), parameters()).unwrap();
+    let mut launch = begin();
+    let high = run(HIGH + PAGE, 1, PageType::Normal);
+    launch.add_pages(&high).unwrap();
+    let mut page = [0; 4096];
+    page[0] = 9;
+    let mut info = [[0; 48], sha384(&page)].concat();
+    info.extend_from_slice(&[0x70, 0, 1, 0, 0, 0, 0, 0]);
+    info.extend_from_slice(&(HIGH + PAGE).to_le_bytes());
+    assert_eq!(launch.digest, sha384(&info));
+    for (gpa, count) in [(3 * PAGE, 2), (4 * PAGE, 1), (HIGH - PAGE, 2)] {
+        let refused = begin().add_pages(&run(gpa, count, PageType::Normal));
+        assert!(matches!(refused, Err(Refusal::Page { .. })), "{refused:?}");
+    }
 }

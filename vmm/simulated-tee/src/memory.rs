@@ -7,41 +7,75 @@ use std::os::unix::fs::FileExt as _;
 
 use rustix::fs::{SeekFrom, fstat, seek};
 use rustix::io::Errno;
+use thiserror::Error;
+use vmm_wire::MemoryRange;
 
 /// Bytes of a page.
 pub const PAGE: u64 = 4096;
 
-/// The memory file, from guest-physical address 0.
+/// The memory file, and where the guest has each part of it.
 #[derive(Debug)]
 pub struct GuestMemory {
     file: File,
-    bytes: u64,
+    parts: Vec<Part>,
+}
+
+/// A range of guest memory, and where it begins in the file.
+#[derive(Clone, Copy, Debug)]
+struct Part {
+    range: MemoryRange,
+    offset: u64,
+}
+
+/// A file that is not the memory that was announced.
+#[derive(Debug, Error)]
+pub enum MemoryFault {
+    /// It is longer or shorter.
+    #[error("the guest is to have {announced} bytes of memory, the memory file has {real}")]
+    Size {
+        /// What was said.
+        announced: u64,
+        /// What is.
+        real: u64,
+    },
+    /// Ranges that no guest has.
+    #[error("the ranges of guest memory are not whole pages in ascending order")]
+    Ranges,
+    /// Its size cannot be read.
+    #[error("the size of guest memory cannot be read: {0}")]
+    Read(#[from] io::Error),
 }
 
 impl GuestMemory {
-    /// Takes the file as it is.
+    /// Takes the file as it is, with `ranges` one behind the other.
     ///
     /// # Errors
-    /// Its size cannot be read.
-    pub fn new(file: File) -> io::Result<Self> {
-        let bytes = u64::try_from(fstat(&file)?.st_size)
+    /// It has not these ranges.
+    pub fn new(file: File, ranges: &[MemoryRange]) -> Result<Self, MemoryFault> {
+        let real = fstat(&file).map_err(io::Error::from)?.st_size;
+        let real = u64::try_from(real)
             .map_err(|_| io::Error::other("the memory file has a negative size"))?;
-        Ok(Self { file, bytes })
+        let parts = lay_out(ranges).ok_or(MemoryFault::Ranges)?;
+        let announced = ranges.iter().map(|range| range.bytes).sum();
+        match announced == real {
+            true => Ok(Self { file, parts }),
+            false => Err(MemoryFault::Size { announced, real }),
+        }
     }
 
-    /// Size in bytes.
-    pub fn bytes(&self) -> u64 {
-        self.bytes
+    /// Whether one range has all of so many pages from guest-physical address `gpa`.
+    pub fn holds(&self, gpa: u64, pages: u64) -> bool {
+        let bytes = pages.checked_mul(PAGE);
+        bytes.is_some_and(|bytes| self.offset_of(gpa, bytes).is_some())
     }
 
     /// The page at guest-physical address `gpa`.
     ///
     /// # Errors
-    /// It is outside the file, or cannot be read.
+    /// It is outside of memory, or cannot be read.
     pub fn page(&self, gpa: u64) -> io::Result<[u8; 4096]> {
-        let mut page = [0; 4096];
-        self.file.read_exact_at(&mut page, gpa)?;
-        Ok(page)
+        let offset = self.offset_of(gpa, PAGE);
+        self.page_at(offset.ok_or(io::ErrorKind::UnexpectedEof)?)
     }
 
     /// The first page that does not read zero and that `is_accounted_for` does not know.
@@ -54,15 +88,37 @@ impl GuestMemory {
         let mut from = 0;
         while let Some(extent) = self.data_after(from)? {
             from = extent.end;
-            let mut gpa = extent.start / PAGE * PAGE;
-            while gpa < extent.end {
-                if !is_accounted_for(gpa) && self.page(gpa)? != [0; 4096] {
+            let mut at = extent.start / PAGE * PAGE;
+            while at < extent.end {
+                let gpa = self.gpa_at(at).ok_or(io::ErrorKind::UnexpectedEof)?;
+                if !is_accounted_for(gpa) && self.page_at(at)? != [0; 4096] {
                     return Ok(Some(gpa));
                 }
-                gpa += PAGE;
+                at += PAGE;
             }
         }
         Ok(None)
+    }
+
+    fn page_at(&self, offset: u64) -> io::Result<[u8; 4096]> {
+        let mut page = [0; 4096];
+        self.file.read_exact_at(&mut page, offset)?;
+        Ok(page)
+    }
+
+    fn offset_of(&self, gpa: u64, bytes: u64) -> Option<u64> {
+        self.parts.iter().find_map(|part| {
+            let from = gpa.checked_sub(part.range.gpa)?;
+            let to = from.checked_add(bytes)?;
+            (to <= part.range.bytes).then(|| part.offset + from)
+        })
+    }
+
+    fn gpa_at(&self, offset: u64) -> Option<u64> {
+        self.parts.iter().find_map(|part| {
+            let within = offset.checked_sub(part.offset)?;
+            (within < part.range.bytes).then(|| part.range.gpa + within)
+        })
     }
 
     fn data_after(&self, from: u64) -> io::Result<Option<Range<u64>>> {
@@ -77,6 +133,27 @@ impl GuestMemory {
     }
 }
 
+/// Where each range lies in the file. None begins before the end of the one before it.
+fn lay_out(ranges: &[MemoryRange]) -> Option<Vec<Part>> {
+    let mut offset = 0;
+    let mut free = 0;
+    let place = |range: &MemoryRange| {
+        let is_whole = range.gpa.is_multiple_of(PAGE) && range.bytes.is_multiple_of(PAGE);
+        if !is_whole || range.gpa < free {
+            return None;
+        }
+        free = range.gpa.checked_add(range.bytes)?;
+        let part = Part {
+            range: *range,
+            offset,
+        };
+        // No more than `free`, which does not wrap.
+        offset += range.bytes;
+        Some(part)
+    };
+    ranges.iter().map(place).collect()
+}
+
 #[cfg(test)]
 pub(crate) mod tests {
     use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
@@ -85,12 +162,95 @@ pub(crate) mod tests {
 
     /// A memory file of `pages` pages with `content` at their addresses.
     pub(crate) fn memory(pages: u64, content: &[(u64, &[u8])]) -> GuestMemory {
+        let range = MemoryRange {
+            gpa: 0,
+            bytes: pages * PAGE,
+        };
+        GuestMemory::new(file(pages, content), &[range]).unwrap()
+    }
+
+    fn file(pages: u64, content: &[(u64, &[u8])]) -> File {
         let file = File::from(memfd_create(c"test", MemfdFlags::CLOEXEC).unwrap());
         ftruncate(&file, pages * PAGE).unwrap();
-        for (gpa, bytes) in content {
-            file.write_all_at(bytes, *gpa).unwrap();
+        for (offset, bytes) in content {
+            file.write_all_at(bytes, *offset).unwrap();
         }
-        GuestMemory::new(file).unwrap()
+        file
+    }
+
+    const HIGH: u64 = 1 << 32;
+
+    fn ranges<const N: usize>(ranges: [(u64, u64); N]) -> [MemoryRange; N] {
+        ranges.map(|(gpa, bytes)| MemoryRange { gpa, bytes })
+    }
+
+    /// Four pages from address 0 and four above the hole, whose first lies behind them in the file.
+    pub(crate) fn memory_with_a_hole(content: &[(u64, &[u8])]) -> GuestMemory {
+        let ranges = ranges([(0, 4 * PAGE), (HIGH, 4 * PAGE)]);
+        GuestMemory::new(file(8, content), &ranges).unwrap()
+    }
+
+    #[test]
+    fn page_above_the_hole_is_read_where_the_file_has_it() {
+        let memory = memory_with_a_hole(&[(5 * PAGE, &[1])]);
+        assert_eq!(memory.page(HIGH + PAGE).unwrap()[0], 1);
+        assert_eq!(memory.page(HIGH).unwrap(), [0; 4096]);
+        for outside in [4 * PAGE, 5 * PAGE, HIGH - PAGE, HIGH + 4 * PAGE, u64::MAX] {
+            assert!(memory.page(outside).is_err(), "{outside:#x}");
+        }
+    }
+
+    #[test]
+    fn page_that_nobody_accounts_for_is_named_as_the_guest_has_it() {
+        let memory = memory_with_a_hole(&[(0, &[1]), (5 * PAGE, &[1])]);
+        let stray = memory.stray_page(|page| page == 0).unwrap();
+        assert_eq!(stray, Some(HIGH + PAGE));
+        let known = [0, HIGH + PAGE];
+        let stray = memory.stray_page(|page| known.contains(&page)).unwrap();
+        assert_eq!(stray, None);
+    }
+
+    #[test]
+    fn run_of_pages_that_touches_the_hole_is_not_held() {
+        let memory = memory_with_a_hole(&[]);
+        for (gpa, pages) in [(0, 4), (3 * PAGE, 1), (HIGH, 4), (HIGH + 3 * PAGE, 1)] {
+            assert!(memory.holds(gpa, pages), "{gpa:#x}");
+        }
+        for (gpa, pages) in [
+            (3 * PAGE, 2),
+            (4 * PAGE, 1),
+            (HIGH - PAGE, 2),
+            (0, HIGH / PAGE + 4),
+        ] {
+            assert!(!memory.holds(gpa, pages), "{gpa:#x}");
+        }
+        assert!(!memory.holds(HIGH, 5) && !memory.holds(0, u64::MAX));
+    }
+
+    #[test]
+    fn ranges_that_no_guest_has_are_refused() {
+        for wrong in [
+            [(0, 4 * PAGE + 1), (HIGH, 4 * PAGE - 1)],
+            [(0, 4 * PAGE), (HIGH + 1, 4 * PAGE)],
+            [(0, 4 * PAGE), (3 * PAGE, 4 * PAGE)],
+            [(HIGH, 4 * PAGE), (0, 4 * PAGE)],
+            [(0, 4 * PAGE), (!0xfff, 4 * PAGE)],
+        ] {
+            let refused = GuestMemory::new(file(8, &[]), &ranges(wrong));
+            assert!(matches!(refused, Err(MemoryFault::Ranges)), "{wrong:x?}");
+        }
+    }
+
+    #[test]
+    fn file_of_another_size_than_its_ranges_is_refused() {
+        for pages in [7, 9] {
+            let ranges = ranges([(0, 4 * PAGE), (HIGH, 4 * PAGE)]);
+            let refused = GuestMemory::new(file(pages, &[]), &ranges);
+            let Err(MemoryFault::Size { announced, real }) = refused else {
+                panic!("{refused:?}");
+            };
+            assert_eq!((announced, real), (8 * PAGE, pages * PAGE));
+        }
     }
 
     #[test]

@@ -124,7 +124,6 @@ pub(crate) mod tests {
                     guest_svn: 9,
                     ..IdFields::default()
                 },
-                guest_memory_bytes: 0,
             },
             launch_digest: [5; 48],
         };

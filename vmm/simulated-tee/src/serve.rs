@@ -13,7 +13,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::retry_on_intr;
 use thiserror::Error;
 use vmm_channel::{Channel, ReceiveError, SendError};
-use vmm_wire::{Confinement, DeviceReply, Landlock, TeeReply, TeeRequest};
+use vmm_wire::{Confinement, DeviceReply, Landlock, MemoryRange, TeeReply, TeeRequest};
 
 use crate::keys::{KeyError, SignError, SigningKey};
 use crate::launch::{Launch, Measurement, Parameters, Refusal};
@@ -66,7 +66,7 @@ pub enum ServeError {
 
 /// What `Configure` brings.
 struct Configuration {
-    memory: GuestMemory,
+    memory: File,
     key: SigningKey,
     endorsements: Endorsements,
     listener: UnixListener,
@@ -156,10 +156,6 @@ fn configure(control: &Control) -> Result<Configuration, ServeError> {
         return Err(ServeError::OutOfOrder);
     };
     let [memory, key, vcek, ask, ark, listener] = descriptors;
-    let memory = GuestMemory::new(File::from(memory)).map_err(|source| ServeError::File {
-        what: "guest memory",
-        source,
-    })?;
     let key = SigningKey::from_pkcs8(&read(key, "the simulated VCEK key")?)?;
     let endorsements = Endorsements {
         vcek: read(vcek, "the simulated VCEK certificate")?,
@@ -167,19 +163,19 @@ fn configure(control: &Control) -> Result<Configuration, ServeError> {
         ark: read(ark, "the simulated ARK certificate")?,
     };
     Ok(Configuration {
-        memory,
+        memory: File::from(memory),
         key,
         endorsements,
         listener: UnixListener::from(listener),
     })
 }
 
-fn measure(control: &Control, memory: GuestMemory) -> Result<(Measurement, Vec<u8>), ServeError> {
+fn measure(control: &Control, file: File) -> Result<(Measurement, Vec<u8>), ServeError> {
     let TeeRequest::Begin {
         policy,
         host_data,
         id,
-        guest_memory_bytes,
+        memory,
     } = control.receive()?.message
     else {
         return Err(ServeError::OutOfOrder);
@@ -189,9 +185,8 @@ fn measure(control: &Control, memory: GuestMemory) -> Result<(Measurement, Vec<u
         policy,
         host_data,
         id,
-        guest_memory_bytes,
     };
-    let mut launch = Launch::begin(memory, parameters).map_err(ServeError::Refused)?;
+    let mut launch = begin(file, &memory, parameters).map_err(ServeError::Refused)?;
     loop {
         let received = control.receive()?;
         match received.message {
@@ -211,6 +206,10 @@ fn measure(control: &Control, memory: GuestMemory) -> Result<(Measurement, Vec<u
         }
         .map_err(ServeError::Refused)?;
     }
+}
+
+fn begin(file: File, memory: &[MemoryRange], parameters: Parameters) -> Result<Launch, Refusal> {
+    Launch::begin(GuestMemory::new(file, memory)?, parameters)
 }
 
 fn answer_requests(

@@ -24,7 +24,7 @@ use policies_jail::observe::Observer;
 use policies_jail::{Child, Exit};
 use policies_profiles::{Program, Rule};
 use vmm_channel::{Channel, Patience, WaitError};
-use vmm_kvm::{GuestRam, Host, Vm, VmKind};
+use vmm_kvm::{GuestRam, Host, RamLayout, Vm, VmKind};
 use vmm_launch::{
     EvidencePath, Guest, Keys, LaunchError, PageRun, Parameters, Simulated, Staging, Tee, TeeError,
     Told, launch,
@@ -145,7 +145,7 @@ impl Bench {
     }
 
     fn connect(&self, control: Channel<TeeRequest, TeeReply>, socket: &Path) -> (Vm, Simulated) {
-        let ram = Arc::new(GuestRam::new(self.plan.memory_bytes.0).unwrap());
+        let ram = Arc::new(GuestRam::new(RamLayout::new(&self.plan.ram())).unwrap());
         let vm = Vm::new(&self.host, VmKind::Plain, ram).unwrap();
         let listener = UnixListener::bind(socket).unwrap();
         // Nobody ever writes to it: nothing is cancelled here.
@@ -392,7 +392,7 @@ fn cpuid_leaf_that_kvm_does_not_answer_as_planned_is_not_launched() {
 fn launch_cancelled_from_outside_ends_without_a_digest() {
     let Some(bench) = bench() else { return };
     let (child, control) = start_tee();
-    let ram = Arc::new(GuestRam::new(bench.plan.memory_bytes.0).unwrap());
+    let ram = Arc::new(GuestRam::new(RamLayout::new(&bench.plan.ram())).unwrap());
     let listener = UnixListener::bind(bench.socket(&child)).unwrap();
     // The other end is closed: readable at once.
     let cancel: &'static UnixStream = Box::leak(Box::new(UnixStream::pair().unwrap().0));
@@ -407,7 +407,7 @@ fn launch_cancelled_while_the_tee_takes_nothing_ends() {
     let Some(bench) = bench() else { return };
     let host = &bench.host;
     let (ours, theirs) = Channel::<TeeRequest, TeeReply>::pair().unwrap();
-    let ram = Arc::new(GuestRam::new(1 << 20).unwrap());
+    let ram = Arc::new(GuestRam::new(RamLayout::from_zero(1 << 20)).unwrap());
     let vm = Vm::new(host, VmKind::Plain, Arc::clone(&ram)).unwrap();
     let dir = tempfile::tempdir().unwrap();
     let listener = UnixListener::bind(dir.path().join("tee.sock")).unwrap();

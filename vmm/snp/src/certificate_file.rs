@@ -107,6 +107,8 @@ impl CertificateFile {
 
 #[cfg(test)]
 mod tests {
+    use vmm_kvm::RamLayout;
+
     use super::*;
 
     const REQUEST: ReqCerts = ReqCerts {
@@ -124,7 +126,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("certificates");
         std::fs::write(&path, table(1)).unwrap();
-        (folder, path, GuestRam::new(1 << 20).unwrap())
+        (
+            folder,
+            path,
+            GuestRam::new(RamLayout::from_zero(1 << 20)).unwrap(),
+        )
     }
 
     fn handed(ram: &GuestRam) -> [u8; 4] {

@@ -117,6 +117,8 @@ fn entries(table: &[u8]) -> Option<Vec<(u32, u32)>> {
 
 #[cfg(test)]
 mod tests {
+    use vmm_kvm::RamLayout;
+
     use super::*;
 
     /// A table of one certificate of these bytes, and a list of these entries.
@@ -181,7 +183,7 @@ mod tests {
     #[test]
     fn buffer_that_is_too_small_is_told_how_much_is_needed() {
         let certificates = Certificates::from_table(&table(&[(48, 5000)], 5000)).unwrap();
-        let ram = GuestRam::new(1 << 20).unwrap();
+        let ram = GuestRam::new(RamLayout::from_zero(1 << 20)).unwrap();
         for npages in [0, 1] {
             let answer = certificates.hand(&request(0x1000, npages), &ram);
             assert_eq!(answer, CertificatesAnswer::Needs { pages: 2 });
@@ -192,7 +194,7 @@ mod tests {
     fn table_goes_where_the_guest_shares_its_memory() {
         let table = table(&[(48, 5000)], 5000);
         let certificates = Certificates::from_table(&table).unwrap();
-        let ram = GuestRam::new(1 << 20).unwrap();
+        let ram = GuestRam::new(RamLayout::from_zero(1 << 20)).unwrap();
         let answer = certificates.hand(&request(0x3000, 2), &ram);
         assert_eq!(answer, CertificatesAnswer::Done);
         let mut there = vec![0; table.len()];
@@ -203,7 +205,7 @@ mod tests {
     #[test]
     fn buffer_that_is_not_all_memory_gets_nothing() {
         let certificates = Certificates::from_table(&table(&[(48, 10)], 10)).unwrap();
-        let ram = GuestRam::new(1 << 20).unwrap();
+        let ram = GuestRam::new(RamLayout::from_zero(1 << 20)).unwrap();
         for (gpa, npages) in [
             (0x10_0000, 1),
             (0xf_f000, 2),

@@ -4,7 +4,7 @@
 //! LAUNCH_UPDATE, and after LAUNCH_FINISH nothing changes any more (Linux 6.12, arch/x86/kvm/svm/sev.c).
 
 use measured_boot_snp_abi::PageType;
-use vmm_conversion::PageRange;
+use vmm_conversion::{PageRange, RamLayout};
 use vmm_kvm::{PageBuffer, SnpFinish, SnpUpdate};
 use vmm_launch::PageRun;
 
@@ -21,7 +21,7 @@ pub(crate) struct Beginning {
     /// SEV_FEATURES of every VMSA, as the plan has them: with SNP_ACTIVE.
     pub(crate) sev_features: u64,
     pub(crate) policy: u64,
-    pub(crate) memory_bytes: u64,
+    pub(crate) ram: RamLayout,
     /// Whether the guest's requests for certificates are to come here.
     pub(crate) wants_certificates: bool,
 }
@@ -37,11 +37,13 @@ pub(crate) fn begin(
         calls.enable_certificates()?;
     }
     calls.start(beginning.policy)?;
-    let pages = PageRange::new(0, beginning.memory_bytes / PAGE).map_err(|_| SnpError::Pages {
-        component: "memory",
-        gpa: 0,
-    })?;
-    calls.make_private(pages).map_err(SnpError::Private)
+    beginning.ram.parts().try_for_each(|part| {
+        let pages = part.pages().map_err(|_| SnpError::Pages {
+            component: "memory",
+            gpa: part.start,
+        })?;
+        calls.make_private(pages).map_err(SnpError::Private)
+    })
 }
 
 /// Has pages encrypted and measured.

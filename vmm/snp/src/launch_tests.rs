@@ -104,12 +104,14 @@ const OFFER: Offer = Offer {
     certificates: true,
 };
 
-const BEGINNING: Beginning = Beginning {
-    sev_features: 1,
-    policy: 0x3_0000,
-    memory_bytes: 64 << 20,
-    wants_certificates: false,
-};
+fn beginning() -> Beginning {
+    Beginning {
+        sev_features: 1,
+        policy: 0x3_0000,
+        ram: RamLayout::from_zero(64 << 20),
+        wants_certificates: false,
+    }
+}
 
 fn run(page_type: PageType, count: u64, bytes: &[u8]) -> PageRun<'_> {
     PageRun {
@@ -124,7 +126,7 @@ fn run(page_type: PageType, count: u64, bytes: &[u8]) -> PageRun<'_> {
 #[test]
 fn launch_makes_the_calls_in_the_order_that_the_kernel_demands() {
     let mut kernel = Kernel::default();
-    begin(&mut kernel, &OFFER, &BEGINNING).unwrap();
+    begin(&mut kernel, &OFFER, &beginning()).unwrap();
     load(&mut kernel, &run(PageType::Normal, 2, &[1; 5000])).unwrap();
     load(&mut kernel, &run(PageType::Zero, 3, &[])).unwrap();
     let ending = SnpFinish {
@@ -147,10 +149,24 @@ fn launch_makes_the_calls_in_the_order_that_the_kernel_demands() {
 }
 
 #[test]
+fn every_range_of_memory_is_made_private() {
+    let with_a_hole = Beginning {
+        ram: RamLayout::new(&[0..64 << 20, 1 << 32..(1 << 32) + 0x2000]),
+        ..beginning()
+    };
+    let mut kernel = Kernel::default();
+    begin(&mut kernel, &OFFER, &with_a_hole).unwrap();
+    assert_eq!(
+        kernel.asked[2..],
+        ["PRIVATE 0x0 16384", "PRIVATE 0x100000000 2"]
+    );
+}
+
+#[test]
 fn certificates_are_enabled_between_init_and_start_and_only_where_the_kernel_has_them() {
     let wanted = Beginning {
         wants_certificates: true,
-        ..BEGINNING
+        ..beginning()
     };
     let mut kernel = Kernel::default();
     begin(&mut kernel, &OFFER, &wanted).unwrap();
@@ -171,7 +187,7 @@ fn certificates_are_enabled_between_init_and_start_and_only_where_the_kernel_has
 fn snp_active_is_never_passed_and_other_features_only_if_offered() {
     let with = |sev_features| Beginning {
         sev_features,
-        ..BEGINNING
+        ..beginning()
     };
     let mut kernel = Kernel::default();
     begin(&mut kernel, &OFFER, &with(0x21)).unwrap();
@@ -193,7 +209,7 @@ fn step_that_fails_is_the_last_one() {
             refuses: Some((number, Errno::INVAL, 0)),
             ..Kernel::default()
         };
-        let refused = begin(&mut kernel, &OFFER, &BEGINNING)
+        let refused = begin(&mut kernel, &OFFER, &beginning())
             .unwrap_err()
             .to_string();
         assert!(refused.starts_with(expected), "{refused}");

@@ -77,7 +77,7 @@ impl Tee for Snp {
         let beginning = Beginning {
             sev_features: parameters.sev_features,
             policy: parameters.policy.bits(),
-            memory_bytes: parameters.memory_bytes,
+            ram: parameters.ram,
             wants_certificates: self.wants_certificates,
         };
         begin(&mut self.calls(vm), &self.offer, &beginning)

@@ -11,7 +11,7 @@ use vmm_kvm::{TdxCapabilities, TdxParameters};
 /// Leaf with the width of addresses; EAX bits 23..16 are the guest's, GPAW.
 const ADDRESS_WIDTHS: u32 = 0x8000_0008;
 /// Guest-physical addresses of 48 bits, of which the highest says that memory is shared. 52 would need
-/// five levels of page tables, which no guest of at most 3 GiB has a use for.
+/// five levels of page tables, which no guest has a use for: its memory ends at 512 GiB.
 const GPAW: u32 = 48;
 const GPAW_BITS: u32 = 0xff_0000;
 

@@ -5,7 +5,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use vmm_kvm::GuestRam;
+use vmm_kvm::{GuestRam, RamLayout};
 
 use super::*;
 use crate::VmCallStatus;
@@ -32,7 +32,7 @@ impl Host {
         let (supervisor, theirs) = Channel::pair().unwrap();
         let desk = Arc::new(Desk::new(true).unwrap());
         let courier = Courier::new(Arc::clone(&desk), Some(theirs.into_socket()));
-        let ram = GuestRam::new(0x10_0000).unwrap();
+        let ram = GuestRam::new(RamLayout::from_zero(0x10_0000)).unwrap();
         Self {
             ram,
             desk,

@@ -7,7 +7,7 @@
 use measured_boot_plan::{CpuidEntry, TdParameters};
 use measured_boot_snp_abi::PageType;
 use thiserror::Error;
-use vmm_conversion::{PageRange, Rejection};
+use vmm_conversion::{PageRange, RamLayout, Rejection};
 use vmm_kernel_abi::tdx::{Command, MAX_CPUID_ENTRIES};
 use vmm_kvm::{KvmError, PageBuffer, TdxCapabilities, TdxError, TdxRegion};
 use vmm_launch::PageRun;
@@ -102,7 +102,7 @@ pub(crate) struct Beginning<'a> {
     pub(crate) may_debug: bool,
     pub(crate) cpuid: &'a [CpuidEntry],
     pub(crate) vcpus: u32,
-    pub(crate) memory_bytes: u64,
+    pub(crate) ram: RamLayout,
 }
 
 /// Everything before the first vCPU.
@@ -115,7 +115,7 @@ pub(crate) fn begin(
         may_debug,
         cpuid,
         vcpus,
-        memory_bytes,
+        ram,
     } = *beginning;
     let most = calls.most_vcpus();
     if vcpus > most {
@@ -131,7 +131,9 @@ pub(crate) fn begin(
     insist(calls, asked, TdxError::is_no_entropy, |calls| {
         calls.init_vm(&parameters)
     })?;
-    calls.make_private(PageRange::new(0, memory_bytes / PAGE)?)?;
+    for part in ram.parts() {
+        calls.make_private(part.pages()?)?;
+    }
     Ok(host)
 }
 
@@ -151,7 +153,7 @@ fn ask_capabilities(calls: &mut impl Calls) -> Result<TdxCapabilities, TdxError>
 pub(crate) fn load(
     calls: &mut impl Calls,
     run: &PageRun<'_>,
-    memory_bytes: u64,
+    ram: RamLayout,
 ) -> Result<(), LaunchError> {
     let is_measured = match run.page_type {
         PageType::Normal | PageType::Zero => true,
@@ -166,7 +168,7 @@ pub(crate) fn load(
     if u64::try_from(run.bytes.len()).map_or(true, |bytes| bytes > pages.bytes()) {
         return Err(too_many());
     }
-    if pages.start() >= memory_bytes {
+    if !ram.holds(pages) {
         calls.add_private(pages)?;
     }
     run.pieces().try_for_each(|piece| {

@@ -4,6 +4,11 @@ use super::*;
 use crate::capabilities::tests::{host, wanted};
 
 const RAM: u64 = 0x400_0000;
+
+fn ram() -> RamLayout {
+    RamLayout::from_zero(RAM)
+}
+
 const EAGAIN: i32 = 11;
 const EBUSY: i32 = 16;
 const EINTR: i32 = 4;
@@ -148,7 +153,7 @@ fn begin_on(kernel: &mut Kernel) -> Result<TdxCapabilities, LaunchError> {
         may_debug: false,
         cpuid: &[],
         vcpus: 2,
-        memory_bytes: RAM,
+        ram: ram(),
     };
     begin(kernel, &beginning)
 }
@@ -166,7 +171,7 @@ fn run(gpa: u64, count: u64, page_type: PageType, bytes: &[u8]) -> PageRun<'_> {
 /// Four pages at 0x1000, each of its own number.
 fn load_four(kernel: &mut Kernel) -> Result<(), LaunchError> {
     let bytes: Vec<u8> = (1..=4).flat_map(|page| [page; 4096]).collect();
-    load(kernel, &run(0x1000, 4, PageType::Normal, &bytes), RAM)
+    load(kernel, &run(0x1000, 4, PageType::Normal, &bytes), ram())
 }
 
 const FOUR: [(u64, u8, bool); 4] = [
@@ -175,6 +180,28 @@ const FOUR: [(u64, u8, bool); 4] = [
     (0x3000, 3, true),
     (0x4000, 4, true),
 ];
+
+/// Over a hole for devices.
+fn with_a_hole() -> RamLayout {
+    RamLayout::new(&[0..RAM, 1 << 32..(1 << 32) + 0x2000])
+}
+
+#[test]
+fn every_range_of_memory_is_made_private() {
+    let mut kernel = Kernel::default();
+    let beginning = Beginning {
+        td: &wanted(),
+        may_debug: false,
+        cpuid: &[],
+        vcpus: 2,
+        ram: with_a_hole(),
+    };
+    begin(&mut kernel, &beginning).unwrap();
+    assert_eq!(
+        kernel.asked[3..],
+        ["PRIVATE 0x0 16384", "PRIVATE 0x100000000 2"]
+    );
+}
 
 #[test]
 fn beginning_is_in_the_kernels_order() {
@@ -230,7 +257,7 @@ fn more_vcpus_than_the_host_gives_a_td_are_refused_first() {
         may_debug: false,
         cpuid: &[],
         vcpus: 9,
-        memory_bytes: RAM,
+        ram: ram(),
     };
     let refused = begin(&mut kernel, &beginning).unwrap_err();
     assert!(matches!(refused, LaunchError::Vcpus { wanted: 9, most: 8 }));
@@ -248,7 +275,7 @@ fn td_that_the_host_could_debug_is_not_made_unless_it_may_be() {
         may_debug: false,
         cpuid: &[],
         vcpus: 1,
-        memory_bytes: RAM,
+        ram: ram(),
     };
     let refused = begin(&mut kernel, &beginning).unwrap_err();
     assert!(matches!(refused, LaunchError::Refused(Refusal::Debug)));
@@ -274,7 +301,7 @@ fn launch_that_somebody_wants_stopped_is_not_asked_for_again() {
     interrupted(load(
         &mut kernel,
         &run(0x1000, 4, PageType::Normal, &[1]),
-        RAM,
+        ram(),
     ));
     assert_eq!(kernel.asked.len(), 5);
     let mut kernel = Kernel::answering(&again);
@@ -405,7 +432,7 @@ fn contents_are_measured_by_the_type_of_their_pages() {
     ];
     for (page_type, is_measured) in cases {
         let mut kernel = Kernel::default();
-        let loaded = load(&mut kernel, &run(0x1000, 1, page_type, &[]), RAM);
+        let loaded = load(&mut kernel, &run(0x1000, 1, page_type, &[]), ram());
         assert_eq!(loaded.is_ok(), is_measured.is_some(), "{page_type:?}");
         let pages: Vec<_> = is_measured
             .map(|is_measured| (0x1000, 0, is_measured))
@@ -421,21 +448,38 @@ fn pages_outside_of_memory_get_private_memory_of_their_own() {
     load(
         &mut kernel,
         &run(0xffff_f000, 1, PageType::Normal, &[7]),
-        RAM,
+        ram(),
     )
     .unwrap();
     assert_eq!(kernel.asked, ["SLOT 0xfffff000 1", "REGION 0xfffff000 1"]);
     let mut kernel = Kernel::default();
-    load(&mut kernel, &run(RAM, 1, PageType::Normal, &[7]), RAM).unwrap();
+    load(&mut kernel, &run(RAM, 1, PageType::Normal, &[7]), ram()).unwrap();
     assert_eq!(kernel.asked, ["SLOT 0x4000000 1", "REGION 0x4000000 1"]);
     let mut kernel = Kernel::default();
     load(
         &mut kernel,
         &run(RAM - 0x1000, 1, PageType::Normal, &[7]),
-        RAM,
+        ram(),
     )
     .unwrap();
     assert_eq!(kernel.asked, ["REGION 0x3fff000 1"]);
+}
+
+#[test]
+fn pages_in_the_hole_get_memory_of_their_own_and_those_above_it_do_not() {
+    #[rustfmt::skip] // a table: one case a line
+    let cases: [(u64, &[&str]); 4] = [
+        (0x1_0000_0000, &["REGION 0x100000000 1"]),
+        (0x1_0000_1000, &["REGION 0x100001000 1"]),
+        (0xffff_f000,   &["SLOT 0xfffff000 1", "REGION 0xfffff000 1"]),
+        (0x1_0000_2000, &["SLOT 0x100002000 1", "REGION 0x100002000 1"]),
+    ];
+    for (gpa, asked) in cases {
+        let mut kernel = Kernel::default();
+        let page = run(gpa, 1, PageType::Normal, &[7]);
+        load(&mut kernel, &page, with_a_hole()).unwrap();
+        assert_eq!(kernel.asked, asked);
+    }
 }
 
 #[test]
@@ -445,7 +489,7 @@ fn large_runs_go_in_parts_with_their_own_bytes() {
         .collect();
     let mut kernel = Kernel::default();
     // The last page of the run is beyond its bytes.
-    load(&mut kernel, &run(0, 1031, PageType::Normal, &bytes), RAM).unwrap();
+    load(&mut kernel, &run(0, 1031, PageType::Normal, &bytes), ram()).unwrap();
     assert_eq!(kernel.asked, ["REGION 0x0 1024", "REGION 0x400000 7"]);
     assert_eq!(kernel.pages[1023], (0x3f_f000, 0xff, true));
     assert_eq!(kernel.pages[1025], (0x40_1000, 1, true));
@@ -456,7 +500,11 @@ fn large_runs_go_in_parts_with_their_own_bytes() {
 fn runs_that_cannot_be_are_refused() {
     let refused = |gpa, count, bytes: &[u8]| {
         let mut kernel = Kernel::default();
-        let refused = load(&mut kernel, &run(gpa, count, PageType::Normal, bytes), RAM);
+        let refused = load(
+            &mut kernel,
+            &run(gpa, count, PageType::Normal, bytes),
+            ram(),
+        );
         assert!(kernel.asked.is_empty());
         refused.unwrap_err()
     };

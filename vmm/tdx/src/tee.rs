@@ -2,7 +2,7 @@
 
 use measured_boot_plan::CpuidEntry;
 use vmm_kernel_abi::tdx::MAX_CPUID_ENTRIES;
-use vmm_kvm::{TdxError, Vcpu, Vm, VmKind};
+use vmm_kvm::{RamLayout, TdxError, Vcpu, Vm, VmKind};
 use vmm_launch::{EvidencePath, Guest, PageRun, Parameters, Tee, TeeError, Told};
 
 use crate::LaunchError;
@@ -18,7 +18,7 @@ const NO_HOB: u64 = 0;
 pub struct Tdx {
     is_interrupted: fn() -> bool,
     /// Of [`Tee::create`], for what comes later.
-    memory_bytes: u64,
+    ram: RamLayout,
     calls: CallInfo,
     /// Of the first vCPU.
     cpuid: Vec<CpuidEntry>,
@@ -40,7 +40,7 @@ impl Tdx {
     pub fn new(is_interrupted: fn() -> bool) -> Self {
         Self {
             is_interrupted,
-            memory_bytes: 0,
+            ram: RamLayout::from_zero(0),
             calls: CallInfo::default(),
             cpuid: Vec::new(),
         }
@@ -88,11 +88,11 @@ impl Tee for Tdx {
             may_debug: parameters.policy.debug_allowed(),
             cpuid: &parameters.cpuid,
             vcpus: parameters.vcpus,
-            memory_bytes: parameters.memory_bytes,
+            ram: parameters.ram,
         };
         let host = begin(&mut self.on(vm, None), &beginning)
             .map_err(|error| failed("its beginning".to_owned(), error))?;
-        self.memory_bytes = parameters.memory_bytes;
+        self.ram = parameters.ram;
         self.calls = CallInfo {
             kernel: host.kernel_calls,
             user: host.user_calls,
@@ -114,7 +114,7 @@ impl Tee for Tdx {
     fn add_pages(&mut self, guest: Guest<'_>, pages: &[PageRun<'_>]) -> Result<(), TeeError> {
         let mut calls = self.on(guest.vm, guest.vcpus.first());
         pages.iter().try_for_each(|run| {
-            load(&mut calls, run, self.memory_bytes)
+            load(&mut calls, run, self.ram)
                 .map_err(|error| failed(format!("{} at {:#x}", run.component, run.gpa), error))
         })
     }

@@ -1,5 +1,6 @@
 //! The frontend half of vhost-user: what this VMM asks of a device process.
 
+use std::os::fd::AsRawFd as _;
 use std::os::unix::net::UnixStream;
 
 use thiserror::Error;
@@ -105,11 +106,8 @@ impl Backend {
         let agreed = features & self.features;
         let features = agreed | VhostUserVirtioFeatures::PROTOCOL_FEATURES.bits();
         asked("SET_FEATURES", self.frontend.set_features(features))?;
-        let region = asked(
-            "SET_MEM_TABLE (guest memory has no file)",
-            VhostUserMemoryRegionInfo::from_guest_region(ram.region()),
-        )?;
-        asked("SET_MEM_TABLE", self.frontend.set_mem_table(&[region]))?;
+        let regions: Vec<_> = regions(ram).collect();
+        asked("SET_MEM_TABLE", self.frontend.set_mem_table(&regions))?;
         for (index, (rings, kick)) in rings.into_iter().zip(kicks).enumerate() {
             if let Some(rings) = rings {
                 self.start_queue(index, &rings, kick, call)?;
@@ -165,6 +163,17 @@ impl Backend {
         self.started.push(index);
         Ok(())
     }
+}
+
+/// Each part of guest memory, with its place in the file that has them all.
+fn regions(ram: &GuestRam) -> impl Iterator<Item = VhostUserMemoryRegionInfo> {
+    ram.layout().parts().map(|part| VhostUserMemoryRegionInfo {
+        guest_phys_addr: part.start,
+        memory_size: part.bytes,
+        userspace_addr: ram.mapped_at(&part),
+        mmap_offset: part.offset,
+        mmap_handle: ram.file().as_raw_fd(),
+    })
 }
 
 /// Where the parts of queue `index` lie in this process: in pages that are shared.

@@ -13,12 +13,13 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
-use vmm_kvm::{GuestRam, Host, Vm, VmKind};
+use vmm_kvm::{GuestRam, Host, RamLayout, Vm, VmKind};
 use vmm_sys_util::eventfd::{EFD_NONBLOCK, EventFd};
 use vmm_virtio::{Backend, BackendError, DeviceKind, QueueSettings, Slot};
 
 const GET_FEATURES: u32 = 1;
 const SET_FEATURES: u32 = 2;
+const SET_MEM_TABLE: u32 = 5;
 const GET_PROTOCOL_FEATURES: u32 = 15;
 const GET_QUEUE_NUM: u32 = 17;
 const GET_CONFIG: u32 = 24;
@@ -54,6 +55,8 @@ struct Seen {
     requests: Vec<u32>,
     /// Of the last SET_FEATURES.
     features: Vec<u8>,
+    /// Of the last SET_MEM_TABLE.
+    table: Vec<u8>,
 }
 
 /// Serves until the frontend goes; returns what it saw.
@@ -70,6 +73,9 @@ fn serve(device: Device) -> (UnixStream, JoinHandle<Seen>) {
             seen.requests.push(request);
             if request == SET_FEATURES {
                 seen.features.clone_from(&body);
+            }
+            if request == SET_MEM_TABLE {
+                seen.table.clone_from(&body);
             }
             let answer = match request {
                 GET_FEATURES => device.features.to_le_bytes().to_vec(),
@@ -114,7 +120,7 @@ fn start_with(
     queue: QueueSettings,
     features: u64,
 ) -> Result<(), BackendError> {
-    let ram = GuestRam::new(0x1_0000).unwrap();
+    let ram = GuestRam::new(RamLayout::from_zero(0x1_0000)).unwrap();
     let event = || EventFd::new(EFD_NONBLOCK).unwrap();
     backend.start(&ram, features, &[Some(queue)], &[event()], &event())
 }
@@ -203,6 +209,35 @@ fn queue_within_memory_is_started_and_stopped() {
     assert_eq!(seen[seen.len() - 8..], [2, 5, 8, 9, 10, 13, 12, 18]);
 }
 
+/// A region is its guest-physical address, size, address here, and place in the file (vhost-user protocol,
+/// "Memory regions description").
+#[test]
+fn each_part_of_memory_is_a_region_with_its_place_in_the_file() {
+    const HIGH: u64 = 1 << 32;
+    let ram = GuestRam::new(RamLayout::new(&[0..0x1_0000, HIGH..HIGH + 0x3000])).unwrap();
+    let at = ram.host_address(0, 1).unwrap();
+    let (socket, served) = serve(GOOD);
+    let mut backend = Backend::connect(socket, DeviceKind::Block).unwrap();
+    let event = || EventFd::new(EFD_NONBLOCK).unwrap();
+    let settings = queue(HIGH);
+    let started = backend.start(&ram, VERSION_1, &[Some(settings)], &[event()], &event());
+    started.unwrap();
+    drop(backend);
+    let table = served.join().unwrap().table;
+    let (words, rest) = table.as_chunks::<8>();
+    let words: Vec<_> = words.iter().map(|word| u64::from_le_bytes(*word)).collect();
+    assert!(rest.is_empty());
+    #[rustfmt::skip] // a region a line
+    assert_eq!(
+        words,
+        [
+            2,
+            0,    0x1_0000, at,            0,
+            HIGH, 0x3000,   at + 0x1_0000, 0x1_0000,
+        ]
+    );
+}
+
 #[test]
 fn queue_outside_memory_never_reaches_the_device() {
     for (settings, part) in [
@@ -269,7 +304,7 @@ fn driver_that_lays_a_queue_outside_memory_is_to_reset_its_device_and_can() {
     };
     let (socket, served) = serve(GOOD);
     let backend = Backend::connect(socket, DeviceKind::Block).unwrap();
-    let ram = Arc::new(GuestRam::new(0x1_0000).unwrap());
+    let ram = Arc::new(GuestRam::new(RamLayout::from_zero(0x1_0000)).unwrap());
     let vm = Vm::new(&host, VmKind::Plain, Arc::clone(&ram)).unwrap();
     let kind = DeviceKind::Block;
     let mut slot = Slot::new(&vm, ram, kind, backend, 0xd000_0000, 5).unwrap();

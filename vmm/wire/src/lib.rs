@@ -34,6 +34,6 @@ pub use supervisor::{
     ChildId, DeviceKind, ExitStatus, Spawn, SupervisorReply, SupervisorRequest, TEE_SOCKET, Target,
 };
 pub use tee::{
-    ControlRegisters, CpuidEntry, DebugRegisters, Fpu, GeneralRegisters, IdFields, Pages,
-    Registers, Segment, Segments, SystemCallRegisters, TeeReply, TeeRequest,
+    ControlRegisters, CpuidEntry, DebugRegisters, Fpu, GeneralRegisters, IdFields, MemoryRange,
+    Pages, Registers, Segment, Segments, SystemCallRegisters, TeeReply, TeeRequest,
 };

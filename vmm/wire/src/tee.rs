@@ -24,8 +24,8 @@ pub enum TeeRequest {
         host_data: [u8; 32],
         /// The ID block's fields.
         id: IdFields,
-        /// Size of guest memory in bytes: it begins at guest-physical address 0.
-        guest_memory_bytes: u64,
+        /// Where guest memory lies, in the order in which the memory file has it.
+        memory: Vec<MemoryRange>,
     },
     /// Pages to measure, in measuring order.
     Pages(Vec<Pages>),
@@ -46,6 +46,16 @@ pub enum TeeRequest {
     /// Ends the measurement. Descriptor: the manifest file (may be empty; untrusted). Answered by
     /// [`TeeReply::Measured`] or [`TeeReply::Refused`].
     Finish {},
+}
+
+/// A range of guest memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MemoryRange {
+    /// Guest-physical address of its first byte.
+    pub gpa: u64,
+    /// Its length in bytes.
+    pub bytes: u64,
 }
 
 /// A run of pages.

@@ -63,7 +63,16 @@ fn message_of_the_simulated_tee_survives_its_packet() {
         policy: 0x30000,
         host_data: [7; 32],
         id: IdFields::default(),
-        guest_memory_bytes: 512 << 20,
+        memory: vec![
+            MemoryRange {
+                gpa: 0,
+                bytes: 3 << 30,
+            },
+            MemoryRange {
+                gpa: 1 << 32,
+                bytes: u64::MAX,
+            },
+        ],
     });
     survives(&TeeRequest::Pages(vec![
         Pages {

@@ -14,7 +14,7 @@ use tests_kernel_abi::host::{Host, Kind};
 use tests_kernel_abi::machine::PATIENCE;
 use tests_kernel_abi::trace::{Ended, Program};
 use vmm_kernel_abi::sev::page_type;
-use vmm_kvm::{GuestRam, Vm, VmKind};
+use vmm_kvm::{GuestRam, RamLayout, Vm, VmKind};
 use vmm_launch::{Staging, launch};
 use vmm_snp::Snp;
 
@@ -44,7 +44,7 @@ fn child_launches_a_plan_with_zero_pages() {
         println!("predicted {}", hexadecimal(&predicted.0));
         let host = vmm_kvm::Host::open().unwrap();
         let snp = Snp::open(&host, &plan, false).unwrap();
-        let ram = Arc::new(GuestRam::new(plan.memory_bytes.0).unwrap());
+        let ram = Arc::new(GuestRam::new(RamLayout::new(&plan.ram())).unwrap());
         let vm = Vm::new(&host, VmKind::Snp, ram).unwrap();
         let staging = Staging::prepare(&plan, sources, |_| None).unwrap();
         launch(vm, snp, &plan, sources, staging, predicted).unwrap();

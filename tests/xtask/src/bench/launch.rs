@@ -11,7 +11,7 @@ use measured_boot_digest::{LaunchDigest, launch_digest};
 use measured_boot_plan::{LaunchConfig, LaunchPlan, Source, Sources, plan};
 use measured_boot_snp_abi::{PAGE_SIZE, PageType};
 use measured_boot_tiny_kernel::{Segment, elf};
-use vmm_kvm::{GuestRam, Host, Vm};
+use vmm_kvm::{GuestRam, Host, RamLayout, Vm};
 use vmm_launch::{Staging, launch as replay};
 
 use super::claims::{Bound, Claim};
@@ -133,7 +133,7 @@ fn own_work<'a>(host: &'a Host, guest: &'a Guest, plan: &'a LaunchPlan) -> Subje
         work: Box::new(move || {
             let tee = Silent::default();
             let staging = Staging::prepare(plan, &sources, |source| guest.file(source))?;
-            let ram = Arc::new(GuestRam::new(plan.memory_bytes.0)?);
+            let ram = Arc::new(GuestRam::new(RamLayout::new(&plan.ram()))?);
             let vm = Vm::new(host, vmm_kvm::VmKind::Plain, ram)?;
             let predicted = LaunchDigest([0; 48]);
             let launched = replay(vm, tee, plan, &sources, staging, predicted)?;

@@ -10,13 +10,19 @@ use vhost::vhost_user::message::{
 };
 use vhost::vhost_user::{Frontend, VhostUserFrontend};
 use vhost::{VhostBackend, VhostUserMemoryRegionInfo, VringConfigData};
-use vm_memory::{FileOffset, GuestAddress, GuestMemoryBackend, GuestMemoryMmap};
+use vm_memory::{Bytes as _, FileOffset, GuestAddress, GuestMemoryBackend, GuestMemoryMmap};
 use vmm_sys_util::eventfd::{EFD_NONBLOCK, EventFd};
 
 use super::Driver;
 
-/// Guest memory in these tests.
+/// Guest memory in these tests, below the hole for devices.
 const MEMORY: usize = 16 << 20;
+
+/// Where it goes on above the hole.
+pub const HIGH: u64 = 1 << 32;
+
+/// What of it lies there.
+const HIGH_MEMORY: usize = 1 << 20;
 
 /// Longer than any device takes for anything.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -45,10 +51,12 @@ impl Guest {
         let features = negotiate(&mut frontend);
         let count = usize::try_from(frontend.get_queue_num().unwrap()).unwrap();
         let memory = memory();
-        let region = memory.find_region(GuestAddress(0)).unwrap();
-        let region = VhostUserMemoryRegionInfo::from_guest_region(region).unwrap();
+        let regions: Vec<_> = memory
+            .iter()
+            .map(|region| VhostUserMemoryRegionInfo::from_guest_region(region).unwrap())
+            .collect();
         frontend.set_features(features).unwrap();
-        frontend.set_mem_table(&[region]).unwrap();
+        frontend.set_mem_table(&regions).unwrap();
         let event = || EventFd::new(EFD_NONBLOCK).unwrap();
         let mut guest = Guest {
             queues: (0..count).map(|index| Driver::new(index, size)).collect(),
@@ -178,6 +186,33 @@ impl Guest {
         }
     }
 
+    /// Writes to guest memory.
+    ///
+    /// # Panics
+    /// If it is not all in guest memory.
+    pub fn write(&self, address: u64, bytes: &[u8]) {
+        let written = self.memory.write_slice(bytes, GuestAddress(address));
+        written.unwrap();
+    }
+
+    /// Reads from guest memory.
+    ///
+    /// # Panics
+    /// If it is not all in guest memory.
+    #[must_use]
+    pub fn read<const N: usize>(&self, address: u64) -> [u8; N] {
+        let mut bytes = [0; N];
+        let read = self.memory.read_slice(&mut bytes, GuestAddress(address));
+        read.unwrap();
+        bytes
+    }
+
+    /// Waits until the device calls the driver of a queue; false if it does not.
+    #[must_use]
+    pub fn called(&self, index: usize) -> bool {
+        wait(&self.calls[index])
+    }
+
     /// Waits until the device says that a queue is broken; false if it does not.
     #[must_use]
     pub fn failed(&self, index: usize) -> bool {
@@ -206,9 +241,14 @@ fn negotiate(frontend: &mut Frontend) -> u64 {
 
 fn memory() -> GuestMemoryMmap {
     let file = File::from(memfd_create("guest", MemfdFlags::CLOEXEC).unwrap());
-    ftruncate(&file, MEMORY as u64).unwrap();
-    let offset = Some(FileOffset::new(file, 0));
-    GuestMemoryMmap::from_ranges_with_files([(GuestAddress(0), MEMORY, offset)]).unwrap()
+    ftruncate(&file, (MEMORY + HIGH_MEMORY) as u64).unwrap();
+    let low = FileOffset::new(file.try_clone().unwrap(), 0);
+    let high = FileOffset::new(file, MEMORY as u64);
+    let ranges = [
+        (GuestAddress(0), MEMORY, Some(low)),
+        (GuestAddress(HIGH), HIGH_MEMORY, Some(high)),
+    ];
+    GuestMemoryMmap::from_ranges_with_files(ranges).unwrap()
 }
 
 /// Takes one signal, if it comes.

@@ -8,7 +8,7 @@ mod guest;
 mod process;
 
 pub use driver::{Buffer, Driver};
-pub use guest::Guest;
+pub use guest::{Guest, HIGH};
 pub use process::Process;
 
 /// Whether this test can run here; says why not.

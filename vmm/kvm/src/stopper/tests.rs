@@ -6,7 +6,7 @@ use std::time::Duration;
 use kvm_bindings::{KVM_MP_STATE_RUNNABLE, kvm_mp_state};
 
 use super::*;
-use crate::{Bus, GuestRam, Host, Vcpu, Vm, VmKind};
+use crate::{Bus, GuestRam, Host, RamLayout, Vcpu, Vm, VmKind};
 
 const COUNTER: u64 = 0x8000;
 /// again: inc word [0x8000]; jmp again
@@ -39,7 +39,7 @@ fn vcpus(codes: &[&[u8]]) -> Option<(Arc<GuestRam>, Vec<Vcpu>)> {
             return None;
         }
     };
-    let ram = Arc::new(GuestRam::new(1 << 20).unwrap());
+    let ram = Arc::new(GuestRam::new(RamLayout::from_zero(1 << 20)).unwrap());
     let vm = Vm::new(&host, VmKind::Plain, Arc::clone(&ram)).unwrap();
     let add = |(index, code)| {
         let vcpu = vm.add_vcpu(index).unwrap();
