@@ -315,21 +315,21 @@ fn slot_that_is_not_free_or_not_on_a_page_is_refused() {
     vm.add_shared_slot(0xa000, mapping()).unwrap();
 }
 
-/// mov al, [0x40000000]; out 0x11, al; mov al, 9; mov [0x40000001], al; out 1, al: 32-bit code.
-const READ_AND_WRITE_1_GIB: [u8; 16] = [
-    0xa0, 0, 0, 0, 0x40, 0xe6, 0x11, 0xb0, 9, 0xa2, 1, 0, 0, 0x40, 0xe6, 1,
+/// mov al, [0x40000000]; out 0x11, al; mov al, 9; mov [0x40000001], al; out 1, al: 64-bit code.
+const READ_AND_WRITE_1_GIB: [u8; 24] = [
+    0xa0, 0, 0, 0, 0x40, 0, 0, 0, 0, 0xe6, 0x11, 0xb0, 9, 0xa2, 1, 0, 0, 0x40, 0, 0, 0, 0, 0xe6, 1,
 ];
 
-/// Protected mode with PAE paging, whose tables at 0x8000 have address 0 where it is, and the 2 MiB at 4 GiB
-/// at 1 GiB (Intel SDM, volume 3A, section 5.4, "PAE Paging").
+/// 64-bit mode, with page tables at 0x8000 that have address 0 where it is, and the 2 MiB at 4 GiB at 1 GiB.
 fn with_4_gib_at_1_gib(ram: &GuestRam) -> VcpuState {
-    let present = 1;
-    let writable_2_mib = 0x83;
+    let writable = 3;
+    let large = 0x80;
     for (entry, value) in [
-        (0x8000, 0x9000 | present),
-        (0x8008, 0xa000 | present),
-        (0x9000, writable_2_mib),
-        (0xa000, 1 << 32 | writable_2_mib),
+        (0x8000, 0x9000 | writable),
+        (0x9000, 0xa000 | writable),
+        (0x9008, 0xb000 | writable),
+        (0xa000, large | writable),
+        (0xb000, 1 << 32 | large | writable),
     ] {
         ram.write(entry, &u64::to_le_bytes(value)).unwrap();
     }
@@ -340,14 +340,31 @@ fn with_4_gib_at_1_gib(ram: &GuestRam) -> VcpuState {
         base: 0,
     };
     VcpuState {
-        cs: flat(0xc9b),
+        cs: flat(0xa9b),
         ss: flat(0xc93),
         ds: flat(0xc93),
         cr0: 0x8000_0011,
         cr3: 0x8000,
         cr4: 0x20,
+        efer: 0x500,
         ..state()
     }
+}
+
+/// A processor with long mode, and nothing else.
+fn long_mode() -> [CpuidEntry; 2] {
+    let leaf = |function, eax, edx| CpuidEntry {
+        function,
+        index: None,
+        eax,
+        ebx: 0,
+        ecx: 0,
+        edx,
+    };
+    [
+        leaf(0x8000_0000, 0x8000_0001, 0),
+        leaf(0x8000_0001, 0, 1 << 29),
+    ]
 }
 
 #[test]
@@ -362,6 +379,7 @@ fn ram_above_the_hole_has_a_slot_of_its_own_and_the_guest_reads_it_there() {
     ram.write(HIGH, &[0x5c]).unwrap();
     let vm = Vm::new(&host, VmKind::Plain, Arc::clone(&ram)).unwrap();
     let mut vcpu = vm.add_vcpu(0).unwrap();
+    vcpu.set_cpuid(&long_mode()).unwrap();
     vcpu.set_state(&with_4_gib_at_1_gib(&ram)).unwrap();
     let ports = Ports::default();
     vcpu.run(&ports).unwrap();
