@@ -89,9 +89,9 @@ impl Guest {
 
     fn convert(&mut self, range: PageRange, to: Visibility) {
         assert!(range.pages() > 0 && range.pages() <= MOST_PAGES);
-        assert!(range.start().is_multiple_of(0x1000) && range.end() <= self.ram);
-        let page = |address: u64| usize::try_from(address >> 12).expect("it is in memory");
-        let pages = &mut self.private[page(range.start())..page(range.end())];
+        assert!(range.start().is_multiple_of(0x1000));
+        let pages = self.pages(range);
+        let pages = &mut self.private[pages];
         let private = to == Visibility::Private;
         let changed = pages.iter().filter(|page| **page != private).count();
         pages.fill(private);
