@@ -41,7 +41,7 @@ fn snp_guest_has_private_memory_on_both_sides_of_the_hole_and_the_same_digest() 
         assert_eq!(hexadecimal(&digest), outcome.predicted());
         Some((digest, memory.private_slots()))
     };
-    let Some(((small, _), (large, slots))) = digest(64).zip(digest(MEMORY_MIB)) else {
+    let Some(((small, _), (large, slots))) = digest(65).zip(digest(MEMORY_MIB)) else {
         return;
     };
     assert_eq!(small, large);

@@ -32,7 +32,7 @@ const BEFORE_THE_LAUNCH: &[Refusal] = &[
     row(Step::GuestMemfd, What::Errno(Errno::EMFILE), &["KVM_CREATE_GUEST_MEMFD", "Too many open files"]),
     row(Step::GuestMemfd, What::Errno(Errno::EINVAL), &["KVM_CREATE_GUEST_MEMFD"]),
     row(Step::MemoryRegion, What::Errno(Errno::EINVAL), &["KVM_SET_USER_MEMORY_REGION2", "slot 0"]),
-    later(Step::MemoryRegion, 1, What::Errno(Errno::ENOMEM), &["KVM_SET_USER_MEMORY_REGION2", "slot 1"]),
+    later(Step::MemoryRegion, 1, What::Errno(Errno::ENOMEM), &["KVM_SET_USER_MEMORY_REGION2", "slot 2"]),
     row(INIT2, What::Errno(Errno::EINVAL), &["INIT2", "VMSA features", "report it"]),
     row(INIT2, What::Errno(Errno::ENOTTY), &["INIT2", "address space identifiers", "BIOS"]),
     row(INIT2, What::Errno(Errno::EBUSY), &["INIT2", "identifier", "stop another guest"]),
