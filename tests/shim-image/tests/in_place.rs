@@ -51,7 +51,7 @@ fn launch(kind: Kind) -> Launch {
     let file = build_igvm(&config, &sources, &both).unwrap();
     let mut launch = Launch {
         kind,
-        memory_bytes: MEMORY,
+        ram: vec![(0, MEMORY)],
         placed: placed(&file, kind),
         shared: Vec::new(),
         vcpus: 1,
