@@ -22,8 +22,17 @@ pub struct Slot {
     pub bytes: u64,
     /// Address of its shared side in the VMM.
     pub mapped_at: u64,
-    /// Whether it has a private side.
-    pub has_private: bool,
+    /// Its private side.
+    pub private: Option<Private>,
+}
+
+/// Where the private side of a slot lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Private {
+    /// Descriptor of its guest_memfd.
+    pub file: u32,
+    /// Place in that file.
+    pub offset: u64,
 }
 
 /// The memory of a VM.
@@ -44,13 +53,13 @@ impl GuestMemory {
     /// The slot with a private side that holds this page.
     pub fn private_slot(&self, gpa: u64) -> Option<Slot> {
         let holds = |slot: &&Slot| gpa.checked_sub(slot.gpa).is_some_and(|at| at < slot.bytes);
-        let mut slots = self.slots.values().filter(|slot| slot.has_private);
+        let mut slots = self.slots.values().filter(|slot| slot.private.is_some());
         slots.find(holds).copied()
     }
 
     /// Where the slots with a private side lie, by rising address, as (address, bytes).
     pub fn private_slots(&self) -> Vec<(u64, u64)> {
-        let slots = self.slots.values().filter(|slot| slot.has_private);
+        let slots = self.slots.values().filter(|slot| slot.private.is_some());
         let mut places: Vec<_> = slots.map(|slot| (slot.gpa, slot.bytes)).collect();
         places.sort_unstable();
         places
@@ -131,16 +140,15 @@ impl GuestMemory {
             gpa: long(offset_of!(region2, guest_phys_addr)),
             bytes: long(offset_of!(region2, memory_size)),
             mapped_at: long(offset_of!(region2, userspace_addr)),
-            has_private: flags & MEM_GUEST_MEMFD != 0,
+            private: (flags & MEM_GUEST_MEMFD != 0).then(|| Private {
+                file: word(offset_of!(region2, guest_memfd)),
+                offset: long(offset_of!(region2, guest_memfd_offset)),
+            }),
         };
         let number = word(offset_of!(region2, slot));
-        if slot.has_private {
-            let descriptor = word(offset_of!(region2, guest_memfd));
-            let offset = long(offset_of!(region2, guest_memfd_offset));
-            let size = *self.memfds.get(&descriptor).ok_or(Errno::EINVAL)?;
-            let end = offset.checked_add(slot.bytes).ok_or(Errno::EINVAL)?;
+        if let Some(private) = slot.private {
             let is_old = self.slots.contains_key(&number);
-            if flags != MEM_GUEST_MEMFD || offset % PAGE_SIZE != 0 || end > size || is_old {
+            if flags != MEM_GUEST_MEMFD || is_old || !self.is_free(private, slot.bytes) {
                 return Err(Errno::EINVAL);
             }
         }
@@ -151,6 +159,20 @@ impl GuestMemory {
             .write(at, &plain.to_le_bytes())
             .map_err(|_| Errno::EFAULT)?;
         Ok(original)
+    }
+
+    /// Whether `bytes` of a guest_memfd are there, and no other slot has any of them (kvm_gmem_bind).
+    fn is_free(&self, private: Private, bytes: u64) -> bool {
+        let Private { file, offset } = private;
+        let Some((end, size)) = offset.checked_add(bytes).zip(self.memfds.get(&file)) else {
+            return false;
+        };
+        let is_taken = self.slots.values().any(|slot| {
+            slot.private.is_some_and(|other| {
+                other.file == file && other.offset < end && offset < other.offset + slot.bytes
+            })
+        });
+        offset % PAGE_SIZE == 0 && end <= *size && !is_taken
     }
 
     pub(super) fn region_set(&mut self, result: i64) {
