@@ -13,7 +13,8 @@ use measured_boot_plan::{Segment, VcpuState};
 use tests_lab::{Backend, Lab, missing, protected_kvm, stock_kernel, write_protected_initramfs};
 use vmm_kvm::{
     Bus, Confidential, Converted, GuestRam, Host, Hypercall, HypercallAnswer, KvmError,
-    MemoryFault, PageRange, RamError, RamLayout, Rejection, SystemEvent, Vcpu, Visibility, Vm, VmKind,
+    MemoryFault, PageRange, RamError, RamLayout, Rejection, SystemEvent, Vcpu, Visibility, Vm,
+    VmKind,
 };
 
 const CODE: u64 = 0x1000;
