@@ -1,11 +1,12 @@
 //! Guests with more memory than there is room for below the hole for devices.
 
+use crate::support::hypercalls::{PRIVATE, SHARED, assert_answers, map};
 use crate::support::{
     assert_in_order, assert_said_hello, hexadecimal, host_with, run, snp_folder, tdx_folder,
 };
 use measured_boot_shim_abi::layout::TDX_RESET_PAGE;
-use tests_kernel_abi::host::{Exit, Host, Kind};
-use vmm_kernel_abi::exit::{self, answer, map_gpa, offset};
+use tests_kernel_abi::host::{Host, Kind};
+use vmm_kernel_abi::exit::answer;
 
 const MIB: u64 = 1 << 20;
 const LOW_END: u64 = 3 << 30;
@@ -14,18 +15,6 @@ const HIGH_BYTES: u64 = 64 * MIB;
 const HIGH_END: u64 = HIGH + HIGH_BYTES;
 const MEMORY_MIB: u64 = (LOW_END + HIGH_BYTES) / MIB;
 const PAGES: u64 = (LOW_END + HIGH_BYTES) / 4096;
-
-fn map(gpa: u64, pages: u64, attributes: u64) -> Exit {
-    let words = [
-        (offset::HYPERCALL_NR, exit::HC_MAP_GPA_RANGE),
-        (offset::HYPERCALL_ARGS, gpa),
-        (offset::HYPERCALL_ARGS + 8, pages),
-        (offset::HYPERCALL_ARGS + 16, attributes),
-        (offset::HYPERCALL_RET, u64::MAX),
-        (offset::HYPERCALL_FLAGS, 1),
-    ];
-    Exit::new(exit::HYPERCALL, &words)
-}
 
 #[test]
 fn snp_guest_has_private_memory_on_both_sides_of_the_hole_and_the_same_digest() {
@@ -69,8 +58,6 @@ fn td_has_private_memory_on_both_sides_of_the_hole_and_its_reset_page_in_it() {
 
 #[test]
 fn conversion_is_done_on_both_sides_of_the_hole_and_refused_in_it() {
-    const SHARED: u64 = 0;
-    const PRIVATE: u64 = map_gpa::ENCRYPTED;
     #[rustfmt::skip] // a table: one case a line
     let cases = [
         (map(LOW_END - 0x1000, 1, SHARED), answer::DONE),
@@ -91,11 +78,7 @@ fn conversion_is_done_on_both_sides_of_the_hole_and_refused_in_it() {
     let exits = cases.iter().map(|(exit, _)| exit.clone()).collect();
     let mut host = host_with(Kind::Snp, exits);
     assert_in_order(&run(&folder, &mut host));
-    let script = host.script.as_ref().unwrap();
-    for (index, (exit, expected)) in cases.iter().enumerate() {
-        let answer = script.answer(index, offset::HYPERCALL_RET);
-        assert_eq!(answer, Some(*expected), "{exit:x?}");
-    }
+    assert_answers(&host, &cases);
     let memory = &host.machine.as_ref().unwrap().vm.memory;
     let shared = 1 + 256 + 1;
     assert_eq!(

@@ -1,34 +1,14 @@
 //! The SNP back end on the emulator: exits with hostile numbers.
 
+use crate::support::hypercalls::{PRIVATE, SHARED, assert_answers, hypercall, map};
 use crate::support::{assert_in_order, host_with, run, snp_folder};
 use nix::errno::Errno;
 use tests_kernel_abi::host::{Exit, Host, Kind};
 use tests_kernel_abi::machine::Outcome;
-use vmm_kernel_abi::exit::{self, answer, map_gpa, offset};
+use vmm_kernel_abi::exit::{self, answer, offset};
 
 /// Memory of the guest.
 const END: u64 = 64 << 20;
-const SHARED: u64 = 0;
-const PRIVATE: u64 = map_gpa::ENCRYPTED;
-/// What the last exit left where the answer goes: Linux 6.12 does not clear it.
-const STALE: u64 = 0x5a5a_5a5a_5a5a_5a5a;
-
-fn hypercall(nr: u64, gpa: u64, pages: u64, attributes: u64) -> Exit {
-    let words = [
-        (offset::HYPERCALL_NR, nr),
-        (offset::HYPERCALL_ARGS, gpa),
-        (offset::HYPERCALL_ARGS + 8, pages),
-        (offset::HYPERCALL_ARGS + 16, attributes),
-        (offset::HYPERCALL_RET, STALE),
-        (offset::HYPERCALL_FLAGS, 1),
-    ];
-    Exit::new(exit::HYPERCALL, &words)
-}
-
-fn map(gpa: u64, pages: u64, attributes: u64) -> Exit {
-    hypercall(exit::HC_MAP_GPA_RANGE, gpa, pages, attributes)
-}
-
 fn fault(gpa: u64, size: u64, flags: u64) -> Exit {
     let words = [
         (offset::FAULT_FLAGS, flags),
@@ -94,11 +74,7 @@ fn conversion_is_done_or_refused_by_its_numbers() {
         return;
     };
     assert_in_order(&outcome);
-    let script = host.script.as_ref().unwrap();
-    for (index, (exit, expected)) in cases.iter().enumerate() {
-        let answer = script.answer(index, offset::HYPERCALL_RET);
-        assert_eq!(answer, Some(*expected), "{exit:x?}");
-    }
+    assert_answers(&host, &cases);
     let memory = &host.machine.as_ref().unwrap().vm.memory;
     let shared = 1 + 256 + 1;
     assert_eq!(memory.private_pages(), (END / 4096) as usize - shared);

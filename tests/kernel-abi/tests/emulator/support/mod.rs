@@ -2,6 +2,7 @@
 
 pub mod calculator;
 pub mod devices;
+pub mod hypercalls;
 pub mod recorder;
 pub mod refusal;
 pub mod watcher;
