@@ -20,6 +20,8 @@ use vmm_kvm::{
 const CODE: u64 = 0x1000;
 const PAGE: u16 = 0x8000;
 const MEMORY: u64 = 0x10_0000;
+/// A hole in it, behind which [`PAGE`] begins: its place in the memory files is another than its address.
+const HOLE: u64 = 0x4000;
 
 /// Code in real mode that ends with a write to port 1.
 #[derive(Default)]
@@ -136,7 +138,7 @@ fn machine(code: &[u8]) -> Option<(Machine, Vcpu)> {
         println!("skipped: {error}");
         return None;
     }
-    let ram = Arc::new(GuestRam::new(RamLayout::from_zero(MEMORY)).unwrap());
+    let ram = Arc::new(GuestRam::new(layout()).unwrap());
     ram.write(CODE, code).unwrap();
     let vm = Vm::new(&host, VmKind::SoftwareProtected, ram).unwrap();
     let vcpu = vm.add_vcpu(0).unwrap();
@@ -194,6 +196,10 @@ fn state() -> VcpuState {
     }
 }
 
+fn layout() -> RamLayout {
+    RamLayout::new(&[0..HOLE, PAGE.into()..MEMORY])
+}
+
 fn page() -> PageRange {
     PageRange::new(PAGE.into(), 1).unwrap()
 }
@@ -203,7 +209,7 @@ fn shared_byte(vm: &Vm) -> u8 {
     use std::os::unix::fs::FileExt as _;
     let file = std::fs::File::from(vm.ram().file().try_clone_to_owned().unwrap());
     let mut byte = [0xff];
-    file.read_exact_at(&mut byte, PAGE.into()).unwrap();
+    file.read_exact_at(&mut byte, HOLE).unwrap();
     byte[0]
 }
 
@@ -331,9 +337,15 @@ fn memory_made_private_before_the_launch_is_empty() {
     };
     let vm = &machine.vm;
     vm.ram().write(PAGE.into(), &[0x55]).unwrap();
-    let above = PageRange::new(CODE + 0x1000, MEMORY / 0x1000 - 2).unwrap();
-    assert_eq!(vm.set_visibility(above, Visibility::Private).unwrap(), 254);
-    assert_eq!(vm.set_visibility(above, Visibility::Private).unwrap(), 0);
+    for (start, pages) in [(CODE + 0x1000, 2), (PAGE.into(), 248)] {
+        let range = PageRange::new(start, pages).unwrap();
+        assert_eq!(
+            vm.set_visibility(range, Visibility::Private).unwrap(),
+            pages
+        );
+        assert_eq!(vm.set_visibility(range, Visibility::Private).unwrap(), 0);
+    }
+    assert_eq!(vm.ram().private_pages(), 250);
     vcpu.run(&machine).unwrap().unwrap();
     assert_eq!(*machine.told.lock().unwrap(), [0]);
 }
@@ -343,7 +355,15 @@ fn pages_outside_memory_are_not_converted() {
     let Some((machine, _)) = machine(&[]) else {
         return;
     };
-    for (start, pages) in [(MEMORY, 1), (MEMORY - 0x1000, 2), (0xc000_0000, 1)] {
+    let places = [
+        (MEMORY, 1),
+        (MEMORY - 0x1000, 2),
+        (0xc000_0000, 1),
+        (HOLE, 1),
+        (HOLE - 0x1000, 2),
+        (HOLE - 0x1000, 6),
+    ];
+    for (start, pages) in places {
         let pages = PageRange::new(start, pages).unwrap();
         for to in [Visibility::Private, Visibility::Shared] {
             let converted = machine.vm.set_visibility(pages, to);
