@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context as _, Result, bail, ensure};
+use measured_boot_draft::Deferral;
 use measured_boot_id_block::IdKey;
 use measured_boot_plan::{LaunchConfig, LaunchPlan, Source, Sources, plan};
 use measured_boot_snp_abi::IdBlock;
@@ -26,8 +27,12 @@ const ID_AUTH: &str = "id-auth.bin";
 const KEYS: &str = "simulated-tee";
 const CONFIGURATION: &str = "vm.toml";
 
-/// A folder that is removed at its end.
-pub struct Folder(tempfile::TempDir);
+/// A folder that is removed at its end, and a signal waits for that.
+pub struct Folder {
+    place: tempfile::TempDir,
+    // Dropped behind the folder.
+    _signals: Deferral,
+}
 
 /// What is launched, and what is predicted of it.
 pub struct Prepared {
@@ -54,7 +59,11 @@ impl Folder {
     /// # Errors
     /// There is no room.
     pub fn new() -> Result<Self> {
-        let folder = Self(tempfile::tempdir().context("cannot make a folder for the guest")?);
+        let signals = Deferral::begin();
+        let folder = Self {
+            place: tempfile::tempdir().context("cannot make a folder for the guest")?,
+            _signals: signals,
+        };
         folder.write(KERNEL, &vmm_self_test_guest::kernel())?;
         // A launch has one, and this guest does not look at it.
         folder.write(INITRD, b"cloister-self-test")?;
@@ -63,7 +72,7 @@ impl Folder {
 
     /// A path in it.
     pub fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
+        self.place.path().join(name)
     }
 
     /// The path of the VM's configuration.

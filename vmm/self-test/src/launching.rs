@@ -25,7 +25,7 @@ const CONSOLE: &str = "console";
 /// Launches, and waits for at most `patience`.
 ///
 /// # Errors
-/// The VMM cannot be started.
+/// The VMM cannot be started, or somebody wants this program to end: the VMM has then ended.
 pub fn launch(
     folder: &Folder,
     trial: Trial,
@@ -70,24 +70,30 @@ pub fn launch(
 
 /// Its end; `None`, when it did not come to one and was ended.
 fn wait(child: &mut Child, patience: Duration) -> Result<Option<ExitStatus>> {
-    if let Some(status) = wait_until(child, Instant::now() + patience)? {
+    let is_interrupted = || measured_boot_draft::check().is_err();
+    if let Some(status) = wait_until(child, Instant::now() + patience, is_interrupted)? {
         return Ok(Some(status));
     }
     if let Some(pid) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
         // It may have ended this very moment.
         let _ = kill_process(pid, Signal::TERM);
     }
-    if wait_until(child, Instant::now() + GRACE)?.is_none() {
+    if wait_until(child, Instant::now() + GRACE, || false)?.is_none() {
         child.kill().context("cannot end cloister-vmm")?;
         child.wait().context("cannot wait for cloister-vmm")?;
     }
+    measured_boot_draft::check()?;
     Ok(None)
 }
 
-fn wait_until(child: &mut Child, deadline: Instant) -> Result<Option<ExitStatus>> {
+fn wait_until(
+    child: &mut Child,
+    deadline: Instant,
+    gives_up: impl Fn() -> bool,
+) -> Result<Option<ExitStatus>> {
     loop {
         let ended = child.try_wait().context("cannot wait for cloister-vmm")?;
-        if ended.is_some() || Instant::now() >= deadline {
+        if ended.is_some() || Instant::now() >= deadline || gives_up() {
             return Ok(ended);
         }
         std::thread::sleep(Duration::from_millis(10));

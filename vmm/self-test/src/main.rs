@@ -23,6 +23,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use clap::Parser as _;
+use measured_boot_draft::{catch_signals, end_if_interrupted};
 use vmm_host_facts::{Judgement, Tee};
 
 use crate::arguments::Arguments;
@@ -33,10 +34,14 @@ use crate::trial::Trial;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    run(&arguments).unwrap_or_else(|error| {
-        output::complain(&error);
-        ExitCode::FAILURE
-    })
+    let ended = catch_signals().context("cannot have signals wait");
+    ended
+        .and_then(|()| run(&arguments))
+        .unwrap_or_else(|error| {
+            output::complain(&error);
+            end_if_interrupted();
+            ExitCode::FAILURE
+        })
 }
 
 fn run(arguments: &Arguments) -> Result<ExitCode> {
@@ -78,6 +83,7 @@ fn test(arguments: &Arguments, teller: &Teller) -> Result<(Report, Option<PathBu
         }
         for trial in Trial::on(tee) {
             attempt(&mut report, &folder, trial, arguments.seconds);
+            measured_boot_draft::check()?;
             teller.tell(&report)?;
         }
     }

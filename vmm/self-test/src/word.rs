@@ -115,7 +115,9 @@ mod tests {
             assert_eq!(Word::of(&format!("{LINE}{word}")), None, "{word}");
         }
         let long = "0".repeat(2 * TD_INFO_BYTES);
-        assert_eq!(Word::of(&format!("{LINE}tdx td-info={}", &long[1..])), None);
+        for digits in [&long[1..], &format!("{long}0"), &format!("{long}00")] {
+            assert_eq!(Word::of(&format!("{LINE}tdx td-info={digits}")), None);
+        }
         let foreign = "\u{e9}".repeat(TD_INFO_BYTES);
         assert_eq!(Word::of(&format!("{LINE}tdx td-info={foreign}")), None);
     }

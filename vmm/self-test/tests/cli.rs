@@ -2,13 +2,28 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_cloister-self-test");
+
+/// What it runs, and the shim.
+const PROGRAMS: [&str; 6] = [
+    "host",
+    "vmm",
+    "supervisor",
+    "simulated-tee",
+    "image",
+    "shim",
+];
 
 fn self_test(arguments: &[&str], folder: &Path) -> Output {
     let mut command = Command::new(PROGRAM);
@@ -26,15 +41,8 @@ fn stderr(output: &Output) -> String {
 
 /// Whether the programs that it runs are built; prints which is not.
 fn is_complete() -> bool {
-    let names = [
-        "host",
-        "vmm",
-        "supervisor",
-        "simulated-tee",
-        "image",
-        "shim",
-    ];
-    let paths = names.map(|name| PathBuf::from(PROGRAM).with_file_name(format!("cloister-{name}")));
+    let paths =
+        PROGRAMS.map(|name| PathBuf::from(PROGRAM).with_file_name(format!("cloister-{name}")));
     let missing = paths.iter().find(|path| !path.exists());
     if let Some(path) = missing {
         println!("skipped: {} is not built", path.display());
@@ -124,6 +132,64 @@ fn simulated_tee_passes_here_and_its_report_is_read_again() {
     let changed = self_test(&["--read", "changed.json"], folder.path());
     assert_eq!(changed.status.code(), Some(1));
     assert!(stderr(&changed).contains("is not what the launch shows"));
+}
+
+/// A folder with this program, and a VMM beside it that never ends and says who it is.
+fn with_silent_vmm() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for name in PROGRAMS {
+        let real = PathBuf::from(PROGRAM).with_file_name(format!("cloister-{name}"));
+        symlink(real, folder.path().join(format!("cloister-{name}"))).unwrap();
+    }
+    fs::copy(PROGRAM, folder.path().join("cloister-self-test")).unwrap();
+    let vmm = folder.path().join("cloister-vmm");
+    fs::remove_file(&vmm).unwrap();
+    let script = "#!/bin/sh\necho $$ > \"$TMPDIR/../vmm\"\nexec sleep 600\n";
+    fs::write(&vmm, script).unwrap();
+    fs::set_permissions(&vmm, Permissions::from_mode(0o755)).unwrap();
+    fs::create_dir(folder.path().join("tmp")).unwrap();
+    folder
+}
+
+/// What `path` holds, once it does.
+fn awaited(path: &Path) -> String {
+    for _ in 0..3000 {
+        match fs::read_to_string(path) {
+            Ok(text) if text.ends_with('\n') => return text,
+            _ => sleep(Duration::from_millis(10)),
+        }
+    }
+    panic!("{} was never written", path.display());
+}
+
+#[test]
+fn interrupted_it_ends_its_vmm_leaves_nothing_and_dies_of_the_signal() {
+    if !is_complete() {
+        return;
+    }
+    if !rustix::process::geteuid().is_root() {
+        println!("skipped: launching takes root");
+        return;
+    }
+    let folder = with_silent_vmm();
+    let temporary = folder.path().join("tmp");
+    let child = Command::new(folder.path().join("cloister-self-test"))
+        .args(["--for", "simulated"])
+        .current_dir(folder.path())
+        .env("TMPDIR", &temporary)
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let vmm = awaited(&folder.path().join("vmm"));
+    assert_eq!(fs::read_dir(&temporary).unwrap().count(), 1);
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.signal(), Some(Signal::TERM.as_raw()));
+    assert!(stderr(&output).contains("stopped by a signal"));
+    assert_eq!(fs::read_dir(&temporary).unwrap().count(), 0);
+    assert!(!Path::new("/proc").join(vmm.trim()).exists());
+    assert!(!folder.path().join("cloister-self-test.json").exists());
 }
 
 #[test]
