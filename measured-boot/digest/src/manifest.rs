@@ -211,13 +211,14 @@ impl PageRun {
             name: region.component.name().to_owned(),
             page_type: region.page_type,
             start: region.start.get(),
-            count: u32::try_from(region.pages()).expect("planning places all below 4 GiB"),
+            count: u32::try_from(region.pages()).expect("planning bounds how much a launch places"),
             contents: Vec::new(),
             bytes: None,
         };
         if region.page_type.measures_contents() {
             let bytes = plan.contents(region, sources);
-            let pages = usize::try_from(region.pages()).expect("planning places all below 4 GiB");
+            let pages =
+                usize::try_from(region.pages()).expect("planning bounds how much a launch places");
             run.contents = hasher.hash_pages(&bytes);
             run.contents.resize(pages, sha384(&[0; PAGE_SIZE]));
             run.bytes = is_told(region.component, pages).then(|| {

@@ -111,8 +111,9 @@ const _: () = {
 
 /// The page of boot_params.
 pub(crate) fn boot_params(input: &BootInput) -> Vec<u8> {
-    let low =
-        |address: Gpa| U32::new(u32::try_from(address.get()).expect("memory ends below 4 GiB"));
+    let low = |address: Gpa| {
+        U32::new(u32::try_from(address.get()).expect("all of this is placed below 4 GiB"))
+    };
     let mut params = BootParams::new_zeroed();
     params.acpi_rsdp_addr = U64::new(input.rsdp.map_or(0, Gpa::get));
     let header = &mut params.setup_header;

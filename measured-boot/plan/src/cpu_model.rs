@@ -22,9 +22,10 @@ const SEV_AND_ES_AND_SNP: u32 = 1 << 1 | 1 << 3 | 1 << 4;
 const C_BIT: u32 = measured_boot_shim_abi::layout::C_BIT;
 /// Bits of leaf 1's EDX that AMD repeats in leaf 0x80000001 (APM volume 3, "Fn8000_0001_EDX").
 const REPEATED_IN_EXTENDED_LEAF: u32 = 0x0183_F3FF;
-/// 48 bits of virtual, 40 of physical addresses: the least that any host offers. Memory ends below
-/// 4 GiB, and a guest must not see more physical bits than its host has.
+/// 48 bits of virtual, 40 of physical addresses: the least that any host offers. All memory has room in them,
+/// and a guest must not see more physical bits than its host has.
 const ADDRESS_BITS: u32 = 48 << 8 | 40;
+const _: () = assert!(measured_boot_shim_abi::layout::HIGH_RAM_END <= 1 << (ADDRESS_BITS & 0xFF));
 
 /// What the CPU models call a bit that CPUID answers: `pclmulqdq`. `register` counts EAX, EBX, ECX, EDX
 /// from 0. `None` for a bit that no model has.

@@ -204,7 +204,7 @@ pub enum PlanError {
     },
     /// The kernel does not fit into memory.
     #[error(
-        "boot.kernel: the kernel reaches up to {end} and memory ends at {memory_end}; raise memory.mib"
+        "boot.kernel: the kernel reaches up to {end} and memory below 4 GiB ends at {memory_end}; raise memory.mib, up to 3072"
     )]
     KernelBeyondMemory {
         /// First address beyond the kernel.
@@ -219,7 +219,7 @@ pub enum PlanError {
     InitrdEmpty,
     /// The initrd does not fit above the kernel.
     #[error(
-        "boot.initrd: {length} bytes do not fit between the kernel's end at {kernel_end} and {ceiling}; raise memory.mib or shrink the initrd"
+        "boot.initrd: {length} bytes do not fit between the kernel's end at {kernel_end} and {ceiling}; raise memory.mib, up to 2048, or shrink the initrd"
     )]
     InitrdDoesNotFit {
         /// The file's length.

@@ -147,7 +147,7 @@ fn kernel_that_claims_too_much_is_refused_without_effort() {
     assert!(
         error
             .to_string()
-            .contains("memory ends at 0x10000000; raise memory.mib"),
+            .contains("memory below 4 GiB ends at 0x10000000; raise memory.mib"),
         "{error}"
     );
     let many: Vec<_> = (0..100)

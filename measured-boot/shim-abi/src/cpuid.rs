@@ -9,10 +9,14 @@ use zerocopy::little_endian::{U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 use crate::Refusal;
-use crate::layout::C_BIT;
+use crate::layout::{C_BIT, HIGH_RAM_END};
 
 /// Most functions.
 pub const MAX_CPUID_FUNCTIONS: usize = 64;
+
+/// Bits of an address that all RAM which a map may have needs.
+const RAM_BITS: u8 = 39;
+const _: () = assert!(HIGH_RAM_END == 1 << RAM_BITS);
 
 /// The page at [`layout::CPUID`](crate::layout::CPUID).
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
@@ -178,7 +182,7 @@ impl Functions<'_> {
             Refusal::CpuidCBit,
         )?;
         let [width, ..] = self.leaf(ADDRESS_SIZES)?.eax.get().to_le_bytes();
-        require((36..=52).contains(&width), Refusal::CpuidWidth)?;
+        require((RAM_BITS..=52).contains(&width), Refusal::CpuidWidth)?;
         self.judge_hypervisor()
     }
 

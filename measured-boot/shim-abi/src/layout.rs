@@ -51,7 +51,7 @@ pub const LEGACY: u64 = 0xA_0000;
 pub const ACPI: u64 = 0xE_0000;
 /// First byte beyond the legacy hole.
 pub const LEGACY_END: u64 = 0x10_0000;
-/// First address that the host's staging area may have: shared memory, above all RAM.
+/// First address that the host's staging area may have: shared memory, in the hole for devices.
 pub const STAGING: u64 = 0xC000_0000;
 /// First byte beyond the staging area; virtio-mmio follows.
 pub const STAGING_END: u64 = 0xD000_0000;
@@ -60,18 +60,17 @@ pub const TDX_RESET_PAGE: u64 = 0xFFFF_F000;
 /// RAM below 4 GiB ends here at the latest. The shim maps what lies below as private, what lies from here
 /// to 4 GiB as shared.
 pub const RAM_END: u64 = STAGING;
-/// RAM goes on here, all of it mapped as private, and nothing but RAM: what the launch and the shim place
-/// lies below [`RAM_END`].
+/// RAM goes on here, all of it mapped as private: what our launches and the shim place lies below [`RAM_END`].
 pub const HIGH_RAM: u64 = 1 << 32;
 /// First byte beyond what one page of page directory pointers maps.
 pub const HIGH_RAM_END: u64 = 1 << 39;
 
 /// Where so many bytes of RAM lie: as many as there is room for from address 0 on, the others from
-/// [`HIGH_RAM`] on. A range may be empty.
+/// [`HIGH_RAM`] on. A range may be empty. What would wrap is left out.
 #[must_use]
 pub const fn ram(bytes: u64) -> [Range<u64>; 2] {
     let low = if bytes < RAM_END { bytes } else { RAM_END };
-    [0..low, HIGH_RAM..HIGH_RAM + (bytes - low)]
+    [0..low, HIGH_RAM..HIGH_RAM.saturating_add(bytes - low)]
 }
 
 /// The C-bit of every SNP processor so far (Milan, Genoa, Turin); the shim compares the CPUID page's.

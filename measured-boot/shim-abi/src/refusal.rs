@@ -48,7 +48,7 @@ refusals! {
     /// An entry ends beyond the address space.
     MemoryMapWraps = 7 "the host's memory map wraps around the address space"
     /// RAM between 3 and 4 GiB or above 512 GiB.
-    MemoryMapPlace = 8 "the host's memory map has RAM from 3 to 4 or above 512 GiB"
+    MemoryMapPlace = 8 "the host's memory map has RAM at 3 to 4 GiB or above 512 GiB"
     /// More ranges of RAM than the shim keeps.
     MemoryMapTooMany = 9 "the host's memory map has more than 8 ranges of RAM"
     /// Reserved bits, or bytes after the end.

@@ -97,6 +97,45 @@ fn parameters_are_filled_in_and_change_no_digest() {
     assert_eq!(digest(&of(8192)), digest(&plan));
 }
 
+/// The end of a map is told too, wherever it ends, and whatever lay there.
+#[test]
+fn memory_map_ends_with_an_entry_of_no_pages() {
+    let map_at = |at, mib| {
+        let file = Builder::snp()
+            .area(3, 0x1000, &[0xFF; 4096])
+            .page(0x1000, 0, &[1; 4096])
+            .parameter(0x30C, 3, at)
+            .insert(0xA000, 3)
+            .vp_context(VMSA_GPA, 0, &vmsa(|_| ()))
+            .build();
+        let plan = planned_as(&file, |config| config.memory.mib = mib)?;
+        let mut regions = plan.regions.0.iter();
+        let area = regions.find(|one| one.component == Component::Parameters);
+        let area = area.expect("it is there");
+        Ok::<_, PlanError>(plan.contents(area, &sources(&file)).into_owned())
+    };
+    let entry =
+        |first: u64, pages: u64| [first.to_le_bytes(), pages.to_le_bytes(), [0; 8]].concat();
+    let low = entry(0, 0xC_0000);
+    for (mib, expected) in [
+        (3072, [low.clone(), entry(0, 0)].concat()),
+        (
+            8192,
+            [low, entry(0x10_0000, 0x14_0000), entry(0, 0)].concat(),
+        ),
+    ] {
+        let area = map_at(0, mib).expect("a plan");
+        assert_eq!(area[..expected.len()], expected, "{mib} MiB");
+        assert_eq!(area[expected.len()..], vec![0xFF; 4096 - expected.len()]);
+    }
+    assert!(map_at(4096 - 48, 3072).is_ok());
+    let cut = map_at(4096 - 48, 8192).expect_err("its end has no room");
+    assert!(
+        cut.to_string().contains("does not fit into its area"),
+        "{cut}"
+    );
+}
+
 #[test]
 fn vcpus_beyond_those_of_the_file_start_as_after_reset_and_take_no_event() {
     let file = file().vp_context(VMSA_GPA, 0, &vmsa(|_| ())).build();
@@ -185,7 +224,7 @@ fn pages_lie_below_the_hole_for_devices_or_above_it() {
     for gpa in [0xC000_0000, 0xFFFF_F000, 0x1_0400_0000] {
         let refused = with_page(gpa).expect_err("it is no RAM").to_string();
         assert!(
-            refused.contains("outside of the guest's memory of 3136 MiB"),
+            refused.contains("outside of the guest's memory, which lies up to 0xc0000000 and from 0x100000000 to 0x104000000"),
             "{refused}"
         );
     }

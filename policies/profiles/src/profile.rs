@@ -51,6 +51,9 @@ pub struct Limits {
 pub struct Limit {
     /// The most that the process may have.
     pub at_most: u64,
+    /// Whether it is beside as many bytes as its guest has of memory: see [`Profile::for_guest`].
+    #[serde(default)]
+    pub beside_guest_memory: bool,
     /// Why so much.
     pub reason: String,
 }
@@ -103,6 +106,22 @@ impl Profile {
         profile.check_reasons()?;
         profile.check_rules()?;
         Ok(profile)
+    }
+
+    /// The same for a process whose guest has so many bytes of memory: its limits are what it may have in all.
+    #[must_use]
+    pub fn for_guest(mut self, memory_bytes: u64) -> Self {
+        let Limits {
+            file_size,
+            address_space,
+            ..
+        } = &mut self.limits;
+        for limit in [file_size, address_space] {
+            if std::mem::take(&mut limit.beside_guest_memory) {
+                limit.at_most = limit.at_most.saturating_add(memory_bytes);
+            }
+        }
+        self
     }
 
     /// The same with a part's rules too, under the part's name.
@@ -232,6 +251,24 @@ address_space = { at_most = 4096, reason = "a page" }
 
     fn read(rules: &str) -> Result<Profile, ProfileError> {
         Profile::from_toml(&format!("{HEAD}{rules}"))
+    }
+
+    #[test]
+    fn limits_that_are_beside_guest_memory_have_it_added_once() {
+        let beside = HEAD.replace(
+            "at_most = 4096,",
+            "at_most = 4096, beside_guest_memory = true,",
+        );
+        let read = |text: &str| Profile::from_toml(&format!("{text}{}", rule("read", ""))).unwrap();
+        let of = |profile: Profile| {
+            let limits = profile.limits();
+            (limits.file_size.at_most, limits.address_space.at_most)
+        };
+        assert_eq!(of(read(&beside)), (0, 4096));
+        let scaled = read(&beside).for_guest(1 << 30);
+        assert_eq!(of(scaled.clone()), (0, (1 << 30) + 4096));
+        assert_eq!(of(scaled.for_guest(1 << 30)), (0, (1 << 30) + 4096));
+        assert_eq!(of(read(HEAD).for_guest(1 << 30)), (0, 4096));
     }
 
     fn rule(name: &str, conditions: &str) -> String {

@@ -140,11 +140,10 @@ class SnpKernel(Kernel):
         super().port_out(fields["info1"] >> 16, fields["rax"])
 
     def behind(self, address):
-        entry = paging.leaf(self.memory, self.root, address, C_BIT)
+        entry, size = paging.leaf(self.memory, self.root, address, C_BIT)
         if entry & C_BIT:
             return super().behind(address)
-        within = address & paging.TWO_MIB - 1
-        target = entry & paging.ADDRESS & ~(paging.TWO_MIB - 1) | within
+        target = entry & paging.ADDRESS & ~(size - 1) | address & size - 1
         if target // PAGE not in self.shared:
             raise Violation(f"access to {target:#x} without the C-bit, where nothing is shared")
         return target & ~(PAGE - 1)

@@ -16,8 +16,10 @@ def check(memory, root, private_bit, shared_bit, private_end):
     address = 0
     while address < HALF_TIB:
         entry, size = leaf(memory, root, address, mask)
-        if entry & ADDRESS & ~mask & ~(size - 1) != address:
+        if entry & ADDRESS & ~mask != address:
             raise Violation(f"{address:#x} is not mapped to itself")
+        if entry & ~ADDRESS & ~mask != PRESENT | WRITABLE | LARGE:
+            raise Violation(f"{address:#x} is mapped otherwise than to be read, written and executed")
         is_shared = private_end <= address < FOUR_GIB
         if entry & mask != (shared_bit if is_shared else private_bit):
             raise Violation(f"{address:#x} is mapped with the wrong confidentiality")

@@ -5,6 +5,9 @@ use std::ops::Range;
 
 use crate::{PAGE_BYTES, PageRange, Rejection};
 
+/// See [`RamLayout::pieces`].
+const PIECE: u64 = 1 << 30;
+
 /// The ranges of a guest's RAM. One file holds all of it, each range behind the one before it: what lies
 /// between them costs nothing there, and nothing in whatever is kept for each page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +52,14 @@ impl RamLayout {
         self.0.into_iter().filter(|part| part.bytes > 0)
     }
 
+    /// All of it in ranges of at most 1 GiB: KVM changes one at a time, page by page, and hears no signal meanwhile.
+    ///
+    /// # Errors
+    /// A part begins within a page.
+    pub fn pieces(self) -> impl Iterator<Item = Result<PageRange, Rejection>> {
+        self.parts().flat_map(RamPart::pieces)
+    }
+
     /// Length of the memory file in bytes.
     #[must_use]
     pub fn bytes(self) -> u64 {
@@ -70,12 +81,12 @@ impl RamLayout {
 }
 
 impl RamPart {
-    /// All its pages.
-    ///
-    /// # Errors
-    /// It has none, or begins within one.
-    pub fn pages(self) -> Result<PageRange, Rejection> {
-        PageRange::new(self.start, self.bytes / PAGE_BYTES)
+    fn pieces(self) -> impl Iterator<Item = Result<PageRange, Rejection>> {
+        (0..self.bytes.div_ceil(PIECE)).map(move |index| {
+            let from = index * PIECE;
+            let bytes = PIECE.min(self.bytes - from);
+            PageRange::new(self.start.saturating_add(from), bytes / PAGE_BYTES)
+        })
     }
 
     fn place(self, address: u64, length: u64) -> Option<Range<u64>> {

@@ -19,9 +19,33 @@ fn parts_lie_one_behind_the_other_in_the_file() {
     let expected = [part(0, LOW_END, 0), part(HIGH, 0x2000, LOW_END)];
     assert_eq!(ram.parts().collect::<Vec<_>>(), expected);
     assert_eq!(ram.bytes(), LOW_END + 0x2000);
-    let pages = expected.map(|part| part.pages().unwrap());
-    assert_eq!(pages.map(PageRange::start), [0, HIGH]);
-    assert_eq!(pages.map(PageRange::pages), [0xc_0000, 2]);
+}
+
+#[test]
+fn pieces_are_at_most_a_gibibyte_and_all_of_it() {
+    let pieces = |ram: RamLayout| {
+        let pieces = ram.pieces().map(Result::unwrap);
+        pieces
+            .map(|pages| (pages.start(), pages.pages()))
+            .collect::<Vec<_>>()
+    };
+    const GIB: u64 = 1 << 30;
+    assert_eq!(
+        pieces(with_a_hole()),
+        [
+            (0, 0x4_0000),
+            (GIB, 0x4_0000),
+            (2 * GIB, 0x4_0000),
+            (HIGH, 2)
+        ]
+    );
+    assert_eq!(
+        pieces(RamLayout::from_zero(GIB + 0x1000)),
+        [(0, 0x4_0000), (GIB, 1)]
+    );
+    assert_eq!(pieces(RamLayout::from_zero(0)), []);
+    let within = RamLayout::new(&[0x800..0x1800, 0..0]);
+    assert!(within.pieces().all(|pages| pages.is_err()));
 }
 
 #[test]
@@ -40,12 +64,6 @@ fn part_without_a_byte_is_none() {
         assert_eq!(ram.bytes(), 0x3000);
         assert_eq!(ram.place(HIGH, 0), None);
     }
-    let none = RamPart {
-        start: 0,
-        bytes: 0,
-        offset: 0,
-    };
-    assert_eq!(none.pages(), Err(Rejection::NoPages));
 }
 
 #[test]

@@ -171,7 +171,7 @@ fn shim_beside_program() -> PathBuf {
     program.with_file_name("cloister-shim")
 }
 
-/// What goes into a guest's memory lies in its lowest 3 GiB; all else is a page or a text.
+/// A kernel and an initrd have room in a guest's lowest 3 GiB; all else is shorter.
 fn most_bytes(source: Source) -> u64 {
     match source {
         Source::Kernel | Source::Initrd | Source::Shim | Source::Igvm => 3 << 30,

@@ -122,7 +122,7 @@ fn run_to_its_end(arguments: &RunArguments, teller: Teller) -> anyhow::Result<En
     let mut household = Household::start(runtime_dir, interrupt)?;
     let folder = &inputs.folder;
     let processes = processes::start_all(&mut household.supervisor, plan, folder, teller)?;
-    let threads = confine(guest(tee.vm_kind()), plan.vcpus.0.len())?;
+    let threads = confine(guest(tee.vm_kind()), plan)?;
     let opened = Opened {
         host,
         tee,
@@ -172,12 +172,12 @@ fn guest(vm: VmKind) -> Guest {
 }
 
 /// Gives up every right of this process, and makes the threads of the vCPUs with still fewer.
-fn confine(guest: Guest, vcpus: usize) -> anyhow::Result<Threads> {
-    let profile = Program::Vmm(guest).profile();
+fn confine(guest: Guest, plan: &LaunchPlan) -> anyhow::Result<Threads> {
+    let profile = Program::Vmm(guest).profile().for_guest(plan.memory_bytes.0);
     let filter = Filter::compile(&profile)?;
     let vcpu_filter = Filter::compile(&Program::VmmVcpu(guest).profile())?;
     policies_jail::isolate_self(&profile).context("cannot confine this process")?;
-    let threads = Threads::make(vcpus, move || vcpu_filter.install())?;
+    let threads = Threads::make(plan.vcpus.0.len(), move || vcpu_filter.install())?;
     filter.install()?;
     Ok(threads)
 }

@@ -87,6 +87,7 @@ fn test(arguments: &Arguments, teller: &Teller) -> Result<(Report, Option<PathBu
             teller.tell(&report)?;
         }
     }
+    measured_boot_draft::check()?;
     if let Some(path) = &path {
         let write = || {
             serde_json::to_writer_pretty(File::create_new(path)?, &report)

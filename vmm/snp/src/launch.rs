@@ -37,10 +37,10 @@ pub(crate) fn begin(
         calls.enable_certificates()?;
     }
     calls.start(beginning.policy)?;
-    beginning.ram.parts().try_for_each(|part| {
-        let pages = part.pages().map_err(|_| SnpError::Pages {
+    beginning.ram.pieces().try_for_each(|pages| {
+        let pages = pages.map_err(|_| SnpError::Pages {
             component: "memory",
-            gpa: part.start,
+            gpa: 0,
         })?;
         calls.make_private(pages).map_err(SnpError::Private)
     })

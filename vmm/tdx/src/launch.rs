@@ -131,8 +131,11 @@ pub(crate) fn begin(
     insist(calls, asked, TdxError::is_no_entropy, |calls| {
         calls.init_vm(&parameters)
     })?;
-    for part in ram.parts() {
-        calls.make_private(part.pages()?)?;
+    for pages in ram.pieces() {
+        if calls.is_interrupted() {
+            return Err(LaunchError::Interrupted);
+        }
+        calls.make_private(pages?)?;
     }
     Ok(host)
 }

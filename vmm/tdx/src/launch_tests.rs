@@ -308,6 +308,13 @@ fn launch_that_somebody_wants_stopped_is_not_asked_for_again() {
     kernel.interrupted_after = Some(5);
     interrupted(finish(&mut kernel));
     assert_eq!(kernel.asked.len(), 5);
+    // Memory is made private bit by bit.
+    let mut kernel = Kernel {
+        interrupted_after: Some(3),
+        ..Kernel::default()
+    };
+    interrupted(begin_on(&mut kernel).map(drop));
+    assert_eq!(kernel.asked.len(), 3);
     // Done is done.
     let mut kernel = Kernel {
         interrupted_after: Some(0),

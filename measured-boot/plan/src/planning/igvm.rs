@@ -119,9 +119,14 @@ fn regions(wanted: &Wanted, loading: &Loading<'_, '_>) -> Result<Vec<Region>, Pl
     }
     let outside = regions.iter().find(|region| !is_in_memory(wanted, region));
     if let Some(region) = outside {
-        let (start, mib) = (region.start, wanted.memory_bytes >> 20);
+        let (start, low_end) = (region.start, wanted.low_end());
+        let [_, high] = wanted.ram();
+        let above = match high.is_empty() {
+            true => String::new(),
+            false => format!(" and from {:#x} to {:#x}", high.start, high.end),
+        };
         return refuse(format!(
-            "has pages at {start}, outside of the guest's memory of {mib} MiB"
+            "has pages at {start}, outside of the guest's memory, which lies up to {low_end}{above}"
         ));
     }
     let free = regions

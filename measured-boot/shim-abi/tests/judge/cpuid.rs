@@ -189,7 +189,7 @@ fn page_that_lies_is_refused_for_the_lie() {
         ),
         (
             0x8000_0008,
-            |sizes| sizes.eax = 35.into(),
+            |sizes| sizes.eax = 38.into(),
             Refusal::CpuidWidth,
         ),
         (

@@ -28,7 +28,8 @@ fn cpuid() -> Vec<u8> {
     ])
 }
 
-/// Maps of one range, with the legacy hole, and of two ranges that overlap; a CPUID page that is taken.
+/// Maps of one range, with the legacy hole, with memory above the hole for devices and in it, and of two ranges
+/// that overlap; a CPUID page that is taken.
 pub(crate) fn shim_pages() -> Vec<Seed> {
     let one = map(&[[0, 0x1_0000, 0]]);
     let hole = map(&[
@@ -37,10 +38,14 @@ pub(crate) fn shim_pages() -> Vec<Seed> {
         [0x100, 0x8000, 0],
         [0x1_0000, 0x800, 0],
     ]);
+    let high = map(&[[0, 0xC_0000, 0], [0x10_0000, 0x8_0201, 0]]);
+    let in_hole = map(&[[0, 0xC_0000, 0], [0xF_FFFF, 2, 0]]);
     let overlap = map(&[[0, 0x1000, 0], [0xFFF, 0x1000, 0]]);
     vec![
         ("one", bytes(&[&[1], &one, &cpuid()])),
         ("hole", bytes(&[&[4], &hole, &cpuid()])),
+        ("high", bytes(&[&[2], &high, &cpuid()])),
+        ("in-hole", bytes(&[&[2], &in_hole, &cpuid()])),
         ("overlap", bytes(&[&[2], &overlap, &cpuid()])),
     ]
 }

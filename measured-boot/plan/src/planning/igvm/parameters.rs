@@ -9,9 +9,6 @@ use measured_boot_shim_abi::MemoryMap;
 use std::collections::BTreeMap;
 use zerocopy::IntoBytes;
 
-/// Bytes of an entry of a memory map, and that of zero pages that ends it.
-const MAP_ENTRIES: usize = 2 * 24;
-
 /// What is to be written, by area, until the area is inserted.
 pub(super) struct Parameters<'w> {
     wanted: &'w Wanted,
@@ -40,10 +37,7 @@ impl<'w> Parameters<'w> {
         };
         let bytes = match kind {
             ParameterKind::VpCount => self.wanted.vcpus.to_le_bytes().to_vec(),
-            ParameterKind::MemoryMap => {
-                let map = MemoryMap::of_ram(self.wanted.memory_bytes);
-                map.as_bytes()[..MAP_ENTRIES].to_vec()
-            }
+            ParameterKind::MemoryMap => self.memory_map(),
             ParameterKind::Madt => acpi::madt_bytes(Processors::Enabled(self.wanted.vcpus)),
             // No bit is set: memory is private at first.
             ParameterKind::EnvironmentInfo => vec![0; 4],
@@ -51,6 +45,14 @@ impl<'w> Parameters<'w> {
         };
         self.written.entry(area).or_default().push((at, bytes));
         Ok(())
+    }
+
+    /// Its entries, and that of zero pages that ends it.
+    fn memory_map(&self) -> Vec<u8> {
+        let map = MemoryMap::of_ram(self.wanted.memory_bytes);
+        let used = map.entries.iter().take_while(|entry| entry.pages.get() > 0);
+        let told = used.count() + 1;
+        map.entries[..told].as_bytes().to_vec()
     }
 
     /// The area's bytes as it is inserted.
