@@ -120,6 +120,28 @@ fn largest_guest_starts_and_its_devices_work() {
     assert_eq!(folder.console().len(), LINE.len() + payload::DISK_LINE);
 }
 
+/// A VMM that a guest has taken over has no more than this guest needs, however much another may have.
+#[test]
+fn limits_of_the_vmm_are_those_of_its_guests_memory() {
+    let Some(folder) = Folder::new(Then::Halt) else {
+        return;
+    };
+    let running = folder.start();
+    let path = format!("/proc/{}/limits", running.vmm_pid());
+    let table = std::fs::read_to_string(path).unwrap();
+    let hard = |name: &str| {
+        let row = table.lines().find_map(|line| line.strip_prefix(name));
+        let hard = row.and_then(|row| row.split_whitespace().nth(1));
+        hard.unwrap().parse::<u64>().unwrap()
+    };
+    const GIB: u64 = 1 << 30;
+    let memory = 64 << 20;
+    assert_eq!(hard("Max address space"), 17 * GIB + memory);
+    assert_eq!(hard("Max file size"), GIB + memory);
+    kill(running.vmm_pid(), Signal::TERM);
+    running.wait_until_nothing_is_left();
+}
+
 #[test]
 fn guest_that_resets_ends_the_run() {
     let Some(folder) = Folder::new(Then::Reset) else {
