@@ -144,6 +144,12 @@ impl Anchors {
         self.built_in
     }
 
+    /// The root of a product, if it is one of these.
+    pub fn root_of(&self, product: Product) -> Option<&Certificate> {
+        let found = self.roots.iter().find(|root| root.product == product);
+        found.map(|root| &root.certificate)
+    }
+
     /// The ASK and ASVK that come with the roots.
     pub(crate) fn intermediates(&self) -> &[Certificate] {
         &self.intermediates

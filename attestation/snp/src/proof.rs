@@ -8,7 +8,7 @@ use crate::{CertificateName, Endorsement, SnpRejection};
 use attestation_certificates::{
     Certificate, ChainProblem, Crl, CrlIssuer, Observation, Validity, prove_chain,
 };
-use measured_boot_snp_abi::Product;
+use measured_boot_snp_abi::{Product, TcbComponents};
 
 /// What became of an endorsement. It depends on the endorsement's bytes alone, on no time: whoever keeps it by
 /// [`Proof::key`] saves all but one signature of the next report under it. [`crate::judge`] looks at the dates.
@@ -92,10 +92,33 @@ impl Proof {
     }
 }
 
+impl Unproven {
+    /// Why not: always at least one reason.
+    pub fn reasons(&self) -> impl Iterator<Item = &SnpRejection> {
+        let (first, others) = &self.reasons;
+        std::iter::once(first).chain(others)
+    }
+}
+
 impl ProvenVek {
     /// The product that its chain is of.
     pub const fn product(&self) -> Product {
         self.product
+    }
+
+    /// Which kind of key it is.
+    pub const fn kind(&self) -> VekKind {
+        self.kind
+    }
+
+    /// The chip that the key is of, 8 or 64 bytes, where its certificate names one.
+    pub fn chip_id(&self) -> Option<&[u8]> {
+        self.vek.chip_id.as_ref().ok()?.as_deref()
+    }
+
+    /// The TCB that the key is for, where its certificate can be read.
+    pub fn tcb(&self) -> Option<TcbComponents> {
+        self.vek.tcb.ok()
     }
 
     /// When every certificate is valid and every list in force: outside of it, no report is accepted.

@@ -112,6 +112,22 @@ impl ProvenCollateral {
         })
     }
 
+    /// Everything that is wrong with it whatever the time, PCK chains left aside. Each reason names its piece.
+    pub fn problems(&self) -> &[TdxRejection] {
+        &self.proof.reasons
+    }
+
+    /// The first and the last second of each piece, both inclusive, PCK chains left aside.
+    pub fn dates(&self) -> impl Iterator<Item = (Piece, u64, u64)> {
+        let dated = self.proof.dated.iter();
+        dated.map(|dated| (dated.piece, dated.from, dated.until))
+    }
+
+    /// How new each piece that can be read is. It says nothing of whether the piece is genuine.
+    pub fn observations(&self) -> &[(Piece, Observation)] {
+        &self.observations
+    }
+
     /// How new each piece is. To be remembered only where the pieces are proven.
     fn observe(&self) -> Vec<(Piece, Observation)> {
         let tcb_info = self.tcb_info.as_ref().map(|document| Observation::TcbInfo {

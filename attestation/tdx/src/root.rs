@@ -34,6 +34,11 @@ impl TrustedRoot {
         Ok(Self { certificate, named })
     }
 
+    /// Its certificate.
+    pub const fn certificate(&self) -> &Certificate {
+        &self.certificate
+    }
+
     /// Whether it is another one than Intel's.
     pub const fn is_named(&self) -> bool {
         self.named
