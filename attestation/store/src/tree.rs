@@ -125,9 +125,9 @@ mod tests {
                     inclusion_proof(&whole, index, size).unwrap()
                 );
             }
-            let every_node: usize = (0..64).map(|level| (size >> level) as usize).sum();
-            let older: usize = (0..64).map(|level| (before >> level) as usize).sum();
-            assert_eq!(tree.added().len(), every_node - older);
+            let every_node: u64 = (0..64).map(|level| size >> level).sum();
+            let older: u64 = (0..64).map(|level| before >> level).sum();
+            assert_eq!(tree.added().len() as u64, every_node - older);
         }
     }
 
