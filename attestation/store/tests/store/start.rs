@@ -1,0 +1,64 @@
+//! Which databases are opened.
+
+use attestation_store::{ReadOnly, Store, StoreError, VERSION};
+
+use crate::both;
+use crate::support::{append, append_and_check, key};
+
+both! {
+    store_is_made_once => |database| {
+        let store = database.make();
+        append(&store, "one").unwrap();
+
+        let again = Store::create(&database.location(), &key(), "second").unwrap_err();
+
+        assert!(matches!(again, StoreError::Exists { .. }), "{again}");
+        assert_eq!(append_and_check(&store, "two").unwrap(), 1);
+    };
+
+    database_of_something_else_is_foreign => |database| {
+        database.tamper("CREATE TABLE something (x INTEGER)");
+
+        assert!(database.error().contains("is not a store of this version"));
+    };
+
+    store_of_a_later_version_is_refused => |database| {
+        drop(database.make());
+        database.tamper(&format!("UPDATE store SET version = {}", VERSION + 1));
+
+        let error = database.error();
+
+        assert!(error.contains("never taken back"), "{error}");
+    };
+
+    store_that_a_later_version_brings_up_meanwhile_is_not_written_to => |database| {
+        let store = database.make();
+        append(&store, "one").unwrap();
+        database.tamper(&format!("UPDATE store SET version = {}", VERSION + 1));
+
+        let error = append(&store, "two").unwrap_err().to_string();
+
+        assert!(error.contains("never taken back"), "{error}");
+    };
+
+    store_that_is_only_read_cannot_be_changed_by_who_reads => |database| {
+        let store = database.make();
+        append(&store, "one").unwrap();
+        let beside = ReadOnly::open(&database.location()).unwrap();
+
+        let read = |index| beside.read(|reading| reading.entry(index)).unwrap().is_some();
+        assert!(read(0) && !read(1));
+        append(&store, "two").unwrap();
+        assert!(read(1));
+    };
+}
+
+#[test]
+fn file_that_is_not_there_is_not_made_by_opening_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("none.sqlite");
+    let location = attestation_store::Location::File(path.clone());
+
+    assert!(Store::open(&location, key()).is_err());
+    assert!(!path.exists());
+}
