@@ -15,10 +15,14 @@ mod kbs;
 mod key;
 mod pins;
 mod resource;
+mod sample;
 mod simulated;
 mod tee;
 
-pub use binding::{REPORT_DATA_LENGTH, report_data_binding};
+pub use binding::{
+    REPORT_DATA_LENGTH, TLS_EXPORTER_LABEL, TlsExporter, report_data_binding,
+    report_data_binding_v1,
+};
 pub use kbs::{
     Attestation, Challenge, ErrorBody, KBS_PROTOCOL_VERSION, Nonce, Request, RuntimeData,
     SESSION_COOKIE, TeeEvidence, Token, error_type,
@@ -26,6 +30,7 @@ pub use kbs::{
 pub use key::{TeePublicKey, TeePublicKeyError};
 pub use pins::{PinsError, VerifierPins};
 pub use resource::{ResourcePath, ResourcePathError};
+pub use sample::SampleEvidence;
 pub use simulated::{CertChain, NotBase64, SimulatedEvidence};
 pub use tee::{Tee, UnknownTee};
 

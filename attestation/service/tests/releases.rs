@@ -134,7 +134,7 @@ fn tee_that_the_client_does_not_know_is_refused() {
     let client = verifier.client();
     for (body, kind) in [
         (
-            r#"{"version":"0.4.0","tee":"sample","extra-params":""}"#,
+            r#"{"version":"0.4.0","tee":"sgx","extra-params":""}"#,
             "UnsupportedTee",
         ),
         (

@@ -56,7 +56,7 @@ impl Exhibit {
                 Ok(read) => Self::Read(Box::new(read)),
                 Err(rejection) => Self::Unreadable(rejection),
             },
-            Tee::Snp | Tee::Tdx => Self::Unsupported,
+            _ => Self::Unsupported,
         }
     }
 

@@ -57,7 +57,7 @@ impl ConfigfsTsm {
     fn auxiliary(&self) -> Result<Vec<u8>, EvidenceError> {
         match self.tee {
             Tee::Snp => read(&self.entry.join("auxblob")),
-            Tee::Tdx | Tee::Simulated => Ok(Vec::new()),
+            _ => Ok(Vec::new()),
         }
     }
 }

@@ -9,7 +9,6 @@ use crate::{AppraisalInput, NonceState, Rejection, Session, SimulatedTrust};
 pub(crate) fn tee_allowed(input: &AppraisalInput) -> Finding {
     let (tee, policy) = (input.tee, &input.policy);
     match (tee, &input.simulated) {
-        (Tee::Snp | Tee::Tdx, _) => Finding::Fail(Rejection::TeeNotSupported { tee }),
         (Tee::Simulated, SimulatedTrust::Refused) => Finding::Fail(Rejection::SimulatedNotAllowed),
         (Tee::Simulated, SimulatedTrust::Allowed { .. }) if !policy.accept_tee.contains(&tee) => {
             Finding::Fail(Rejection::TeeNotInPolicy {
@@ -21,6 +20,7 @@ pub(crate) fn tee_allowed(input: &AppraisalInput) -> Finding {
             "tee `simulated` is accepted by this verifier and by policy `{}`; it protects nothing",
             policy.name
         )),
+        _ => Finding::Fail(Rejection::TeeNotSupported { tee }),
     }
 }
 
