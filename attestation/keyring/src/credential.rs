@@ -43,6 +43,9 @@ pub enum CredentialError {
         "a key file has at least {SHORTEST_KEY} bytes: make one with `head -c 32 /dev/urandom`"
     )]
     ShortKey,
+    /// No PIN.
+    #[error("the PIN file is empty, or is no text")]
+    NoPin,
     /// Too short.
     #[error("a passphrase has at least {SHORTEST_PASSPHRASE} bytes")]
     ShortPassphrase,
@@ -89,6 +92,19 @@ impl Credential {
             None => from_key_file(&self.bytes, salt),
             Some(cost) => cost.spend_on(&self.bytes, salt),
         }
+    }
+}
+
+/// A token's PIN: a line of text, whose end does not count. For the process that logs in.
+///
+/// # Errors
+/// [`CredentialError`].
+pub fn read_pin(path: &Path) -> Result<Zeroizing<String>, CredentialError> {
+    let bytes = private_file::read(path, LONGEST, Keeper::UsOrManager)?;
+    let text = str::from_utf8(&bytes).map_err(|_| CredentialError::NoPin)?;
+    match text.trim_end_matches(['\r', '\n']) {
+        "" => Err(CredentialError::NoPin),
+        pin => Ok(Zeroizing::new(pin.to_owned())),
     }
 }
 

@@ -25,7 +25,7 @@ mod sealed;
 mod token;
 pub mod wire;
 
-pub use credential::{Credential, CredentialError};
+pub use credential::{Credential, CredentialError, read_pin};
 pub use entropy::{Entropy, NoEntropy, SystemEntropy};
 pub use envelope::{CONTEXT_LENGTH, KEY_LENGTH};
 pub use error::KeyringError;

@@ -14,7 +14,7 @@ struct Package {
     only: Option<Backend>,
 }
 
-const PACKAGES: [Package; 17] = [
+const PACKAGES: [Package; 19] = [
     Package {
         name: "gcc",
         shows: "/usr/bin/cc",
@@ -73,6 +73,18 @@ const PACKAGES: [Package; 17] = [
         name: "openssl",
         shows: "/usr/bin/openssl",
         needed_for: "the key of that test",
+        only: None,
+    },
+    Package {
+        name: "softhsm2",
+        shows: "/usr/lib/softhsm/libsofthsm2.so",
+        needed_for: "the tests of keys in a PKCS#11 token",
+        only: None,
+    },
+    Package {
+        name: "opensc",
+        shows: "/usr/bin/pkcs11-tool",
+        needed_for: "those tests: what another tool sees in the token, and does to it",
         only: None,
     },
     Package {
