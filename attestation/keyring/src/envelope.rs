@@ -15,11 +15,29 @@ pub(crate) const TAG_LENGTH: usize = 16;
 const SALT_LENGTH: usize = 32;
 
 /// What a wrap is bound to: key-encryption key and associated data.
-pub const CONTEXT_LENGTH: usize = WRAP.len() + KeyId::LENGTH + 32;
+pub const CONTEXT_LENGTH: usize = PURPOSE_LENGTH + KeyId::LENGTH + 32;
 
 const CONTENT: &[u8] = b"cloister keyring content v1\n";
-const WRAP: &[u8] = b"cloister keyring wrap v1\n";
 const WRAP_KEY: &[u8] = b"cloister keyring wrap key v1\n";
+
+const PURPOSE_LENGTH: usize = 25;
+
+/// What a data key is for. A secret that somebody chose, bound to something that somebody chose, is never taken
+/// for a ring, whatever key wraps it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    Secret,
+    Ring,
+}
+
+impl Purpose {
+    const fn text(self) -> &'static [u8; PURPOSE_LENGTH] {
+        match self {
+            Self::Secret => b"cloister keyring wrap v1\n",
+            Self::Ring => b"cloister keyring ring v1\n",
+        }
+    }
+}
 
 /// Each key that is used with it serves for one message only, so that the pair is never used twice.
 const ONLY_NONCE: [u8; NONCE_LEN] = [0; NONCE_LEN];
@@ -135,12 +153,16 @@ impl FileKey {
 
 /// What a data key's wrap is bound to. Of fixed length whatever the associated data, since tokens are
 /// choosy.
-pub(crate) fn context(key: KeyId, associated_data: &[u8]) -> [u8; CONTEXT_LENGTH] {
+pub(crate) fn context(
+    purpose: Purpose,
+    key: KeyId,
+    associated_data: &[u8],
+) -> [u8; CONTEXT_LENGTH] {
     let digest = digest::digest(&digest::SHA256, associated_data);
     let mut context = [0; CONTEXT_LENGTH];
-    let (head, rest) = context.split_at_mut(WRAP.len());
+    let (head, rest) = context.split_at_mut(PURPOSE_LENGTH);
     let (middle, end) = rest.split_at_mut(KeyId::LENGTH);
-    head.copy_from_slice(WRAP);
+    head.copy_from_slice(purpose.text());
     middle.copy_from_slice(key.as_bytes());
     end.copy_from_slice(digest.as_ref());
     context

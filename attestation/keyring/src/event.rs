@@ -91,7 +91,8 @@ pub enum Operation {
     Destroy {
         /// The key.
         key: KeyId,
-        /// How many secrets the store still has under it.
+        /// How many secrets the store still has under it. To be counted where no secret that was sealed
+        /// under it before it was retired can still be on its way into the store.
         still_wrapped: u64,
         /// Whether those are to be lost with it. Without, none may be left.
         with_secrets: bool,

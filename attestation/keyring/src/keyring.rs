@@ -12,7 +12,7 @@ pub use backend::Backend;
 use backend::Unlocked;
 
 use crate::entropy::Entropy;
-use crate::envelope::{DataKey, FileKey, context};
+use crate::envelope::{DataKey, FileKey, Purpose, context};
 use crate::ring::{RESERVED_AT_ONCE, Ring};
 use crate::ring_file::RingPath;
 use crate::sealed::Wrapped;
@@ -192,7 +192,7 @@ impl Keyring {
         if key.is_none() {
             self.spend_a_wrap(id)?;
         }
-        let context = context(id, associated_data);
+        let context = context(Purpose::Secret, id, associated_data);
         let wrapped = self
             .unlocked
             .wrap(id, key.as_ref(), &context, data_key, &*self.entropy)?;
@@ -201,7 +201,7 @@ impl Keyring {
 
     fn unwrap(&self, sealed: &Sealed, associated_data: &[u8]) -> Result<DataKey, KeyringError> {
         let key = self.key(sealed.key)?;
-        let context = context(sealed.key, associated_data);
+        let context = context(Purpose::Secret, sealed.key, associated_data);
         self.unlocked
             .unwrap(sealed.key, key.as_ref(), &sealed.wrapped, &context)
     }

@@ -1,8 +1,9 @@
 //! The one process that has a token's PKCS#11 module loaded.
 //!
-//! A module is somebody else's C. Here it reaches data keys on their way, and the PIN; it reaches no secret, no
-//! other key, and nothing of the verifier's memory. The verifier's keyring starts this program and speaks to it
-//! over its standard input, which is a socket ([`attestation_keyring::wire`]). People use `check`.
+//! A module is somebody else's C. Here it has the PIN, and data keys on their way; it shares no memory with the
+//! verifier, cannot crash it, and cannot keep it waiting. It runs as the verifier's user though, and can open what
+//! that user can: this is no cage for a module that nobody trusts. The verifier's keyring starts this program and
+//! speaks to it over its standard input, which is a socket ([`attestation_keyring::wire`]). People use `check`.
 
 mod check;
 mod fault;

@@ -3,7 +3,7 @@
 use super::KeyringError;
 use crate::credential::{Credential, SALT_LENGTH};
 use crate::entropy::{self, Entropy};
-use crate::envelope::{CONTEXT_LENGTH, DataKey, FileKey, context};
+use crate::envelope::{CONTEXT_LENGTH, DataKey, FileKey, Purpose, context};
 use crate::ring::Ring;
 use crate::ring_file::{Header, Lock, RingPath};
 use crate::sealed::{TokenWrap, Wrapped};
@@ -115,7 +115,13 @@ impl Unlocked {
         let bound_to = [FILE, &file].concat();
         let data_key = DataKey::draw(entropy)?;
         let (key, own) = self.ring_key();
-        let wrapped = self.wrap(key, own, &context(key, &bound_to), &data_key, entropy)?;
+        let wrapped = self.wrap(
+            key,
+            own,
+            &context(Purpose::Ring, key, &bound_to),
+            &data_key,
+            entropy,
+        )?;
         let sealed = Sealed {
             key,
             wrapped,
@@ -135,7 +141,12 @@ impl Unlocked {
             return Err(does_not_open().into());
         }
         let bound_to = [FILE, &header.to_bytes()].concat();
-        let data_key = match self.unwrap(key, own, &bytes.wrapped, &context(key, &bound_to)) {
+        let data_key = match self.unwrap(
+            key,
+            own,
+            &bytes.wrapped,
+            &context(Purpose::Ring, key, &bound_to),
+        ) {
             Err(KeyringError::DoesNotOpen(_)) => return Err(does_not_open().into()),
             other => other?,
         };

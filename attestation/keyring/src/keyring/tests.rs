@@ -387,3 +387,23 @@ fn errors_show_no_key_and_no_secret() {
     assert!(!shown.contains("the secret") && !shown.contains("116, 104"));
     assert!(!shown.contains(&hex::encode(&sealed.content)));
 }
+
+#[test]
+fn secret_that_is_chosen_to_look_like_a_ring_is_none() {
+    let bench = Bench::new();
+    let keyring = bench.made();
+    let path = bench.dir.path().join("ring");
+    let header = std::fs::read(&path).unwrap()[..14].to_vec();
+    let ring = keyring.look(|held| held.ring.to_bytes());
+    // Whoever may put secrets chooses one, and what it is bound to.
+    let bound_to = [b"cloister keyring file v1\n", header.as_slice()].concat();
+    let forged = keyring.seal(&ring, &bound_to).unwrap();
+    assert_eq!(*keyring.open_sealed(&forged, &bound_to).unwrap(), *ring);
+
+    std::fs::write(&path, [header, forged.to_bytes()].concat()).unwrap();
+
+    assert!(matches!(
+        bench.open(),
+        Err(KeyringError::File(RingFileError::DoesNotOpen { .. }))
+    ));
+}

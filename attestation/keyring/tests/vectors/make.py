@@ -30,16 +30,16 @@ def hkdf(salt, key, info):
     return HKDF(hashes.SHA256(), 32, salt, info).derive(key)
 
 
-def wrap(entropy, kek, key_id, data_key, bound_to):
+def wrap(entropy, kek, key_id, data_key, bound_to, purpose):
     salt = entropy.draw(32)
-    context = b"cloister keyring wrap v1\n" + key_id + hashlib.sha256(bound_to).digest()
+    context = purpose + key_id + hashlib.sha256(bound_to).digest()
     key = hkdf(salt, kek, b"cloister keyring wrap key v1\n")
     return salt + AESGCM(key).encrypt(ZERO_NONCE, data_key, context)
 
 
-def seal(entropy, kek, key_id, secret, bound_to):
+def seal(entropy, kek, key_id, secret, bound_to, purpose=b"cloister keyring wrap v1\n"):
     data_key = entropy.draw(32)
-    wrapped = wrap(entropy, kek, key_id, data_key, bound_to)
+    wrapped = wrap(entropy, kek, key_id, data_key, bound_to, purpose)
     content = AESGCM(data_key).encrypt(ZERO_NONCE, secret, b"cloister keyring content v1\n" + bound_to)
     return b"CKSE" + bytes([1, 1]) + key_id + wrapped + struct.pack("<I", len(content)) + content
 
@@ -50,7 +50,8 @@ def ring(generation, entries, pending):
 
 def ring_file(entropy, file_key, lock, generation, ring_bytes):
     header = b"CKRF" + bytes([1, lock[0]]) + struct.pack("<Q", generation) + lock[1]
-    return header + seal(entropy, file_key, bytes(16), ring_bytes, b"cloister keyring file v1\n" + header)
+    bound_to = b"cloister keyring file v1\n" + header
+    return header + seal(entropy, file_key, bytes(16), ring_bytes, bound_to, b"cloister keyring ring v1\n")
 
 
 def by_key_file(credential):
