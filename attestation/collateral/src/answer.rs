@@ -156,7 +156,7 @@ mod tests {
             (" 0 ", Some(0)),
             ("Thu, 19 Jun 2025 12:36:30 GMT", Some(90)),
             ("Thu, 19 Jun 2025 12:30:00 GMT", Some(0)),
-            ("Thu, 19 Jun 2035 12:30:00 GMT", Some(LONGEST_AFTER)),
+            ("Tue, 19 Jun 2035 12:30:00 GMT", Some(LONGEST_AFTER)),
             ("99999999999999999999999999", Some(LONGEST_AFTER)),
             ("", None),
             ("soon", None),

@@ -66,7 +66,9 @@ impl Document {
             body,
             issuer_chain: chain,
             // A time to come would keep it from being asked for again.
-            fetched: written.fetched.unwrap_or(now).min(now),
+            fetched: written
+                .fetched
+                .map_or(now, |then| if then > now { 0 } else { then }),
         })
     }
 
