@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::digest::hex32;
-use crate::{Grant, Identity, Proof, Subject};
+use crate::{Grant, Identity, Proof, Subject, TenantName};
 
 /// A client's own certificate, whose chain, dates and use rustls has accepted in the handshake: this crate proves
 /// nothing of them, and what it is made of has to come from there.
@@ -48,10 +48,10 @@ pub struct CertificateRule {
     pub grants: BTreeSet<Grant>,
 }
 
-/// The rules by which client certificates are recognised.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(try_from = "Vec<CertificateRule>", into = "Vec<CertificateRule>")]
+/// The rules by which client certificates are recognised: of the whole verifier, or of one tenant.
+#[derive(Debug, Clone, Default)]
 pub struct ClientCertificates {
+    tenant: Option<TenantName>,
     rules: BTreeMap<CertificateMatch, CertificateRule>,
 }
 
@@ -67,6 +67,9 @@ pub enum InvalidCertificateRules {
     /// Too long or empty.
     #[error("{0:?} cannot be called so")]
     Name(String),
+    /// A tenant cannot let anybody into another one, or into the whole verifier.
+    #[error("a tenant's own rules cannot give {0:?}")]
+    Elsewhere(Grant),
 }
 
 /// Why a certificate proves nobody.
@@ -98,11 +101,29 @@ const URI: u8 = 0x86;
 const MOST_NAMES: usize = 64;
 
 impl ClientCertificates {
-    /// Of these rules.
+    /// Of the operator's rules, which may give any grant.
     ///
     /// # Errors
     /// Two for one certificate, or what no certificate has.
     pub fn new(
+        rules: impl IntoIterator<Item = CertificateRule>,
+    ) -> Result<Self, InvalidCertificateRules> {
+        Self::of(None, rules)
+    }
+
+    /// Of a tenant's own rules, which may give grants in that tenant alone.
+    ///
+    /// # Errors
+    /// Two for one certificate, what no certificate has, or a grant elsewhere.
+    pub fn of_tenant(
+        tenant: TenantName,
+        rules: impl IntoIterator<Item = CertificateRule>,
+    ) -> Result<Self, InvalidCertificateRules> {
+        Self::of(Some(tenant), rules)
+    }
+
+    fn of(
+        tenant: Option<TenantName>,
         rules: impl IntoIterator<Item = CertificateRule>,
     ) -> Result<Self, InvalidCertificateRules> {
         let mut all = BTreeMap::new();
@@ -111,14 +132,18 @@ impl ClientCertificates {
             if !key.is_possible() {
                 return Err(InvalidCertificateRules::Match(key));
             }
-            if rule.name.is_empty() || Subject::mtls(&rule.name).is_none() {
+            if rule.name.is_empty() || Subject::mtls(tenant.as_ref(), &rule.name).is_none() {
                 return Err(InvalidCertificateRules::Name(rule.name));
+            }
+            let elsewhere = |grant: &&Grant| tenant.is_some() && grant.tenant() != tenant.as_ref();
+            if let Some(grant) = rule.grants.iter().find(elsewhere) {
+                return Err(InvalidCertificateRules::Elsewhere(grant.clone()));
             }
             if all.insert(key.clone(), rule).is_some() {
                 return Err(InvalidCertificateRules::Twice(key));
             }
         }
-        Ok(Self { rules: all })
+        Ok(Self { tenant, rules: all })
     }
 
     /// Says who has this certificate.
@@ -146,9 +171,13 @@ impl ClientCertificates {
             name = Some(&rule.name);
             grants.extend(rule.grants.iter().cloned());
         }
-        let subject = name.and_then(Subject::mtls);
+        let subject = name.and_then(|name| Subject::mtls(self.tenant.as_ref(), name));
         let subject = subject.ok_or(CertificateRefusal::Unknown)?;
-        Ok(Identity::proven(subject, Proof::Mtls, grants))
+        Ok(Identity::proven(
+            subject,
+            Proof::Mtls(self.tenant.clone()),
+            grants,
+        ))
     }
 }
 
@@ -201,19 +230,5 @@ impl CertificateMatch {
             }
             Self::SpkiSha256(digits) => hex32(digits).is_some(),
         }
-    }
-}
-
-impl TryFrom<Vec<CertificateRule>> for ClientCertificates {
-    type Error = InvalidCertificateRules;
-
-    fn try_from(rules: Vec<CertificateRule>) -> Result<Self, InvalidCertificateRules> {
-        Self::new(rules)
-    }
-}
-
-impl From<ClientCertificates> for Vec<CertificateRule> {
-    fn from(certificates: ClientCertificates) -> Self {
-        certificates.rules.into_values().collect()
     }
 }

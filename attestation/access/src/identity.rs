@@ -9,10 +9,10 @@ use crate::{Grant, Subject, TenantName};
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Proof {
-    /// By a token of this issuer, as the configuration calls it.
+    /// By a token of this issuer, as the configuration calls it: `NAME`, or `TENANT/NAME` of a tenant's own.
     Oidc(String),
-    /// By a client certificate.
-    Mtls,
+    /// By a client certificate, and rules of the whole verifier or of this tenant.
+    Mtls(Option<TenantName>),
     /// By the bootstrap token.
     Bootstrap,
 }

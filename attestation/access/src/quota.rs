@@ -73,7 +73,7 @@ impl fmt::Display for Quota {
 
 /// The limits of one tenant. Each may be 0, which allows none of it, but for the rates: who is not to be served at all
 /// is suspended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Limits", into = "Limits")]
 pub struct Quotas(Limits);
 
@@ -142,12 +142,6 @@ impl Quotas {
             used,
             more,
         })
-    }
-}
-
-impl Default for Quotas {
-    fn default() -> Self {
-        Self(Limits::default())
     }
 }
 

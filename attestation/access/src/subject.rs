@@ -4,9 +4,12 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::TenantName;
+
 /// What somebody is called, the same each time: in the log, and where four eyes have to be of two.
 ///
-/// It begins with who says so: `oidc:ISSUER:SUB`, `mtls:NAME`, `bootstrap`. It has at most [`Subject::MAX_LENGTH`]
+/// It begins with who says so: `oidc:ISSUER:SUB`, `oidc:TENANT/ISSUER:SUB`, `mtls:NAME`, `mtls:TENANT:NAME`,
+/// `bootstrap`. It has at most [`Subject::MAX_LENGTH`]
 /// printable ASCII characters, and is the same for no two that its source tells apart.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -35,9 +38,13 @@ impl Subject {
         Self::of(format!("oidc:{issuer}:{}", escaped(sub)))
     }
 
-    /// Of a certificate, by the name that its rule gives.
-    pub(crate) fn mtls(name: &str) -> Option<Self> {
-        Self::of(format!("mtls:{}", escaped(name)))
+    /// Of a certificate, by the name that its rule gives, which is one of the whole verifier or of a tenant.
+    pub(crate) fn mtls(tenant: Option<&TenantName>, name: &str) -> Option<Self> {
+        let name = escaped(name);
+        Self::of(match tenant {
+            None => format!("mtls:{name}"),
+            Some(tenant) => format!("mtls:{tenant}:{name}"),
+        })
     }
 
     fn of(text: String) -> Option<Self> {
@@ -109,15 +116,25 @@ mod tests {
         let other = Subject::oidc("corp:x", "y").unwrap();
         assert_ne!(one, other);
         assert_ne!(
-            Subject::mtls("a").unwrap(),
+            Subject::mtls(None, "a").unwrap(),
             Subject::oidc("mtls", "a").unwrap()
         );
     }
 
     #[test]
+    fn subject_by_a_tenants_own_rules_is_never_one_by_the_verifiers() {
+        let alpha = "alpha".parse().unwrap();
+        let own = Subject::mtls(Some(&alpha), "ci").unwrap();
+        assert_eq!(own.as_str(), "mtls:alpha:ci");
+        for name in ["ci", "alpha:ci", "alpha/ci"] {
+            assert_ne!(Subject::mtls(None, name).unwrap(), own);
+        }
+    }
+
+    #[test]
     fn subject_that_is_too_long_is_none() {
-        assert!(Subject::mtls(&"x".repeat(1019)).is_some());
-        assert!(Subject::mtls(&"x".repeat(1020)).is_none());
+        assert!(Subject::mtls(None, &"x".repeat(1019)).is_some());
+        assert!(Subject::mtls(None, &"x".repeat(1020)).is_none());
         assert!(serde_json::from_str::<Subject>("\"two words\"").is_err());
     }
 }

@@ -74,6 +74,9 @@ pub enum InvalidIssuer {
     /// A type with a capital letter or `application/` never matches.
     #[error("a type is written in lower case and without application/")]
     Type,
+    /// A tenant cannot let anybody into another one, or into the whole verifier.
+    #[error("a tenant's own issuer cannot give grants elsewhere")]
+    Elsewhere,
     /// Above the bounds.
     #[error(
         "leeway is at most {LONGEST_LEEWAY} s, and tokens live for 1 s to {LONGEST_LIFETIME} s"
@@ -83,14 +86,36 @@ pub enum InvalidIssuer {
 
 /// An issuer whose tokens are believed, for what its rules give and no more.
 #[derive(Debug, Clone)]
-pub struct Issuer(IssuerSettings);
+pub struct Issuer {
+    settings: IssuerSettings,
+    /// In subjects and proofs: no two issuers have one.
+    name: String,
+}
 
 impl Issuer {
-    /// By these settings.
+    /// By settings of the operator's, whose rules may give any grant.
     ///
     /// # Errors
     /// They cannot be meant.
     pub fn new(settings: IssuerSettings) -> Result<Self, InvalidIssuer> {
+        let name = settings.name.to_string();
+        Self::called(name, settings)
+    }
+
+    /// By settings of a tenant's own, whose rules may give grants in that tenant alone.
+    ///
+    /// # Errors
+    /// They cannot be meant, or give something elsewhere.
+    pub fn of_tenant(tenant: &TenantName, settings: IssuerSettings) -> Result<Self, InvalidIssuer> {
+        if !settings.rules.iter().all(|rule| rule.stays_within(tenant)) {
+            return Err(InvalidIssuer::Elsewhere);
+        }
+        // No tenant's name has a slash, so that this is no other issuer's.
+        let name = format!("{tenant}/{}", settings.name);
+        Self::called(name, settings)
+    }
+
+    fn called(name: String, settings: IssuerSettings) -> Result<Self, InvalidIssuer> {
         let named = [&settings.issuer, &settings.audience]
             .iter()
             .all(|name| (1..=LONGEST_ISSUER).contains(&name.len()));
@@ -109,12 +134,19 @@ impl Issuer {
         if !lives || settings.leeway_seconds > LONGEST_LEEWAY {
             return Err(InvalidIssuer::Times);
         }
-        Ok(Self(settings))
+        Ok(Self { settings, name })
     }
 
     /// Its settings.
     pub const fn settings(&self) -> &IssuerSettings {
-        &self.0
+        &self.settings
+    }
+
+    /// Whether a token says that it is this issuer's. It proves nothing: it says whose keys to look at, where there are
+    /// several issuers.
+    pub fn is_named_by(&self, token: &str) -> bool {
+        let claims = Compact::split(token).and_then(|compact| Claims::read(&compact.claims));
+        claims.is_ok_and(|claims| claims.check_issuer(&self.settings.issuer).is_ok())
     }
 
     /// Proves whoever bears `token`, by the issuer's keys, at `now`. A person whom no rule gives anything is proven too,
@@ -138,30 +170,30 @@ impl Issuer {
     }
 
     fn check_header(&self, header: &Header) -> Result<(), TokenRefusal> {
-        if !self.0.algorithms.contains(&header.algorithm) {
+        if !self.settings.algorithms.contains(&header.algorithm) {
             return Err(TokenRefusal::Algorithm);
         }
         match &header.kind {
-            Some(kind) if !self.0.types.contains(kind) => Err(TokenRefusal::Type),
+            Some(kind) if !self.settings.types.contains(kind) => Err(TokenRefusal::Type),
             _ => Ok(()),
         }
     }
 
     fn identity(&self, claims: &Claims, now: u64) -> Result<Identity, TokenRefusal> {
-        claims.check_issuer(&self.0.issuer)?;
-        claims.check_audience(&self.0.audience, &self.0.other_audiences)?;
+        claims.check_issuer(&self.settings.issuer)?;
+        claims.check_audience(&self.settings.audience, &self.settings.other_audiences)?;
         claims.check_times(&Times {
             now,
-            leeway: self.0.leeway_seconds,
-            max_lifetime: self.0.max_lifetime_seconds,
+            leeway: self.settings.leeway_seconds,
+            max_lifetime: self.settings.max_lifetime_seconds,
         })?;
-        let name = self.0.name.as_str();
-        let subject = Subject::oidc(name, claims.subject()?).ok_or(TokenRefusal::Claim("sub"))?;
-        let rules = self.0.rules.iter();
+        let subject =
+            Subject::oidc(&self.name, claims.subject()?).ok_or(TokenRefusal::Claim("sub"))?;
+        let rules = self.settings.rules.iter();
         let grants = rules.flat_map(|rule| rule.grants(claims.members()));
         Ok(Identity::proven(
             subject,
-            Proof::Oidc(name.to_owned()),
+            Proof::Oidc(self.name.clone()),
             grants,
         ))
     }

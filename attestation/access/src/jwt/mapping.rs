@@ -63,6 +63,17 @@ impl ClaimPath {
 }
 
 impl ClaimRule {
+    /// Whether all that it can give is in this tenant.
+    pub(super) fn stays_within(&self, tenant: &TenantName) -> bool {
+        match self {
+            Self::Grants { values, .. } => values
+                .values()
+                .flatten()
+                .all(|grant| grant.tenant() == Some(tenant)),
+            Self::TenantAndRoles { tenants, .. } => tenants.values().all(|name| name == tenant),
+        }
+    }
+
     /// What these claims give.
     pub(super) fn grants(&self, claims: &Map<String, Value>) -> BTreeSet<Grant> {
         match self {
