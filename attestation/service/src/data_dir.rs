@@ -6,6 +6,7 @@
 //! | `log.key` | signs the log's checkpoints (C2SP signed note key) | 0600 |
 //! | `token.key.pem` | signs attestation tokens | 0600 |
 //! | `seal.key` | encrypts secrets at rest, AES-256-GCM | 0600 |
+//! | `challenge.key` | makes nonces, and knows its own again | 0600 |
 //! | `admin.token` | bearer token of the admin API | 0600 |
 //! | `verifier-pins.json` | what a guest image carries to know this verifier; public | 0644 |
 //! | `store.sqlite` | log, nonces, policies, reference values, sealed secrets | 0600 |
@@ -33,6 +34,8 @@ pub mod names {
     pub const TOKEN_KEY: &str = "token.key.pem";
     /// Key that encrypts secrets at rest, 64 hex digits.
     pub const SEAL_KEY: &str = "seal.key";
+    /// Key that challenges are authenticated with, 64 hex digits.
+    pub const CHALLENGE_KEY: &str = "challenge.key";
     /// Bearer token of the admin API.
     pub const ADMIN_TOKEN: &str = "admin.token";
     /// Public: what a guest image carries to recognise this verifier.

@@ -12,7 +12,7 @@ use attestation_ledger::{BundleError, BundleWriter, Digest, Entry, EntryError, V
 use crate::data_dir::{DataDir, DataDirError, names, without_trailing_slash};
 use crate::draft::Draft;
 use crate::keys::load_log_key;
-use crate::store::{Reading, Store, StoreError};
+use attestation_store::{Location, ReadOnly, Reading, StoreError};
 
 /// What was exported.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,7 +107,7 @@ pub fn export(data_dir: &Path, out: &Path) -> Result<Exported, ExportError> {
     let dir = DataDir::open(data_dir)?;
     let key = load_log_key(&dir)?.verifying_key();
     dir.check_private(names::STORE)?;
-    let store = Store::open_to_read(&dir.file(names::STORE))?;
+    let store = ReadOnly::open(&Location::File(dir.file(names::STORE)))?;
     let out = without_trailing_slash(out);
     if fs::symlink_metadata(out).is_ok() {
         return Err(ExportError::Exists(out.to_owned()));
@@ -213,6 +213,8 @@ impl Writer<'_> {
 mod tests {
     use attestation_ledger::{AuditRecord, RecordVersion, Registered, Registration, SigningKey};
 
+    use attestation_store::Store;
+
     use super::*;
 
     /// A verifier that has registered one policy: the blob `document`.
@@ -223,11 +225,12 @@ mod tests {
             let text = SigningKey::to_text("log.test", &seed).unwrap();
             dir.write_private(names::LOG_KEY, format!("{}\n", text.as_str()).as_bytes())?;
             dir.write_private(names::STORE, b"")?;
-            Store::create(&dir.file(names::STORE), &key).unwrap();
+            let store = Location::File(dir.file(names::STORE));
+            Store::create(&store, &key, "first").unwrap();
             Ok(())
         })
         .unwrap();
-        let (store, _) = Store::open(&dir.file(names::STORE), &key.verifying_key()).unwrap();
+        let (store, _) = Store::open(&Location::File(dir.file(names::STORE)), key).unwrap();
         store
             .write(|writing| {
                 let digest = writing.put_blob(document)?;
@@ -237,7 +240,7 @@ mod tests {
                     name: "strict".to_owned(),
                     what: Registered::Policy { digest },
                 }));
-                writing.append(&entry.unwrap(), &key)
+                writing.append("default", &entry.unwrap())
             })
             .unwrap();
         dir

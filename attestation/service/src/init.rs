@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use crate::data_dir::{DataDir, DataDirError, names};
 use crate::entropy::{self, NoEntropy};
-use crate::store::{Store, StoreError};
+use attestation_store::{Location, Store, StoreError};
 
 /// What `cloister-verifier init` is told.
 #[derive(Debug, Clone)]
@@ -61,13 +61,15 @@ pub fn init(path: &Path, new: &NewVerifier) -> Result<VerifierPins, InitError> {
     let mut pins = None;
     DataDir::create::<InitError>(path, |dir| {
         let log = make_log_key(dir, &new.name)?;
-        Store::create(&make_private_store(dir)?, &log)?;
+        let store = Location::File(make_private_store(dir)?);
+        Store::create(&store, &log, &random_line()?)?;
         let tls_spki_sha256 = make_tls_identity(dir, &new.name)?;
         dir.write_private(
             names::TOKEN_KEY,
             make_key("token key")?.serialize_pem().as_bytes(),
         )?;
         dir.write_private(names::SEAL_KEY, random_line()?.as_bytes())?;
+        dir.write_private(names::CHALLENGE_KEY, random_line()?.as_bytes())?;
         dir.write_private(names::ADMIN_TOKEN, random_line()?.as_bytes())?;
         let made = VerifierPins {
             version: FormatVersion,

@@ -6,15 +6,16 @@ use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::hmac;
 use zeroize::Zeroizing;
 
+use crate::challenge::ChallengeKey;
 use crate::data_dir::{DataDir, DataDirError, names};
 use crate::entropy::{self, NoEntropy};
-use crate::store::Terms;
+use crate::terms::Terms;
 use crate::token::TokenKey;
 
-/// All keys but the TLS key, which only [`Server`](crate::Server) needs.
+/// The keys that requests need. The TLS key is [`Server`](crate::Server)'s, the log's is the store's.
 pub struct Keys {
-    /// Signs the log's checkpoints.
-    pub log: SigningKey,
+    /// Makes nonces.
+    pub challenge: ChallengeKey,
     /// Signs attestation tokens.
     pub token: TokenKey,
     /// Encrypts secrets at rest.
@@ -27,7 +28,7 @@ impl Keys {
     /// Reads the keys of a data directory.
     pub fn load(dir: &DataDir) -> Result<Self, DataDirError> {
         Ok(Self {
-            log: load_log_key(dir)?,
+            challenge: ChallengeKey::new(&*load_hex_key(dir, names::CHALLENGE_KEY)?),
             token: TokenKey::load(dir)?,
             seal: SealKey::load(dir)?,
             admin: AdminToken::load(dir)?,
@@ -73,6 +74,7 @@ impl SealKey {
     pub fn seal(
         &self,
         resource: &ResourcePath,
+        version: u64,
         terms: &Terms,
         secret: &[u8],
     ) -> Result<Vec<u8>, NoEntropy> {
@@ -82,7 +84,7 @@ impl SealKey {
             .0
             .seal_in_place_separate_tag(
                 Nonce::assume_unique_for_key(nonce),
-                Aad::from(associated_data(resource, terms)),
+                Aad::from(associated_data(resource, version, terms)),
                 &mut text,
             )
             .expect("a secret is far below AES-GCM's limit of 64 GiB");
@@ -93,6 +95,7 @@ impl SealKey {
     pub fn unseal(
         &self,
         resource: &ResourcePath,
+        version: u64,
         terms: &Terms,
         sealed: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>, UnsealError> {
@@ -103,7 +106,7 @@ impl SealKey {
             .0
             .open_in_place(
                 Nonce::assume_unique_for_key(*nonce),
-                Aad::from(associated_data(resource, terms)),
+                Aad::from(associated_data(resource, version, terms)),
                 &mut text,
             )
             .map_err(|_| failed())?
@@ -114,15 +117,11 @@ impl SealKey {
 }
 
 /// A secret moved to another resource's row, put back from an older version, or bound to other
-/// launches by a hand on the store's file does not open. No name holds a line's end or a comma.
-fn associated_data(resource: &ResourcePath, terms: &Terms) -> Vec<u8> {
-    let Terms {
-        version,
-        policy,
-        references,
-    } = terms;
-    let references = references.join(",");
-    format!("cloister secret v2\n{resource}\n{version}\n{policy}\n{references}\n").into_bytes()
+/// launches by a hand on the store's file does not open. No name holds a line's end.
+fn associated_data(resource: &ResourcePath, version: u64, terms: &Terms) -> Vec<u8> {
+    let mut data = format!("cloister secret v3\n{resource}\n{version}\n").into_bytes();
+    data.extend(terms.to_bytes());
+    data
 }
 
 /// The administrators' bearer token.
@@ -173,7 +172,6 @@ mod tests {
 
     fn terms() -> Terms {
         Terms {
-            version: 2,
             policy: "strict".to_owned(),
             references: vec!["one".to_owned(), "two".to_owned()],
         }
@@ -182,36 +180,39 @@ mod tests {
     #[test]
     fn sealed_secret_opens_for_its_resource_and_terms_only() {
         let key = seal_key();
-        let sealed = key.seal(&disk(), &terms(), b"the secret").unwrap();
+        let sealed = key.seal(&disk(), 2, &terms(), b"the secret").unwrap();
 
         assert_eq!(
-            *key.unseal(&disk(), &terms(), &sealed).unwrap(),
+            *key.unseal(&disk(), 2, &terms(), &sealed).unwrap(),
             b"the secret"
         );
         let other = "default/disk/other".parse().unwrap();
-        assert!(key.unseal(&other, &terms(), &sealed).is_err());
-        let mut changed = [terms(), terms(), terms(), terms()];
-        changed[0].version = 1;
-        changed[1].policy = "lax".to_owned();
-        changed[2].references.push("three".to_owned());
-        changed[3].references[1] = "three".to_owned();
+        assert!(key.unseal(&other, 2, &terms(), &sealed).is_err());
+        assert!(key.unseal(&disk(), 1, &terms(), &sealed).is_err());
+        let mut changed = [terms(), terms(), terms()];
+        changed[0].policy = "lax".to_owned();
+        changed[1].references.push("three".to_owned());
+        changed[2].references[1] = "three".to_owned();
         for terms in changed {
-            assert!(key.unseal(&disk(), &terms, &sealed).is_err(), "{terms:?}");
+            assert!(
+                key.unseal(&disk(), 2, &terms, &sealed).is_err(),
+                "{terms:?}"
+            );
         }
     }
 
     #[test]
     fn sealed_secret_changed_or_cut_does_not_open() {
         let key = seal_key();
-        let sealed = key.seal(&disk(), &terms(), b"the secret").unwrap();
+        let sealed = key.seal(&disk(), 2, &terms(), b"the secret").unwrap();
 
         for length in 0..sealed.len() {
-            assert!(key.unseal(&disk(), &terms(), &sealed[..length]).is_err());
+            assert!(key.unseal(&disk(), 2, &terms(), &sealed[..length]).is_err());
         }
         for index in 0..sealed.len() {
             let mut changed = sealed.clone();
             changed[index] ^= 1;
-            assert!(key.unseal(&disk(), &terms(), &changed).is_err());
+            assert!(key.unseal(&disk(), 2, &terms(), &changed).is_err());
         }
     }
 

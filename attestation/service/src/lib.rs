@@ -14,6 +14,7 @@
 
 #![forbid(unsafe_code)]
 
+mod challenge;
 mod client;
 mod clock;
 mod data_dir;
@@ -31,8 +32,7 @@ mod punctual;
 mod root;
 mod server;
 mod service;
-mod session_id;
-mod store;
+mod terms;
 #[cfg(feature = "test-support")]
 pub mod test_support;
 mod token;

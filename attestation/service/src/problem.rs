@@ -42,8 +42,10 @@ pub enum Problem {
     /// The body, or the evidence in it, is too large.
     #[error("{0}")]
     TooLarge(String),
-    /// Another program holds the store.
-    #[error("another program is writing to the verifier's store: try again in a few seconds")]
+    /// Another program holds the store, or it is not there at present.
+    #[error(
+        "the verifier's store is held by another program, or cannot be reached: try again in a few seconds"
+    )]
     Busy,
     /// The server is not set up for this yet.
     #[error("{0}")]
@@ -63,6 +65,9 @@ pub enum Problem {
         /// The time of the log's last entry.
         last: u64,
     },
+    /// The store was restored from a backup while this process ran.
+    #[error("the verifier's store was restored from a backup: its process has to be started anew")]
+    Restored,
     /// Something of ours failed; the journal has the details.
     #[error("the verifier failed: see its own log")]
     Internal,
@@ -85,7 +90,11 @@ impl Problem {
             Self::TooSlow(_) => 408,
             Self::TooLarge(_) => 413,
             Self::Internal => 500,
-            Self::Busy | Self::NotReady(_) | Self::LogFailed | Self::ClockBehind { .. } => 503,
+            Self::Busy
+            | Self::NotReady(_)
+            | Self::LogFailed
+            | Self::Restored
+            | Self::ClockBehind { .. } => 503,
         }
     }
 
@@ -106,6 +115,7 @@ impl Problem {
             Self::Busy => "StoreBusy",
             Self::NotReady(_) => "NotReady",
             Self::LogFailed => "LogUnavailable",
+            Self::Restored => "NotReady",
             Self::ClockBehind { .. } => "ClockBehind",
             Self::Internal => "InternalError",
         }

@@ -212,7 +212,9 @@ fn row_changed_under_a_running_server_judges_nobody() {
     let mut lax = policy();
     lax.allow_debug = !lax.allow_debug;
     let lax = hex::encode(attestation_audit::policy_blob(&lax));
-    place.tamper(&format!("UPDATE policy SET document = x'{lax}'"));
+    place.tamper(&format!(
+        "UPDATE document SET bytes = x'{lax}' WHERE kind = 'policy'"
+    ));
     let guest = verifier.guest();
 
     let answer = guest.attest(&guest.auth());

@@ -28,30 +28,38 @@ fn furnished_place() -> Place {
 fn row_that_is_not_what_the_log_says_stops_the_start_and_is_named() {
     let replace = |table: &str, from: &str, to: &str| {
         format!(
-            "UPDATE {table} SET document =
-             CAST(replace(CAST(document AS TEXT), '{from}', '{to}') AS BLOB) WHERE name = 'demo'"
+            "UPDATE document SET bytes = CAST(replace(CAST(bytes AS TEXT), '{from}', '{to}') AS BLOB)
+             WHERE name = 'demo' AND kind = '{table}'"
         )
     };
-    let policy = "the row `demo` of table policy";
-    let reference = "the row `demo` of table reference_value";
-    let secret = "the row `default/disk/data` of table secret";
+    let policy = "the policy `demo`";
+    let reference = "the reference value `demo`";
+    let secret = "the secret `default/disk/data version ";
+    let rebind = |from: &str, to: &str| {
+        format!(
+            "UPDATE secret SET terms = CAST(replace(CAST(terms AS TEXT), '{from}', '{to}') AS BLOB)"
+        )
+    };
     for (sql, row) in [
         (replace("policy", "false", "true"), policy),
-        ("DELETE FROM policy WHERE name = 'demo'".to_owned(), policy),
-        (replace("reference_value", "5a5a", "5a5b"), reference),
         (
-            "DELETE FROM reference_value WHERE name = 'demo'".to_owned(),
+            "DELETE FROM document WHERE kind = 'policy' AND name = 'demo'".to_owned(),
+            policy,
+        ),
+        (replace("reference", "5a5a", "5a5b"), reference),
+        (
+            "DELETE FROM document WHERE kind = 'reference' AND name = 'demo'".to_owned(),
             reference,
         ),
         (
-            "INSERT INTO reference_value VALUES ('third', x'7b7d')".to_owned(),
-            "the row `third` of table reference_value",
+            "INSERT INTO document VALUES ('default', 'reference', 'third', x'7b7d')".to_owned(),
+            "the reference value `third`",
         ),
-        ("UPDATE secret SET policy = 'other'".to_owned(), secret),
         (
-            "UPDATE secret SET reference_values = 'demo,other'".to_owned(),
+            rebind(r#""demo","references""#, r#""other","references""#),
             secret,
         ),
+        (rebind(r#"["demo"]"#, r#"["demo","other"]"#), secret),
         ("UPDATE secret SET version = 2".to_owned(), secret),
         ("DELETE FROM secret".to_owned(), secret),
     ] {
@@ -70,8 +78,11 @@ fn row_that_is_not_what_the_log_says_stops_the_start_and_is_named() {
 #[test]
 fn secret_whose_row_was_bound_to_another_launch_or_policy_does_not_open() {
     for (binding, change) in [
-        ("references=other", "reference_values = 'demo'"),
-        ("references=demo&policy=other", "policy = 'demo'"),
+        ("references=other", [r#"["other"]"#, r#"["demo"]"#]),
+        (
+            "references=demo&policy=other",
+            [r#""policy":"other""#, r#""policy":"demo""#],
+        ),
     ] {
         let place = furnished_place();
         let verifier = place.serve();
@@ -82,13 +93,17 @@ fn secret_whose_row_was_bound_to_another_launch_or_policy_does_not_open() {
         assert_eq!(guest.attest(&opened).status, 200);
         expect_error(&guest.resource(&opened.cookie, RESOURCE), 403, "PolicyDeny");
 
-        place.tamper(&format!("UPDATE secret SET {change}"));
+        let [from, to] = change;
+        place.tamper(&format!(
+            "UPDATE secret SET terms = CAST(replace(CAST(terms AS TEXT), '{from}', '{to}') AS BLOB)
+             WHERE length(sealed) > 0"
+        ));
 
         expect_error(
             &guest.resource(&opened.cookie, RESOURCE),
             500,
             "InternalError",
         );
-        assert!(verifier.journal().contains("does not open"), "{change}");
+        assert!(verifier.journal().contains("does not open"), "{change:?}");
     }
 }

@@ -8,6 +8,9 @@ use attestation_ledger::{
 use crate::StoreError;
 use crate::connection::{Connection, Value, signed, unsigned};
 
+/// Entries that are in memory at once where all are looked at; each has 64 KiB at most.
+const PAGE: u64 = 256;
+
 /// One consistent state of the store.
 pub struct Reading<'a> {
     connection: &'a dyn Connection,
@@ -94,27 +97,31 @@ impl<'a> Reading<'a> {
         )
     }
 
-    /// Hands every entry to `each`, in the log's order.
+    /// Hands every entry to `each`, in the log's order; it may read more of the same state.
     pub fn each_entry<E: From<StoreError>>(
         &self,
         mut each: impl FnMut(u64, &[u8]) -> Result<(), E>,
     ) -> Result<(), E> {
-        let mut refused = None;
-        let read = self.connection.each(
-            "SELECT idx, bytes FROM entry ORDER BY idx",
-            &[],
-            &mut |row| {
-                if refused.is_none() {
-                    let index = unsigned(row.number(0)?)?;
-                    refused = each(index, &row.bytes(1)?).err();
-                }
-                Ok(())
-            },
-        );
-        match refused {
-            Some(error) => Err(error),
-            None => Ok(read?),
+        let mut from = 0;
+        loop {
+            let page = self.entries(from, PAGE)?;
+            for (index, bytes) in &page {
+                each(*index, bytes)?;
+            }
+            match page.last() {
+                Some((last, _)) => from = last.saturating_add(1),
+                None => return Ok(()),
+            }
         }
+    }
+
+    /// The entries from the index `from` on, `most` at most.
+    pub fn entries(&self, from: u64, most: u64) -> Result<Vec<(u64, Vec<u8>)>, StoreError> {
+        self.connection.all(
+            "SELECT idx, bytes FROM entry WHERE idx >= ?1 ORDER BY idx LIMIT ?2",
+            &[Value::Number(signed(from)), Value::Number(signed(most))],
+            |row| Ok((unsigned(row.number(0)?)?, row.bytes(1)?)),
+        )
     }
 
     /// The proof that an entry is in the log, under its newest checkpoint. It carries the entry.

@@ -12,14 +12,16 @@ use serde_json::json;
 use tokio::sync::Semaphore;
 
 use super::{BODY_LIMIT, Resource, blocking, json, read_body};
+use crate::challenge::SessionCookie;
 use crate::fault::{Moment, pause};
 use crate::problem::Problem;
 use crate::service::{SESSION_SECONDS, Service};
-use crate::session_id::SessionCookie;
 
 const NO_COOKIE: Problem =
     Problem::NoSession("the kbs-session-id cookie is missing: POST /kbs/v0/auth first");
 
+/// What a cookie is sent to.
+const COOKIE_PATH: &str = "/kbs";
 /// The largest request for a session: a few words.
 const AUTH_LIMIT: usize = 16 * 1024;
 
@@ -41,7 +43,7 @@ async fn auth(State(service): State<Arc<Service>>, body: Body) -> Result<Respons
         blocking(&service, move |service| service.open_session(&body)).await?;
     let mut response = json(StatusCode::OK, challenge.to_json());
     let cookie = cookie
-        .set_cookie(SESSION_SECONDS)
+        .set_cookie(COOKIE_PATH, SESSION_SECONDS)
         .parse()
         .map_err(|_| Problem::Internal)?;
     response.headers_mut().insert(header::SET_COOKIE, cookie);
@@ -54,9 +56,9 @@ async fn attest(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let session = session_name(&headers)?;
-    let name = session.clone();
-    let opened = blocking(&service, move |service| service.burn(&name)).await;
+    let cookie = session_cookie(&headers)?;
+    let session = cookie.session_name();
+    let opened = blocking(&service, move |service| service.burn(&cookie)).await;
     // Also where there is no such session: a client that is still sending hears no answer.
     let body = read_body(body, BODY_LIMIT).await;
     let opened = opened?;
@@ -69,7 +71,7 @@ async fn attest(
     let attested = blocking(&service, move |service| {
         // Kept for as long as the work goes on, which may be longer than the client stays.
         let _place = place;
-        service.attest(&session, &opened, &body)
+        service.attest(&opened, &body)
     })
     .await?;
     Ok(json(
@@ -83,17 +85,14 @@ async fn resource(
     Resource(resource): Resource,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let session = session_name(&headers)?;
+    let cookie = session_cookie(&headers)?;
     pause(service.faults(), Moment::BeforeRelease, service.journal()).await;
-    let released = blocking(&service, move |service| {
-        service.release(&session, &resource)
-    })
-    .await?;
+    let released = blocking(&service, move |service| service.release(&cookie, &resource)).await?;
     pause(service.faults(), Moment::BeforeAnswer, service.journal()).await;
     Ok(json(StatusCode::OK, released))
 }
 
-fn session_name(headers: &HeaderMap) -> Result<String, Problem> {
+fn session_cookie(headers: &HeaderMap) -> Result<SessionCookie, Problem> {
     let mut values = headers.get_all(header::COOKIE).iter();
     let header = values
         .next()
@@ -102,7 +101,5 @@ fn session_name(headers: &HeaderMap) -> Result<String, Problem> {
     if values.next().is_some() {
         return Err(NO_COOKIE);
     }
-    SessionCookie::find(header)
-        .map(|cookie| cookie.session_name())
-        .ok_or(NO_COOKIE)
+    SessionCookie::find(header).ok_or(NO_COOKIE)
 }

@@ -4,17 +4,18 @@ use std::sync::Arc;
 
 use attestation_audit::{Exchange, OversizedEvidence, Received, Recording, record_verdict};
 use attestation_envelope::JweParts;
-use attestation_evidence::{Attestation, Nonce, Tee};
+use attestation_evidence::{Attestation, Tee};
 use attestation_ledger::{AuditRecord, Entry};
+use attestation_store::{Reading, Writing};
 use attestation_verify::{
     AppraisalInput, IssuedSession, NonceState, Session, SimulatedTrust, Verdict, appraise,
 };
 
+use super::attest::OpenedSession;
 use super::rules::Rules;
-use super::{Failure, Service};
+use super::{Failure, Service, TENANT};
 use crate::fault::{Moment, pause_thread};
 use crate::problem::Problem;
-use crate::store::{OpenedSession, Reading, Writing};
 
 /// How often evidence is appraised beside others' work before it gets a turn of its own.
 const FREE_ATTEMPTS: usize = 3;
@@ -53,14 +54,9 @@ impl Service {
     /// depends on is looked up before it, and compared after it, when the verdict has its turn to be
     /// written. If that was overtaken, evidence is appraised anew, and at last with the turn held, so
     /// that no flood of registrations can put an answer off for ever.
-    pub(super) fn judge(
-        &self,
-        session: &str,
-        opened: &OpenedSession,
-        body: &[u8],
-    ) -> Result<Judged, Problem> {
+    pub(super) fn judge(&self, opened: &OpenedSession, body: &[u8]) -> Result<Judged, Problem> {
         let attempt = self
-            .read_attempt(session, opened, body)
+            .read_attempt(opened, body)
             .map_err(|failure| self.problem(failure))?;
         for _ in 0..FREE_ATTEMPTS {
             let (now, rules) = self.consult(|reading| self.circumstances(reading))?;
@@ -79,7 +75,8 @@ impl Service {
             }
         }
         self.commit(|writing| {
-            let (now, rules) = self.circumstances(&writing.reading())?;
+            let reading = writing.reading();
+            let (now, rules) = (self.moment(&reading)?, self.rules_in_turn(&reading)?);
             let appraised = attempt.appraise(&self.settings.simulated, now, rules)?;
             let index = self.log_verdict(writing, &appraised)?;
             Ok(appraised.logged_at(index))
@@ -89,24 +86,20 @@ impl Service {
     /// All that can be refused without an appraisal, before there is one.
     fn read_attempt<'a>(
         &self,
-        session: &'a str,
-        opened: &OpenedSession,
+        opened: &'a OpenedSession,
         body: &[u8],
     ) -> Result<Attempt<'a>, Failure> {
         let attestation = Attestation::from_json(body)
             .map_err(|error| Problem::InvalidRequest(error.to_string()))?;
         JweParts::check_recipient(&attestation.runtime_data.tee_pubkey)
             .map_err(|error| Problem::InvalidRequest(error.to_string()))?;
-        let tee = opened
-            .tee
-            .parse()
-            .map_err(|_| self.store.torn("a session has an unknown tee"))?;
+        let tee = opened.tee.parse().map_err(|_| Problem::Internal)?;
         let primary_evidence = attestation.tee_evidence.primary_evidence.get().to_owned();
         let exchange = Exchange {
             additional_evidence: attestation.tee_evidence.additional_evidence,
             runtime_data: attestation.runtime_data,
             session: Session::Issued(IssuedSession {
-                nonce: Nonce::from_bytes(opened.nonce),
+                nonce: opened.nonce,
                 state: if opened.burned_before {
                     NonceState::Burned
                 } else {
@@ -117,7 +110,7 @@ impl Service {
         };
         let received = Received::new(tee, &primary_evidence, &exchange).map_err(too_large)?;
         Ok(Attempt {
-            session,
+            session: &opened.name,
             tee,
             primary_evidence,
             exchange,
@@ -136,7 +129,7 @@ impl Service {
         appraised: &Appraised<'_>,
         reading: &Reading<'_>,
     ) -> Result<bool, Failure> {
-        let replaced = self.replacements() != appraised.rules.replacements;
+        let replaced = reading.revision(TENANT)? != appraised.rules.revision;
         Ok(replaced || reading.latest_time()? > Some(appraised.now))
     }
 
@@ -148,7 +141,7 @@ impl Service {
         for blob in &appraised.blobs {
             writing.put_blob(blob)?;
         }
-        Ok(writing.append(&appraised.entry, &self.keys.log)?.index)
+        Ok(writing.append(TENANT, &appraised.entry)?.index)
     }
 }
 

@@ -8,28 +8,28 @@ mod documents;
 mod judge;
 mod moment;
 mod register;
+mod registered;
 mod release;
 mod rules;
 mod start;
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use attestation_audit::VERDICT_SECONDS;
-use attestation_evidence::{Challenge, KBS_PROTOCOL_VERSION, Nonce, Request, Tee};
-use attestation_ledger::VerifyingKey;
+use attestation_evidence::{Challenge, KBS_PROTOCOL_VERSION, Request, Tee};
+use attestation_ledger::{LogProof, VerifyingKey};
+use attestation_store::{Location, Logged, Reading, Store, StoreError, Trouble, Writing};
 use attestation_verify::{AcceptedVerdict, Policy, SimulatedTrust};
 use serde::Serialize;
 
+use crate::challenge::{Challenge as Opened, SessionCookie};
 use crate::data_dir::{DataDir, Lock, names};
 use crate::entropy::{self, NoEntropy};
 use crate::fault::Fault;
-use crate::keys::{Keys, UnsealError};
+use crate::keys::{Keys, UnsealError, load_log_key};
 use crate::problem::Problem;
-use crate::session_id::SessionCookie;
-use crate::store::{NewSession, Reading, Store, StoreError, Writing};
 use crate::{Clock, Journal};
 
 use rules::Rules;
@@ -40,8 +40,10 @@ pub use start::StartError;
 
 /// How long a nonce is good, in seconds: as long as afterwards an accepted verdict.
 pub const SESSION_SECONDS: u64 = VERDICT_SECONDS;
-/// Sessions at once.
-const SESSION_LIMIT: u64 = 4096;
+/// For how long after its end a challenge is still known, so that who comes late hears the true reason.
+const REMEMBERED_SECONDS: u64 = 3600;
+/// The one tenant so far.
+const TENANT: &str = "default";
 
 const UNKNOWN_SESSION: Problem =
     Problem::NoSession("the session is unknown here: POST /kbs/v0/auth first");
@@ -65,9 +67,8 @@ pub struct Service {
     /// Accepted verdicts by session name. Only here, never in the store: an `AcceptedVerdict` cannot
     /// be made from stored bytes, so a restarted verifier asks for attestation anew.
     accepted: Mutex<HashMap<String, Accepted>>,
-    /// Counts the policies and reference values that were put since the start. Changed, and read, only
-    /// in a transaction of the store, of which there is one at a time.
-    replacements: AtomicU64,
+    /// The store's, which challenges are of.
+    generation: String,
     /// What evidence is judged by, if it was read since something was put.
     rules: Mutex<Option<Arc<Rules>>>,
     /// Why the log cannot be written. Once set it stays: only a restart, which verifies the whole
@@ -105,8 +106,14 @@ impl Service {
         let keys = Keys::load(&dir)?;
         start::check_owner(path)?;
         start::check_store_files(&dir)?;
-        start::check_pins(&dir, &keys.log.verifying_key())?;
-        let (store, head) = Store::open(&dir.file(names::STORE), &keys.log.verifying_key())?;
+        let log = load_log_key(&dir)?;
+        start::check_pins(&dir, &log.verifying_key())?;
+        let location = Location::File(dir.file(names::STORE));
+        let (store, head) = Store::open(&location, log)?;
+        let generation = store.read(|reading| {
+            registered::compare(reading)?;
+            Ok::<_, StartError>(reading.generation()?)
+        })?;
         for fault in &settings.faults {
             journal.error("test-fault-enabled", fault);
         }
@@ -122,7 +129,7 @@ impl Service {
             keys,
             store,
             accepted: Mutex::default(),
-            replacements: AtomicU64::default(),
+            generation,
             rules: Mutex::default(),
             failure: Mutex::default(),
             journal,
@@ -144,26 +151,23 @@ impl Service {
             .map_err(|error: attestation_evidence::UnknownTee| {
                 Problem::UnknownTee(error.to_string())
             })?;
-        let cookie = self.note(SessionCookie::draw())?;
-        let nonce = self.note(entropy::random())?;
-        self.commit(|writing| {
-            let now = self.moment(&writing.reading())?;
-            let session = NewSession {
-                name: &cookie.session_name(),
-                nonce: &nonce,
-                tee: tee.as_str(),
-                expires: now.saturating_add(SESSION_SECONDS),
-            };
-            Ok(writing.open_session(&session, SESSION_LIMIT, now)?)
-        })
-        .map_err(|problem| self.refuse("open", "", problem))?;
-        Ok((Challenge::new(Nonce::from_bytes(nonce)), cookie))
+        let random = self.note(entropy::random())?;
+        let opened = Opened {
+            tenant: TENANT.to_owned(),
+            tee: tee.as_str().to_owned(),
+            expires: self.clock.now().saturating_add(SESSION_SECONDS),
+        };
+        let (cookie, nonce) = self.keys.challenge.issue(&self.generation, &opened, random);
+        Ok((Challenge::new(nonce), cookie))
     }
 
     /// Whether the service can do its work: `Err` says why not.
     pub fn ready(&self) -> Result<(), Problem> {
         self.refuse_failed()?;
-        self.consult(|reading| self.moment(reading)).map(|_| ())
+        self.consult(|reading| self.moment(reading))?;
+        self.store
+            .try_out()
+            .map_err(|error| self.problem(error.into()))
     }
 
     fn refuse_failed(&self) -> Result<(), Problem> {
@@ -191,7 +195,7 @@ impl Service {
 
     /// The key that signs the log's checkpoints.
     pub fn log_key(&self) -> VerifyingKey {
-        self.keys.log.verifying_key()
+        self.store.log_key()
     }
 
     /// The key that signs attestation tokens, as a JSON Web Key.
@@ -221,6 +225,17 @@ impl Service {
             .map_err(|failure| self.problem(failure))
     }
 
+    /// The same, of `work` that appends the entry whose proof is answered.
+    fn commit_and_prove<T>(
+        &self,
+        work: impl FnOnce(&Writing<'_>) -> Result<(T, Logged), Failure>,
+    ) -> Result<(T, LogProof), Problem> {
+        self.refuse_failed()?;
+        self.store
+            .write_and_prove(work)
+            .map_err(|failure| self.problem(failure))
+    }
+
     /// Runs `work` over one state of the store that is not about to be changed.
     fn consult<T>(
         &self,
@@ -234,18 +249,15 @@ impl Service {
     fn problem(&self, failure: Failure) -> Problem {
         match failure {
             Failure::Problem(problem) => problem,
-            Failure::Store(error) if error.is_busy() => self.busy(&error),
-            Failure::Store(error) => self.stop(&error),
+            Failure::Store(error) => match error.trouble() {
+                Trouble::Failed => self.stop(&error),
+                Trouble::Busy | Trouble::Unreachable => self.busy(&error),
+            },
             Failure::Entropy(error) => self.internal(&error),
             Failure::Unseal(error) => self.internal(&error),
             Failure::Entry(error) => self.internal(&error),
             Failure::Wrap(error) => self.internal(&error),
         }
-    }
-
-    /// How many policies and reference values were put since the start.
-    fn replacements(&self) -> u64 {
-        self.replacements.load(Ordering::SeqCst)
     }
 
     /// Nothing was done, and nothing is wrong with the log: others only have to let go of the file.

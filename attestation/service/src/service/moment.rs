@@ -2,9 +2,10 @@
 
 use attestation_audit::CLOCK_TOLERANCE_SECONDS;
 
+use attestation_store::Reading;
+
 use super::{Failure, Service};
 use crate::problem::Problem;
-use crate::store::Reading;
 
 impl Service {
     /// The time now, and never before the log's last entry: a clock that was set back a little

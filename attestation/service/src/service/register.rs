@@ -1,18 +1,18 @@
 //! What administrators register. Each act is an entry of the log, in the same transaction.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::Ordering;
 
 use attestation_audit::{policy_blob, reference_blob};
 use attestation_evidence::ResourcePath;
 use attestation_ledger::{self as recorded, AuditRecord, Entry, RecordVersion, Registration};
+use attestation_store::{Kind, Reading, SealedSecret, Writing};
 use attestation_verify::{Policy, ReferenceValue};
 use serde::Serialize;
 
 use super::documents::{refuse_other_name, refuse_senseless_policy, refuse_senseless_reference};
-use super::{Failure, Service};
+use super::{Failure, Service, TENANT};
 use crate::problem::Problem;
-use crate::store::{Reading, SealedSecret, Terms, Writing};
+use crate::terms::Terms;
 
 /// The largest secret, in bytes: keys and small files, not disks.
 pub const SECRET_LIMIT: usize = 64 * 1024;
@@ -41,8 +41,7 @@ impl Service {
         refuse_senseless_policy(&policy)?;
         self.commit(|writing| {
             let document = policy_blob(&policy);
-            writing.put_policy(name, &document)?;
-            self.count_replacement();
+            writing.put_document(TENANT, Kind::Policy, name, &document)?;
             let digest = writing.put_blob(&document)?;
             self.log_registration(writing, name, recorded::Registered::Policy { digest })
         })
@@ -56,8 +55,7 @@ impl Service {
         refuse_senseless_reference(&reference)?;
         self.commit(|writing| {
             let document = reference_blob(&reference);
-            writing.put_reference(name, &document)?;
-            self.count_replacement();
+            writing.put_document(TENANT, Kind::Reference, name, &document)?;
             refuse_too_many(&writing.reading())?;
             let digest = writing.put_blob(&document)?;
             self.log_registration(writing, name, recorded::Registered::Reference { digest })
@@ -78,17 +76,24 @@ impl Service {
         let policy = policy.unwrap_or(&self.settings.policy);
         let (version, log_index) = self.commit(|writing| {
             refuse_unknown(&writing.reading(), policy, references)?;
-            let version = writing
+            let older = writing
                 .reading()
-                .secret(resource.as_str())?
-                .map_or(1, |older| older.terms.version.saturating_add(1));
+                .newest_version(TENANT, resource.as_str())?;
+            let version = older.saturating_add(1);
             let terms = Terms {
-                version,
                 policy: policy.to_owned(),
                 references: references.to_vec(),
             };
-            let sealed = self.keys.seal.seal(resource, &terms, secret)?;
-            writing.put_secret(resource.as_str(), &SealedSecret { terms, sealed })?;
+            let sealed = self.keys.seal.seal(resource, version, &terms, secret)?;
+            let sealed = SealedSecret {
+                version,
+                terms: terms.to_bytes(),
+                sealed,
+            };
+            writing.put_secret(TENANT, resource.as_str(), &sealed)?;
+            if older > 0 {
+                writing.destroy_secret(TENANT, resource.as_str(), older)?;
+            }
             let what = recorded::Registered::Secret {
                 secret_version: version,
                 policy: policy.to_owned(),
@@ -98,11 +103,6 @@ impl Service {
             Ok((version, log_index))
         })?;
         Ok(self.registered("secret", resource.as_str(), Some(version), log_index))
-    }
-
-    /// Before the commit: to appraise once more for one that fails does no harm.
-    fn count_replacement(&self) {
-        self.replacements.fetch_add(1, Ordering::SeqCst);
     }
 
     fn log_registration(
@@ -117,7 +117,7 @@ impl Service {
             name: name.to_owned(),
             what,
         }))?;
-        Ok(writing.append(&entry, &self.keys.log)?.index)
+        Ok(writing.append(TENANT, &entry)?.index)
     }
 
     fn registered(
@@ -151,9 +151,10 @@ impl Service {
 
 /// Looked at once the value is put, in a transaction that is then not committed.
 fn refuse_too_many(reading: &Reading<'_>) -> Result<(), Failure> {
-    let why = if reading.reference_count()? > REFERENCE_LIMIT {
+    let (count, bytes) = reading.document_sizes(TENANT, Kind::Reference)?;
+    let why = if count > REFERENCE_LIMIT {
         format!("{REFERENCE_LIMIT} reference values are registered: replace one by its name")
-    } else if reading.reference_bytes()? > REFERENCE_BYTES_LIMIT {
+    } else if bytes > REFERENCE_BYTES_LIMIT {
         format!(
             "all reference values together would have more than {REFERENCE_BYTES_LIMIT} bytes: \
              replace one of a launch that is over by one without a `manifest`"
@@ -170,11 +171,11 @@ fn refuse_unknown(
     policy: &str,
     references: &[String],
 ) -> Result<(), Failure> {
-    if reading.policy(policy)?.is_none() {
+    if reading.document(TENANT, Kind::Policy, policy)?.is_none() {
         return Err(unregistered("policy", policy));
     }
     for name in references {
-        if !reading.has_reference(name)? {
+        if reading.document(TENANT, Kind::Reference, name)?.is_none() {
             return Err(unregistered("reference value", name));
         }
     }

@@ -4,16 +4,18 @@ use std::sync::PoisonError;
 
 use attestation_envelope::Entropy;
 use attestation_evidence::{ResourcePath, Tee};
-use attestation_ledger::{Entry, LogProof};
+use attestation_ledger::Entry;
 use attestation_release::Release;
+use attestation_store::{Logged, Writing};
 use attestation_verify::AcceptedVerdict;
 use serde::Serialize;
 
 use super::rules::Rules;
-use super::{Accepted, Failure, Service, UNKNOWN_SESSION};
+use super::{Accepted, Failure, Service, TENANT};
+use crate::challenge::SessionCookie;
 use crate::entropy;
 use crate::problem::Problem;
-use crate::store::{Terms, Writing};
+use crate::terms::Terms;
 
 const EXPIRED: Problem = Problem::Denied(
     "this session has no accepted verdict (any more): POST /kbs/v0/auth and attest",
@@ -34,12 +36,19 @@ struct ReleaseLine<'a> {
 
 impl Service {
     /// The answer that carries `resource`, for the session's accepted verdict.
-    pub fn release(&self, session: &str, resource: &ResourcePath) -> Result<String, Problem> {
+    pub fn release(
+        &self,
+        cookie: &SessionCookie,
+        resource: &ResourcePath,
+    ) -> Result<String, Problem> {
+        let session = &cookie.session_name();
+        self.opened(cookie)
+            .map_err(|problem| self.refuse("release", session, problem))?;
         let accepted = self
             .accepted_verdict(session)
             .map_err(|problem| self.refuse("release", session, problem))?;
         let released = self
-            .commit(|writing| self.log_release(writing, session, &accepted, resource))
+            .commit_and_prove(|writing| self.log_release(writing, session, &accepted, resource))
             .and_then(|(release, proof)| self.note(release.commit(&proof, &self.log_key())));
         let (outcome, reasons, log_index) = match &released {
             Ok(committed) => ("released", vec![], Some(committed.log_index())),
@@ -70,10 +79,7 @@ impl Service {
             return Ok(accepted.clone());
         }
         drop(sessions);
-        match self.note(self.store.read(|reading| reading.has_session(session)))? {
-            true => Err(EXPIRED),
-            false => Err(UNKNOWN_SESSION),
-        }
+        Err(EXPIRED)
     }
 
     fn log_release(
@@ -82,7 +88,7 @@ impl Service {
         session: &str,
         accepted: &Accepted,
         resource: &ResourcePath,
-    ) -> Result<(Release, LogProof), Failure> {
+    ) -> Result<(Release, Logged), Failure> {
         // Read inside of the transaction, as a verdict's time is: the wait for it may have been long.
         let now = self.moment(&writing.reading())?;
         if now >= accepted.until {
@@ -91,18 +97,20 @@ impl Service {
         let verdict = &accepted.verdict;
         let sealed = writing
             .reading()
-            .secret(resource.as_str())?
+            .secret(TENANT, resource.as_str())?
             .ok_or_else(|| Problem::NotFound(format!("no secret `{resource}` is registered")))?;
-        let terms = &sealed.terms;
-        let rules = self.rules(&writing.reading())?;
-        refuse_other_policy(&rules, terms, accepted)?;
-        refuse_other_launch(&rules, terms, verdict, now)?;
-        let secret = self.keys.seal.unseal(resource, terms, &sealed.sealed)?;
+        let terms = Terms::from_bytes(&sealed.terms)
+            .ok_or_else(|| writing.reading().torn("the terms of a secret are damaged"))?;
+        let rules = self.rules_in_turn(&writing.reading())?;
+        refuse_other_policy(&rules, &terms, accepted)?;
+        refuse_other_launch(&rules, &terms, verdict, now)?;
+        let keys = &self.keys.seal;
+        let secret = keys.unseal(resource, sealed.version, &terms, &sealed.sealed)?;
         let entropy = Entropy::from_bytes(&entropy::random_secret()?);
         let release = Release::wrap(verdict, resource.clone(), &secret, entropy)?;
-        let record = release.record(now, session, accepted.index, terms.version);
-        let proof = writing.append(&Entry::new(record)?, &self.keys.log)?;
-        Ok((release, proof))
+        let record = release.record(now, session, accepted.index, sealed.version);
+        let logged = writing.append(TENANT, &Entry::new(record)?)?;
+        Ok((release, logged))
     }
 }
 

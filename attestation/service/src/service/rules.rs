@@ -5,52 +5,73 @@ use std::sync::{Arc, PoisonError};
 
 use attestation_audit::RuleDigests;
 use attestation_ledger::Digest;
+use attestation_store::{Kind, Reading, StoreError};
 use attestation_verify::{Policy, ReferenceValue};
 use serde::Serialize;
 
-use super::{Failure, Service};
+use super::{Failure, Service, TENANT};
 use crate::problem::Problem;
-use crate::store::{Reading, StoreError};
 
 /// The server's policy and all reference values, of one moment of the store.
 pub(super) struct Rules {
-    /// How many were put before that moment.
-    pub replacements: u64,
+    /// How often the tenant's documents were changed before that moment.
+    pub revision: u64,
     pub policy: Policy,
     pub references: Vec<ReferenceValue>,
     pub digests: RuleDigests,
 }
 
 impl Service {
-    /// The rules of this moment of the store.
+    /// The rules of this moment of the store, of which all is committed.
     pub(super) fn rules(&self, reading: &Reading<'_>) -> Result<Arc<Rules>, Failure> {
-        let replacements = self.replacements();
+        let revision = reading.revision(TENANT)?;
         let mut kept = self.rules.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(rules) = kept.as_ref()
-            && rules.replacements == replacements
+            && rules.revision == revision
         {
             return Ok(Arc::clone(rules));
         }
         // The old ones go first: both together may be large.
         *kept = None;
-        let rules = Arc::new(self.read_rules(reading, replacements)?);
+        let rules = Arc::new(self.read_rules(reading, revision)?);
         *kept = Some(Arc::clone(&rules));
         Ok(rules)
     }
 
-    fn read_rules(&self, reading: &Reading<'_>, replacements: u64) -> Result<Rules, Failure> {
+    /// The rules in a turn to write. They may be of a change that is not committed yet, and never will be if the commit
+    /// fails: such rules are not kept for others.
+    pub(super) fn rules_in_turn(&self, reading: &Reading<'_>) -> Result<Arc<Rules>, Failure> {
+        let revision = reading.revision(TENANT)?;
+        let kept = self.rules.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(rules) = kept.as_ref()
+            && rules.revision == revision
+        {
+            return Ok(Arc::clone(rules));
+        }
+        drop(kept);
+        Ok(Arc::new(self.read_rules(reading, revision)?))
+    }
+
+    fn read_rules(&self, reading: &Reading<'_>, revision: u64) -> Result<Rules, Failure> {
         #[derive(Serialize)]
         struct Read<'a> {
             policy: &'a str,
             references: usize,
         }
         let name = &self.settings.policy;
-        let policy = reading.policy(name)?.ok_or_else(|| {
-            let text =
-                format!("no policy `{name}` is registered: `cloister-verifier put policy FILE`");
-            Problem::NotReady(text)
-        })?;
-        let references = reading.references()?;
+        let policy = reading
+            .document(TENANT, Kind::Policy, name)?
+            .ok_or_else(|| {
+                let text = format!(
+                    "no policy `{name}` is registered: `cloister-verifier put policy FILE`"
+                );
+                Problem::NotReady(text)
+            })?;
+        let references: Vec<Vec<u8>> = reading
+            .documents(TENANT, Kind::Reference)?
+            .into_iter()
+            .map(|document| document.bytes)
+            .collect();
         let digests = RuleDigests {
             policy: registered(reading, &policy)?,
             references: references
@@ -64,7 +85,7 @@ impl Service {
         };
         self.journal.info("rules-read", &read);
         Ok(Rules {
-            replacements,
+            revision,
             policy: Policy::from_json(&policy).map_err(|_| reading.torn("a policy is damaged"))?,
             references: references
                 .iter()

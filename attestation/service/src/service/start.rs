@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 
 use attestation_evidence::VerifierPins;
 use attestation_ledger::VerifyingKey;
+use attestation_store::StoreError;
 use rcgen::{KeyPair, PublicKeyData};
 
+use super::registered::RegistryError;
 use crate::data_dir::{DataDir, DataDirError, names};
 use crate::entropy::sha256;
-use crate::store::StoreError;
 
 /// Why the service cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +21,9 @@ pub enum StartError {
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// What is registered in it.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
     /// The data directory is somebody else's, who could exchange every key in it.
     #[error(
         "{path} belongs to user {owner}, and this is user {user}: run cloister-verifier as the owner, \

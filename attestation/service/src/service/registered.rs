@@ -1,0 +1,134 @@
+//! What is registered, by the log's word, compared with the rows that are served from.
+
+use std::collections::BTreeMap;
+
+use attestation_ledger::{AuditRecord, Digest, Entry, Registered, Registration};
+use attestation_store::{Kind, Reading, StoreError};
+
+use crate::terms::Terms;
+
+/// What a row has to be.
+#[derive(Debug, PartialEq, Eq)]
+enum Said {
+    /// A document with this digest.
+    Document(Digest),
+    /// A secret with these terms.
+    Secret(Terms),
+    /// A secret whose bytes are gone.
+    Destroyed,
+}
+
+/// Rows by table and name, secrets with their version.
+type Rows = BTreeMap<(&'static str, String), Said>;
+
+const POLICY: &str = "policy";
+const REFERENCE: &str = "reference value";
+const SECRET: &str = "secret";
+
+/// The store is not what its log says.
+#[derive(Debug, thiserror::Error)]
+pub enum RegistryError {
+    /// A row is another one, or there is one too few or too many.
+    #[error(
+        "{place}: {row} is not what the log says was registered, so somebody else wrote to the store. \
+         Nothing is served from it. Keep it as evidence and restore a backup, or start anew with \
+         `cloister-verifier init`"
+    )]
+    Altered {
+        /// File or URL.
+        place: String,
+        /// What it is called.
+        row: String,
+    },
+    /// It cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Refuses a store whose policies, reference values or secrets are not those of its log. The rows are
+/// under no signature of their own, the log is.
+pub(super) fn compare(reading: &Reading<'_>) -> Result<(), RegistryError> {
+    let (said, found) = (said(reading)?, found(reading)?);
+    for key in said.keys().chain(found.keys()) {
+        if said.get(key) != found.get(key) {
+            let (what, name) = key;
+            return Err(RegistryError::Altered {
+                place: reading.place().to_owned(),
+                row: format!("the {what} `{}`", name.escape_default()),
+            });
+        }
+    }
+    Ok(())
+}
+
+fn found(reading: &Reading<'_>) -> Result<Rows, StoreError> {
+    let mut rows = Rows::new();
+    reading.each_document(|_, kind, document| {
+        let what = match kind {
+            kind if kind == Kind::Policy.as_str() => POLICY,
+            kind if kind == Kind::Reference.as_str() => REFERENCE,
+            kind => return Err(reading.torn(format!("it has a document of the kind `{kind}`"))),
+        };
+        let digest = Said::Document(Digest::of(&document.bytes));
+        rows.insert((what, document.name), digest);
+        Ok(())
+    })?;
+    reading.each_secret(|_, resource, secret| {
+        let said = match secret.is_destroyed() {
+            true => Said::Destroyed,
+            false => Terms::from_bytes(&secret.terms)
+                .map(Said::Secret)
+                .ok_or_else(|| reading.torn("the terms of a secret are damaged"))?,
+        };
+        rows.insert((SECRET, versioned(resource, secret.version)), said);
+        Ok(())
+    })?;
+    Ok(rows)
+}
+
+fn said(reading: &Reading<'_>) -> Result<Rows, StoreError> {
+    let mut rows = Rows::new();
+    reading.each_entry::<StoreError>(|index, bytes| {
+        let entry = Entry::from_bytes(bytes)
+            .map_err(|error| reading.torn(format!("entry {index}: {error}")))?;
+        if let AuditRecord::Registered(registration) = entry.record() {
+            note(&mut rows, registration);
+        }
+        Ok(())
+    })?;
+    Ok(rows)
+}
+
+fn note(rows: &mut Rows, registration: &Registration) {
+    let name = registration.name.clone();
+    match &registration.what {
+        Registered::Policy { digest } => {
+            rows.insert((POLICY, name), Said::Document(*digest));
+        }
+        Registered::Reference { digest } => {
+            rows.insert((REFERENCE, name), Said::Document(*digest));
+        }
+        Registered::Secret {
+            secret_version,
+            policy,
+            references,
+        } => {
+            let terms = Terms {
+                policy: policy.clone(),
+                references: references.clone(),
+            };
+            let older = secret_version.saturating_sub(1);
+            if older > 0 {
+                rows.insert((SECRET, versioned(&name, older)), Said::Destroyed);
+            }
+            rows.insert(
+                (SECRET, versioned(&name, *secret_version)),
+                Said::Secret(terms),
+            );
+        }
+    }
+}
+
+fn versioned(resource: &str, version: u64) -> String {
+    format!("{resource} version {version}")
+}
