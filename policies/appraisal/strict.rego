@@ -140,7 +140,7 @@ trust_vector := {name: value |
 questions := {
 	"instance-identity": {
 		"needs": {"snp": {"signature", "chip_id"}, "tdx": {"signature", "pck_match"}, "tpm": {"tpm_signature", "tpm_ak"}},
-		"asks": {"chip_id", "chip_list", "pck_match", "second_opinion", "binding", "host_data", "mr_config_id", "mr_owner", "mr_owner_config", "tpm_nonce", "tpm_clock", "tpm_ak", "tpm_tee_report", "tpm_runtime_data"},
+		"asks": {"tee_allowed", "nonce", "chip_id", "chip_list", "pck_match", "second_opinion", "binding", "host_data", "mr_config_id", "mr_owner", "mr_owner_config", "tpm_nonce", "tpm_clock", "tpm_ak", "tpm_tee_report", "tpm_runtime_data"},
 		# Trustworthy; not recognised.
 		"good": 2, "bad": 97,
 	},
@@ -150,13 +150,13 @@ questions := {
 			"tdx": {"signature", "debug", "td_attributes", "xfam", "service_td"},
 			"tpm": {"tpm_signature", "tpm_vm_configuration"},
 		},
-		"asks": {"debug", "migration", "report_id_ma", "smt", "single_socket", "cxl", "guest_policy", "abi", "guest_policy_reserved", "vmpl", "platform", "td_attributes", "xfam", "service_td", "tpm_vm_configuration"},
+		"asks": {"additional_evidence", "init_data", "debug", "migration", "report_id_ma", "smt", "single_socket", "cxl", "guest_policy", "abi", "guest_policy_reserved", "vmpl", "platform", "td_attributes", "xfam", "service_td", "tpm_vm_configuration"},
 		# No known vulnerabilities; unacceptable ones.
 		"good": 3, "bad": 96,
 	},
 	"executables": {
 		"needs": {"snp": {"signature", "launch_digest"}, "tdx": {"signature", "launch_digest"}, "tpm": {"tpm_signature", "tpm_pcrs"}},
-		"asks": {"launch_digest", "reference_validity", "id_key", "author_key", "family_id", "image_id", "guest_svn", "rtmr0", "rtmr1", "rtmr2", "rtmr3", "event_log", "tpm_pcrs", "tpm_pcr_selection", "tpm_pcr_digest", "tpm_event_log"},
+		"asks": {"reference", "launch_digest", "reference_validity", "id_key", "author_key", "family_id", "image_id", "guest_svn", "rtmr0", "rtmr1", "rtmr2", "rtmr3", "event_log", "tpm_pcrs", "tpm_pcr_selection", "tpm_pcr_digest", "tpm_event_log"},
 		# What was booted is approved; not recognised.
 		"good": 3, "bad": 33,
 	},
@@ -166,7 +166,7 @@ questions := {
 			"tdx": {"signature", "chain", "dates", "qe_identity", "tcb_status", "module_identity"},
 			"tpm": {"never"},
 		},
-		"asks": {"report_format", "quote_format", "collateral_format", "chain", "dates", "collateral_signatures", "revocation", "freshness", "product", "signing_key", "signature", "tcb_certificate", "tcb_order", "tcb_minimum", "firmware", "mitigation", "second_opinion", "qe_identity", "tcb_status", "module_identity", "advisories", "tpm_signature", "tpm_quote_format", "tpm_hcl_format"},
+		"asks": {"evidence", "collateral", "report_format", "quote_format", "collateral_format", "chain", "dates", "collateral_signatures", "revocation", "freshness", "product", "signing_key", "signature", "tcb_certificate", "tcb_order", "tcb_minimum", "firmware", "mitigation", "second_opinion", "qe_identity", "tcb_status", "module_identity", "advisories", "tpm_signature", "tpm_quote_format", "tpm_hcl_format"},
 		"genuine": true,
 		# Genuine; not to be relied on.
 		"good": 2, "bad": 96,

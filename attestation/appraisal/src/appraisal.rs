@@ -45,7 +45,8 @@ impl Appraisal {
             Finding::from_reasons(reasons.clone(), || affirmed(&trust_vector))
         });
         let refused = !judged.accepted() || !deny.is_empty() || error.is_some();
-        let status = status(refused, trust_vector.tier(), context.named_root);
+        let genuine = !context.named_root && !judged.proves_nothing();
+        let status = status(refused, trust_vector.tier(), genuine);
         Self {
             trust_vector,
             deny,
@@ -72,7 +73,7 @@ impl Appraisal {
     }
 
     /// The tier of the whole: that of the worst claim, or contraindicated where anything refuses. Never affirming under a
-    /// root that was named.
+    /// root that was named, nor of evidence that proves nothing about hardware.
     pub fn status(&self) -> TrustTier {
         self.status
     }
@@ -99,11 +100,11 @@ impl Appraisal {
     }
 }
 
-fn status(refused: bool, worst: TrustTier, named_root: bool) -> TrustTier {
+fn status(refused: bool, worst: TrustTier, genuine: bool) -> TrustTier {
     match worst {
         _ if refused => TrustTier::Contraindicated,
         // Whoever reads nothing but the status of a token takes an affirming one for genuine hardware's.
-        TrustTier::Affirming if named_root => TrustTier::Warning,
+        TrustTier::Affirming if !genuine => TrustTier::Warning,
         worst => worst,
     }
 }

@@ -106,6 +106,22 @@ impl Judged {
         Ok(self)
     }
 
+    /// This, with checks that were asked before it: accepted where both are.
+    #[must_use]
+    pub fn after<R: Rejection>(mut self, before: &Judgement<R>) -> Self {
+        self.record = before.record().and(self.record);
+        self.accepted &= before.accepted();
+        self
+    }
+
+    /// This, with checks that were asked after it: accepted where both are.
+    #[must_use]
+    pub fn then<R: Rejection>(mut self, after: &Judgement<R>) -> Self {
+        self.record = self.record.and(after.record());
+        self.accepted &= after.accepted();
+        self
+    }
+
     fn has(&self, tee: Tee) -> bool {
         self.parts.iter().any(|part| part.tee == tee)
     }
@@ -120,10 +136,16 @@ impl Judged {
         &self.record
     }
 
-    pub(crate) fn tee(&self) -> Tee {
+    /// What the verdict is called by.
+    pub fn tee(&self) -> Tee {
         // What protects the memory is what the verdict is called by, whichever was judged first.
         let tees = self.parts.iter().map(|part| part.tee);
         tees.min().unwrap_or(Tee::Tpm)
+    }
+
+    /// Whether the evidence of any part proves nothing about hardware.
+    pub(crate) fn proves_nothing(&self) -> bool {
+        self.parts.iter().any(|part| part.tee.proves_nothing())
     }
 
     pub(crate) fn parts(&self) -> &[Part] {

@@ -38,6 +38,8 @@ shipped! {
     "chip-allow-list", "chip_allow_list";
     "tpm-alone", "tpm_alone";
     "production", "production";
+    "simulated", "simulated";
+    "sample", "sample";
 }
 
 /// The line that every policy has, and that makes it the one that is evaluated.

@@ -7,6 +7,7 @@ use crate::{answer, canonical, library};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::sync::Arc;
 
 /// What a policy says of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +28,7 @@ pub struct About {
 pub struct Policy {
     rego: Rego,
     about: About,
+    source: Arc<str>,
     digest: String,
 }
 
@@ -41,6 +43,7 @@ impl Policy {
         Ok(Self {
             rego,
             about,
+            source: Arc::from(source),
             digest: canonical::digest(source.as_bytes()),
         })
     }
@@ -54,6 +57,11 @@ impl Policy {
     /// What it says of itself.
     pub fn about(&self) -> &About {
         &self.about
+    }
+
+    /// The file's text.
+    pub fn source(&self) -> &str {
+        &self.source
     }
 
     /// `sha256:` and the digest of the file.

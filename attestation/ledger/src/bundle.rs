@@ -60,8 +60,13 @@ impl BundleWriter {
 
     /// Adds the next entry of the log; the first call adds index 0.
     pub fn push_entry(&mut self, entry: &Entry) {
-        self.nodes.push(Hash::leaf(entry.as_bytes()));
-        self.tail.push(entry.as_bytes().to_vec());
+        self.push_leaf(entry.as_bytes());
+    }
+
+    /// Adds the bytes of the next entry of the log, at most [`MAX_ENTRY_BYTES`](crate::MAX_ENTRY_BYTES).
+    pub fn push_leaf(&mut self, leaf: &[u8]) {
+        self.nodes.push(Hash::leaf(leaf));
+        self.tail.push(leaf.to_vec());
         if self.tail.len() == usize::from(FULL) {
             self.put_tail(&Tile {
                 kind: TileKind::Entries,

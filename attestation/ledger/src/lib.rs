@@ -44,6 +44,7 @@ mod record;
 mod text;
 mod tile;
 mod tree;
+pub mod v2;
 
 pub use bundle::{BLOB_DIRECTORY, BundleError, BundleWriter, CHECKPOINT_FILE, blob_path};
 pub use checkpoint::{CheckpointError, TreeHead};

@@ -258,6 +258,9 @@ pub enum EntryError {
     /// The record cannot be written as canonical JSON.
     #[error("the audit record cannot be written as canonical JSON")]
     Write(#[source] serde_json::Error),
+    /// Somebody's name, or something's, that nobody has.
+    #[error("a name in the audit record has more than 256 bytes")]
+    LongName,
     /// Canonical JSON cannot say it.
     #[error("the audit record holds a number above 2^53, which canonical JSON (RFC 8785) rounds")]
     Rounded,

@@ -3,7 +3,6 @@
 #![forbid(unsafe_code)]
 
 mod arguments;
-mod binding;
 mod clash;
 mod document;
 mod endorsement;

@@ -5,6 +5,9 @@ mod predicted;
 
 use anyhow::{Context, Result, bail};
 use attestation_appraisal::Files;
+use attestation_evidence::Tee as Measured;
+use attestation_evidence::encoding::FormatVersion;
+use attestation_judge::{Digest48, ReferenceValue, Source};
 use measured_boot_reference_values::{
     Alternative, CorimRejection, ReferenceSet, Signed, Tee, Validity, VerifyingKey,
 };
@@ -51,6 +54,23 @@ impl Launch {
     /// Whether it is in its time.
     pub fn is_good_at(&self, at: Moment) -> bool {
         (self.validity.not_before..=self.validity.not_after).contains(&at.0)
+    }
+
+    /// As the judge takes it, of this TEE.
+    pub fn as_value(&self, tee: Measured) -> ReferenceValue {
+        ReferenceValue {
+            version: FormatVersion,
+            name: self.name.clone(),
+            tee,
+            launch_digest: Some(self.digest),
+            rtmrs: self.rtmrs.map(|rtmr| rtmr.map(Digest48)),
+            min_svn: self.min_svn,
+            not_before: self.validity.not_before,
+            not_after: self.validity.not_after,
+            revoked: None,
+            source: Source::Plain,
+            manifest: None,
+        }
     }
 
     fn out_of_time(&self, place: &str) -> String {

@@ -1,19 +1,21 @@
 //! One verdict, from the options that all kinds of evidence share to the exit code.
 
 use anyhow::{Context as _, Result, bail};
-use attestation_appraisal::{Context, Files, Judged, Policy, Tee, Verdict, VerifierId};
+use attestation_appraisal::{Context, Files, Judged, Policy, Verdict, VerifierId};
 use attestation_certificates::{Observation, Seen};
+use attestation_evidence::Tee as Measured;
+use attestation_judge::ReferenceValue;
 use attestation_verdict::ExpectedData;
 use measured_boot_reference_values as references;
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use crate::arguments::Common;
 use crate::evidence::{Came, Evidence};
 use crate::files::{self, Limit};
 use crate::moment::Moment;
 use crate::output::{self, Output};
-use crate::reference::Launch;
 use crate::state::{Taken, issued_by};
 use crate::token::Signer;
 use crate::warning::{UNBOUND, UNKNOWN_LAUNCH, UNKNOWN_PARAVISOR};
@@ -100,19 +102,21 @@ impl<'a> Session<'a> {
     ///
     /// # Errors
     /// A file is no reference value.
-    pub fn launches(&mut self, tee: Tee) -> Result<Option<Vec<Launch>>> {
-        let tee = match tee {
-            Tee::Tdx => references::Tee::Tdx,
-            Tee::Snp | Tee::Tpm => references::Tee::Snp,
+    pub fn launches(&mut self, tee: Measured) -> Result<Option<Vec<Arc<ReferenceValue>>>> {
+        let signed = match tee {
+            Measured::Tdx => references::Tee::Tdx,
+            _ => references::Tee::Snp,
         };
         let reference = &self.common.reference;
-        let accepted = reference.accepted(tee, self.at, &mut self.files)?;
+        let accepted = reference.accepted(signed, self.at, &mut self.files)?;
         let Some(accepted) = accepted else {
             self.warn(UNKNOWN_LAUNCH);
             return Ok(None);
         };
         self.warnings.extend(accepted.left_out);
-        Ok(Some(accepted.launches))
+        let launches = accepted.launches.iter();
+        let launches = launches.map(|launch| Arc::new(launch.as_value(tee)));
+        Ok(Some(launches.collect()))
     }
 
     /// Of evidence that says nothing of a launch.

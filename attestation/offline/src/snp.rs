@@ -1,25 +1,23 @@
 //! `cloister verify snp`.
 
 use anyhow::{Context, Result, bail};
-use attestation_appraisal::{Judged, Tee};
 use attestation_certificates::{Certificate, Crl};
+use attestation_evidence::Tee;
+use attestation_judge::{Bound, ReferenceValue, SnpSubject};
 use attestation_shapes::{HostCertificates, SnpEvidence};
 use attestation_snp::{
-    Anchors, Endorsement, Proof, REPORT_SIZE, ReferenceValue, SnpCheck, SnpClaims, SnpInput,
-    SnpLimits, SnpRejection, judge,
+    Anchors, Endorsement, Proof, REPORT_SIZE, SnpCheck, SnpClaims, SnpRejection,
 };
 use attestation_verdict::{Finding, Judgement};
-use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use crate::arguments::{Binding, Common};
-use crate::binding::Bound;
 use crate::endorsement;
 use crate::evidence::{self, Came, Evidence};
 use crate::files::Limit;
 use crate::moment::Moment;
-use crate::reference::Launch;
 use crate::session::{Found, Session};
 use crate::warning::{self, FORGETFUL_OF_LISTS, NO_LIST_SEEN};
 
@@ -93,7 +91,7 @@ pub struct Subject<'a> {
     pub chain: &'a [Vec<u8>],
     pub certificates: &'a Certificates,
     pub bound: Bound<'a>,
-    pub launches: Option<&'a [Launch]>,
+    pub launches: Option<&'a [Arc<ReferenceValue>]>,
 }
 
 impl Subject<'_> {
@@ -104,39 +102,28 @@ impl Subject<'_> {
     pub fn judge(&self, session: &mut Session<'_>) -> Result<Found> {
         let anchors = self.certificates.anchors(session)?;
         let proof = self.proof(&anchors, session)?;
-        let claims = SnpClaims::of(self.report, &proof);
-        let facts = facts(&claims);
+        let found = SnpSubject {
+            report: self.report,
+            proof: &proof,
+            bound: self.bound,
+            references: self.launches,
+            seen: session.seen(),
+            now: session.at.0,
+        }
+        .judge(&session.policy);
         if self.certificates.root.is_none()
-            && let Some(advice) = endorsement::missing(&claims)
+            && let Some(advice) = endorsement::missing(&found.claims)
         {
             session.warn(advice);
         }
-        let claims = json!(claims);
-        let limits = session.policy.limits_as::<SnpLimits>(Tee::Snp, &claims);
-        let judged = match limits {
-            Err(error) => Judged::without_limits::<SnpCheck>(Tee::Snp, claims, error),
-            Ok((limits, given)) => {
-                let references = self.launches.map(references);
-                let judgement = judge(&SnpInput {
-                    report: self.report,
-                    proof: &proof,
-                    limits: &limits,
-                    expected: self.bound.expected(),
-                    references: references.as_deref(),
-                    seen: session.seen(),
-                    now: session.at.0,
-                });
-                self.warn(&judgement, session);
-                let judgement = self.bound.told(judgement, SnpCheck::Binding, "REPORT_DATA");
-                Judged::of(Tee::Snp, &judgement, claims, given)
-            }
-        };
-        let proven = proof.proven();
+        if let Some(judgement) = &found.judgement {
+            self.warn(judgement, session);
+        }
         Ok(Found {
             subject: Evidence::Snp,
-            judged,
-            observations: proven.map_or_else(Vec::new, |proven| proven.observations().collect()),
-            facts,
+            facts: facts(&found.claims),
+            judged: found.judged,
+            observations: found.observations,
         })
     }
 
@@ -248,17 +235,6 @@ fn list(path: &Path, session: &mut Session<'_>) -> Result<Vec<u8>> {
 
 fn slices(files: &[Vec<u8>]) -> Vec<&[u8]> {
     files.iter().map(Vec::as_slice).collect()
-}
-
-fn references(launches: &[Launch]) -> Vec<ReferenceValue> {
-    let reference = |launch: &Launch| ReferenceValue {
-        name: launch.name.clone(),
-        launch_digest: launch.digest,
-        min_guest_svn: launch.min_svn,
-        not_before: launch.validity.not_before,
-        not_after: launch.validity.not_after,
-    };
-    launches.iter().map(reference).collect()
 }
 
 fn facts(claims: &SnpClaims) -> Vec<(&'static str, String)> {

@@ -1,23 +1,19 @@
 //! `cloister verify tdx`.
 
 use anyhow::{Context, Result, bail};
-use attestation_appraisal::{Judged, Tee};
+use attestation_evidence::Tee;
+use attestation_judge::{Bound, ReferenceValue, TdxSubject};
 use attestation_shapes::{EventLog, TdxEvidence};
-use attestation_tdx::{
-    Bytes, Collateral, ProvenCollateral, TdxCheck, TdxClaims, TdxInput, TdxLimits, TdxReference,
-    TrustedRoot, judge, seen_after,
-};
-use serde_json::json;
+use attestation_tdx::{Collateral, ProvenCollateral, TdxClaims, TrustedRoot};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use crate::arguments::{Binding, Common};
-use crate::binding::Bound;
 use crate::evidence::{self, Came, Evidence};
 use crate::files::Limit;
 use crate::moment::Moment;
 use crate::output::Usage;
-use crate::reference::Launch;
 use crate::session::{Found, Session};
 use crate::warning;
 
@@ -83,7 +79,7 @@ pub struct Subject<'a> {
     /// Trusted in Intel's place.
     pub root: Option<&'a Path>,
     pub bound: Bound<'a>,
-    pub launches: Option<&'a [Launch]>,
+    pub launches: Option<&'a [Arc<ReferenceValue>]>,
 }
 
 impl Subject<'_> {
@@ -95,86 +91,24 @@ impl Subject<'_> {
         let root = trusted(self.root, session)?;
         let collateral = read_collateral(self.collateral, session)?;
         let collateral = ProvenCollateral::prove(collateral, &root).with_chain_of(self.quote);
-        let claims = TdxClaims::read(self.quote, &collateral);
-        let facts = facts(&claims);
         if self.root.is_none() && !session.keeps_state() {
             session.warn(warning::FORGETFUL);
         }
-        let limits = session
-            .policy
-            .limits_as::<TdxLimits>(Tee::Tdx, &json!(claims));
-        let (judged, seen) = match limits {
-            Err(error) => {
-                let seen = session.seen().cloned().unwrap_or_default();
-                (
-                    Judged::without_limits::<TdxCheck>(Tee::Tdx, json!(claims), error),
-                    seen,
-                )
-            }
-            Ok((mut limits, given)) => {
-                let reference = self.reference(&claims, &mut limits, session.at);
-                let mut input = TdxInput {
-                    quote: self.quote,
-                    collateral: &collateral,
-                    event_log: self.event_log,
-                    expected: self.bound.expected(),
-                    reference: reference.as_ref(),
-                    limits: &limits,
-                    seen: session.seen(),
-                    second_opinion: false,
-                    now: session.at.0,
-                };
-                let mut judgement = judge(&input);
-                if judgement.accepted() {
-                    // Asked of what is accepted only: of anything else it says again that something is wrong.
-                    input.second_opinion = true;
-                    judgement = judge(&input);
-                }
-                let seen = seen_after(&input, &judgement);
-                let judgement = self.bound.told(judgement, TdxCheck::Binding, "REPORTDATA");
-                (Judged::of(Tee::Tdx, &judgement, json!(claims), given), seen)
-            }
-        };
+        let found = TdxSubject {
+            quote: self.quote,
+            event_log: self.event_log,
+            collateral: &collateral,
+            bound: self.bound,
+            references: self.launches,
+            seen: session.seen(),
+            now: session.at.0,
+        }
+        .judge(&session.policy);
         Ok(Found {
             subject: Evidence::Tdx,
-            judged,
-            observations: seen.observations().copied().collect(),
-            facts,
-        })
-    }
-
-    /// What the quote is held to: one launch, all of it. Registers of different launches make none that anybody
-    /// accepts, so lists of each register will not do.
-    fn reference(
-        &self,
-        claims: &TdxClaims,
-        limits: &mut TdxLimits,
-        at: Moment,
-    ) -> Option<TdxReference> {
-        let launches = self.launches?;
-        let launches = launches.iter();
-        let launches: Vec<_> = launches.filter(|launch| launch.is_good_at(at)).collect();
-        let td = claims.quote.as_ref().map(|quote| &quote.td);
-        let agree = |launch: &&Launch| {
-            let rtmrs = launch.rtmrs.iter().zip(td.iter().flat_map(|td| td.rtmrs));
-            let same = rtmrs.filter(|(wanted, found)| wanted.is_none_or(|it| it == found.0));
-            (
-                td.is_some_and(|td| td.mr_td.0 == launch.digest),
-                same.count(),
-            )
-        };
-        // The one that is meant is the one that agrees in most: its differences are what has to be told.
-        let Some(meant) = launches.into_iter().max_by_key(agree) else {
-            // None of none: an empty list of the limits says so, and one of reference values does not.
-            limits.mr_tds = Some(Vec::new());
-            return None;
-        };
-        let rtmrs = meant
-            .rtmrs
-            .map(|rtmr| rtmr.map(Bytes).into_iter().collect());
-        Some(TdxReference {
-            mr_tds: vec![Bytes(meant.digest)],
-            rtmrs,
+            facts: facts(&found.claims),
+            judged: found.judged,
+            observations: found.observations,
         })
     }
 }

@@ -5,12 +5,9 @@ mod parts;
 mod tee;
 
 use anyhow::{Context, Result};
-use attestation_appraisal::{Judged, Tee};
-use attestation_tpm::{
-    AkTrust, ExpectedNonce, NonceError, Reference, TpmCheck, TpmClaims, TpmInput, TpmLimits, judge,
-};
+use attestation_judge::TpmSubject;
+use attestation_tpm::{AkTrust, ExpectedNonce, NonceError, Reference, TpmClaims};
 use attestation_verdict::ExpectedData;
-use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -129,29 +126,18 @@ fn quoted(
     let reference = arguments.expect_pcrs.as_deref();
     let reference = reference.map(|path| expected_pcrs(path, session));
     let reference = reference.transpose()?;
-    let evidence = parts.evidence();
-    let claims = TpmClaims::of(&evidence, trust);
-    let facts = facts(&claims);
-    let claims = json!(claims);
-    let limits = session.policy.limits_as::<TpmLimits>(Tee::Tpm, &claims);
-    let judged = match limits {
-        Err(error) => Judged::without_limits::<TpmCheck>(Tee::Tpm, claims, error),
-        Ok((limits, given)) => {
-            let judgement = judge(&TpmInput {
-                evidence,
-                trust,
-                expected,
-                reference: reference.as_ref(),
-                limits: &limits,
-            });
-            Judged::of(Tee::Tpm, &judgement, claims, given)
-        }
-    };
+    let found = TpmSubject {
+        evidence: parts.evidence(),
+        trust,
+        expected,
+        reference: reference.as_ref(),
+    }
+    .judge(&session.policy);
     Ok(Found {
         subject: Evidence::Tpm,
-        judged,
+        facts: facts(&found.claims),
+        judged: found.judged,
         observations: Vec::new(),
-        facts,
     })
 }
 

@@ -1,6 +1,9 @@
 //! The policies that come with this crate, by their own tests.
 
-use attestation_appraisal::{Policy, SHIPPED, Tee};
+use attestation_appraisal::{Policy, SHIPPED, Shipped, Tee};
+use attestation_judge::{
+    CaseCheck, ReferenceCheck, SampleCheck, SampleLimits, SimulatedCheck, SimulatedLimits,
+};
 use attestation_snp::{SnpCheck, SnpLimits};
 use attestation_tdx::{TdxCheck, TdxLimits};
 use attestation_tpm::{TpmCheck, TpmLimits};
@@ -26,7 +29,7 @@ fn shipped_policies_give_limits_that_the_judges_take() {
         json!({"family": 25, "model": 1, "stepping": 1, "known": true}),
         json!({"family": 27, "model": 1, "stepping": 1, "known": false}),
     ];
-    for shipped in SHIPPED {
+    for shipped in of_hardware() {
         let policy = Policy::from_rego(shipped.source).expect("a policy");
         for product in [json!("milan"), json!("genoa"), json!("turin"), json!(null)] {
             for cpu in &cpus {
@@ -44,11 +47,88 @@ fn shipped_policies_give_limits_that_the_judges_take() {
     }
 }
 
+/// Each but those for what proves nothing.
+fn of_hardware() -> impl Iterator<Item = &'static Shipped> {
+    let own = ["simulated", "sample"];
+    SHIPPED.iter().filter(move |one| !own.contains(&one.name))
+}
+
+/// What takes hardware takes nothing that proves nothing, and the reverse.
+#[test]
+fn what_proves_nothing_is_taken_by_its_own_policies_alone() {
+    for shipped in SHIPPED {
+        let policy = Policy::from_rego(shipped.source).expect("a policy");
+        let claims = json!({});
+        let given = Tee::ALL.map(|tee| (tee, policy.limits(tee, &claims).is_ok()));
+        for (tee, given) in given {
+            let own = shipped.name == tee.name();
+            let hardware = !tee.proves_nothing() && of_hardware().any(|one| one == shipped);
+            assert_eq!(given, own || hardware, "{} of {tee}", shipped.name);
+        }
+    }
+    let of = |name| {
+        SHIPPED
+            .iter()
+            .find(|one| one.name == name)
+            .expect("it is shipped")
+    };
+    let simulated = Policy::from_rego(of("simulated").source).expect("a policy");
+    let claims = json!({});
+    assert!(
+        simulated
+            .limits_as::<SimulatedLimits>(Tee::Simulated, &claims)
+            .is_ok()
+    );
+    let sample = Policy::from_rego(of("sample").source).expect("a policy");
+    assert!(
+        sample
+            .limits_as::<SampleLimits>(Tee::Sample, &claims)
+            .is_ok()
+    );
+}
+
+#[test]
+fn policies_for_what_proves_nothing_ask_only_of_checks_that_there_are() {
+    let known: BTreeSet<&str> = names::<SimulatedCheck>()
+        .chain(names::<SampleCheck>())
+        .chain(names::<CaseCheck>())
+        .chain(names::<ReferenceCheck>())
+        .collect();
+    let of = |name| {
+        SHIPPED
+            .iter()
+            .find(|one| one.name == name)
+            .expect("it is shipped")
+    };
+    let source = of("simulated").source;
+    let questions = source
+        .split("\nquestions := ")
+        .nth(1)
+        .expect("the questions");
+    let questions = questions.split("\n}\n").next().expect("their end");
+    for asked in questions
+        .split(['{', '}'])
+        .filter(|part| part.contains("\", \""))
+    {
+        for name in asked.split('"').skip(1).step_by(2) {
+            let word = ["needs", "asks", "good", "bad"].contains(&name) || name.contains('-');
+            assert!(
+                word || known.contains(name) || name == "executables",
+                "{name}"
+            );
+        }
+    }
+    assert!(of("sample").source.contains("\"sample_binding\" in passed"));
+    assert!(known.contains("sample_binding"));
+}
+
 #[test]
 fn shipped_policies_ask_only_of_checks_that_there_are() {
     let names = names::<SnpCheck>()
         .chain(names::<TdxCheck>())
-        .chain(names::<TpmCheck>());
+        .chain(names::<TpmCheck>())
+        .chain(names::<CaseCheck>())
+        .chain(names::<ReferenceCheck>());
     let known: BTreeSet<&str> = names.collect();
     let strict = SHIPPED.first().expect("the strict policy");
     let questions = strict

@@ -1,6 +1,7 @@
 //! What a policy's `limits` are before there is evidence: asked about claims of each TEE, and read as its judge does.
 
 use attestation_appraisal::{Policy, PolicyError, Tee};
+use attestation_judge::{SampleLimits, SimulatedLimits};
 use attestation_snp::SnpLimits;
 use attestation_tdx::TdxLimits;
 use attestation_tpm::TpmLimits;
@@ -8,9 +9,14 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 /// Claims as the judges make them of real evidence, with zeros for what is one machine's or one guest's.
-const SAMPLES: [(Tee, &str); 3] = [
+const SAMPLES: [(Tee, &str); 5] = [
     (Tee::Snp, include_str!("samples/snp.json")),
     (Tee::Tdx, include_str!("samples/tdx.json")),
+    (
+        Tee::Simulated,
+        r#"{"tee": "simulated", "version": 3, "guest_svn": 0, "vmpl": 0, "policy": 196608}"#,
+    ),
+    (Tee::Sample, r#"{"tee": "sample", "svn": "1"}"#),
     (Tee::Tpm, include_str!("samples/tpm.json")),
 ];
 
@@ -36,18 +42,23 @@ pub fn limits(policy: &Policy, tee: Tee, claims: &Value) -> Result<Value, Policy
     let given = match tee {
         Tee::Snp => policy.limits_as::<SnpLimits>(tee, claims)?.1,
         Tee::Tdx => policy.limits_as::<TdxLimits>(tee, claims)?.1,
+        Tee::Simulated => policy.limits_as::<SimulatedLimits>(tee, claims)?.1,
+        Tee::Sample => policy.limits_as::<SampleLimits>(tee, claims)?.1,
         Tee::Tpm => policy.limits_as::<TpmLimits>(tee, claims)?.1,
     };
     Ok(given)
 }
 
-/// What the policy's limits are for samples of each TEE's claims.
+/// What the policy's limits are for samples of each TEE's claims. That there are none for what proves nothing is as it
+/// should be, and not worth a word.
 pub fn of_samples(policy: &Policy) -> Vec<LimitsOutcome> {
     let outcomes = SAMPLES.iter().map(|(tee, sample)| {
         let sample = serde_json::from_str(sample).expect("the samples are tested");
         outcome(policy, *tee, &variants(*tee, &sample))
     });
-    outcomes.collect()
+    outcomes
+        .filter(|outcome| outcome.given || !outcome.tee.proves_nothing())
+        .collect()
 }
 
 fn outcome(policy: &Policy, tee: Tee, samples: &[Value]) -> LimitsOutcome {
@@ -81,6 +92,6 @@ fn variants(tee: Tee, sample: &Value) -> Vec<Value> {
     };
     match tee {
         Tee::Snp => PRODUCTS.map(of_product).to_vec(),
-        Tee::Tdx | Tee::Tpm => vec![sample.clone()],
+        _ => vec![sample.clone()],
     }
 }

@@ -1,6 +1,7 @@
 //! A TPM's evidence, in one piece or in several.
 
 use anyhow::{Context, Result};
+use attestation_judge::quote_signature;
 use attestation_shapes::{QuoteSignature, TpmEvidence};
 use attestation_tpm::PcrTable;
 use ring::digest::{SHA256, digest};
@@ -117,10 +118,7 @@ impl Parts {
     pub fn evidence(&self) -> attestation_tpm::TpmEvidence<'_> {
         attestation_tpm::TpmEvidence {
             quote: &self.message,
-            signature: match &self.signature {
-                QuoteSignature::Bare(bytes) => attestation_tpm::QuoteSignature::Bare(bytes),
-                QuoteSignature::Tagged(bytes) => attestation_tpm::QuoteSignature::Tagged(bytes),
-            },
+            signature: quote_signature(&self.signature),
             pcrs: &self.pcrs,
             sent_ak: self.ak_public.as_deref(),
             hcl_report: self.hcl_report.as_deref(),

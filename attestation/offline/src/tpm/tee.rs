@@ -1,22 +1,15 @@
 //! The TEE's report that vouches for a TPM's key.
 
 use anyhow::Result;
-use attestation_appraisal::Tee;
-use attestation_tdx::Quote;
+use attestation_evidence::Tee;
+use attestation_judge::{Bound, td_quote_body};
 use attestation_tpm::{HardwareReport, HclReport, TeeReport};
 
 use super::Arguments;
 use super::parts::Parts;
-use crate::binding::Bound;
 use crate::output::Usage;
 use crate::session::{Found, Session};
 use crate::{snp, tdx};
-
-/// Header, and in version 5 the body's type and size (Intel, TDX DCAP Quoting Library, "Quote format").
-const HEADER: usize = 48;
-const DESCRIPTOR: usize = 6;
-/// TD_QUOTE_BODY of TDX 1.0.
-const BODY: usize = 584;
 
 /// A TEE's report, judged.
 pub struct Vouching {
@@ -97,18 +90,7 @@ fn tdx(parts: &Parts, arguments: &Arguments, session: &mut Session<'_>) -> Resul
     }
     .judge(session)?;
     Ok(Vouching {
-        report: Report::Tdx(body(quote).to_vec()),
+        report: Report::Tdx(td_quote_body(quote).to_vec()),
         found,
     })
-}
-
-/// The body of a quote, empty where the quote cannot be read: then the quote's judge refuses it.
-fn body(quote: &[u8]) -> &[u8] {
-    let signed = Quote::read(quote).map(|quote| quote.signed);
-    let signed = signed.unwrap_or_default();
-    let start = match signed.len() {
-        length if length == HEADER + BODY => HEADER,
-        _ => HEADER + DESCRIPTOR,
-    };
-    signed.get(start..).unwrap_or_default()
 }

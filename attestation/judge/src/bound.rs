@@ -4,7 +4,7 @@ use attestation_verdict::{Check, ExpectedData, Finding, Judgement, Rejection};
 
 /// A TEE's report binds what the caller expects, or it binds a TPM's key and the TPM binds what the caller expects. What
 /// the caller did not ask for is never said to have passed.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 pub enum Bound<'a> {
     /// The report's judge compares it.
     ByReport(&'a ExpectedData),
@@ -14,7 +14,7 @@ pub enum Bound<'a> {
 
 impl Bound<'_> {
     /// What the report's judge compares.
-    pub fn expected(&self) -> &ExpectedData {
+    pub(crate) fn expected(&self) -> &ExpectedData {
         match self {
             Self::ByReport(expected) => expected,
             Self::ByTpm => &ExpectedData::Unbound,
@@ -22,7 +22,7 @@ impl Bound<'_> {
     }
 
     /// What it found, with the check `binding` naming those that are made in its place.
-    pub fn told<R: Rejection + Clone>(
+    pub(crate) fn told<R: Rejection + Clone>(
         &self,
         judgement: Judgement<R>,
         binding: R::Check,

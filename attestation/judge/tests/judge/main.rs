@@ -1,0 +1,10 @@
+//! Whole cases: what the service judges, and what an auditor replays.
+
+mod reference;
+mod sample;
+mod session;
+mod simulated;
+mod snp;
+mod support;
+mod tdx;
+mod vectors;
