@@ -76,3 +76,75 @@ fn judge(found: &[Attribute]) -> Option<TokenRefusal> {
         .find(|(_, wanted)| unfit(wanted.clone()));
     first.map(|(refusal, _)| refusal)
 }
+
+#[cfg(test)]
+mod tests {
+    use cryptoki::mechanism::MechanismType;
+
+    use super::*;
+
+    fn fit() -> Vec<Attribute> {
+        vec![
+            Attribute::Class(ObjectClass::SECRET_KEY),
+            Attribute::KeyType(KeyType::AES),
+            Attribute::ValueLen(32.into()),
+            Attribute::Token(true),
+            Attribute::Private(true),
+            Attribute::Sensitive(true),
+            Attribute::Extractable(false),
+            Attribute::AlwaysSensitive(true),
+            Attribute::NeverExtractable(true),
+            Attribute::Local(true),
+            Attribute::Encrypt(true),
+            Attribute::Decrypt(true),
+            Attribute::Wrap(false),
+            Attribute::Unwrap(false),
+            Attribute::Derive(false),
+            Attribute::Sign(false),
+        ]
+    }
+
+    #[test]
+    fn fit_key_is_taken_whatever_else_is_told_of_it() {
+        let mut found = fit();
+        found.reverse();
+        found.push(Attribute::KeyGenMechanism(MechanismType::AES_KEY_GEN));
+        assert_eq!(judge(&found), None);
+    }
+
+    #[test]
+    fn each_attribute_that_is_otherwise_or_not_told_is_refused_for_its_reason() {
+        let other = [
+            Attribute::Class(ObjectClass::PRIVATE_KEY),
+            Attribute::KeyType(KeyType::GENERIC_SECRET),
+            Attribute::ValueLen(16.into()),
+            Attribute::Token(false),
+            Attribute::Private(false),
+            Attribute::Sensitive(false),
+            Attribute::Extractable(true),
+            Attribute::AlwaysSensitive(false),
+            Attribute::NeverExtractable(false),
+            Attribute::Local(false),
+            Attribute::Encrypt(false),
+            Attribute::Decrypt(false),
+            Attribute::Wrap(true),
+            Attribute::Unwrap(true),
+            Attribute::Derive(true),
+            Attribute::Sign(true),
+        ];
+        for (place, other) in other.into_iter().enumerate() {
+            let why = match place {
+                0..=4 => TokenRefusal::OtherKind,
+                5..=8 => TokenRefusal::Extractable,
+                9 => TokenRefusal::NotLocal,
+                _ => TokenRefusal::OtherUse,
+            };
+            let mut found = fit();
+            found.remove(place);
+            assert_eq!(judge(&found), Some(why), "without {other:?}");
+            found.push(other);
+            assert_eq!(judge(&found), Some(why), "{:?}", found.last());
+        }
+        assert_eq!(judge(&[]), Some(TokenRefusal::OtherKind));
+    }
+}
