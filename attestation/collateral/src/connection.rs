@@ -131,3 +131,34 @@ fn late(error: io::Error) -> io::Error {
 fn timed_out() -> io::Error {
     io::Error::new(io::ErrorKind::TimedOut, "the time is over")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use rustls::RootCertStore;
+
+    use super::*;
+
+    /// However an address came here: names may mean other machines tomorrow.
+    #[test]
+    fn plain_http_is_looked_at_where_it_is_dialled() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let port = listener.local_addr().expect("it is bound").port();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let tls = ClientConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[&rustls::version::TLS13])
+            .expect("ring has suites")
+            .with_root_certificates(RootCertStore::empty())
+            .with_no_client_auth();
+        let tls = Arc::new(tls);
+        let to = |host: &str| {
+            let uri: Uri = format!("http://{host}:{port}/")
+                .parse()
+                .expect("an address");
+            connect(&uri, &tls, Instant::now() + Duration::from_secs(5)).is_ok()
+        };
+        assert!(to("127.0.0.1"));
+        assert!(!to("localhost"));
+    }
+}
