@@ -256,8 +256,12 @@ mod tests {
         assert!(bytes.add(41, &quotas, noon).is_err());
         assert!(bytes.add(40, &quotas, noon).is_ok());
         assert!(bytes.add(1, &quotas, noon + 43_199).is_err());
-        assert!(bytes.add(100, &quotas, noon + 43_200).is_ok());
-        // The clock is set back to the day before.
-        assert!(bytes.add(1, &quotas, noon).is_err());
+        let next_day = noon + 43_200;
+        assert!(bytes.add(60, &quotas, next_day).is_ok());
+        // The clock is set back to the day before, and forward again.
+        assert!(bytes.add(41, &quotas, noon).is_err());
+        assert!(bytes.add(10, &quotas, noon).is_ok());
+        assert!(bytes.add(31, &quotas, next_day).is_err());
+        assert!(bytes.add(30, &quotas, next_day).is_ok());
     }
 }
