@@ -60,6 +60,13 @@ impl<'a> Blobs<'a> {
     }
 }
 
+/// Whether the blob of this digest is there with its own bytes.
+pub(crate) fn is_named(files: &Files, digest: &Digest) -> bool {
+    files
+        .get(&blob_path(digest))
+        .is_some_and(|bytes| Digest::of(bytes) == *digest)
+}
+
 pub(crate) fn is_blob(path: &str) -> bool {
     path.starts_with(BLOB_DIRECTORY)
 }
@@ -90,7 +97,7 @@ fn named_references(record: &AuditRecord) -> &[Digest] {
     }
 }
 
-fn expect_files(files: &Files, paths: &BTreeSet<String>) -> Result<(), Unreadable> {
+pub(crate) fn expect_files(files: &Files, paths: &BTreeSet<String>) -> Result<(), Unreadable> {
     let missing: Vec<String> = paths
         .iter()
         .filter(|path| !files.contains_key(*path))

@@ -124,8 +124,8 @@ pub enum Finding {
     },
     /// The verdict was reached by rules that this auditor does not have.
     #[error(
-        "entry {entry} was judged by the rules `{recorded}`; this auditor replays `{ours}`: use the \
-         auditor of that version"
+        "entry {entry} was judged by the rules `{}`; this auditor replays `{ours}`: use the \
+         auditor of that version", recorded.escape_debug()
     )]
     OtherRuleset {
         /// The verdict's index.
@@ -133,7 +133,7 @@ pub enum Finding {
         /// The recorded ruleset.
         recorded: String,
         /// This build's.
-        ours: &'static str,
+        ours: String,
     },
     /// The verifier trusted a simulated root and the auditor was given none.
     #[error(
@@ -155,6 +155,44 @@ pub enum Finding {
         entry: u64,
         /// SHA-256 of the verifier's root.
         recorded: Digest,
+    },
+    /// The verifier took the sample attester's evidence, and the auditor was not told that it may.
+    #[error(
+        "entry {entry} was judged by a verifier that takes samples, which anybody can write, and this was not allowed here"
+    )]
+    SampleNotAllowed {
+        /// The verdict's index.
+        entry: u64,
+    },
+    /// The verifier trusted a root in a vendor's place that the auditor was not given.
+    #[error(
+        "entry {entry} was judged with the root {recorded} in the place of {vendor}'s, which is none of those given here"
+    )]
+    VendorRootNotGiven {
+        /// The verdict's index.
+        entry: u64,
+        /// Whose place it took.
+        vendor: &'static str,
+        /// SHA-256 of the root.
+        recorded: Digest,
+    },
+    /// A reference value says that it was signed, and no key that the auditor was given did so.
+    #[error("entry {entry} registers a reference value that was not signed as it says: {why}")]
+    ReferenceNotSigned {
+        /// The registration's index.
+        entry: u64,
+        /// What does not hold.
+        why: String,
+    },
+    /// Something was done to what is not there.
+    #[error("entry {entry} does to `{}` what cannot be done: {why}", name.escape_debug())]
+    ActUnfounded {
+        /// The registration's index.
+        entry: u64,
+        /// What it was done to.
+        name: String,
+        /// Why it cannot be.
+        why: &'static str,
     },
     /// The same evidence gives another verdict.
     #[error(
@@ -247,6 +285,10 @@ pub enum FindingCode {
     OtherRuleset,
     RootNotGiven,
     OtherRoot,
+    SampleNotAllowed,
+    VendorRootNotGiven,
+    ReferenceNotSigned,
+    ActUnfounded,
     VerdictDiffers,
     NonceReused,
     NotInForce,
@@ -272,6 +314,10 @@ impl Finding {
             Self::OtherRuleset { .. } => FindingCode::OtherRuleset,
             Self::RootNotGiven { .. } => FindingCode::RootNotGiven,
             Self::OtherRoot { .. } => FindingCode::OtherRoot,
+            Self::SampleNotAllowed { .. } => FindingCode::SampleNotAllowed,
+            Self::VendorRootNotGiven { .. } => FindingCode::VendorRootNotGiven,
+            Self::ReferenceNotSigned { .. } => FindingCode::ReferenceNotSigned,
+            Self::ActUnfounded { .. } => FindingCode::ActUnfounded,
             Self::VerdictDiffers { .. } => FindingCode::VerdictDiffers,
             Self::NonceReused { .. } => FindingCode::NonceReused,
             Self::NotInForce { .. } => FindingCode::NotInForce,
@@ -291,6 +337,10 @@ impl Finding {
             | Self::OtherRuleset { entry, .. }
             | Self::RootNotGiven { entry, .. }
             | Self::OtherRoot { entry, .. }
+            | Self::SampleNotAllowed { entry }
+            | Self::VendorRootNotGiven { entry, .. }
+            | Self::ReferenceNotSigned { entry, .. }
+            | Self::ActUnfounded { entry, .. }
             | Self::VerdictDiffers { entry, .. }
             | Self::NonceReused { entry, .. }
             | Self::NotInForce { entry, .. }

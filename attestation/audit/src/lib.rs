@@ -18,6 +18,7 @@ mod recording;
 mod replay;
 mod report;
 mod time;
+pub mod v2;
 
 use std::collections::BTreeMap;
 
@@ -46,6 +47,10 @@ pub const MAX_BUNDLE_FILES: u64 = 200_000;
 
 /// The files of a bundle by their path in it, such as `tile/entries/000.p/3`.
 pub type Files = BTreeMap<String, Vec<u8>>;
+
+fn is_of_version_1(leaf: &[u8]) -> bool {
+    attestation_ledger::Entry::from_bytes(leaf).is_ok()
+}
 
 /// Checks a bundle against what is trusted from outside: the log's signature and tree, that each
 /// file is what the log says and no other is there, that every verdict comes out the same when its

@@ -29,7 +29,7 @@ pub(crate) fn replay(
     blobs: &Blobs,
     anchors: &Anchors,
 ) -> Replay {
-    let ours = ruleset_version();
+    let ours = ruleset_version().to_owned();
     if recorded.ruleset != ours {
         let recorded = recorded.ruleset.clone();
         return Replay::failed(Finding::OtherRuleset {

@@ -13,8 +13,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use attestation_audit::{Anchors, AuditReport, MAX_BUNDLE_BYTES, MAX_BUNDLE_FILES, audit};
+use attestation_audit::v2::{self, AuditReport};
+use attestation_audit::{Files, MAX_BUNDLE_BYTES, MAX_BUNDLE_FILES, Unreadable};
+use attestation_ledger::VerifyingKey;
 use clap::{Parser, Subcommand, ValueEnum};
+use measured_boot_reference_values::VerifyingKey as ReferenceKey;
 
 use crate::bundle::Bounds;
 
@@ -48,6 +51,16 @@ struct Verify {
     /// evidence; again for each other one that the verifier was started with.
     #[arg(long = "simulated-root", value_name = "FILE")]
     simulated_roots: Vec<PathBuf>,
+    /// The verifier may have been started for samples, which anybody can write.
+    #[arg(long)]
+    allow_sample: bool,
+    /// A root that the verifier was given in a vendor's place (PEM or DER): of evidence made for tests. May be given more
+    /// than once.
+    #[arg(long = "vendor-root", value_name = "FILE")]
+    vendor_roots: Vec<PathBuf>,
+    /// A key that may have signed reference values: PEM, ECDSA on P-384. May be given more than once.
+    #[arg(long = "reference-key", value_name = "PUB.PEM")]
+    reference_keys: Vec<PathBuf>,
     /// Read no bundle with more bytes: it is held in memory, some 2.6 times its size.
     #[arg(long, value_name = "N", default_value_t = MAX_BUNDLE_BYTES)]
     max_bytes: u64,
@@ -79,41 +92,95 @@ fn main() -> ExitCode {
     }
 }
 
+/// A report, and how it is written as JSON.
+struct Told {
+    report: AuditReport,
+    json: serde_json::Result<String>,
+}
+
 fn verify(arguments: &Verify) -> anyhow::Result<AuditReport> {
-    let log_key = roots::log_key(&arguments.log_key)?;
-    let simulated_roots = arguments
-        .simulated_roots
-        .iter()
-        .map(|path| roots::simulated_root(path))
-        .collect::<anyhow::Result<Vec<_>>>()?;
+    let trusted = Trusted::read(arguments)?;
     let bounds = Bounds {
         bytes: arguments.max_bytes,
         files: arguments.max_files,
     };
     let files = bundle::read(&arguments.bundle, bounds)?;
-    let anchors = Anchors {
-        log_key: &log_key,
-        simulated_roots: &simulated_roots
-            .iter()
-            .map(Vec::as_slice)
-            .collect::<Vec<_>>(),
-    };
-    let report = audit(&files, &anchors)
+    let told = trusted
+        .audit(&files)
         .with_context(|| format!("cannot read the bundle {}", arguments.bundle.display()))?;
-    print(&report, arguments).context("cannot write to standard output")?;
-    Ok(report)
+    print(&told, arguments).context("cannot write to standard output")?;
+    Ok(told.report)
 }
 
-fn print(report: &AuditReport, arguments: &Verify) -> std::io::Result<()> {
-    let mut stdout = std::io::stdout().lock();
-    match arguments.output {
-        Output::Text => statement::write(&mut stdout, &arguments.bundle, report)?,
-        Output::Json => {
-            serde_json::to_writer_pretty(&mut stdout, report)?;
-            writeln!(stdout)?;
-        }
+/// All that comes from outside of the bundle.
+struct Trusted {
+    log_key: VerifyingKey,
+    simulated_roots: Vec<Vec<u8>>,
+    allow_sample: bool,
+    vendor_roots: Vec<Vec<u8>>,
+    reference_keys: Vec<ReferenceKey>,
+}
+
+impl Trusted {
+    fn read(arguments: &Verify) -> anyhow::Result<Self> {
+        let simulated = arguments.simulated_roots.iter();
+        let vendors = arguments.vendor_roots.iter();
+        let keys = arguments.reference_keys.iter();
+        Ok(Self {
+            log_key: roots::log_key(&arguments.log_key)?,
+            simulated_roots: simulated
+                .map(|path| roots::root("simulated root", path))
+                .collect::<anyhow::Result<_>>()?,
+            allow_sample: arguments.allow_sample,
+            vendor_roots: vendors
+                .map(|path| roots::root("vendor's root", path))
+                .collect::<anyhow::Result<_>>()?,
+            reference_keys: keys
+                .map(|path| roots::reference_key(path))
+                .collect::<anyhow::Result<_>>()?,
+        })
     }
-    stdout.flush()
+
+    fn audit(&self, files: &Files) -> Result<Told, Unreadable> {
+        let simulated_roots = &slices(&self.simulated_roots);
+        if v2::is_of_version_1(files) {
+            let anchors = attestation_audit::Anchors {
+                log_key: &self.log_key,
+                simulated_roots,
+            };
+            let report = attestation_audit::audit(files, &anchors)?;
+            return Ok(Told {
+                json: serde_json::to_string_pretty(&report),
+                report: report.into(),
+            });
+        }
+        let anchors = v2::Anchors {
+            log_key: &self.log_key,
+            simulated_roots,
+            allow_sample: self.allow_sample,
+            vendor_roots: &slices(&self.vendor_roots),
+            corim_keys: &self.reference_keys,
+        };
+        let report = v2::audit(files, &anchors)?;
+        Ok(Told {
+            json: serde_json::to_string_pretty(&report),
+            report,
+        })
+    }
+}
+
+fn slices(roots: &[Vec<u8>]) -> Vec<&[u8]> {
+    roots.iter().map(Vec::as_slice).collect()
+}
+
+fn print(told: &Told, arguments: &Verify) -> anyhow::Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    match (arguments.output, &told.json) {
+        (Output::Text, _) => statement::write(&mut stdout, &arguments.bundle, &told.report)?,
+        (Output::Json, Ok(json)) => writeln!(stdout, "{json}")?,
+        (Output::Json, Err(error)) => anyhow::bail!("{error}"),
+    }
+    Ok(stdout.flush()?)
 }
 
 fn complain(error: &anyhow::Error) {

@@ -7,6 +7,7 @@ use anyhow::{Context, Result, anyhow};
 use attestation_evidence::VerifierPins;
 use attestation_evidence::encoding::base64_decode;
 use attestation_ledger::VerifyingKey;
+use measured_boot_reference_values::VerifyingKey as ReferenceKey;
 
 /// The key that `text` is, or that the file of this name holds.
 pub fn log_key(text: &str) -> Result<VerifyingKey> {
@@ -32,8 +33,15 @@ fn key_of_pins(content: &str) -> Result<VerifyingKey> {
     Ok(pins.log_key.parse()?)
 }
 
-/// The certificate in `path`, DER: a file in PEM with one certificate, or in DER.
-pub fn simulated_root(path: &Path) -> Result<Vec<u8>> {
+/// The public key in `path`, by which reference values may have been signed.
+pub fn reference_key(path: &Path) -> Result<ReferenceKey> {
+    let read =
+        || -> Result<ReferenceKey> { Ok(ReferenceKey::from_pem(&fs::read_to_string(path)?)?) };
+    read().with_context(|| format!("cannot read the reference key {}", path.display()))
+}
+
+/// The certificate in `path`, DER, which is trusted as `what`: a file in PEM with one certificate, or in DER.
+pub fn root(what: &str, path: &Path) -> Result<Vec<u8>> {
     let read = || -> Result<Vec<u8>> {
         let content = fs::read(path)?;
         match content.first() {
@@ -44,7 +52,7 @@ pub fn simulated_root(path: &Path) -> Result<Vec<u8>> {
             }),
         }
     };
-    read().with_context(|| format!("cannot read the simulated root {}", path.display()))
+    read().with_context(|| format!("cannot read the {what} {}", path.display()))
 }
 
 /// RFC 7468 section 5, strictly: one block and nothing around it.

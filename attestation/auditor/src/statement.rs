@@ -3,7 +3,7 @@
 use std::io::{Result, Write};
 use std::path::Path;
 
-use attestation_audit::{AuditReport, ReleaseLine, VerdictLine};
+use attestation_audit::v2::{AuditReport, ReleaseLine, VerdictLine};
 use attestation_ledger::Outcome;
 
 /// Writes the whole statement; its last line is the conclusion.
@@ -63,7 +63,7 @@ fn write_checks(out: &mut impl Write, report: &AuditReport) -> Result<()> {
     line(
         "registered",
         format!(
-            "{} policies, reference values and secrets",
+            "{} acts: policies, reference values, secrets, keys, tenants",
             counts.registrations
         ),
     )?;
@@ -79,7 +79,11 @@ fn simulated(report: &AuditReport) -> String {
         .iter()
         .map(|root| format!("; root sha256 {root}"))
         .collect();
-    format!("simulated: no hardware vouches for this evidence, it protects nothing{roots}")
+    let sample = match report.allow_sample {
+        true => "; samples were allowed, which anybody can write",
+        false => "",
+    };
+    format!("simulated: no hardware vouches for this evidence, it protects nothing{roots}{sample}")
 }
 
 fn write_verdicts(out: &mut impl Write, verdicts: &[VerdictLine]) -> Result<()> {
@@ -110,9 +114,10 @@ fn write_verdicts(out: &mut impl Write, verdicts: &[VerdictLine]) -> Result<()> 
             ..
         } = verdict;
         let reason = printable(reason);
+        let tenant = of_tenant(&verdict.tenant);
         writeln!(
             out,
-            "  {entry:>6}  {time:<20}  {outcome:<8}  {:<9}  {doubt}{reason}",
+            "  {entry:>6}  {time:<20}  {outcome:<8}  {:<9}  {doubt}{tenant}{reason}",
             printable(tee)
         )?;
     }
@@ -139,14 +144,23 @@ fn write_releases(out: &mut impl Write, releases: &[ReleaseLine]) -> Result<()> 
         } = release;
         writeln!(
             out,
-            "  {entry:>6}  {time:<20}  {:<8}  {:<9}  {}: {} version {secret_version}, by entry {verdict_index}",
+            "  {entry:>6}  {time:<20}  {:<8}  {:<9}  {}{}: {} version {secret_version}, by entry {verdict_index}",
             "wrapped",
             printable(&release.tee),
+            of_tenant(&release.tenant),
             printable(&release.recipient),
             printable(&release.resource),
         )?;
     }
     Ok(())
+}
+
+/// Whose it is, where there are others.
+fn of_tenant(tenant: &str) -> String {
+    match tenant {
+        "default" => String::new(),
+        tenant => format!("tenant {}: ", printable(tenant)),
+    }
 }
 
 fn write_findings(out: &mut impl Write, report: &AuditReport) -> Result<()> {

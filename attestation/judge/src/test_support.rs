@@ -109,6 +109,33 @@ impl SimulatedTee {
         report
     }
 
+    /// What a guest with this launch digest and key sends in answer to this nonce, in a case that is accepted.
+    #[must_use]
+    pub fn attest(&self, launch_digest: [u8; 48], nonce: Nonce, tee_pubkey: TeePublicKey) -> Input {
+        let runtime_data = RuntimeData { nonce, tee_pubkey };
+        let report = self.report(&launch_digest, &report_data_binding(&runtime_data, ""));
+        Input {
+            tee: Tee::Simulated,
+            primary_evidence: self.evidence(report).to_json(),
+            additional_evidence: String::new(),
+            init_data: None,
+            runtime_data,
+            protocol: Protocol::Kbs,
+            session: session(nonce),
+            trust: Trust {
+                simulated: SimulatedTrust::Allowed {
+                    ark: self.ark().to_vec(),
+                },
+                ..Trust::default()
+            },
+            collateral: Collateral::default(),
+            seen: None,
+            policy: SIMULATED.to_owned(),
+            references: vec![reference(launch_digest)],
+            now: NOW,
+        }
+    }
+
     /// Primary evidence around a report, with this TEE's certificates and no manifest.
     #[must_use]
     pub fn evidence(&self, report: Vec<u8>) -> SimulatedEvidence {
@@ -355,28 +382,7 @@ impl Scene {
         nonce: Nonce,
         tee_pubkey: TeePublicKey,
     ) -> Self {
-        let runtime_data = RuntimeData { nonce, tee_pubkey };
-        let report = tee.report(&launch_digest, &report_data_binding(&runtime_data, ""));
-        let input = Input {
-            tee: Tee::Simulated,
-            primary_evidence: tee.evidence(report).to_json(),
-            additional_evidence: String::new(),
-            init_data: None,
-            runtime_data,
-            protocol: Protocol::Kbs,
-            session: session(nonce),
-            trust: Trust {
-                simulated: SimulatedTrust::Allowed {
-                    ark: tee.ark().to_vec(),
-                },
-                ..Trust::default()
-            },
-            collateral: Collateral::default(),
-            seen: None,
-            policy: SIMULATED.to_owned(),
-            references: vec![reference(launch_digest)],
-            now: NOW,
-        };
+        let input = tee.attest(launch_digest, nonce, tee_pubkey);
         Self { tee, input }
     }
 

@@ -9,5 +9,6 @@
 #![forbid(unsafe_code)]
 
 mod release;
+pub mod v2;
 
 pub use release::{CommitError, CommittedRelease, Release, ReleaseError};

@@ -105,8 +105,8 @@ impl Release {
 /// A release that is in the log. This one can be sent.
 #[derive(Debug, Clone)]
 pub struct CommittedRelease {
-    body: SealedRelease,
-    log_index: u64,
+    pub(crate) body: SealedRelease,
+    pub(crate) log_index: u64,
 }
 
 impl CommittedRelease {
@@ -127,8 +127,8 @@ impl CommittedRelease {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("resource `{resource}` cannot be wrapped to the attested key")]
 pub struct ReleaseError {
-    resource: ResourcePath,
-    source: JweError,
+    pub(crate) resource: ResourcePath,
+    pub(crate) source: JweError,
 }
 
 /// Why a receipt does not let a release go.

@@ -2,16 +2,19 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
+use attestation_appraisal::{Policy, SHIPPED};
 use attestation_evidence::encoding::base64_decode;
 use attestation_evidence::{Attestation, Nonce, Tee};
-use attestation_service::simulated_trust;
-use attestation_verify::{
-    AppraisalInput, CheckResult, IssuedSession, NonceState, Outcome, Policy, ReferenceValue,
-    Session, VerdictRecord, appraise,
+use attestation_judge::{
+    Attempt, Case, Collateral, Exchange, Freshness, IssuedSession, NonceState, Protocol,
+    ReferenceValue, References, Session, SimulatedTrust, Trust, Verdict, judge,
 };
+use attestation_service::simulated_trust;
+use attestation_verdict::CheckResult;
 use clap::Subcommand;
 
 use crate::output::Output;
@@ -42,8 +45,8 @@ struct Simulated {
     /// The simulated root certificate (PEM).
     #[arg(long, value_name = "FILE")]
     simulated_root: PathBuf,
-    /// The appraisal policy (JSON).
-    #[arg(long, value_name = "FILE")]
+    /// The appraisal policy: a file in Rego, or the name of a built-in one.
+    #[arg(long, value_name = "FILE|NAME", default_value = "simulated")]
     policy: PathBuf,
     /// A reference value (JSON). Repeat it for more.
     #[arg(long = "reference", value_name = "FILE", required = true)]
@@ -68,40 +71,69 @@ pub fn run(
         kind: Kind::Simulated(args),
     }: &Args,
 ) -> anyhow::Result<ExitCode> {
-    let verdict = appraise(&input(args)?).record();
-    args.output.print(&verdict, &describe(&verdict))?;
-    Ok(match verdict.outcome {
-        Outcome::Accepted => ExitCode::SUCCESS,
-        Outcome::Refused => ExitCode::from(REFUSED),
+    let verdict = judge(&case(args)?);
+    let document: serde_json::Value = serde_json::from_str(&verdict.document())?;
+    args.output.print(&document, &describe(&verdict))?;
+    Ok(match verdict.is_accepted() {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::from(REFUSED),
     })
 }
 
-fn input(args: &Simulated) -> anyhow::Result<AppraisalInput> {
+fn case(args: &Simulated) -> anyhow::Result<Case> {
     let attestation = parse(&args.attestation, Attestation::from_json)?;
     let now = match args.at {
         Some(seconds) => seconds,
         None => SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs(),
     };
-    Ok(AppraisalInput {
+    let references = args.references.iter();
+    let references = references.map(|file| parse(file, ReferenceValue::from_plain));
+    Ok(Case {
         tee: Tee::Simulated,
-        primary_evidence: attestation.tee_evidence.primary_evidence.get().to_owned(),
-        additional_evidence: attestation.tee_evidence.additional_evidence,
-        runtime_data: attestation.runtime_data,
-        // Offline there is no session to be late for: the nonce is the caller's to have kept fresh.
-        session: Session::Issued(IssuedSession {
-            nonce: args.nonce,
-            state: NonceState::Fresh,
-            expires_at: now.saturating_add(1),
-        }),
-        simulated: simulated_trust(&args.simulated_root)?,
-        policy: parse(&args.policy, Policy::from_json)?,
-        references: args
-            .references
-            .iter()
-            .map(|file| parse(file, ReferenceValue::from_json))
-            .collect::<Result<_, _>>()?,
+        evidence: attestation.tee_evidence.primary_evidence.get().to_owned(),
+        exchange: Exchange {
+            additional_evidence: attestation.tee_evidence.additional_evidence,
+            init_data: None,
+            freshness: Freshness::Session(Attempt {
+                // Offline there is no session to be late for: the nonce is the caller's to have kept fresh.
+                session: Session::Issued(IssuedSession {
+                    nonce: args.nonce,
+                    state: NonceState::Fresh,
+                    expires_at: now.saturating_add(1),
+                }),
+                runtime_data: attestation.runtime_data,
+                protocol: Protocol::Kbs,
+            }),
+        },
+        trust: Trust {
+            simulated: root(&args.simulated_root)?,
+            ..Trust::default()
+        },
+        collateral: Collateral::default(),
+        seen: None,
+        policy: Arc::new(policy(&args.policy)?),
+        references: Arc::new(References::new(
+            references.collect::<anyhow::Result<Vec<_>>>()?,
+        )),
         now,
     })
+}
+
+fn root(file: &Path) -> anyhow::Result<SimulatedTrust> {
+    Ok(match simulated_trust(file)? {
+        attestation_verify::SimulatedTrust::Refused => SimulatedTrust::Refused,
+        attestation_verify::SimulatedTrust::Allowed { ark } => SimulatedTrust::Allowed { ark },
+    })
+}
+
+fn policy(named: &Path) -> anyhow::Result<Policy> {
+    let shipped = SHIPPED.iter().find(|one| Path::new(one.name) == named);
+    let source = match shipped {
+        Some(one) => one.source.to_owned(),
+        None => std::fs::read_to_string(named)
+            .with_context(|| format!("cannot read {}", named.display()))?,
+    };
+    Policy::from_rego(&source).with_context(|| format!("{} cannot be used", named.display()))
 }
 
 fn parse<T, E>(file: &Path, parse: impl Fn(&[u8]) -> Result<T, E>) -> anyhow::Result<T>
@@ -112,13 +144,13 @@ where
     parse(&bytes).with_context(|| format!("{} cannot be used", file.display()))
 }
 
-fn describe(verdict: &VerdictRecord) -> String {
-    let outcome = match verdict.outcome {
-        Outcome::Accepted => "accepted",
-        Outcome::Refused => "refused",
+fn describe(verdict: &Verdict) -> String {
+    let outcome = match verdict.is_accepted() {
+        true => "accepted",
+        false => "refused",
     };
-    let mut text = format!("{outcome}, tee {} (protects nothing)\n", verdict.tee);
-    for check in &verdict.checks {
+    let mut text = format!("{outcome}, tee {} (protects nothing)\n", verdict.tee());
+    for check in verdict.record().checks {
         let result = match check.result {
             CheckResult::Pass => "pass       ",
             CheckResult::Fail => "fail       ",

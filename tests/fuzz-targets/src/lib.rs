@@ -28,6 +28,7 @@ mod igvm;
 mod igvm_plan;
 mod json;
 mod judged;
+mod jwt;
 mod kernel;
 mod limits;
 mod linux_setup;
@@ -101,6 +102,7 @@ pub use id_key::ID_KEY;
 pub use igvm::IGVM;
 pub use igvm_plan::IGVM_PLAN;
 pub use json::JSON;
+pub use jwt::JWT;
 pub use kernel::KERNEL;
 pub use limits::LIMITS;
 pub use linux_setup::LINUX_SETUP;
@@ -128,7 +130,7 @@ pub use uki::UKI;
 pub use vm_config::VM_CONFIG;
 
 /// Every target, by name.
-pub const TARGETS: [&Target; 44] = [
+pub const TARGETS: [&Target; 45] = [
     &ACPI_BLOBS,
     &APPRAISAL,
     &BZIMAGE,
@@ -148,6 +150,7 @@ pub const TARGETS: [&Target; 44] = [
     &IGVM,
     &IGVM_PLAN,
     &JSON,
+    &JWT,
     &KERNEL,
     &LIMITS,
     &LINUX_SETUP,

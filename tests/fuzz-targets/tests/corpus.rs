@@ -74,7 +74,7 @@ macro_rules! corpora {
 }
 
 corpora! {
-    acpi_blobs appraisal bzimage cbor ccel_table certificate conversion corim differences ear event_log evidence hcl host_recording id_auth id_key igvm igvm_plan json kernel limits linux_setup manifest ovmf pe policy quote_buffers quote_reply revocation_list seen shim_pages snp svsm tdvf tdx tdx_quote td_hob tee_frame tpm tpm_parts tpm_quote uefi_payload uki vm_config
+    acpi_blobs appraisal bzimage cbor ccel_table certificate conversion corim differences ear event_log evidence hcl host_recording id_auth id_key igvm igvm_plan json jwt kernel limits linux_setup manifest ovmf pe policy quote_buffers quote_reply revocation_list seen shim_pages snp svsm tdvf tdx tdx_quote td_hob tee_frame tpm tpm_parts tpm_quote uefi_payload uki vm_config
 }
 
 fn replay_named(name: &str) {

@@ -1,5 +1,6 @@
 //! Whole cases: what the service judges, and what an auditor replays.
 
+mod corim;
 mod reference;
 mod sample;
 mod session;

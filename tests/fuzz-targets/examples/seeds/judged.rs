@@ -12,7 +12,7 @@ use std::process::Command;
 use tests_tampered::tpm::{Signed, TpmScene, key};
 
 /// Each after its length.
-fn counted(files: &[&[u8]]) -> Vec<u8> {
+pub(crate) fn counted(files: &[&[u8]]) -> Vec<u8> {
     let counted = files.iter().map(|file| {
         let length = u16::try_from(file.len()).expect("small");
         bytes(&[&length.to_le_bytes(), file])

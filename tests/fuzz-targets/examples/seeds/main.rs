@@ -30,6 +30,7 @@ mod quotes;
 mod reference;
 mod shim;
 mod tdx;
+mod tokens;
 
 use std::path::Path;
 use std::{fs, io};
@@ -39,7 +40,7 @@ type Seed = (&'static str, Vec<u8>);
 
 fn main() -> io::Result<()> {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus");
-    let all: [(&str, Vec<Seed>); 44] = [
+    let all: [(&str, Vec<Seed>); 45] = [
         ("acpi_blobs", tdx::acpi_blobs()),
         ("appraisal", attestation::appraisal()),
         ("bzimage", kernels::bzimage()),
@@ -59,6 +60,7 @@ fn main() -> io::Result<()> {
         ("igvm", igvm::seeds()),
         ("igvm_plan", igvm::plans()),
         ("json", attestation::json()),
+        ("jwt", tokens::jwt()),
         ("kernel", kernels::kernels()),
         ("limits", judged::limits()),
         ("linux_setup", tdx::linux_setup()),
