@@ -49,6 +49,7 @@ impl Keyring {
         entropy: Box<dyn Entropy>,
     ) -> Result<Self, KeyringError> {
         let place = RingPath::new(path);
+        place.refuse_existing()?;
         let unlocked = Unlocked::new(backend, &*entropy)?;
         let ring = Ring::new(unlocked.home());
         place.create(&unlocked.seal_ring(&ring, &*entropy)?)?;

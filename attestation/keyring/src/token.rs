@@ -11,6 +11,7 @@
 
 mod worker;
 
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -28,7 +29,7 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// Where a token is, and how to reach it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct TokenConfig {
     /// `cloister-token`.
     pub program: PathBuf,
@@ -44,6 +45,17 @@ pub struct TokenConfig {
     pub environment: Vec<(String, String)>,
     /// How long an answer may take.
     pub patience: Duration,
+}
+
+/// Without the environment, in which some modules want their passwords.
+impl fmt::Debug for TokenConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenConfig")
+            .field("program", &self.program)
+            .field("module", &self.module)
+            .field("token", &self.token)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Which token.

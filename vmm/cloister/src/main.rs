@@ -14,7 +14,7 @@ use std::process::{Command, ExitCode};
 
 /// The words that a person types, the program they run, its own words, and what it is for. The first that fits is
 /// meant.
-const PARTS: [Part; 10] = [
+const PARTS: [Part; 11] = [
     Part::new(
         "measure",
         "cloister-measure",
@@ -56,6 +56,12 @@ const PARTS: [Part; 10] = [
         "cloister-verify",
         &["policy"],
         "list, show, test and replay appraisal policies",
+    ),
+    Part::new(
+        "collateral",
+        "cloister-collateral",
+        &[],
+        "fetch, keep, export and import certificates and collateral",
     ),
     Part::new(
         "verifier",

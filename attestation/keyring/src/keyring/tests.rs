@@ -159,6 +159,21 @@ fn token_ring_seals_opens_rotates_and_is_opened_again() {
 }
 
 #[test]
+fn ring_that_is_there_already_leaves_no_key_in_the_token() {
+    let bench = Bench::new();
+    drop(bench.made());
+    let path = bench.dir.path().join("ring");
+
+    let refused = Keyring::create(&path, bench.backend(), Box::new(SystemEntropy));
+
+    assert!(matches!(
+        refused,
+        Err(KeyringError::File(RingFileError::Exists(_)))
+    ));
+    assert_eq!(bench.keys(), 2);
+}
+
+#[test]
 fn destroyed_token_key_is_gone_from_the_token() {
     let bench = Bench::new();
     let keyring = bench.made();
@@ -323,6 +338,21 @@ fn wraps_are_counted_ahead_of_them_in_the_file() {
 }
 
 #[test]
+fn wraps_set_aside_are_used_up_and_no_more() {
+    let bench = Bench::new();
+    let keyring = bench.made();
+    keyring.seal(b"x", b"").unwrap();
+    let before = keyring.generation();
+    let key = keyring.keys()[0].key;
+    keyring.change(|held| held.wraps = Some((key, 2)));
+
+    for written in [0, 0, 1, 1] {
+        keyring.seal(b"x", b"").unwrap();
+        assert_eq!(keyring.generation(), before + written);
+    }
+}
+
+#[test]
 fn worn_out_token_key_seals_no_more_and_still_opens() {
     let bench = Bench::new();
     let keyring = bench.made();
@@ -383,7 +413,19 @@ fn errors_show_no_key_and_no_secret() {
     let bench = Bench::new();
     let keyring = bench.made();
     let sealed = keyring.seal(b"the secret", b"").unwrap();
-    let shown = format!("{sealed:?} {:?}", keyring.open_sealed(&sealed, b"x").err());
+    let config = crate::TokenConfig {
+        program: "program".into(),
+        module: "module".into(),
+        token: crate::TokenName::Serial("1".to_owned()),
+        pin_file: "pin".into(),
+        label: "label".to_owned(),
+        environment: vec![("PASSWORD".to_owned(), "the secret".to_owned())],
+        patience: std::time::Duration::ZERO,
+    };
+    let shown = format!(
+        "{sealed:?} {config:?} {:?}",
+        keyring.open_sealed(&sealed, b"x").err()
+    );
     assert!(!shown.contains("the secret") && !shown.contains("116, 104"));
     assert!(!shown.contains(&hex::encode(&sealed.content)));
 }

@@ -41,10 +41,16 @@ impl RingPath {
     /// Writes the first file. Nothing is there afterwards that was not there before, unless it went well.
     pub(crate) fn create(&self, bytes: &[u8]) -> Result<(), RingFileError> {
         let _turn = self.take_turn()?;
+        self.refuse_existing()?;
+        self.put(bytes)
+    }
+
+    /// Whether a first file can be made: to be asked before anything else is made for it.
+    pub(crate) fn refuse_existing(&self) -> Result<(), RingFileError> {
         if fs::symlink_metadata(&self.0).is_ok() {
             return Err(RingFileError::Exists(self.path()));
         }
-        self.put(bytes)
+        Ok(())
     }
 
     /// Puts `bytes` in the place of the file of generation `before`.

@@ -131,6 +131,17 @@ fn worker_that_hangs_is_given_up_at_the_deadline_and_killed() {
 }
 
 #[test]
+fn worker_that_answers_by_drops_is_given_up_at_the_deadline() {
+    let drops = "while :; do sleep 0.1; printf '\\001' >&0; done";
+    let script = Script::new(&format!("{LOGGED_IN}; printf '\\020\\000' >&0; {drops}"));
+    let token = script.token();
+    let began = Instant::now();
+
+    assert_eq!(unwrap(&token), Unavailable::Silent);
+    assert!(began.elapsed() < Duration::from_millis(1500));
+}
+
+#[test]
 fn worker_that_answers_nonsense_is_given_up() {
     for nonsense in [
         // No message 99; a frame of 65535 bytes; a data key cut short.

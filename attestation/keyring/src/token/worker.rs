@@ -1,18 +1,23 @@
 //! The process that has a token's module loaded, as its owner sees it.
 
-use std::io;
+use std::io::{self, Read};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use super::{TokenConfig, TokenName, Unavailable};
 use crate::wire::{self, Reply};
+
+/// The kernel takes no timeout of nothing.
+const SHORTEST_PATIENCE: Duration = Duration::from_millis(1);
 
 /// A running worker. Killed when dropped.
 pub(super) struct Worker {
     /// None where a test answers.
     child: Option<Child>,
     stream: UnixStream,
+    patience: Duration,
 }
 
 /// Why a worker gave no reply.
@@ -31,14 +36,16 @@ impl Worker {
             why: why.to_string(),
         };
         let (stream, theirs) = UnixStream::pair().map_err(no_worker)?;
-        for set in [UnixStream::set_read_timeout, UnixStream::set_write_timeout] {
-            set(&stream, Some(config.patience)).map_err(no_worker)?;
-        }
+        let patience = config.patience.max(SHORTEST_PATIENCE);
+        stream
+            .set_write_timeout(Some(patience))
+            .map_err(no_worker)?;
         // The command goes at once, and with it our copy of the worker's end of the socket.
         let child = command(config, theirs).spawn().map_err(no_worker)?;
         let mut worker = Self {
             child: Some(child),
             stream,
+            patience,
         };
         match worker.reply()? {
             Reply::Done => Ok(worker),
@@ -59,8 +66,29 @@ impl Worker {
     }
 
     fn reply(&mut self) -> Result<Reply, Fault> {
-        let bytes = wire::receive(&mut self.stream).map_err(fault)?;
+        let mut until = Until {
+            stream: &self.stream,
+            deadline: Instant::now() + self.patience,
+        };
+        let bytes = wire::receive(&mut until).map_err(fault)?;
         Reply::from_bytes(&bytes).map_err(|_| Fault::Garbled)
+    }
+}
+
+/// Reads until a deadline, in however small pieces a worker answers.
+struct Until<'a> {
+    stream: &'a UnixStream,
+    deadline: Instant,
+}
+
+impl Read for Until<'_> {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        self.stream.set_read_timeout(Some(left))?;
+        self.stream.read(bytes)
     }
 }
 
@@ -106,8 +134,6 @@ impl Worker {
         mut answer: impl FnMut(crate::wire::Request) -> Option<Reply> + Send + 'static,
     ) -> Self {
         let (stream, mut theirs) = UnixStream::pair().unwrap();
-        let patience = std::time::Duration::from_millis(500);
-        stream.set_read_timeout(Some(patience)).unwrap();
         std::thread::spawn(move || {
             while let Ok(bytes) = wire::receive(&mut theirs) {
                 let request = crate::wire::Request::from_bytes(&bytes).unwrap();
@@ -118,6 +144,7 @@ impl Worker {
         Self {
             child: None,
             stream,
+            patience: Duration::from_millis(500),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! A SoftHSM 2 of the test's own, and hands in it besides ours: OpenSC's `pkcs11-tool`.
 
+#![allow(dead_code, reason = "each test program uses a part")]
+
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
