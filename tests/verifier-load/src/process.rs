@@ -37,7 +37,9 @@ impl Verifier {
     pub fn furnished(program: &Path, folder: &Path, tee: &Tee) -> Result<Self> {
         fs::create_dir_all(folder)?;
         let data = folder.join("data");
-        run(Command::new(program).args(["init", "--data-dir"]).arg(&data))?;
+        run(Command::new(program)
+            .args(["init", "--data-dir"])
+            .arg(&data))?;
         fs::write(folder.join("ark.pem"), pem(tee.ark()))?;
         let verifier = Self::start(program, folder)?;
         verifier.furnish()?;

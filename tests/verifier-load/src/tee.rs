@@ -49,8 +49,7 @@ impl Tee {
             &vcek_key.serialize_der(),
             &SystemRandom::new(),
         );
-        let [vcek_der, ask, ark] =
-            [vcek_made, ask_made, ark_made].map(|made| made.der().to_vec());
+        let [vcek_der, ask, ark] = [vcek_made, ask_made, ark_made].map(|made| made.der().to_vec());
         Ok(Self {
             vcek: vcek.ok().context("ring reads the keys that it makes")?,
             chain: CertChain {
