@@ -135,7 +135,8 @@ impl Collateral {
         }
     }
 
-    fn is_here(&self, document: &Document) -> bool {
+    /// Whether the same is kept, whenever it came.
+    pub(crate) fn is_here(&self, document: &Document) -> bool {
         let now = self.surroundings.now();
         let state = self.state();
         let kept = state.cache.peek(&document.subject, now);

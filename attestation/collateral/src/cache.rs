@@ -28,6 +28,8 @@ pub(crate) struct Entry {
     pub fetched: u64,
     /// Something kept beside it needs a newer one.
     pub outdated: bool,
+    /// A report was signed by its key: nobody made this one up.
+    confirmed: bool,
     /// The larger, the later it was used.
     used: u64,
 }
@@ -65,6 +67,18 @@ impl Cache {
         good.then_some(&entry.proven)
     }
 
+    /// Whether it is kept, in its dates or not: then it is no new name.
+    pub(crate) fn knows(&self, subject: &Subject) -> bool {
+        self.entries.contains_key(&subject.to_string())
+    }
+
+    /// Has those that nobody confirmed make room before it.
+    pub(crate) fn confirm(&mut self, subject: &Subject) {
+        if let Some(entry) = self.entries.get_mut(&subject.to_string()) {
+            entry.confirmed = true;
+        }
+    }
+
     /// Has it asked for again soon.
     pub(crate) fn outdate(&mut self, subject: &Subject) {
         if let Some(entry) = self.entries.get_mut(&subject.to_string()) {
@@ -97,7 +111,8 @@ impl Cache {
         one.into_iter().collect()
     }
 
-    /// The one that was not used for longest, where there are as many as there may be.
+    /// Where there are as many as there may be: of those that nobody confirmed, or else of all, the one that was not used
+    /// for longest.
     fn oldest_beyond(&self, most: usize, is_one: &dyn Fn(&Subject) -> bool) -> Option<Subject> {
         let entries = self.entries.values();
         let all: Vec<_> = entries
@@ -106,7 +121,9 @@ impl Cache {
         if all.len() < most {
             return None;
         }
-        let oldest = all.into_iter().min_by_key(|entry| entry.used);
+        let oldest = all
+            .into_iter()
+            .min_by_key(|entry| (entry.confirmed, entry.used));
         oldest.map(|entry| entry.proven.document.subject.clone())
     }
 
@@ -117,7 +134,9 @@ impl Cache {
             self.entries.remove(&other.to_string());
         }
         self.uses += 1;
+        let before = self.entries.get(&subject.to_string());
         let entry = Entry {
+            confirmed: before.is_some_and(|before| before.confirmed),
             fetched: proven.document.fetched,
             outdated: false,
             used: self.uses,
@@ -152,3 +171,6 @@ impl Entry {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -82,6 +82,9 @@ impl Collateral {
         let mut found = self.shelf.documents(self.surroundings.now())?.read;
         found.sort_by_key(|document| (rank(&document.subject), document.fetched));
         for document in found {
+            if self.is_here(&document) {
+                continue;
+            }
             // What is not good stays where it is: `check` says why, and a better one takes its place.
             let _left_out = self.prove(document).map(|proven| self.take_up(&proven));
         }

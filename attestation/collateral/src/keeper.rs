@@ -11,7 +11,7 @@ use ring::digest::{SHA256, digest};
 
 use crate::cache::{Cache, Entry};
 use crate::client::Client;
-use crate::error::{CollateralError, OpenError, Unproven};
+use crate::error::{CollateralError, OpenError, ShelfError, Unproven};
 use crate::patience::Patience;
 use crate::proof::{Beside, Proven, Roots};
 use crate::shelf::{Begun, Kept, Shelf};
@@ -128,9 +128,14 @@ impl Collateral {
         self.state().seen.clone()
     }
 
-    /// Asks for a newer one of everything that is due, for at most so long each. What others put into the directory is
-    /// taken up, too.
-    pub fn refresh(&self, within: Duration) -> Vec<Refreshed> {
+    /// Takes up what others have put into the directory, then asks for a newer one of everything that is due, for at most
+    /// so long each.
+    ///
+    /// # Errors
+    /// The directory cannot be read.
+    pub fn refresh(&self, within: Duration) -> Result<Vec<Refreshed>, ShelfError> {
+        self.raise(&self.shelf.seen()?);
+        self.read_back()?;
         let now = self.surroundings.now();
         let due: Vec<_> = {
             let state = self.state();
@@ -147,7 +152,7 @@ impl Collateral {
             };
             Refreshed { subject, stays }
         });
-        refreshed.collect()
+        Ok(refreshed.collect())
     }
 
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
@@ -207,7 +212,7 @@ impl Collateral {
                 (None, _) => Step::Sleep(left),
             };
         }
-        if kept.is_none()
+        if !state.cache.knows(subject)
             && subject.is_named_by_evidence()
             && self.client.is_some()
             && let Err(left) = state.patience.spend(subject.vendor(), elapsed)
@@ -236,6 +241,10 @@ impl Collateral {
         kept: Option<&Entry>,
         until: Duration,
     ) -> Result<Arc<Proven>, CollateralError> {
+        let flight = Flight {
+            collateral: self,
+            name: subject.to_string(),
+        };
         let asked = self
             .look_up(subject, kept)
             .map_or_else(|| self.ask_vendor(subject, kept, until), Ok);
@@ -249,9 +258,9 @@ impl Collateral {
                 state.patience.blame(subject, error, elapsed, random);
             }
         }
-        state.flights.remove(&subject.to_string());
         drop(state);
-        self.arrived.notify_all();
+        // Not before it is written down what came of it: who waited looks there.
+        drop(flight);
         asked
     }
 
@@ -404,6 +413,19 @@ impl Collateral {
         if let Ok(newer) = state.seen.with(seen.observations().copied()) {
             state.seen = newer;
         }
+    }
+}
+
+/// While it lives, nobody else asks for the same.
+struct Flight<'a> {
+    collateral: &'a Collateral,
+    name: String,
+}
+
+impl Drop for Flight<'_> {
+    fn drop(&mut self) {
+        self.collateral.state().flights.remove(&self.name);
+        self.collateral.arrived.notify_all();
     }
 }
 

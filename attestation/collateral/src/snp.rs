@@ -39,6 +39,14 @@ impl Collateral {
         self.collateral(found, crls)
     }
 
+    /// Says that the report's signature held under what was found: its certificate then stays longer than those that
+    /// whoever sends reports made up.
+    pub fn confirm(&self, question: &SnpQuestion, found: &SnpCollateral) {
+        if let Ok(vcek) = asked(question, found.product) {
+            self.state().cache.confirm(&Subject::Vcek(vcek));
+        }
+    }
+
     /// The revocation list of a product, so that it is there when a report comes.
     ///
     /// # Errors

@@ -275,7 +275,7 @@ fn tdx_result(output: Output, question: &TdxQuestion, found: &TdxCollateral) -> 
 /// The directory cannot be used, or something that is due is out of its dates by now.
 pub fn refresh(arguments: &RefreshArguments) -> Result<ExitCode> {
     let collateral: Collateral = arguments.kept.open(Some(&arguments.asking))?;
-    let refreshed = collateral.refresh(arguments.asking.within());
+    let refreshed = collateral.refresh(arguments.asking.within())?;
     output::print(&match arguments.kept.output {
         Output::Json => {
             let all: Vec<_> = refreshed

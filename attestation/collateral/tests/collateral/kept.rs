@@ -202,6 +202,30 @@ fn what_another_run_has_kept_is_taken_up() {
     assert_eq!(second.seen(), first.seen());
 }
 
+#[test]
+fn refresh_takes_up_what_another_run_has_imported() {
+    let (chip, world) = filled();
+    let (running, importing) = (world.open(), world.open());
+    let list = chip.crl(true, 6, &[]);
+    let far = {
+        world.server.set(MILAN_LIST, Reply::body(list.clone()));
+        let mut far = world.without_network();
+        far.settings.offline = false;
+        let collateral = far.open();
+        collateral
+            .snp_list(Product::Milan, WITHIN)
+            .expect("number 6");
+        collateral.export()
+    };
+    importing.import(far.as_bytes()).expect("an export");
+    world.server.asked();
+    let refreshed = running.refresh(WITHIN).expect("the directory is there");
+    assert!(refreshed.is_empty(), "nothing is due");
+    let found = running.snp(&made_question(Product::Milan), WITHIN);
+    assert_eq!(found.expect("it is there").crls, [list]);
+    assert_eq!(world.server.asked(), Vec::<String>::new());
+}
+
 /// Two runs on one directory: what one has seen, the other does not put an older one in the place of.
 #[test]
 fn what_another_run_has_seen_is_not_replaced_by_something_older() {

@@ -3,7 +3,9 @@
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use attestation_collateral::{CollateralError, Product, SnpQuestion, VekKind};
+use attestation_collateral::{
+    Collateral, CollateralError, Product, Refreshed, SnpQuestion, VekKind,
+};
 use attestation_snp::test_support::Chip;
 
 use crate::server::Reply;
@@ -179,6 +181,10 @@ fn what_is_due_waits_no_longer_than_the_settings_say() {
     assert!(start.elapsed() < SECOND * 5);
 }
 
+fn refreshed(collateral: &Collateral) -> Vec<Refreshed> {
+    collateral.refresh(WITHIN).expect("the directory is there")
+}
+
 #[test]
 fn refresh_asks_for_what_is_due_and_nothing_else() {
     let (chip, world) = milan();
@@ -187,17 +193,17 @@ fn refresh_asks_for_what_is_due_and_nothing_else() {
         .snp(&made_question(Product::Milan), WITHIN)
         .expect("all is well");
     world.server.asked();
-    assert!(collateral.refresh(WITHIN).is_empty());
+    assert!(refreshed(&collateral).is_empty());
     world.clock.pass(Duration::from_secs(23 * 3600));
-    assert!(collateral.refresh(WITHIN).is_empty());
+    assert!(refreshed(&collateral).is_empty());
     world.clock.pass(Duration::from_secs(2 * 3600));
     let list = chip.crl(true, 6, &[]);
     world.server.set(MILAN_LIST, Reply::body(list));
-    let refreshed = collateral.refresh(WITHIN);
-    assert_eq!(refreshed.len(), 1);
-    assert_eq!(refreshed[0].stays, None);
+    let new = refreshed(&collateral);
+    assert_eq!(new.len(), 1);
+    assert_eq!(new[0].stays, None);
     assert_eq!(world.server.asked(), [MILAN_LIST]);
-    assert!(collateral.refresh(WITHIN).is_empty(), "it is new");
+    assert!(refreshed(&collateral).is_empty(), "it is new");
     let number = collateral.seen().to_json();
     assert!(number.contains("\"number\":\"6\""), "{number}");
 }
@@ -212,9 +218,9 @@ fn last_days_of_a_list_have_it_asked_for_ahead_of_time() {
         .expect("all is well");
     // It ends with the year: 39 days.
     world.clock.pass(Duration::from_secs(36 * 86_400));
-    assert!(collateral.refresh(WITHIN).is_empty());
+    assert!(refreshed(&collateral).is_empty());
     world.clock.pass(Duration::from_secs(86_400));
-    assert_eq!(collateral.refresh(WITHIN).len(), 1);
+    assert_eq!(refreshed(&collateral).len(), 1);
 }
 
 #[test]
@@ -338,6 +344,30 @@ fn budget_comes_back_one_at_a_time_and_no_more_than_a_burst() {
     assert_eq!(ask(5), 1, "half a minute was left over");
     world.clock.pass(Duration::from_secs(86_400));
     assert_eq!(ask(15), 10);
+}
+
+/// What was kept is no new name, though it is out of its dates by now.
+#[test]
+fn platform_that_was_known_is_asked_for_in_spite_of_a_flood() {
+    let (mut intel, world) = crate::world::Intel::new();
+    let collateral = world.open();
+    let known = crate::world::PLATFORM;
+    collateral.tdx(&known, WITHIN).expect("all is well");
+    intel.scene.root_crl.next += 30 * 86_400;
+    intel.scene.pck_crl.next += 30 * 86_400;
+    for document in [&mut intel.scene.tcb_info, &mut intel.scene.qe_identity] {
+        document["nextUpdate"] = serde_json::json!("2027-01-15T00:00:00Z");
+    }
+    intel.answer(&world);
+    world.clock.pass(Duration::from_secs(30 * 86_400));
+    for number in 0..30 {
+        let fmspc = [number, 1, 2, 3, 4, 5];
+        let unknown = attestation_collateral::TdxQuestion { fmspc, ..known };
+        collateral
+            .tdx(&unknown, SECOND)
+            .expect_err("no such platform");
+    }
+    collateral.tdx(&known, WITHIN).expect("it is asked for");
 }
 
 #[test]
