@@ -9,6 +9,7 @@
 //! | `challenge.key` | makes nonces, and knows its own again | 0600 |
 //! | `admin.token` | bearer token of the admin API | 0600 |
 //! | `verifier-pins.json` | what a guest image carries to know this verifier; public | 0644 |
+//! | `verifier.toml` | what the operator decided; need not be there | 0644 |
 //! | `store.sqlite` | log, nonces, policies, reference values, sealed secrets | 0600 |
 //! | `lock` | held while a server runs | 0600 |
 
@@ -42,6 +43,8 @@ pub mod names {
     pub const PINS: &str = "verifier-pins.json";
     /// The SQLite database.
     pub const STORE: &str = "store.sqlite";
+    /// What the operator decided.
+    pub const CONFIG: &str = "verifier.toml";
     /// The lock file.
     pub const LOCK: &str = "lock";
 }

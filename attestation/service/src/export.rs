@@ -9,10 +9,11 @@ use std::path::{Path, PathBuf};
 use attestation_audit::{MAX_BUNDLE_BYTES, MAX_BUNDLE_FILES};
 use attestation_ledger::{BundleError, BundleWriter, Digest, Entry, EntryError, VerifyingKey};
 
+use crate::config::{Config, ConfigError};
 use crate::data_dir::{DataDir, DataDirError, names, without_trailing_slash};
 use crate::draft::Draft;
 use crate::keys::load_log_key;
-use attestation_store::{Location, ReadOnly, Reading, StoreError};
+use attestation_store::{ReadOnly, Reading, StoreError};
 
 /// What was exported.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +34,9 @@ pub enum ExportError {
     /// The data directory or the log's key.
     #[error(transparent)]
     Files(#[from] DataDirError),
+    /// What the operator decided.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -106,8 +110,11 @@ impl Exported {
 pub fn export(data_dir: &Path, out: &Path) -> Result<Exported, ExportError> {
     let dir = DataDir::open(data_dir)?;
     let key = load_log_key(&dir)?.verifying_key();
-    dir.check_private(names::STORE)?;
-    let store = ReadOnly::open(&Location::File(dir.file(names::STORE)))?;
+    let location = Config::load(data_dir, None)?.location(data_dir)?;
+    if location.file().is_some() {
+        dir.check_private(names::STORE)?;
+    }
+    let store = ReadOnly::open(&location)?;
     let out = without_trailing_slash(out);
     if fs::symlink_metadata(out).is_ok() {
         return Err(ExportError::Exists(out.to_owned()));
@@ -213,7 +220,7 @@ impl Writer<'_> {
 mod tests {
     use attestation_ledger::{AuditRecord, RecordVersion, Registered, Registration, SigningKey};
 
-    use attestation_store::Store;
+    use attestation_store::{Location, Store};
 
     use super::*;
 

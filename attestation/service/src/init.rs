@@ -10,6 +10,7 @@ use rcgen::{
 };
 use zeroize::Zeroizing;
 
+use crate::config::{Config, ConfigError, Database};
 use crate::data_dir::{DataDir, DataDirError, names};
 use crate::entropy::{self, NoEntropy};
 use attestation_store::{Location, Store, StoreError};
@@ -23,6 +24,8 @@ pub struct NewVerifier {
     pub vsock_port: u32,
     /// The secret that the agent asks for.
     pub resource: ResourcePath,
+    /// Where the store is to be: what is not said is in the data directory.
+    pub database: Database,
 }
 
 /// Why no verifier could be made. Nothing is left behind.
@@ -48,6 +51,9 @@ pub enum InitError {
     /// No random bytes.
     #[error(transparent)]
     Entropy(#[from] NoEntropy),
+    /// The database cannot be reached as it is described.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
     /// The store cannot be made.
     #[error("cannot make the store")]
     Store(#[from] StoreError),
@@ -61,8 +67,6 @@ pub fn init(path: &Path, new: &NewVerifier) -> Result<VerifierPins, InitError> {
     let mut pins = None;
     DataDir::create::<InitError>(path, |dir| {
         let log = make_log_key(dir, &new.name)?;
-        let store = Location::File(make_private_store(dir)?);
-        Store::create(&store, &log, &random_line()?)?;
         let tls_spki_sha256 = make_tls_identity(dir, &new.name)?;
         dir.write_private(
             names::TOKEN_KEY,
@@ -80,6 +84,8 @@ pub fn init(path: &Path, new: &NewVerifier) -> Result<VerifierPins, InitError> {
             resource: new.resource.clone(),
         };
         dir.write_public(names::PINS, format!("{}\n", made.to_json()).as_bytes())?;
+        // Last: a database elsewhere is not taken back when something here fails.
+        Store::create(&make_store(dir, &new.database)?, &log, &random_line()?)?;
         pins = Some(made);
         Ok(())
     })?;
@@ -93,10 +99,20 @@ fn make_log_key(dir: &DataDir, name: &str) -> Result<SigningKey, InitError> {
     Ok(SigningKey::from_seed(name, &seed)?)
 }
 
-/// SQLite gives its side files the mode of the database, which therefore exists first.
-fn make_private_store(dir: &DataDir) -> Result<std::path::PathBuf, DataDirError> {
-    dir.write_private(names::STORE, b"")?;
-    Ok(dir.file(names::STORE))
+/// Where the store goes; another database than the file in the directory is remembered there.
+fn make_store(dir: &DataDir, database: &Database) -> Result<Location, InitError> {
+    if database.url.is_empty() {
+        // SQLite gives its side files the mode of the database, which therefore exists first.
+        dir.write_private(names::STORE, b"")?;
+        return Ok(Location::File(dir.file(names::STORE)));
+    }
+    let config = Config {
+        database: database.clone(),
+        ..Config::default()
+    };
+    // The URL may hold a password.
+    dir.write_private(names::CONFIG, config.explained().as_bytes())?;
+    Ok(config.location(Path::new(""))?)
 }
 
 /// The certificate only carries the key: guests pin the key and have no clock to trust, so its

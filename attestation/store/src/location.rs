@@ -49,9 +49,19 @@ impl FromStr for Location {
 
     /// Reads `postgres://…`, or else the path of a file.
     fn from_str(text: &str) -> Result<Self, LocationError> {
-        if !text.starts_with("postgres://") && !text.starts_with("postgresql://") {
-            return Ok(Self::File(PathBuf::from(text)));
+        match text.starts_with("postgres://") || text.starts_with("postgresql://") {
+            true => Self::postgres(text),
+            false => Ok(Self::File(PathBuf::from(text))),
         }
+    }
+}
+
+impl Location {
+    /// The database at a URL `postgres://…`.
+    ///
+    /// # Errors
+    /// It is none, or others could read what is sent there.
+    pub fn postgres(text: &str) -> Result<Self, LocationError> {
         let (url, roots) = without_roots(text);
         let config: postgres::Config = url.parse().map_err(LocationError::Syntax)?;
         let shown = shown(&config);
@@ -67,6 +77,15 @@ impl FromStr for Location {
             roots,
             shown,
         }))
+    }
+
+    /// The same database, to which this password is sent. A file takes none.
+    #[must_use]
+    pub fn with_password(mut self, password: &str) -> Self {
+        if let Self::Postgres(location) = &mut self {
+            location.config.password(password);
+        }
+        self
     }
 }
 

@@ -1,10 +1,11 @@
 //! PostgreSQL: several processes on one log.
 
-use std::cell::RefCell;
+use std::cell::{RefCell, RefMut};
 use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use postgres::fallible_iterator::FallibleIterator;
@@ -32,7 +33,8 @@ const BEGIN_WRITING: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
 const TAKE_TURN: &str = "SELECT one FROM checkpoint FOR UPDATE";
 
 pub struct Postgresql {
-    client: RefCell<Client>,
+    /// Always there until the end.
+    client: RefCell<Option<Client>>,
     /// By the text that they were written as.
     prepared: RefCell<HashMap<&'static str, Statement>>,
 }
@@ -52,20 +54,33 @@ impl Postgresql {
         refuse_careless(&mut client)?;
         client.batch_execute(LIMITS)?;
         Ok(Self {
-            client: RefCell::new(client),
+            client: RefCell::new(Some(client)),
             prepared: RefCell::default(),
         })
+    }
+
+    fn client(&self) -> Result<RefMut<'_, Client>, DatabaseError> {
+        RefMut::filter_map(self.client.borrow_mut(), Option::as_mut)
+            .map_err(|_| DatabaseError::Waiting)
     }
 
     fn prepare(&self, statement: &'static str) -> Result<Statement, DatabaseError> {
         if let Some(found) = self.prepared.borrow().get(statement) {
             return Ok(found.clone());
         }
-        let prepared = self.client.borrow_mut().prepare(&dollars(statement))?;
+        let prepared = self.client()?.prepare(&dollars(statement))?;
         self.prepared
             .borrow_mut()
             .insert(statement, prepared.clone());
         Ok(prepared)
+    }
+}
+
+impl Drop for Postgresql {
+    /// To close a connection is to wait for it, which a thread that answers requests must not.
+    fn drop(&mut self) {
+        let client = self.client.take();
+        thread::spawn(move || drop(client));
     }
 }
 
@@ -121,13 +136,13 @@ impl Connection for Postgresql {
     }
 
     fn run(&self, script: &str) -> Result<(), DatabaseError> {
-        Ok(self.client.borrow_mut().batch_execute(script)?)
+        Ok(self.client()?.batch_execute(script)?)
     }
 
     fn execute(&self, statement: &'static str, values: &[Value<'_>]) -> Result<u64, DatabaseError> {
         let prepared = self.prepare(statement)?;
         let values: Vec<_> = values.iter().map(parameter).collect();
-        let mut client = self.client.borrow_mut();
+        let mut client = self.client()?;
         Ok(client.execute(&prepared, &values)?)
     }
 
@@ -140,7 +155,7 @@ impl Connection for Postgresql {
         let failed = |error| StoreError::from(DatabaseError::from(error));
         let prepared = self.prepare(statement)?;
         let values: Vec<_> = values.iter().map(parameter).collect();
-        let mut client = self.client.borrow_mut();
+        let mut client = self.client()?;
         let mut rows = client.query_raw(&prepared, values).map_err(failed)?;
         while let Some(row) = rows.next().map_err(failed)? {
             take(&row)?;

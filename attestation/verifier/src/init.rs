@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use attestation_evidence::{ResourcePath, VerifierPins};
-use attestation_service::{NewVerifier, init, names};
+use attestation_service::{Database, NewVerifier, init, names};
 use serde::Serialize;
 
 use crate::making;
@@ -29,6 +29,18 @@ pub struct Args {
         default_value = "default/disk/data"
     )]
     resource: ResourcePath,
+    /// The PostgreSQL database that is to hold the log, for several verifiers on one: postgres://USER@HOST/NAME. A file of
+    /// the directory holds it if not given.
+    #[arg(
+        long,
+        value_name = "URL",
+        default_value = "",
+        hide_default_value = true
+    )]
+    database: String,
+    /// The file that holds that database's password.
+    #[arg(long, value_name = "FILE", requires = "database")]
+    database_password_file: Option<PathBuf>,
     /// How to print the result.
     #[arg(short, long, value_enum, default_value = "text")]
     output: Output,
@@ -48,6 +60,10 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         name: args.name.clone(),
         vsock_port: args.vsock_port,
         resource: args.resource.clone(),
+        database: Database {
+            url: args.database.clone(),
+            password_file: args.database_password_file.clone().unwrap_or_default(),
+        },
     };
     making::begin(&args.data_dir, &args.fault)?;
     let pins = init(&args.data_dir, &new)?;

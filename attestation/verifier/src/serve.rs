@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use attestation_service::{
-    Clock, Fault, Journal, Limits, Server, Service, Settings, router, simulated_trust,
+    Clock, Config, Fault, Journal, Server, Service, Settings, router, simulated_trust,
 };
 use attestation_verify::SimulatedTrust;
 use serde::Serialize;
@@ -22,18 +22,25 @@ pub struct Args {
     /// The directory that `cloister-verifier init` made.
     #[arg(long, value_name = "DIR")]
     data_dir: PathBuf,
-    /// Address and port to listen on; port 0 takes a free one.
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8443")]
-    listen: SocketAddr,
+    /// The configuration [default: verifier.toml of the data directory, if it is there]. What is said here goes before what
+    /// the file says.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Print the configuration that would be in force, each member with what it is for, and end.
+    #[arg(long)]
+    print_config: bool,
+    /// Address and port to listen on; port 0 takes a free one [default: 127.0.0.1:8443].
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: Option<SocketAddr>,
     /// Accept evidence of simulated TEEs, which protect nothing, where the policy does too.
-    #[arg(long, requires = "simulated_root")]
+    #[arg(long)]
     allow_simulated: bool,
     /// The root certificate (PEM) under which simulated evidence is accepted.
     #[arg(long, value_name = "FILE", requires = "allow_simulated")]
     simulated_root: Option<PathBuf>,
-    /// The registered policy by which all evidence is appraised.
-    #[arg(long, value_name = "NAME", default_value = "strict")]
-    policy: String,
+    /// The registered policy by which all evidence is appraised [default: strict].
+    #[arg(long, value_name = "NAME")]
+    policy: Option<String>,
     /// Write the address to this file once requests are answered; removed at the end.
     #[arg(long, value_name = "FILE")]
     ready_file: Option<PathBuf>,
@@ -51,12 +58,19 @@ struct Listening<'a> {
 }
 
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let config = config(&args)?;
+    if args.print_config {
+        print!("{}", config.explained());
+        return Ok(ExitCode::SUCCESS);
+    }
+    config.check()?;
     let settings = Settings {
-        simulated: match &args.simulated_root {
-            Some(root) if args.allow_simulated => simulated_trust(root)?,
-            _ => SimulatedTrust::Refused,
+        simulated: match config.simulated.allow {
+            true => simulated_trust(&config.simulated.root)?,
+            false => SimulatedTrust::Refused,
         },
-        policy: args.policy,
+        policy: config.policy.clone(),
+        database: config.location(&args.data_dir)?,
         faults: args.fault,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -65,7 +79,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let journal = Journal::stderr(Clock::System);
     let served = runtime.block_on(serve(
         &args.data_dir,
-        args.listen,
+        &config,
         args.ready_file,
         settings,
         &journal,
@@ -77,23 +91,39 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     served.map(|()| ExitCode::SUCCESS)
 }
 
+/// What the file says, and then the command line.
+fn config(args: &Args) -> anyhow::Result<Config> {
+    let mut config = Config::load(&args.data_dir, args.config.as_deref())?;
+    if let Some(listen) = args.listen {
+        config.listen = listen;
+    }
+    if let Some(policy) = &args.policy {
+        config.policy.clone_from(policy);
+    }
+    if let Some(root) = &args.simulated_root {
+        config.simulated.root.clone_from(root);
+    }
+    config.simulated.allow |= args.allow_simulated;
+    Ok(config)
+}
+
 async fn serve(
     data_dir: &Path,
-    listen: SocketAddr,
+    config: &Config,
     ready_file: Option<PathBuf>,
     settings: Settings,
     journal: &Journal,
 ) -> anyhow::Result<()> {
     // Before anything is opened: a signal during the start must not be lost.
     let stop = stop_signal()?;
-    let limits = Limits::default();
+    let limits = config.limits();
     let policy = settings.policy.clone();
     let simulated = match settings.simulated {
         SimulatedTrust::Refused => "refused",
         SimulatedTrust::Allowed { .. } => "allowed: simulated evidence protects nothing",
     };
-    let service = Service::start(data_dir, settings, journal.clone(), Clock::System)?;
-    let server = Server::bind(listen, data_dir, limits, journal.clone()).await?;
+    let service = start(data_dir.to_owned(), settings, journal.clone()).await?;
+    let server = Server::bind(config.listen, data_dir, limits, journal.clone()).await?;
     let address = server.address();
     let _ready = ready_file
         .map(|path| ReadyFile::write(path, address))
@@ -109,6 +139,12 @@ async fn serve(
     server.run(router(Arc::new(service), &limits), stop).await;
     journal.info("stopped", &serde_json::json!({}));
     Ok(())
+}
+
+/// Blocks, on the whole log: in a thread that may.
+async fn start(data_dir: PathBuf, settings: Settings, journal: Journal) -> anyhow::Result<Service> {
+    let start = move || Service::start(&data_dir, settings, journal, Clock::System);
+    Ok(tokio::task::spawn_blocking(start).await??)
 }
 
 /// Ready when SIGTERM or SIGINT has come.

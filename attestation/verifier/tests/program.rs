@@ -192,10 +192,36 @@ fn simulated_root_that_cannot_be_used_is_named_with_the_flag() {
 fn simulated_flag_and_root_come_together_or_not_at_all() {
     let place = Place::new();
     let (data, root) = (place.path("data"), place.path("ark.pem"));
-    failure(2, &["serve", "--data-dir", &data, "--allow-simulated"]);
+    // The root may be in the configuration.
+    failure(1, &["serve", "--data-dir", &data, "--allow-simulated"]);
     failure(
         2,
         &["serve", "--data-dir", &data, "--simulated-root", &root],
+    );
+}
+
+#[test]
+fn configuration_that_is_printed_is_taken_and_the_command_line_goes_before_it() {
+    let place = Place::new();
+    let (data, file) = (place.path("data"), place.path("data/verifier.toml"));
+    let print = ["serve", "--data-dir", &data, "--print-config"];
+    let defaults = success(&print);
+    assert!(
+        defaults.contains("listen = \"127.0.0.1:8443\""),
+        "{defaults}"
+    );
+
+    let changed = defaults.replace("connections = 128", "connections = 3");
+    std::fs::write(&file, &changed).unwrap();
+
+    assert_eq!(success(&print), changed);
+    let told = success(&[print.as_slice(), &["--listen", "127.0.0.1:1"]].concat());
+    assert_eq!(told, changed.replace("127.0.0.1:8443", "127.0.0.1:1"));
+    std::fs::write(&file, "connections = 3").unwrap();
+    let error = failure(1, &print);
+    assert!(
+        error.contains(&file) && error.contains("connections"),
+        "{error}"
     );
 }
 

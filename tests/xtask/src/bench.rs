@@ -9,6 +9,7 @@ mod launch;
 mod measure;
 pub mod peer;
 mod samples;
+mod service;
 mod verify;
 
 use std::path::Path;
@@ -22,6 +23,7 @@ use samples::Samples;
 
 pub use launch::launch;
 pub use measure::measure;
+pub use service::service;
 pub use verify::verify;
 
 /// What is left in a file of `target/bench`.

@@ -14,7 +14,7 @@ struct Package {
     only: Option<Backend>,
 }
 
-const PACKAGES: [Package; 19] = [
+const PACKAGES: [Package; 20] = [
     Package {
         name: "gcc",
         shows: "/usr/bin/cc",
@@ -121,6 +121,12 @@ const PACKAGES: [Package; 19] = [
         name: "make",
         shows: "/usr/bin/make",
         needed_for: "building that",
+        only: None,
+    },
+    Package {
+        name: "postgresql",
+        shows: "/usr/lib/postgresql",
+        needed_for: "the verifier's store beyond one machine; tests start servers of their own",
         only: None,
     },
     Package {

@@ -72,6 +72,18 @@ enum Bench {
         #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..))]
         rounds: u16,
     },
+    /// How many guests a second a verifier serves; ends in target/bench/service.json, and in exit 1 where a claim fails.
+    Service {
+        /// How often each is timed; medians are over these.
+        #[arg(long, value_name = "N", default_value_t = 7, value_parser = clap::value_parser!(u16).range(1..))]
+        rounds: u16,
+        /// Handshakes over which memory is looked at; 0 does not look.
+        #[arg(long, value_name = "N", default_value_t = 100_000)]
+        handshakes: u64,
+        /// Use the programs as they were built last.
+        #[arg(long)]
+        no_build: bool,
+    },
     /// How fast evidence is verified; ends in target/bench/verify.json, and in exit 1 where a claim fails.
     Verify {
         /// How often each is timed; medians are over these.
@@ -99,6 +111,11 @@ fn main() -> ExitCode {
             bench::measure(&root(), rounds.into(), !no_build)
         }
         Command::Bench(Bench::Launch { rounds }) => bench::launch(&root(), rounds.into()),
+        Command::Bench(Bench::Service {
+            rounds,
+            handshakes,
+            no_build,
+        }) => run_service(rounds.into(), handshakes, !no_build),
         Command::Bench(Bench::Verify { rounds }) => bench::verify(&root(), rounds.into()),
     };
     match result {
@@ -128,6 +145,16 @@ fn run_demo(backend: Option<BackendName>, no_build: bool) -> Result<()> {
     let folder = root.join("target/demo");
     demo::run(&root, &folder, backend).context("the demo")?;
     Ok(())
+}
+
+fn run_service(rounds: usize, handshakes: u64, build: bool) -> Result<()> {
+    let root = root();
+    if build {
+        install::build(&root, &["build", "--release", "-p", "cloister-verifier"])?;
+    }
+    // Cargo puts all programs beside each other, this one too.
+    let program = std::env::current_exe()?.with_file_name("cloister-verifier");
+    bench::service(&root, &program, rounds, handshakes)
 }
 
 /// The checkout that this program was built from.

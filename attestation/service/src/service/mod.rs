@@ -25,7 +25,7 @@ use attestation_verify::{AcceptedVerdict, Policy, SimulatedTrust};
 use serde::Serialize;
 
 use crate::challenge::{Challenge as Opened, SessionCookie};
-use crate::data_dir::{DataDir, Lock, names};
+use crate::data_dir::{DataDir, Lock};
 use crate::entropy::{self, NoEntropy};
 use crate::fault::Fault;
 use crate::keys::{Keys, UnsealError, load_log_key};
@@ -55,6 +55,8 @@ pub struct Settings {
     pub simulated: SimulatedTrust,
     /// The policy that all evidence is appraised by. No client has a say in it.
     pub policy: String,
+    /// Where the store is.
+    pub database: Location,
     /// Test-only pauses.
     pub faults: Vec<Fault>,
 }
@@ -105,11 +107,12 @@ impl Service {
         let lock = dir.lock()?;
         let keys = Keys::load(&dir)?;
         start::check_owner(path)?;
-        start::check_store_files(&dir)?;
+        if settings.database.file().is_some() {
+            start::check_store_files(&dir)?;
+        }
         let log = load_log_key(&dir)?;
         start::check_pins(&dir, &log.verifying_key())?;
-        let location = Location::File(dir.file(names::STORE));
-        let (store, head) = Store::open(&location, log)?;
+        let (store, head) = Store::open(&settings.database, log)?;
         let generation = store.read(|reading| {
             registered::compare(reading)?;
             Ok::<_, StartError>(reading.generation()?)

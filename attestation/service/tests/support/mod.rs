@@ -15,8 +15,8 @@ use attestation_audit::{Anchors, AuditReport, audit};
 use attestation_evidence::VerifierPins;
 pub use attestation_service::test_support::{Guest, RESOURCE, error_of, expect_error};
 use attestation_service::{
-    Answer, Client, Clock, Fault, Journal, Limits, NewVerifier, Request, Server, Service, Settings,
-    StartError, export, init, names, router,
+    Answer, Client, Clock, Config, Database, Fault, Journal, Limits, NewVerifier, Request, Server,
+    Service, Settings, StartError, export, init, names, router,
 };
 use attestation_verify::SimulatedTrust;
 use attestation_verify::test_support::{NOW, SimulatedTee, policy, reference};
@@ -32,21 +32,27 @@ pub struct Place {
     pub data_dir: PathBuf,
     pub pins: VerifierPins,
     pub admin_token: String,
-    pub tee: SimulatedTee,
+    pub tee: Arc<SimulatedTee>,
 }
 
 impl Place {
     pub fn new() -> Self {
+        Self::on(Database::default())
+    }
+
+    /// Whose store is somewhere else than in the directory.
+    pub fn on(database: Database) -> Self {
         let parent = tempfile::tempdir().unwrap();
         let data_dir = parent.path().join("verifier");
         let new = NewVerifier {
             name: "cloister-verifier".to_owned(),
             vsock_port: 8443,
             resource: RESOURCE.parse().unwrap(),
+            database,
         };
         let pins = init(&data_dir, &new).unwrap();
         let admin_token = std::fs::read_to_string(data_dir.join(names::ADMIN_TOKEN)).unwrap();
-        let tee = SimulatedTee::generate();
+        let tee = Arc::new(SimulatedTee::generate());
         let admin_token = admin_token.trim_end().to_owned();
         Self {
             _parent: parent,
@@ -60,6 +66,25 @@ impl Place {
     pub fn trust(&self) -> SimulatedTrust {
         SimulatedTrust::Allowed {
             ark: self.tee.ark().to_vec(),
+        }
+    }
+
+    /// Another machine with the same keys and the same database.
+    pub fn replica(&self) -> Self {
+        let parent = tempfile::tempdir().unwrap();
+        let data_dir = parent.path().join("verifier");
+        std::fs::create_dir(&data_dir).unwrap();
+        let private = std::fs::metadata(&self.data_dir).unwrap().permissions();
+        std::fs::set_permissions(&data_dir, private).unwrap();
+        for file in std::fs::read_dir(&self.data_dir).unwrap().flatten() {
+            std::fs::copy(file.path(), data_dir.join(file.file_name())).unwrap();
+        }
+        Self {
+            _parent: parent,
+            data_dir,
+            pins: self.pins.clone(),
+            admin_token: self.admin_token.clone(),
+            tee: Arc::clone(&self.tee),
         }
     }
 
@@ -141,6 +166,10 @@ impl<'a> Verifier<'a> {
         let settings = Settings {
             simulated,
             policy: "demo".to_owned(),
+            database: Config::load(&place.data_dir, None)
+                .unwrap()
+                .location(&place.data_dir)
+                .unwrap(),
             faults,
         };
         let service = Service::start(

@@ -55,10 +55,16 @@ pub struct Place {
 
 impl Place {
     pub fn new() -> Self {
+        Self::on(&[])
+    }
+
+    /// Made with more arguments of `init`.
+    pub fn on(arguments: &[&str]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let tee = SimulatedTee::generate();
         let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
-        success(&["init", "--data-dir", &path("data")]);
+        let init = ["init", "--data-dir", &path("data")];
+        success(&[init.as_slice(), arguments].concat());
         let pins = std::fs::read(path("data/verifier-pins.json")).unwrap();
         let mut demo = reference(DIGEST);
         (demo.not_before, demo.not_after) = (0, 4_102_444_800);

@@ -25,6 +25,8 @@ pub enum Unit {
     Bytes,
     /// Verifications, one after the other.
     Verifications,
+    /// Whatever the subject's name says.
+    Times,
 }
 
 /// The times that a subject took, a round each.
@@ -80,7 +82,7 @@ impl Samples {
         let rate = median(&self.rates());
         match self.unit {
             Unit::Bytes => format!("{:.0} MB/s", rate / 1e6),
-            Unit::Verifications => format!("{rate:.0} /s"),
+            Unit::Verifications | Unit::Times => format!("{rate:.0} /s"),
         }
     }
 }

@@ -1,0 +1,406 @@
+//! What an operator decides: `verifier.toml`.
+//!
+//! Every member has a default; one that is unknown is refused, since a misspelt limit would be none. `serve --print-config`
+//! prints what is in force, each member with what it is for.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use attestation_store::{Location, LocationError};
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use crate::Limits;
+use crate::data_dir::names;
+
+/// What an operator decides.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Address and port; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// The registered policy by which all evidence is appraised. No client has a say in it.
+    pub policy: String,
+    /// Where the log and all that is registered is.
+    pub database: Database,
+    /// Evidence of simulated TEEs.
+    pub simulated: Simulated,
+    /// What strangers may hold open.
+    pub limits: LimitsConfig,
+}
+
+/// Where the log and all that is registered is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Database {
+    /// `postgres://…`; empty for the file in the data directory.
+    pub url: String,
+    /// A file that holds the password, so that no command line and no configuration has it; empty for none.
+    pub password_file: PathBuf,
+}
+
+/// Evidence of simulated TEEs, which protect nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Simulated {
+    /// Whether it may be accepted, where the policy does too.
+    pub allow: bool,
+    /// The root certificate (PEM) under which it is.
+    pub root: PathBuf,
+}
+
+/// [`Limits`], in whole seconds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LimitsConfig {
+    /// See [`Limits::connections`].
+    pub connections: usize,
+    /// See [`Limits::appraisals`].
+    pub appraisals: usize,
+    /// See [`Limits::handshake`].
+    pub handshake_seconds: u64,
+    /// See [`Limits::head`].
+    pub head_seconds: u64,
+    /// See [`Limits::request`].
+    pub request_seconds: u64,
+    /// See [`Limits::answer`].
+    pub answer_seconds: u64,
+    /// See [`Limits::lifetime`].
+    pub lifetime_seconds: u64,
+    /// See [`Limits::farewell`].
+    pub farewell_seconds: u64,
+}
+
+/// What each member is for, in the order of the file: section, member, text.
+const MEMBERS: &[(&str, &str, &str)] = &[
+    ("", "listen", "Address and port. Port 0 takes a free one."),
+    (
+        "",
+        "policy",
+        "The registered policy by which all evidence is appraised. No client has a say in it.",
+    ),
+    (
+        "database",
+        "url",
+        "postgres://USER@HOST/NAME?sslmode=require&sslrootcert=FILE, for several verifiers on one log. Empty: the file \
+         store.sqlite in the data directory.",
+    ),
+    (
+        "database",
+        "password_file",
+        "A file that holds the database's password. Empty: none is sent.",
+    ),
+    (
+        "simulated",
+        "allow",
+        "Take evidence of simulated TEEs, WHICH PROTECT NOTHING, where the policy does too.",
+    ),
+    (
+        "simulated",
+        "root",
+        "The root certificate (PEM) under which simulated evidence is taken.",
+    ),
+    (
+        "limits",
+        "connections",
+        "Connections at once; more wait. Each may hold a body of 4 MiB.",
+    ),
+    (
+        "limits",
+        "appraisals",
+        "Appraisals at once; more wait. They compute: as many as there are cores, two at least.",
+    ),
+    (
+        "limits",
+        "handshake_seconds",
+        "A TLS handshake takes no longer.",
+    ),
+    (
+        "limits",
+        "head_seconds",
+        "A request's head arrives within this, which also ends idle connections.",
+    ),
+    (
+        "limits",
+        "request_seconds",
+        "A request is answered within this, its body's arrival included.",
+    ),
+    (
+        "limits",
+        "answer_seconds",
+        "An answer is taken within this, once the client is slower than the server.",
+    ),
+    (
+        "limits",
+        "lifetime_seconds",
+        "A connection ends after this, whatever it is at.",
+    ),
+    (
+        "limits",
+        "farewell_seconds",
+        "At the end of the server, requests under way get this long.",
+    ),
+];
+
+/// Why a configuration cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// A file cannot be read.
+    #[error("cannot read {path}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// It is not such a configuration.
+    #[error(
+        "{path} cannot be used as a configuration; `cloister-verifier serve --print-config` shows one"
+    )]
+    Syntax {
+        /// The file.
+        path: PathBuf,
+        /// Where and what.
+        source: Box<toml::de::Error>,
+    },
+    /// A number that makes no sense.
+    #[error("`limits.{0}` is 0: nobody would be served")]
+    Zero(&'static str),
+    /// Half of a decision.
+    #[error("`simulated.allow` needs `simulated.root`: under which root?")]
+    NoSimulatedRoot,
+    /// The database.
+    #[error(transparent)]
+    Database(#[from] LocationError),
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8443)),
+            policy: "strict".to_owned(),
+            database: Database::default(),
+            simulated: Simulated::default(),
+            limits: LimitsConfig::default(),
+        }
+    }
+}
+
+impl Default for LimitsConfig {
+    fn default() -> Self {
+        let limits = Limits::default();
+        Self {
+            connections: limits.connections,
+            appraisals: limits.appraisals,
+            handshake_seconds: limits.handshake.as_secs(),
+            head_seconds: limits.head.as_secs(),
+            request_seconds: limits.request.as_secs(),
+            answer_seconds: limits.answer.as_secs(),
+            lifetime_seconds: limits.lifetime.as_secs(),
+            farewell_seconds: limits.farewell.as_secs(),
+        }
+    }
+}
+
+impl Config {
+    /// Reads `file`, or else `verifier.toml` of the data directory if there is one; the defaults otherwise.
+    ///
+    /// # Errors
+    /// The file cannot be read, or says something else than a configuration.
+    pub fn load(data_dir: &Path, file: Option<&Path>) -> Result<Self, ConfigError> {
+        let own = data_dir.join(names::CONFIG);
+        let path = match file {
+            Some(path) => path,
+            None if own.exists() => &own,
+            None => return Ok(Self::default()),
+        };
+        let text = fs::read_to_string(path).map_err(|source| ConfigError::Read {
+            path: path.to_owned(),
+            source,
+        })?;
+        toml::from_str(&text).map_err(|source| ConfigError::Syntax {
+            path: path.to_owned(),
+            source: Box::new(source),
+        })
+    }
+
+    /// Refuses what makes no sense.
+    ///
+    /// # Errors
+    /// Says which member.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        let limits = &self.limits;
+        let counts = [
+            ("connections", limits.connections),
+            ("appraisals", limits.appraisals),
+        ];
+        if let Some((name, _)) = counts.into_iter().find(|(_, count)| *count == 0) {
+            return Err(ConfigError::Zero(name));
+        }
+        let times = [
+            ("handshake_seconds", limits.handshake_seconds),
+            ("head_seconds", limits.head_seconds),
+            ("request_seconds", limits.request_seconds),
+            ("answer_seconds", limits.answer_seconds),
+            ("lifetime_seconds", limits.lifetime_seconds),
+        ];
+        if let Some((name, _)) = times.into_iter().find(|(_, seconds)| *seconds == 0) {
+            return Err(ConfigError::Zero(name));
+        }
+        if self.simulated.allow && self.simulated.root.as_os_str().is_empty() {
+            return Err(ConfigError::NoSimulatedRoot);
+        }
+        Ok(())
+    }
+
+    /// Where the store of the verifier in `data_dir` is.
+    ///
+    /// # Errors
+    /// The URL is none, would send everything in the clear, or the password's file cannot be read.
+    pub fn location(&self, data_dir: &Path) -> Result<Location, ConfigError> {
+        let Database { url, password_file } = &self.database;
+        if url.is_empty() {
+            return Ok(Location::File(data_dir.join(names::STORE)));
+        }
+        let location = Location::postgres(url)?;
+        if password_file.as_os_str().is_empty() {
+            return Ok(location);
+        }
+        let text = fs::read_to_string(password_file).map(Zeroizing::new);
+        let text = text.map_err(|source| ConfigError::Read {
+            path: password_file.clone(),
+            source,
+        })?;
+        Ok(location.with_password(text.trim_end_matches(['\r', '\n'])))
+    }
+
+    /// The limits as the server takes them.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        let limits = &self.limits;
+        Limits {
+            connections: limits.connections,
+            appraisals: limits.appraisals,
+            handshake: Duration::from_secs(limits.handshake_seconds),
+            head: Duration::from_secs(limits.head_seconds),
+            request: Duration::from_secs(limits.request_seconds),
+            answer: Duration::from_secs(limits.answer_seconds),
+            lifetime: Duration::from_secs(limits.lifetime_seconds),
+            farewell: Duration::from_secs(limits.farewell_seconds),
+        }
+    }
+
+    /// The whole of it as a file that [`Config::load`] reads, each member with what it is for.
+    ///
+    /// # Panics
+    /// Never: a configuration is plain data.
+    #[must_use]
+    pub fn explained(&self) -> String {
+        let table = toml::Table::try_from(self).expect("a configuration is plain data");
+        let mut text = String::from(
+            "# The configuration of cloister-verifier: every member, and what it is for.\n",
+        );
+        let mut open = "";
+        for (section, member, purpose) in MEMBERS {
+            if *section != open {
+                let _ = write!(text, "\n[{section}]\n");
+                open = section;
+            }
+            let found = match *section {
+                "" => table.get(*member),
+                section => table.get(section).and_then(|inner| inner.get(*member)),
+            };
+            let value = found.expect("a test holds the list to the members");
+            let _ = write!(text, "# {purpose}\n{member} = {value}\n");
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Config, ConfigError> {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("verifier.toml");
+        fs::write(&file, text).unwrap();
+        Config::load(folder.path(), Some(&file))
+    }
+
+    #[test]
+    fn configuration_that_is_printed_has_every_member_and_is_read_back_as_it_was() {
+        let mut config = Config::default();
+        config.database.url = "postgres://u@127.0.0.1/\"log\"".to_owned();
+        config.simulated.root = "/etc/a \\ b.pem".into();
+        config.limits.connections = 7;
+
+        let text = config.explained();
+
+        assert_eq!(read(&text).unwrap(), config);
+        let table = toml::Table::try_from(&config).unwrap();
+        let members = |table: &toml::Table| -> usize {
+            let count = |value: &toml::Value| value.as_table().map_or(1, toml::Table::len);
+            table.values().map(count).sum()
+        };
+        assert_eq!(members(&table), MEMBERS.len());
+    }
+
+    #[test]
+    fn member_that_is_unknown_or_of_another_type_is_refused_with_its_place() {
+        for (text, word) in [
+            ("lisen = '127.0.0.1:1'", "lisen"),
+            ("[limits]\nconnection = 3", "connection"),
+            ("[limits]\nconnections = -3", "connections"),
+            ("listen = 'localhost'", "listen"),
+        ] {
+            let ConfigError::Syntax { source, .. } = read(text).unwrap_err() else {
+                panic!("{text}");
+            };
+            assert!(source.to_string().contains(word), "{source}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_said_is_the_default() {
+        let config = read("[limits]\nhead_seconds = 3").unwrap();
+
+        let mut expected = Config::default();
+        expected.limits.head_seconds = 3;
+        assert_eq!(config, expected);
+        assert_eq!(Config::default().limits(), Limits::default());
+    }
+
+    #[test]
+    fn configuration_that_serves_nobody_or_is_half_a_decision_is_refused() {
+        assert!(Config::default().check().is_ok());
+        for text in [
+            "[limits]\nconnections = 0",
+            "[limits]\nappraisals = 0",
+            "[limits]\nrequest_seconds = 0",
+            "[simulated]\nallow = true",
+        ] {
+            assert!(read(text).unwrap().check().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn password_comes_out_of_its_file_and_is_never_shown() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("password");
+        fs::write(&file, "hunter2\n").unwrap();
+        let mut config = Config::default();
+        config.database.url = "postgres://u@127.0.0.1/log".to_owned();
+        config.database.password_file = file;
+
+        let location = config.location(folder.path()).unwrap();
+
+        assert!(!format!("{location} {location:?} {config:?}").contains("hunter2"));
+        config.database.password_file = folder.path().join("none");
+        assert!(config.location(folder.path()).is_err());
+    }
+}
