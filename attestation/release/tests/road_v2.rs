@@ -235,6 +235,12 @@ fn recipient_out_of_another_blob_is_refused() {
     assert_ne!(lie, exchange);
     let refused = from_log(record.clone(), &lie);
     assert!(matches!(refused, Err(NotLogged::OtherExchange { .. })));
+    // Nor another blob with the same key in it.
+    let mut same_key = scene();
+    same_key.input.additional_evidence = "{}".to_owned();
+    let other_words = same_key.input.case().exchange.blob();
+    let refused = from_log(record.clone(), &other_words);
+    assert!(matches!(refused, Err(NotLogged::OtherExchange { .. })));
     // Nor is it believed where the entry names the blob and not its key.
     let mut record = record;
     record.input.exchange = Digest::of(&lie);
