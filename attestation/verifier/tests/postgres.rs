@@ -8,7 +8,9 @@ use tests_postgres::Server;
 
 #[test]
 fn whole_life_of_a_verifier_whose_log_is_elsewhere() {
-    let Some(server) = Server::start() else { return };
+    let Some(server) = Server::start() else {
+        return;
+    };
     let place = Place::on(&["--database", &server.url()]);
     let running = place.serve();
     place.furnish(&running.url);
