@@ -274,7 +274,7 @@ fn tree_changed_under_a_running_server_is_never_signed() {
     assert!(
         verifier
             .journal()
-            .contains("its nodes do not give the signed root")
+            .contains("its right border does not give the signed root")
     );
     assert_eq!(verifier.log_size(), 3);
 }

@@ -10,34 +10,43 @@ use crate::both;
 use crate::support::{Database, append, append_and_check, entry, key, size};
 
 both! {
-    log_that_was_put_back_below_a_running_store_is_not_written_to => |database| {
-        let store = database.make();
-        append(&store, "one").unwrap();
-        let backup = database.back_up();
-        append(&store, "two").unwrap();
+    log_that_was_put_back_below_a_running_store_is_not_written_to,
+    log_that_went_on_from_an_older_day_is_not_written_to,
+}
 
-        database.put_back(&backup);
+fn log_that_was_put_back_below_a_running_store_is_not_written_to(database: &mut Database) {
+    let store = database.make();
+    append(&store, "one").unwrap();
+    let backup = database.back_up();
+    append(&store, "two").unwrap();
 
-        let error = append(&store, "three").unwrap_err();
-        assert_eq!(error.trouble(), Trouble::Failed);
-        assert!(error.to_string().contains("had 2 entries and has 1"), "{error}");
-    };
+    database.put_back(&backup);
 
-    log_that_went_on_from_an_older_day_is_not_written_to => |database| {
-        let store = database.make();
-        append(&store, "one").unwrap();
-        let backup = database.back_up();
-        append(&store, "two").unwrap();
-        database.put_back(&backup);
-        let other = database.open();
-        for name in ["other two", "other three"] {
-            append(&other, name).unwrap();
-        }
+    let error = append(&store, "three").unwrap_err();
+    assert_eq!(error.trouble(), Trouble::Failed);
+    assert!(
+        error.to_string().contains("had 2 entries and has 1"),
+        "{error}"
+    );
+}
 
-        let error = append(&store, "three").unwrap_err();
+fn log_that_went_on_from_an_older_day_is_not_written_to(database: &mut Database) {
+    let store = database.make();
+    append(&store, "one").unwrap();
+    let backup = database.back_up();
+    append(&store, "two").unwrap();
+    database.put_back(&backup);
+    let other = database.open();
+    for name in ["other two", "other three"] {
+        append(&other, name).unwrap();
+    }
 
-        assert!(error.to_string().contains("first 2 entries are not those"), "{error}");
-    };
+    let error = append(&store, "three").unwrap_err();
+
+    assert!(
+        error.to_string().contains("first 2 entries are not those"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -16,17 +16,15 @@ pub enum Database {
     Postgres(Server),
 }
 
-/// Runs the same test on both databases: `both!(name => |database| { … })`.
+/// Runs each of these functions as a test on both databases.
 #[macro_export]
 macro_rules! both {
-    ($($name:ident => $test:expr;)+) => {
+    ($($name:ident,)+) => {
         mod sqlite {
-            use super::*;
-            $(#[test] fn $name() { $crate::support::on_sqlite($test) })+
+            $(#[test] fn $name() { $crate::support::on_sqlite(super::$name) })+
         }
         mod postgres {
-            use super::*;
-            $(#[test] fn $name() { $crate::support::on_postgres($test) })+
+            $(#[test] fn $name() { $crate::support::on_postgres(super::$name) })+
         }
     };
 }
