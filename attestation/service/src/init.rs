@@ -20,6 +20,8 @@ use attestation_store::{Location, Store, StoreError};
 pub struct NewVerifier {
     /// Name of the log (its origin) and of the TLS certificate; a DNS name.
     pub name: String,
+    /// What else its clients call it by: DNS names and IP addresses.
+    pub also: Vec<String>,
     /// Where the agent finds the verifier: a vsock port of the host.
     pub vsock_port: u32,
     /// The secret that the agent asks for.
@@ -37,6 +39,9 @@ pub enum InitError {
     /// The name is not a DNS name.
     #[error("`{0}` cannot name a verifier: give --name a DNS name such as cloister-verifier")]
     Name(String),
+    /// Nor is this one a name or an address that a client could call it by.
+    #[error("`{0}` is neither a DNS name nor an IP address: correct --san")]
+    Also(String),
     /// The name cannot name a log.
     #[error("the --name cannot name a log")]
     LogName(#[from] KeyError),
@@ -64,10 +69,13 @@ pub fn init(path: &Path, new: &NewVerifier) -> Result<VerifierPins, InitError> {
     if rustls::pki_types::DnsName::try_from(new.name.as_str()).is_err() {
         return Err(InitError::Name(new.name.clone()));
     }
+    if let Some(wrong) = new.also.iter().find(|name| is_no_server(name)) {
+        return Err(InitError::Also(wrong.clone()));
+    }
     let mut pins = None;
     DataDir::create::<InitError>(path, |dir| {
         let log = make_log_key(dir, &new.name)?;
-        let tls_spki_sha256 = make_tls_identity(dir, &new.name)?;
+        let tls_spki_sha256 = make_tls_identity(dir, &new.name, &new.also)?;
         dir.write_private(
             names::TOKEN_KEY,
             make_key("token key")?.serialize_pem().as_bytes(),
@@ -90,6 +98,10 @@ pub fn init(path: &Path, new: &NewVerifier) -> Result<VerifierPins, InitError> {
         Ok(())
     })?;
     Ok(pins.expect("the directory was filled, and that made the pins"))
+}
+
+fn is_no_server(name: &str) -> bool {
+    rustls::pki_types::ServerName::try_from(name).is_err()
 }
 
 fn make_log_key(dir: &DataDir, name: &str) -> Result<SigningKey, InitError> {
@@ -117,13 +129,14 @@ fn make_store(dir: &DataDir, database: &Database) -> Result<Location, InitError>
 
 /// The certificate only carries the key: guests pin the key and have no clock to trust, so its
 /// dates are rcgen's widest.
-fn make_tls_identity(dir: &DataDir, name: &str) -> Result<[u8; 32], InitError> {
+fn make_tls_identity(dir: &DataDir, name: &str, also: &[String]) -> Result<[u8; 32], InitError> {
     let key = make_key("TLS key")?;
     let certificate = |source| InitError::Key {
         what: "TLS certificate",
         source,
     };
-    let mut params = CertificateParams::new(vec![name.to_owned()]).map_err(certificate)?;
+    let names = [&[name.to_owned()], also].concat();
+    let mut params = CertificateParams::new(names).map_err(certificate)?;
     params.distinguished_name = DistinguishedName::new();
     params.distinguished_name.push(DnType::CommonName, name);
     let signed = params.self_signed(&key).map_err(certificate)?;

@@ -19,6 +19,10 @@ pub struct Args {
     /// Name of the log and of the TLS certificate: a DNS name.
     #[arg(long, default_value = "cloister-verifier")]
     name: String,
+    /// Another DNS name or IP address by which clients call it; may be given more than once. Guests of this project pin its
+    /// key and need none, clients of others look for it in the certificate.
+    #[arg(long, value_name = "NAME")]
+    san: Vec<String>,
     /// The vsock port of the host that leads guests to this verifier.
     #[arg(long, value_name = "PORT", default_value_t = 8443)]
     vsock_port: u32,
@@ -58,6 +62,7 @@ struct Made<'a> {
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let new = NewVerifier {
         name: args.name.clone(),
+        also: args.san.clone(),
         vsock_port: args.vsock_port,
         resource: args.resource.clone(),
         database: Database {

@@ -114,6 +114,11 @@ fn init_with_a_name_that_is_no_dns_name_is_refused() {
         &["init", "--data-dir", &place.path("two"), "--name", "a b"],
     );
     assert!(error.contains("--name"), "{error}");
+    let error = failure(
+        1,
+        &["init", "--data-dir", &place.path("two"), "--san", "a b"],
+    );
+    assert!(error.contains("--san"), "{error}");
     assert!(!std::fs::exists(place.path("two")).unwrap());
 }
 

@@ -46,6 +46,7 @@ impl Place {
         let data_dir = parent.path().join("verifier");
         let new = NewVerifier {
             name: "cloister-verifier".to_owned(),
+            also: vec!["localhost".to_owned(), "127.0.0.1".to_owned()],
             vsock_port: 8443,
             resource: RESOURCE.parse().unwrap(),
             database,
