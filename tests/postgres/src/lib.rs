@@ -188,8 +188,11 @@ impl Server {
         assert!(made.status.success(), "initdb: {error}");
     }
 
+    /// It ends with the thread that starts it, however that ends: a test that is killed leaves no server behind.
     fn command(&self, program: &str) -> Command {
-        let mut command = Command::new(self.programs.join(program));
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "QUIT"]);
+        command.arg(self.programs.join(program));
         command.current_dir(self.folder.path());
         if let Some((user, group)) = substitute() {
             command.uid(user).gid(group);
