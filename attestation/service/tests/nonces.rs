@@ -259,3 +259,31 @@ fn fresh_nonce_survives_a_restart() {
 
     assert_eq!(verifier.guest().attest(&opened).status, 200);
 }
+
+#[test]
+fn challenge_that_was_over_an_hour_ago_is_unknown_and_not_logged() {
+    let place = Place::new();
+    let verifier = place.serve().furnished();
+    let guest = verifier.guest();
+    let opened = guest.auth();
+
+    verifier.advance(300 + 3600);
+
+    expect_error(&guest.attest(&opened), 401, "TokenNotFound");
+    assert_eq!(verifier.log_size(), 3);
+}
+
+#[test]
+fn store_that_is_restored_below_a_running_server_takes_no_nonce() {
+    let place = Place::new();
+    let verifier = place.serve().furnished();
+    let guest = verifier.guest();
+    let opened = guest.auth();
+
+    place.tamper("UPDATE store SET generation = 'another'");
+
+    expect_error(&guest.attest(&opened), 503, "NotReady");
+    verifier.stop();
+    let verifier = place.serve();
+    expect_error(&verifier.guest().attest(&opened), 401, "TokenNotFound");
+}
