@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use attestation_judge::{SampleTrust, SimulatedTrust, Trust};
 use attestation_service::{
-    Clock, Config, Fault, Journal, Server, Service, Settings, router, simulated_trust,
+    Authorities, Clock, Config, Fault, Journal, Server, Service, Settings, router, simulated_trust,
 };
-use attestation_verify::SimulatedTrust;
 use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -32,10 +32,10 @@ pub struct Args {
     /// Address and port to listen on; port 0 takes a free one [default: 127.0.0.1:8443].
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Option<SocketAddr>,
-    /// Accept evidence of simulated TEEs, which protect nothing, where the policy does too.
+    /// Accept evidence of simulated TEEs and of the sample attester, which protect nothing, where the policy does too.
     #[arg(long)]
     allow_simulated: bool,
-    /// The root certificate (PEM) under which simulated evidence is accepted.
+    /// The root certificate (PEM) under which evidence of simulated TEEs is accepted; without one, none is.
     #[arg(long, value_name = "FILE", requires = "allow_simulated")]
     simulated_root: Option<PathBuf>,
     /// The registered policy by which all evidence is appraised [default: strict].
@@ -65,11 +65,9 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     }
     config.check()?;
     let settings = Settings {
-        simulated: match config.simulated.allow {
-            true => simulated_trust(&config.simulated.root)?,
-            false => SimulatedTrust::Refused,
-        },
+        trust: trust(&config)?,
         policy: config.policy.clone(),
+        authorities: Authorities::default(),
         database: config.location(&args.data_dir)?,
         faults: args.fault,
     };
@@ -89,6 +87,22 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     runtime.shutdown_timeout(LAST_COMMIT);
     journal.settle();
     served.map(|()| ExitCode::SUCCESS)
+}
+
+/// Whom the verifier trusts: vendors, and where it was told so, evidence that proves nothing.
+fn trust(config: &Config) -> anyhow::Result<Trust> {
+    if !config.simulated.allow {
+        return Ok(Trust::default());
+    }
+    let root = &config.simulated.root;
+    Ok(Trust {
+        simulated: match root.as_os_str().is_empty() {
+            true => SimulatedTrust::Refused,
+            false => simulated_trust(root)?,
+        },
+        sample: SampleTrust::Allowed,
+        ..Trust::default()
+    })
 }
 
 /// What the file says, and then the command line.
@@ -118,9 +132,12 @@ async fn serve(
     let stop = stop_signal()?;
     let limits = config.limits();
     let policy = settings.policy.clone();
-    let simulated = match settings.simulated {
-        SimulatedTrust::Refused => "refused",
-        SimulatedTrust::Allowed { .. } => "allowed: simulated evidence protects nothing",
+    let simulated = match (&settings.trust.sample, &settings.trust.simulated) {
+        (SampleTrust::Refused, _) => "refused",
+        (_, SimulatedTrust::Refused) => "samples allowed, which anybody can write",
+        (_, SimulatedTrust::Allowed { .. }) => {
+            "allowed, and samples: such evidence protects nothing"
+        }
     };
     let service = start(data_dir.to_owned(), settings, journal.clone()).await?;
     let server = Server::bind(config.listen, data_dir, limits, journal.clone()).await?;
