@@ -60,7 +60,7 @@ pub fn pack(stage: &Path, order: &Order, data: &Path, entry: &Entry) -> Result<P
 fn packing(packing: Packing) -> [&'static str; 2] {
     match packing {
         Packing::Small => ["-Zxz", "-z6"],
-        Packing::Fast => ["-Zgzip", "-z1"],
+        Packing::Fast => ["-Znone", "-z0"],
     }
 }
 
