@@ -104,7 +104,7 @@ impl Machine {
             if let Some(first) = first_process(self.container.id()) {
                 self.first = first;
                 // Before its own root is mounted, this would be asked of the machine that it is a copy of.
-                let is_up = self.run("test -S /run/systemd/private && test -d /packages && systemctl is-system-running --wait");
+                let is_up = self.run("test -S /run/systemd/private && test -d /packages && systemctl is-system-running");
                 if ["running", "degraded"].contains(&is_up.said.trim()) {
                     return Ok(());
                 }
@@ -130,6 +130,8 @@ impl Machine {
             .args([
                 "DEBIAN_FRONTEND=noninteractive",
                 "LC_ALL=C.UTF-8",
+                "timeout",
+                "120",
                 "sh",
                 "-c",
                 &format!("cd /\n{line}"),

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod contents;
+mod database;
 mod host;
 mod lint;
 mod machine;
