@@ -8,7 +8,7 @@ use std::{fs, thread};
 
 use tempfile::TempDir;
 
-/// In a mount namespace of its own: an overlay over everything, kept in memory, and a container on it. `/run` is hidden, since
+/// In namespaces of its own for mounts and processes: an overlay over everything, kept in memory, and a container on it. `/run` is hidden, since
 /// systemd-nspawn leaves a folder there. What images of containers have to forbid packages to start services goes: they shall.
 const BOOT: &str = r#"
 set -e
@@ -17,8 +17,21 @@ mkdir "$1/upper" "$1/work" "$1/root"
 mount -t overlay -o "lowerdir=/,upperdir=$1/upper,workdir=$1/work" machine "$1/root"
 mount -t tmpfs -o mode=0755 machine /run
 rm -f "$1/root/etc/machine-id" "$1/root/usr/sbin/policy-rc.d"
+cat > "$1/root/etc/systemd/system/booted.target" <<'END'
+[Unit]
+Requires=basic.target booted.service
+After=basic.target
+AllowIsolate=yes
+END
+cat > "$1/root/etc/systemd/system/booted.service" <<'END'
+[Unit]
+After=basic.target
+[Service]
+Type=oneshot
+ExecStart=/usr/bin/touch /run/booted
+END
 exec systemd-nspawn --quiet --register=no --keep-unit --link-journal=no --private-network --bind-ro="$2:/packages" \
-    --directory="$1/root" --boot systemd.unit=basic.target
+    --directory="$1/root" --boot systemd.unit=booted.target
 "#;
 
 /// How long it may take to boot.
@@ -61,13 +74,17 @@ impl Machine {
         let log =
             fs::File::create(folder.path().join("console")).map_err(|error| error.to_string())?;
         let says = log.try_clone().map_err(|error| error.to_string())?;
-        // The container ends with this test, however that ends.
+        // The container ends with this test, however that ends: all of it is below one pid 1, which is killed.
         let container = Command::new("setpriv")
             .args([
                 "--pdeathsig",
                 "KILL",
                 "unshare",
                 "--mount",
+                "--pid",
+                "--fork",
+                "--kill-child",
+                "--mount-proc",
                 "sh",
                 "-c",
                 BOOT,
@@ -88,7 +105,7 @@ impl Machine {
         Ok(machine)
     }
 
-    /// Until its systemd has nothing left to start.
+    /// Until its systemd says that it is up. Whoever asks systemd earlier may wait for an answer for ever.
     fn wait(&mut self) -> Result<(), String> {
         let end = Instant::now() + PATIENCE;
         while Instant::now() < end {
@@ -103,9 +120,7 @@ impl Machine {
             }
             if let Some(first) = first_process(self.container.id()) {
                 self.first = first;
-                // Before its own root is mounted, this would be asked of the machine that it is a copy of.
-                let is_up = self.run("test -S /run/systemd/private && test -d /packages && systemctl is-system-running");
-                if ["running", "degraded"].contains(&is_up.said.trim()) {
+                if self.is("test -e /run/booted") {
                     return Ok(());
                 }
             }
@@ -207,17 +222,20 @@ impl From<Output> for Ran {
     }
 }
 
-/// The child of `container` that is pid 1 of a namespace.
-fn first_process(container: u32) -> Option<String> {
-    let children =
-        fs::read_to_string(format!("/proc/{container}/task/{container}/children")).ok()?;
-    let is_first = |pid: &&str| {
+/// What is pid 1 in a namespace within the namespace of `above`'s child, which is systemd-nspawn.
+fn first_process(above: u32) -> Option<String> {
+    let nspawn = children(&above.to_string()).into_iter().next()?;
+    children(&nspawn).into_iter().find(|pid| {
         let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
         let numbers = status.lines().find_map(|line| line.strip_prefix("NSpid:"));
-        numbers.is_some_and(|numbers| numbers.split_whitespace().skip(1).last() == Some("1"))
-    };
-    children
-        .split_whitespace()
-        .find(is_first)
-        .map(str::to_owned)
+        // Here, below `unshare`, and in the container.
+        let numbers: Vec<&str> = numbers.unwrap_or_default().split_whitespace().collect();
+        numbers.len() == 3 && numbers[2] == "1"
+    })
+}
+
+fn children(pid: &str) -> Vec<String> {
+    let list = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
+    let list = list.unwrap_or_default();
+    list.split_whitespace().map(str::to_owned).collect()
 }
