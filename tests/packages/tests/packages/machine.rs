@@ -8,30 +8,38 @@ use std::{fs, thread};
 
 use tempfile::TempDir;
 
+use crate::groups::Groups;
+
 /// In namespaces of its own for mounts and processes: an overlay over everything, kept in memory, and a container on it. `/run` is hidden, since
 /// systemd-nspawn leaves a folder there. What images of containers have to forbid packages to start services goes: they shall.
 const BOOT: &str = r#"
 set -e
-mount -t tmpfs -o mode=0755 machine "$1"
-mkdir "$1/upper" "$1/work" "$1/root"
-mount -t overlay -o "lowerdir=/,upperdir=$1/upper,workdir=$1/work" machine "$1/root"
+folder=$1
+packages=$2
+shift 2
+for group in "$@"; do
+    echo 0 > "$group/cgroup.procs"
+done
+mount -t tmpfs -o mode=0755 machine "$folder"
+mkdir "$folder/upper" "$folder/work" "$folder/root"
+mount -t overlay -o "lowerdir=/,upperdir=$folder/upper,workdir=$folder/work" machine "$folder/root"
 mount -t tmpfs -o mode=0755 machine /run
-rm -f "$1/root/etc/machine-id" "$1/root/usr/sbin/policy-rc.d"
-cat > "$1/root/etc/systemd/system/booted.target" <<'END'
+rm -f "$folder/root/etc/machine-id" "$folder/root/usr/sbin/policy-rc.d"
+cat > "$folder/root/etc/systemd/system/booted.target" <<'END'
 [Unit]
 Requires=basic.target booted.service
 After=basic.target
 AllowIsolate=yes
 END
-cat > "$1/root/etc/systemd/system/booted.service" <<'END'
+cat > "$folder/root/etc/systemd/system/booted.service" <<'END'
 [Unit]
 After=basic.target
 [Service]
 Type=oneshot
 ExecStart=/usr/bin/touch /run/booted
 END
-exec systemd-nspawn --quiet --register=no --keep-unit --link-journal=no --private-network --bind-ro="$2:/packages" \
-    --directory="$1/root" --boot systemd.unit=booted.target
+exec systemd-nspawn --quiet --register=no --keep-unit --link-journal=no --private-network --bind-ro="$packages:/packages" \
+    --directory="$folder/root" --boot systemd.unit=booted.target
 "#;
 
 /// How long it may take to boot.
@@ -42,6 +50,7 @@ pub struct Machine {
     container: Child,
     /// Its pid 1, as this machine counts.
     first: String,
+    _groups: Groups,
     _folder: TempDir,
 }
 
@@ -74,6 +83,7 @@ impl Machine {
         let log =
             fs::File::create(folder.path().join("console")).map_err(|error| error.to_string())?;
         let says = log.try_clone().map_err(|error| error.to_string())?;
+        let groups = Groups::new().map_err(|error| format!("control groups: {error}"))?;
         // The container ends with this test, however that ends: all of it is below one pid 1, which is killed.
         let container = Command::new("setpriv")
             .args([
@@ -91,6 +101,7 @@ impl Machine {
                 "boot",
             ])
             .args([folder.path(), packages])
+            .args(groups.paths())
             .stdin(Stdio::null())
             .stdout(log)
             .stderr(says)
@@ -99,6 +110,7 @@ impl Machine {
         let mut machine = Self {
             container,
             first: String::new(),
+            _groups: groups,
             _folder: folder,
         };
         machine.wait()?;

@@ -4,6 +4,7 @@
 
 mod contents;
 mod database;
+mod groups;
 mod host;
 mod lint;
 mod machine;
