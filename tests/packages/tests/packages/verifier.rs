@@ -182,7 +182,7 @@ fn running_verifier_is_confined() {
         let line = mounts
             .lines()
             .filter(|line| line.split(' ').nth(1) == Some(point))
-            .last();
+            .next_back();
         line.and_then(|line| line.split(' ').nth(3))
             .unwrap_or_default()
             .split(',')
