@@ -181,8 +181,7 @@ fn running_verifier_is_confined() {
     let options = |point: &str| {
         let line = mounts
             .lines()
-            .filter(|line| line.split(' ').nth(1) == Some(point))
-            .next_back();
+            .rfind(|line| line.split(' ').nth(1) == Some(point));
         line.and_then(|line| line.split(' ').nth(3))
             .unwrap_or_default()
             .split(',')
