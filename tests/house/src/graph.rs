@@ -48,6 +48,10 @@ pub struct External {
     pub version: String,
     /// The C library that it links, by its `links` key.
     pub library: Option<String>,
+    /// Its terms, as an SPDX expression.
+    pub license: String,
+    /// Where its source lies on this machine.
+    pub folder: PathBuf,
     /// Package ids of what it links.
     pub links: Vec<String>,
 }
@@ -75,6 +79,7 @@ struct Package {
     version: String,
     description: Option<String>,
     links: Option<String>,
+    license: Option<String>,
     manifest_path: PathBuf,
     metadata: Option<PackageMetadata>,
     targets: Vec<Target>,
@@ -172,6 +177,8 @@ impl Graph {
                     name: package.name,
                     version: package.version,
                     library: package.links,
+                    license: package.license.unwrap_or_default(),
+                    folder: folder_of(&package.manifest_path),
                     links,
                 };
                 graph.externals.insert(package.id, external);
@@ -214,12 +221,12 @@ fn linked(dependencies: Vec<Dependency>, macros: &BTreeSet<String>) -> Vec<Strin
         .collect()
 }
 
+fn folder_of(manifest: &Path) -> PathBuf {
+    manifest.parent().map(Path::to_path_buf).unwrap_or_default()
+}
+
 fn member(root: &Path, package: Package, links: Vec<String>) -> Member {
-    let folder = package
-        .manifest_path
-        .parent()
-        .map(Path::to_path_buf)
-        .unwrap_or_default();
+    let folder = folder_of(&package.manifest_path);
     let inside = folder.strip_prefix(root).unwrap_or(&folder);
     let top = inside
         .components()

@@ -14,7 +14,7 @@ struct Package {
     only: Option<Backend>,
 }
 
-const PACKAGES: [Package; 20] = [
+const PACKAGES: [Package; 22] = [
     Package {
         name: "gcc",
         shows: "/usr/bin/cc",
@@ -61,6 +61,18 @@ const PACKAGES: [Package; 20] = [
         name: "systemd",
         shows: "/usr/lib/systemd/systemd-measure",
         needed_for: "the test that compares PCR 11 with systemd-measure",
+        only: None,
+    },
+    Package {
+        name: "systemd-container",
+        shows: "/usr/bin/systemd-nspawn",
+        needed_for: "the tests of the packages: a copy of this machine to install them on",
+        only: None,
+    },
+    Package {
+        name: "lintian",
+        shows: "/usr/bin/lintian",
+        needed_for: "those tests: what Debian's own checker says",
         only: None,
     },
     Package {

@@ -1,4 +1,4 @@
-//! cargo xtask: demo, test, shim, fuzz, mutants, bench.
+//! cargo xtask: demo, test, shim, package, fuzz, mutants, bench.
 //!
 //! `cargo xtask demo` walks the whole road once and writes `target/demo/summary.json`;
 //! `cargo xtask test` runs every test. Each first installs what it needs and says so.
@@ -9,6 +9,7 @@ mod bench;
 mod fuzz;
 mod install;
 mod mutants;
+mod package;
 mod test;
 
 use std::path::{Path, PathBuf};
@@ -46,6 +47,8 @@ enum Command {
     Test,
     /// Build the boot shim: target/shim/cloister-shim, and a copy beside the programs.
     Shim,
+    /// Make the Debian packages of the verifier's and of the host's side: target/packages.
+    Package(package::Arguments),
     /// Look for files that break a parser's promises.
     Fuzz(fuzz::Arguments),
     /// Take each guard of the verdict out, and see its test fail; minutes a crate.
@@ -105,6 +108,7 @@ fn main() -> ExitCode {
         Command::Demo { backend, no_build } => run_demo(backend, no_build),
         Command::Test => test::run(&root()),
         Command::Shim => install::shim(&root()),
+        Command::Package(arguments) => package::run(&root(), &arguments),
         Command::Fuzz(arguments) => fuzz::run(&root(), &arguments),
         Command::Mutants(arguments) => mutants::run(&root(), &arguments),
         Command::Bench(Bench::Measure { rounds, no_build }) => {

@@ -189,7 +189,8 @@ fn beside(program: &str) -> Result<PathBuf, String> {
         return Ok(path);
     }
     Err(format!(
-        "{} is not installed beside {}: build it with `cargo build --release`",
+        "{} is not installed beside {}: install the package cloister-verifier or cloister, or build it with \
+         `cargo build --release`",
         program,
         own.display()
     ))
