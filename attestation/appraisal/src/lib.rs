@@ -36,6 +36,7 @@ mod verdict;
 
 pub use appraisal::{Appraisal, Denial};
 pub use ear::{EarError, EarKey, EarPublicKey, EarToken, KeyError, VerifierId};
+pub use ear::{Sign, SignError, signed};
 pub use fault::PolicyFault;
 pub use files::Files;
 pub use judged::{Judged, JudgedTwice};
