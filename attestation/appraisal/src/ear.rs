@@ -6,15 +6,14 @@
 mod claims;
 mod key;
 mod public_key;
+mod sign;
 
 pub use claims::VerifierId;
 pub use key::{EarKey, KeyError};
 pub use public_key::{EarError, EarPublicKey};
+pub use sign::{Sign, SignError, signed};
 
 use crate::verdict::Document;
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde_json::{Value, json};
 use std::fmt;
 
 /// An EAR token: a JWT in its compact form.
@@ -69,14 +68,6 @@ impl Algorithm {
 
 /// The token of a verdict.
 pub(crate) fn token(document: &Document, key: &EarKey, verifier: &VerifierId) -> EarToken {
-    let header =
-        json!({"alg": key.algorithm().name(), "kid": key.public().thumbprint(), "typ": "JWT"});
     let claims = claims::of(document, verifier);
-    let signed = format!("{}.{}", part(&header), part(&claims));
-    let signature = URL_SAFE_NO_PAD.encode(key.sign(signed.as_bytes()));
-    EarToken(format!("{signed}.{signature}"))
-}
-
-fn part(value: &Value) -> String {
-    URL_SAFE_NO_PAD.encode(crate::canonical::text(value))
+    signed(&claims, key).expect("a key in memory signs whatever it is given")
 }

@@ -1,7 +1,8 @@
 //! Rego, evaluated so that it ends and so that it can be evaluated again.
 
+use crate::input::Input;
 use crate::text::{one_line, shown};
-use crate::{PolicyError, budget, depth, functions, library, references, shape};
+use crate::{PolicyError, budget, canonical, depth, functions, library, references, shape};
 use regorus::{Engine, LimitError, Value};
 use std::collections::BTreeSet;
 
@@ -16,17 +17,65 @@ const LARGEST_ANSWER: u64 = 1 << 20;
 
 /// How the engine's messages call the policy.
 const FILE: &str = "policy.rego";
-const PACKAGE: &str = "data.cloister.appraisal";
-const RULES: [&str; 4] = ["about", "limits", "trust_vector", "deny"];
 
-/// A policy that was parsed, with those that it builds on.
+/// A kind of policy: where it is, what it has to answer, and what it may name. Whatever the kind, the bounds are the same.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Dialect {
+    package: &'static str,
+    rules: &'static [&'static str],
+    names: Names,
+}
+
+/// What a policy may take from `data`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Names {
+    /// Rules of the policies that come along, which it may import.
+    Shipped,
+    /// These members, which each question brings.
+    Given(&'static [&'static str]),
+}
+
+/// Appraisal policies.
+pub(crate) const APPRAISAL: Dialect = Dialect {
+    package: "cloister.appraisal",
+    rules: &["about", "limits", "trust_vector", "deny"],
+    names: Names::Shipped,
+};
+
+impl Dialect {
+    /// Policies of this package, which have to have these rules, and may take these members of `data` and nothing else.
+    pub const fn with_data(
+        package: &'static str,
+        rules: &'static [&'static str],
+        data: &'static [&'static str],
+    ) -> Self {
+        Self {
+            package,
+            rules,
+            names: Names::Given(data),
+        }
+    }
+
+    fn path(&self, rule: &str) -> String {
+        format!("data.{}.{rule}", self.package)
+    }
+}
+
+/// A policy that was parsed, with those that it builds on. What it may look like and how long it may take is bounded, by counts
+/// and not by a clock, so that it answers the same everywhere.
 #[derive(Debug, Clone)]
-pub(crate) struct Rego {
+pub struct Rego {
     engine: Engine,
+    dialect: &'static Dialect,
+    digest: String,
 }
 
 impl Rego {
-    pub fn parse(source: &str) -> Result<Self, PolicyError> {
+    /// Reads a policy of a kind.
+    ///
+    /// # Errors
+    /// It is too long, is no Rego, is in another package, lacks a rule, or names or calls what it may not.
+    pub fn parse(source: &str, dialect: &'static Dialect) -> Result<Self, PolicyError> {
         if source.len() > LONGEST_POLICY {
             return Err(PolicyError::TooLong {
                 bytes: source.len(),
@@ -40,28 +89,60 @@ impl Rego {
         given.map_err(|error| PolicyError::Syntax(message(&error)))?;
         let package = engine.add_policy(FILE.to_owned(), source.to_owned());
         let package = package.map_err(|error| PolicyError::Syntax(message(&error)))?;
-        if package != PACKAGE {
-            let package = package.trim_start_matches("data.");
-            return Err(PolicyError::Package(shown(package, 100)));
+        let package = package.trim_start_matches("data.");
+        if package != dialect.package {
+            return Err(PolicyError::Package {
+                found: shown(package, 100),
+                wanted: dialect.package,
+            });
         }
-        for rule in RULES {
+        for rule in dialect.rules {
             let declared = engine.has_declared_rule_rooted_at(FILE, rule);
             if !declared.map_err(|error| PolicyError::Syntax(message(&error)))? {
-                return Err(PolicyError::NoRule(rule));
+                return Err(PolicyError::NoRule {
+                    rule,
+                    needed: dialect.rules,
+                });
             }
         }
-        for one in looked_up(&mut engine)? {
+        for one in looked_up(&mut engine, dialect.names)? {
             let added = engine.add_policy(format!("{}.rego", one.name), one.as_library());
             added.map_err(|error| PolicyError::Syntax(message(&error)))?;
         }
         // The first evaluation analyses every rule. What it says is asked for again by whoever wants to know.
         functions::begin();
-        let _ = engine.eval_rule(path("about"));
-        Ok(Self { engine })
+        let _ = engine.eval_rule(dialect.path(dialect.rules[0]));
+        Ok(Self {
+            engine,
+            dialect,
+            digest: canonical::digest(source.as_bytes()),
+        })
+    }
+
+    /// `sha256:` and the digest of the policy's text.
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    /// The value of a rule of the policy, for this input and with these members of `data`, both bounded.
+    ///
+    /// # Errors
+    /// One of the two is larger than anything real, or the rule has no usable value for them.
+    pub fn ask(
+        &self,
+        rule: &str,
+        input: serde_json::Value,
+        data: serde_json::Value,
+    ) -> Result<serde_json::Value, PolicyError> {
+        let (input, data) = (Input::of(input)?, Input::of(data)?);
+        let mut asked = self.clone();
+        let given = asked.engine.add_data(Value::from(data.value().clone()));
+        given.map_err(|error| failed(rule, &error))?;
+        asked.evaluate(rule, input.value())
     }
 
     /// The value of a rule of the policy, for this input.
-    pub fn evaluate(
+    pub(crate) fn evaluate(
         &self,
         rule: &str,
         input: &serde_json::Value,
@@ -69,7 +150,7 @@ impl Rego {
         let mut engine = self.engine.clone();
         engine.set_input(Value::from(input.clone()));
         functions::begin();
-        let value = engine.eval_rule(path(rule));
+        let value = engine.eval_rule(self.dialect.path(rule));
         if functions::overspent() {
             return Err(PolicyError::Functions {
                 rule: rule.to_owned(),
@@ -81,7 +162,7 @@ impl Rego {
     }
 
     /// The names of the policy's own rules that begin so, each once, in order, with their lines.
-    pub fn rules_named(&self, beginning: &str) -> Vec<(String, u32)> {
+    pub(crate) fn rules_named(&self, beginning: &str) -> Vec<(String, u32)> {
         let mut engine = self.engine.clone();
         let mut names: Vec<(String, u32)> = Vec::new();
         for module in engine.get_modules() {
@@ -105,10 +186,13 @@ impl Rego {
 }
 
 /// The policies that the one that was read builds on, if it names nothing but what there is.
-fn looked_up(engine: &mut Engine) -> Result<Vec<&'static library::Shipped>, PolicyError> {
+fn looked_up(
+    engine: &mut Engine,
+    names: Names,
+) -> Result<Vec<&'static library::Shipped>, PolicyError> {
     let mut policies = BTreeSet::new();
     for module in engine.get_modules() {
-        let found = references::check(module)?;
+        let found = references::check(module, names)?;
         depth::check(&found)?;
         policies.extend(found.policies);
     }
@@ -134,10 +218,6 @@ fn answer(rule: &str, value: &Value) -> Result<serde_json::Value, PolicyError> {
 
 fn is_of_a_name(character: char) -> bool {
     character.is_ascii_alphanumeric() || character == '_'
-}
-
-fn path(rule: &str) -> String {
-    format!("{PACKAGE}.{rule}")
 }
 
 fn failed(rule: &str, error: &anyhow::Error) -> PolicyError {

@@ -67,6 +67,20 @@ pub enum PolicyFault {
         /// What it imports.
         named: String,
     },
+    /// It takes from `data` what no question brings.
+    #[error("there is no `{named}`; there are: {there}")]
+    NoSuchDatum {
+        /// What it takes.
+        named: String,
+        /// What there is.
+        there: String,
+    },
+    /// It imports something where there is nothing to import.
+    #[error("`{named}` cannot be imported: write the whole of its name where it is needed")]
+    NothingToImport {
+        /// What it imports.
+        named: String,
+    },
     /// One name for two things.
     #[error("`{named}` has another meaning here already")]
     Shadowed {

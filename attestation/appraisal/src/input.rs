@@ -24,6 +24,12 @@ pub(crate) struct Input {
 }
 
 impl Input {
+    /// What a question of another kind is about.
+    pub fn of(value: Value) -> Result<Self, PolicyError> {
+        let text = canonical::text(&value);
+        Self::bounded(value, &text)
+    }
+
     /// Before the judgement: the claims of one TEE.
     pub fn before(tee: Tee, claims: &Value) -> Result<Self, PolicyError> {
         let value = json!({"tee": tee.name(), tee.name(): claims});

@@ -5,6 +5,8 @@
 //! trustworthiness vector and its own reasons to refuse. [`Verdict::of`] joins judgement and appraisal, and is the only way
 //! to a verdict: accepted if the judgement accepts, no claim of the vector is bad, one at least affirms, and nothing is denied.
 //!
+//! [`Rego`] is the engine with its bounds, for policies of other kinds too: what they may name is their [`Dialect`].
+//!
 //! Nothing here reads a clock: the time of a verdict comes in, and evaluation ends by a count of steps. So the same input,
 //! policy and engine give the same verdict years later ([`Verdict::replay`] shows it).
 
@@ -36,6 +38,8 @@ mod verdict;
 
 pub use appraisal::{Appraisal, Denial};
 pub use ear::{EarError, EarKey, EarPublicKey, EarToken, KeyError, VerifierId};
+pub use ear::{Sign, SignError, signed};
+pub use engine::{Dialect, Rego};
 pub use fault::PolicyFault;
 pub use files::Files;
 pub use judged::{Judged, JudgedTwice};

@@ -1,6 +1,7 @@
 //! The policies that come with this crate.
 
 use crate::canonical;
+use crate::engine::Names;
 use crate::references::{self, Rules};
 use regorus::Engine;
 use std::collections::BTreeSet;
@@ -68,7 +69,7 @@ impl Known {
         let module = modules.ok_or_else(|| anyhow::anyhow!("no module"))?;
         Ok(Self {
             rules: references::rules_of(module),
-            names: references::check(module)?.policies,
+            names: references::check(module, Names::Shipped)?.policies,
         })
     }
 }

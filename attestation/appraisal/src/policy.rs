@@ -1,9 +1,9 @@
 //! A relying party's policy.
 
-use crate::engine::{self, Rego};
+use crate::engine::{self, APPRAISAL, Rego};
 use crate::input::Input;
 use crate::{Appraisal, Context, Denial, Judged, PolicyError, SHIPPED, Tee, TrustVector};
-use crate::{answer, canonical, library};
+use crate::{answer, library};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -29,7 +29,6 @@ pub struct Policy {
     rego: Rego,
     about: About,
     source: Arc<str>,
-    digest: String,
 }
 
 impl Policy {
@@ -38,13 +37,12 @@ impl Policy {
     /// # Errors
     /// It is too long, is no Rego, is in another package, or does not say what it is about.
     pub fn from_rego(source: &str) -> Result<Self, PolicyError> {
-        let rego = Rego::parse(source)?;
+        let rego = Rego::parse(source, &APPRAISAL)?;
         let about = answer::about(rego.evaluate("about", &Value::Null)?)?;
         Ok(Self {
             rego,
             about,
             source: Arc::from(source),
-            digest: canonical::digest(source.as_bytes()),
         })
     }
 
@@ -66,7 +64,7 @@ impl Policy {
 
     /// `sha256:` and the digest of the file.
     pub fn digest(&self) -> &str {
-        &self.digest
+        self.rego.digest()
     }
 
     /// What evaluates it: the engine, its version, and the digest of the shipped policies, which it may import.

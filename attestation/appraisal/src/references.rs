@@ -9,6 +9,7 @@ mod locals;
 mod names;
 mod walk;
 
+use crate::engine::Names;
 use crate::text::shown;
 use crate::{PolicyError, PolicyFault};
 use regorus::unstable::{
@@ -52,8 +53,9 @@ pub(crate) fn rules_of(module: &Module) -> Rules {
 }
 
 /// Looks up whatever a policy names.
-pub(crate) fn check(module: &Module) -> Result<References, PolicyError> {
+pub(crate) fn check(module: &Module, names: Names) -> Result<References, PolicyError> {
     let mut look = Look {
+        names,
         own: rules_of(module),
         imports: BTreeMap::new(),
         found: References::default(),
@@ -70,6 +72,7 @@ pub(crate) fn check(module: &Module) -> Result<References, PolicyError> {
 }
 
 struct Look {
+    names: Names,
     own: Rules,
     /// Policies by the names under which they are imported.
     imports: BTreeMap<String, String>,

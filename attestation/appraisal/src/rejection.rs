@@ -26,13 +26,21 @@ pub enum PolicyError {
         fault: PolicyFault,
     },
     /// It is in another package.
-    #[error("the policy is in package {0}, where it has to be in `package cloister.appraisal`")]
-    Package(String),
+    #[error("the policy is in package {found}, where it has to be in `package {wanted}`")]
+    Package {
+        /// Its package.
+        found: String,
+        /// That of policies of its kind.
+        wanted: &'static str,
+    },
     /// A rule that every policy has is missing.
-    #[error(
-        "the policy has no rule `{0}`: `about`, `limits`, `trust_vector` and `deny` are needed"
-    )]
-    NoRule(&'static str),
+    #[error("the policy has no rule `{rule}`: needed are {}", needed.join(", "))]
+    NoRule {
+        /// The rule.
+        rule: &'static str,
+        /// Those that policies of its kind have.
+        needed: &'static [&'static str],
+    },
     /// The claims are larger than anything real.
     #[error("the claims are not put to the policy: {0}")]
     Input(String),

@@ -81,6 +81,13 @@ impl Verdict {
         &self.appraisal
     }
 
+    /// What the evidence says, by what signed it: for an accepted verdict, what is so.
+    pub fn claims(&self) -> Map<String, Value> {
+        let parts = self.judged.parts().iter();
+        let claims = parts.map(|part| (part.tee.name().to_owned(), part.claims.clone()));
+        claims.collect()
+    }
+
     /// The verdict as one JSON document, the same bytes for the same verdict: members in the order of their names.
     pub fn to_json(&self) -> String {
         canonical::text(&json!(self.document()))
@@ -93,8 +100,6 @@ impl Verdict {
 
     pub(crate) fn document(&self) -> Document {
         let record = self.record();
-        let claims = self.judged.parts().iter();
-        let claims = claims.map(|part| (part.tee.name().to_owned(), part.claims.clone()));
         let limits = self.judged.parts().iter();
         let limits = limits.map(|part| (part.tee.name().to_owned(), part.limits.clone()));
         Document {
@@ -111,7 +116,7 @@ impl Verdict {
             files: self.context.files.clone(),
             checks: record.checks,
             rejections: record.rejections,
-            claims: claims.collect(),
+            claims: self.claims(),
             limits: limits.collect(),
             appraisal: AppraisalDocument {
                 status: self.appraisal.status(),

@@ -1,54 +1,82 @@
-//! The envelope's cryptography: a JWE (RFC 7516) with ECDH-ES+A256KW and A256GCM (RFC 7518).
+//! The envelope's cryptography: a JWE (RFC 7516) with ECDH-ES+A256KW or RSA-OAEP-256, and A256GCM (RFC 7518).
 
 use std::fmt;
 
 use aes_kw::{KeyInit as _, KwAes256};
-use attestation_evidence::TeePublicKey;
 use attestation_evidence::encoding::{base64url_decode, base64url_encode};
+use attestation_evidence::{Coordinates, RsaPublicKey, TeePublicKey};
 use attestation_ledger::Digest;
 use p256::SecretKey;
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, Tag, UnboundKey};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use crate::agreement::{ALGORITHM, key_encryption_key, point, public_half};
-use crate::{TeeKey, UnusableEntropy};
+use crate::agreement::{
+    KeyEncryptionKey, key_encryption_key, key_encryption_key_p521, point, point_p521, public_half,
+    public_half_p521,
+};
+use crate::{TeeKey, UnusableEntropy, oaep};
 
-const ENCRYPTION: &str = "A256GCM";
-const KEY_TYPE: &str = "EC";
-const CURVE: &str = "P-256";
+mod header;
+
+use header::Header;
 
 const CONTENT_KEY_LENGTH: usize = 32;
 /// AES key wrap adds one block of 64 bits (RFC 3394).
 const WRAPPED_KEY_LENGTH: usize = CONTENT_KEY_LENGTH + 8;
 const IV_LENGTH: usize = 12;
+const SHORT_LENGTH: usize = 32;
+/// P-521's numbers are the longest.
+const EPHEMERAL_LENGTH: usize = 66;
 const TAG_LENGTH: usize = 16;
 
 /// The random numbers of one wrapping. Used up by it: none may serve twice.
 pub struct Entropy {
-    ephemeral_key: Zeroizing<[u8; 32]>,
-    content_key: Zeroizing<[u8; CONTENT_KEY_LENGTH]>,
+    /// The sender's secret number, of which P-256 takes the first 32 bytes, as RSA's padding does for its seed.
+    ephemeral_key: Zeroizing<[u8; EPHEMERAL_LENGTH]>,
+    content_key: ContentKey,
     iv: [u8; IV_LENGTH],
 }
 
+type ContentKey = Zeroizing<[u8; CONTENT_KEY_LENGTH]>;
+
 impl Entropy {
-    /// How many random bytes one wrapping takes.
-    pub const LENGTH: usize = 32 + CONTENT_KEY_LENGTH + IV_LENGTH;
+    /// How many random bytes one wrapping takes, whatever the recipient's key.
+    pub const LENGTH: usize = EPHEMERAL_LENGTH + CONTENT_KEY_LENGTH + IV_LENGTH;
 
     /// Takes bytes that the caller drew from a cryptographic random number generator for this.
     #[must_use]
     pub fn from_bytes(bytes: &Zeroizing<[u8; Self::LENGTH]>) -> Self {
         let mut entropy = Self {
-            ephemeral_key: Zeroizing::new([0; 32]),
+            ephemeral_key: Zeroizing::new([0; EPHEMERAL_LENGTH]),
             content_key: Zeroizing::new([0; CONTENT_KEY_LENGTH]),
             iv: [0; IV_LENGTH],
         };
-        let (ephemeral_key, rest) = bytes.split_at(32);
-        let (content_key, iv) = rest.split_at(CONTENT_KEY_LENGTH);
-        entropy.ephemeral_key.copy_from_slice(ephemeral_key);
+        let (first, rest) = bytes.split_at(SHORT_LENGTH);
+        let (content_key, rest) = rest.split_at(CONTENT_KEY_LENGTH);
+        let (iv, more) = rest.split_at(IV_LENGTH);
+        entropy.ephemeral_key[..SHORT_LENGTH].copy_from_slice(first);
+        entropy.ephemeral_key[SHORT_LENGTH..].copy_from_slice(more);
         entropy.content_key.copy_from_slice(content_key);
         entropy.iv.copy_from_slice(iv);
         entropy
+    }
+
+    fn short(&self) -> &[u8; SHORT_LENGTH] {
+        self.ephemeral_key
+            .first_chunk()
+            .expect("the longest number is longer")
+    }
+
+    fn ephemeral_p256(&self) -> Result<SecretKey, UnusableEntropy> {
+        SecretKey::from_slice(self.short()).map_err(|_| UnusableEntropy)
+    }
+
+    /// A number of 521 bits: the seven bits above them are cut off (FIPS 186-5, A.2.2: candidates are tested).
+    fn ephemeral_p521(&self) -> Result<p521::SecretKey, UnusableEntropy> {
+        let mut number = self.ephemeral_key.clone();
+        number[0] &= 1;
+        p521::SecretKey::from_slice(number.as_slice()).map_err(|_| UnusableEntropy)
     }
 }
 
@@ -92,16 +120,8 @@ impl JweParts {
         recipient: &TeePublicKey,
         entropy: Entropy,
     ) -> Result<Self, JweError> {
-        let recipient = point(recipient).ok_or(JweError::RecipientNotOnCurve)?;
-        let ephemeral =
-            SecretKey::from_slice(entropy.ephemeral_key.as_slice()).map_err(|_| UnusableEntropy)?;
-        let key_encryption_key = key_encryption_key(&ephemeral, &recipient);
-        let mut encrypted_key = [0; WRAPPED_KEY_LENGTH];
-        KwAes256::new((&*key_encryption_key).into())
-            .wrap_key(entropy.content_key.as_slice(), &mut encrypted_key)
-            .expect("the output is one block longer than the key");
-
-        let protected = Header::new(public_half(&ephemeral)).to_base64url();
+        let (header, encrypted_key) = wrapped(recipient, &entropy)?;
+        let protected = header.to_base64url();
         // Encrypted in place: the buffer ends up without the secret.
         let mut content = Zeroizing::new(secret.to_vec());
         let tag = content_key(&entropy.content_key)
@@ -126,14 +146,17 @@ impl JweParts {
     /// # Errors
     /// [`JweError::RecipientNotOnCurve`].
     pub fn check_recipient(recipient: &TeePublicKey) -> Result<(), JweError> {
-        point(recipient)
-            .map(|_| ())
-            .ok_or(JweError::RecipientNotOnCurve)
+        let on_curve = match recipient {
+            TeePublicKey::P256(key) => point(key).is_some(),
+            TeePublicKey::P521(key) => point_p521(key).is_some(),
+            TeePublicKey::Rsa(_) => true,
+        };
+        on_curve.then_some(()).ok_or(JweError::RecipientNotOnCurve)
     }
 
     /// Decrypts with the recipient's secret key.
     pub(crate) fn unseal(&self, key: &TeeKey) -> Result<Zeroizing<Vec<u8>>, JweError> {
-        let ephemeral = Header::from_base64url(&self.protected)?.ephemeral_key()?;
+        let ephemeral = Header::from_base64url(&self.protected)?.ephemeral_p256()?;
         let ephemeral = point(&ephemeral).ok_or(JweError::Header)?;
         let encrypted_key = member::<WRAPPED_KEY_LENGTH>(&self.encrypted_key, "encrypted_key")?;
         let iv = member::<IV_LENGTH>(&self.iv, "iv")?;
@@ -161,6 +184,54 @@ impl JweParts {
     }
 }
 
+/// The content key, wrapped to the recipient, and the header that says how.
+fn wrapped(recipient: &TeePublicKey, entropy: &Entropy) -> Result<(Header, Vec<u8>), JweError> {
+    match recipient {
+        TeePublicKey::P256(key) => agreed_p256(key, entropy),
+        TeePublicKey::P521(key) => agreed_p521(key, entropy),
+        TeePublicKey::Rsa(key) => Ok(encrypted(key, entropy)),
+    }
+}
+
+fn agreed_p256(
+    recipient: &Coordinates<32>,
+    entropy: &Entropy,
+) -> Result<(Header, Vec<u8>), JweError> {
+    let recipient = point(recipient).ok_or(JweError::RecipientNotOnCurve)?;
+    let ephemeral = entropy.ephemeral_p256()?;
+    let key = key_encryption_key(&ephemeral, &recipient);
+    let header = Header::p256(&public_half(&ephemeral));
+    Ok((header, wrapped_under(&key, &entropy.content_key)))
+}
+
+fn agreed_p521(
+    recipient: &Coordinates<66>,
+    entropy: &Entropy,
+) -> Result<(Header, Vec<u8>), JweError> {
+    let recipient = point_p521(recipient).ok_or(JweError::RecipientNotOnCurve)?;
+    let ephemeral = entropy.ephemeral_p521()?;
+    let key = key_encryption_key_p521(&ephemeral, &recipient);
+    let header = Header::p521(&public_half_p521(&ephemeral));
+    Ok((header, wrapped_under(&key, &entropy.content_key)))
+}
+
+fn encrypted(recipient: &RsaPublicKey, entropy: &Entropy) -> (Header, Vec<u8>) {
+    let seed = entropy.short();
+    (
+        Header::rsa(),
+        oaep::encrypt(recipient, &entropy.content_key, seed),
+    )
+}
+
+/// AES key wrap (RFC 3394).
+fn wrapped_under(key: &KeyEncryptionKey, content_key: &ContentKey) -> Vec<u8> {
+    let mut wrapped = vec![0; WRAPPED_KEY_LENGTH];
+    KwAes256::new((&**key).into())
+        .wrap_key(content_key.as_slice(), &mut wrapped)
+        .expect("the output is one block longer than the key");
+    wrapped
+}
+
 fn content_key(bytes: &[u8; CONTENT_KEY_LENGTH]) -> LessSafeKey {
     LessSafeKey::new(UnboundKey::new(&AES_256_GCM, bytes).expect("A256GCM keys have 32 bytes"))
 }
@@ -170,68 +241,11 @@ fn member<const N: usize>(text: &str, member: &'static str) -> Result<[u8; N], J
     bytes.ok_or(JweError::Member { member })
 }
 
-/// The protected header. Only the one pair of algorithms is spoken, so nothing is negotiated.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Header {
-    alg: String,
-    enc: String,
-    epk: EphemeralKey,
-}
-
-/// The sender's key, with the members that RFC 7518 section 4.6.1.1 asks for.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct EphemeralKey {
-    crv: String,
-    kty: String,
-    x: String,
-    y: String,
-}
-
-impl Header {
-    fn new(ephemeral: TeePublicKey) -> Self {
-        let epk = EphemeralKey {
-            crv: CURVE.to_owned(),
-            kty: KEY_TYPE.to_owned(),
-            x: base64url_encode(ephemeral.x()),
-            y: base64url_encode(ephemeral.y()),
-        };
-        Self {
-            alg: ALGORITHM.to_owned(),
-            enc: ENCRYPTION.to_owned(),
-            epk,
-        }
-    }
-
-    fn to_base64url(&self) -> String {
-        let json = serde_json::to_vec(self).expect("strings under string keys are always JSON");
-        base64url_encode(&json)
-    }
-
-    fn from_base64url(text: &str) -> Result<Self, JweError> {
-        let json = base64url_decode(text).ok_or(JweError::Header)?;
-        serde_json::from_slice(&json).map_err(|_| JweError::Header)
-    }
-
-    fn ephemeral_key(&self) -> Result<TeePublicKey, JweError> {
-        let epk = &self.epk;
-        let spoken = self.alg == ALGORITHM && self.enc == ENCRYPTION;
-        if !spoken || epk.kty != KEY_TYPE || epk.crv != CURVE {
-            return Err(JweError::Header);
-        }
-        Ok(TeePublicKey::from_coordinates(
-            member(&epk.x, "epk.x")?,
-            member(&epk.y, "epk.y")?,
-        ))
-    }
-}
-
 /// Why a JWE cannot be made or opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum JweError {
-    /// The recipient's key is no point of P-256.
-    #[error("the recipient's key is not a point of P-256: no secret can be wrapped to it")]
+    /// The recipient's key is no point of its curve.
+    #[error("the recipient's key is not a point of its curve: no secret can be wrapped to it")]
     RecipientNotOnCurve,
     /// See [`UnusableEntropy`].
     #[error(transparent)]

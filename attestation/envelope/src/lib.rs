@@ -6,12 +6,17 @@
 //! accepted verdict and send only what is logged, is `attestation-release`: this crate knows neither
 //! verdicts nor policies, so sealing with it proves nothing to anybody.
 //!
-//! Randomness comes in as bytes; every secret is wiped when dropped and none has a `Debug`.
+//! A guest of ours has a key on P-256 and opens nothing else. [`JweParts::seal`] wraps to keys on P-521 and to RSA keys as well,
+//! for guests of other projects that bring them.
+//!
+//! Randomness comes in as bytes, for every kind of key; every secret is wiped when dropped and none has a `Debug`. What the
+//! arithmetic of RSA puts aside of a padded key is freed without being wiped.
 
 #![forbid(unsafe_code)]
 
 mod agreement;
 mod jwe;
+mod oaep;
 mod open;
 mod sealed_release;
 mod tee_key;

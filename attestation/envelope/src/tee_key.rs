@@ -25,7 +25,7 @@ impl TeeKey {
     /// The public half, for the runtime data.
     #[must_use]
     pub fn public(&self) -> TeePublicKey {
-        public_half(&self.0)
+        TeePublicKey::P256(public_half(&self.0))
     }
 }
 
@@ -35,9 +35,7 @@ impl fmt::Debug for TeeKey {
     }
 }
 
-/// Random bytes that are no P-256 secret.
+/// Random bytes that are no secret number of the curve.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "these 32 bytes are no P-256 secret key (zero, or not below the group's order): draw others"
-)]
+#[error("these random bytes are no secret key (zero, or not below the group's order): draw others")]
 pub struct UnusableEntropy;

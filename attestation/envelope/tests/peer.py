@@ -1,11 +1,12 @@
 """A released secret's JWE by another library: cryptography, from PyPI.
 
     peer.py check                        RFC 7518, appendix C, and the spelling of headers
-    peer.py open KEY < JWE > SECRET      KEY is the recipient's private number in hexadecimal
+    peer.py key KIND > KEY               a new key, KIND is P-256, P-521 or RSA and its bits: {"public": JWK, "private": PEM}
+    peer.py open KEY < JWE > SECRET      KEY is such a PEM, or the recipient's private number on P-256 in hexadecimal
     peer.py seal X Y < SECRET > JWE      X and Y are the recipient's point, base64url
 
-The JWE is JSON: the flattened one of RFC 7516 section 7.2.2 with ECDH-ES+A256KW on P-256 and A256GCM. Other members
-beside its five are passed over, as the clients of Trustee do. What cannot be opened ends with 3 and the reason.
+The JWE is JSON: the flattened one of RFC 7516 section 7.2.2 with ECDH-ES+A256KW on P-256 or P-521, or RSA-OAEP-256, and
+A256GCM. Other members beside its five are passed over, as the clients of Trustee do. What cannot be opened ends with 3 and the reason.
 """
 
 import base64
@@ -14,13 +15,15 @@ import os
 import sys
 
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives import hashes, keywrap
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives import hashes, keywrap, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.concatkdf import ConcatKDFHash
 
-ALGORITHM, ENCRYPTION, CURVE = "ECDH-ES+A256KW", "A256GCM", "P-256"
-MEMBERS = {"protected": None, "encrypted_key": 40, "iv": 12, "ciphertext": None, "tag": 16}
+ALGORITHM, RSA_ALGORITHM, ENCRYPTION, CURVE = "ECDH-ES+A256KW", "RSA-OAEP-256", "A256GCM", "P-256"
+CURVES = {"P-256": (ec.SECP256R1(), 32), "P-521": (ec.SECP521R1(), 66)}
+OAEP = padding.OAEP(padding.MGF1(hashes.SHA256()), hashes.SHA256(), None)
+MEMBERS = {"protected": None, "encrypted_key": None, "iv": 12, "ciphertext": None, "tag": 16}
 
 
 class Refused(Exception):
@@ -60,12 +63,38 @@ def private_key(number):
     return ec.derive_private_key(number, ec.SECP256R1())
 
 
-def public_key(x, y):
-    numbers = (int.from_bytes(octets(value, name, 32), "big") for value, name in ((x, "x"), (y, "y")))
+def public_key(x, y, name=CURVE):
+    curve, length = CURVES[name]
+    numbers = (int.from_bytes(octets(value, member, length), "big") for value, member in ((x, "x"), (y, "y")))
     try:
-        return ec.EllipticCurvePublicNumbers(*numbers, ec.SECP256R1()).public_key()
+        return ec.EllipticCurvePublicNumbers(*numbers, curve).public_key()
     except ValueError as error:
-        raise Refused(f"the point is not on {CURVE}") from error
+        raise Refused(f"the point is not on {name}") from error
+
+
+def new_key(kind):
+    """A key as Trustee's clients make it, in the form that their `--tee-key-file` reads, and its JWK as they send it."""
+    form = serialization.PrivateFormat.PKCS8
+    if kind.startswith("RSA "):
+        private = rsa.generate_private_key(65537, int(kind[4:]))
+        numbers = private.public_key().public_numbers()
+        n, e = (text(number.to_bytes((number.bit_length() + 7) // 8, "big")) for number in (numbers.n, numbers.e))
+        form = serialization.PrivateFormat.TraditionalOpenSSL
+        public = {"kty": "RSA", "alg": RSA_ALGORITHM, "n": n, "e": e}
+    else:
+        curve, length = CURVES[kind]
+        private = ec.generate_private_key(curve)
+        point = private.public_key().public_numbers()
+        x, y = (text(number.to_bytes(length, "big")) for number in (point.x, point.y))
+        public = {"kty": "EC", "crv": kind, "alg": ALGORITHM, "x": x, "y": y}
+    pem = private.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption())
+    return {"public": public, "private": pem.decode()}
+
+
+def read_private(key):
+    if key.startswith("-----"):
+        return serialization.load_pem_private_key(key.encode(), None)
+    return private_key(int(key, 16))
 
 
 def spelled(header):
@@ -79,27 +108,48 @@ def spelled(header):
     return json.dumps({**first, **ordered}, separators=(",", ":"), ensure_ascii=False)
 
 
-def opened(jwe, number):
+def opened(jwe, private):
     parts = {name: octets(jwe[name], name, length) for name, length in MEMBERS.items()}
     header = json.loads(parts["protected"])
-    if (header.get("alg"), header.get("enc")) != (ALGORITHM, ENCRYPTION):
-        raise Refused(f"the header asks for {header.get('alg')} and {header.get('enc')}")
-    if header.keys() != {"alg", "enc", "epk"}:
-        raise Refused(f"the header has {', '.join(header)}")
-    epk = header["epk"]
-    if (epk.get("kty"), epk.get("crv")) != ("EC", CURVE):
-        raise Refused(f"the sender's key is on {epk.get('crv')}")
-    secret = agreed(private_key(number), public_key(epk["x"], epk["y"]))
-    wrapping = derived(secret, ALGORITHM, b"", b"", 32)
-    try:
-        content = keywrap.aes_key_unwrap(wrapping, parts["encrypted_key"])
-    except keywrap.InvalidUnwrap as error:
-        raise Refused("the content key is wrapped for another key") from error
+    unwrap = decrypted if isinstance(private, rsa.RSAPrivateKey) else unwrapped
+    content = unwrap(header, parts["encrypted_key"], private)
     sealed = parts["ciphertext"] + parts["tag"]
     try:
         return AESGCM(content).decrypt(parts["iv"], sealed, text(spelled(header).encode()).encode())
     except InvalidTag as error:
         raise Refused("the tag is of other content, or of another header") from error
+
+
+def check_header(header, algorithm, members):
+    if (header.get("alg"), header.get("enc")) != (algorithm, ENCRYPTION):
+        raise Refused(f"the header asks for {header.get('alg')} and {header.get('enc')}")
+    if header.keys() != members:
+        raise Refused(f"the header has {', '.join(header)}")
+
+
+def decrypted(header, encrypted, private):
+    check_header(header, RSA_ALGORITHM, {"alg", "enc"})
+    try:
+        content = private.decrypt(encrypted, OAEP)
+    except ValueError as error:
+        raise Refused("the content key is encrypted for another key") from error
+    if len(content) != 32:
+        raise Refused(f"the content key has {len(content)} bytes")
+    return content
+
+
+def unwrapped(header, encrypted, private):
+    check_header(header, ALGORITHM, {"alg", "enc", "epk"})
+    epk = header["epk"]
+    curve = next(name for name, (curve, _) in CURVES.items() if curve.name == private.curve.name)
+    if (epk.get("kty"), epk.get("crv")) != ("EC", curve):
+        raise Refused(f"the sender's key is on {epk.get('crv')}")
+    secret = agreed(private, public_key(epk["x"], epk["y"], curve))
+    wrapping = derived(secret, ALGORITHM, b"", b"", 32)
+    try:
+        return keywrap.aes_key_unwrap(wrapping, encrypted)
+    except (keywrap.InvalidUnwrap, ValueError) as error:
+        raise Refused("the content key is wrapped for another key") from error
 
 
 def sealed(secret, recipient):
@@ -147,7 +197,9 @@ def check():
 def main(command, *arguments):
     check()
     if command == "open":
-        sys.stdout.buffer.write(opened(json.load(sys.stdin), int(arguments[0], 16)))
+        sys.stdout.buffer.write(opened(json.load(sys.stdin), read_private(arguments[0])))
+    elif command == "key":
+        json.dump(new_key(*arguments), sys.stdout)
     elif command == "seal":
         json.dump(sealed(sys.stdin.buffer.read(), public_key(*arguments)), sys.stdout)
     else:

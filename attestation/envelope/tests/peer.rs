@@ -4,15 +4,15 @@
 //! of RFC 7518, appendix C. `cargo xtask test` installs the library; another folder of Python's programs can be named by
 //! `CLOISTER_PEERS`.
 
+#[path = "support/peer.rs"]
+mod other;
 mod support;
 
 use attestation_envelope::{Entropy, Expected, JweParts, SealedRelease, TeeKey, open};
-use attestation_evidence::Tee;
 use attestation_evidence::encoding::{base64url_decode, base64url_encode};
+use attestation_evidence::{Tee, TeePublicKey};
 use attestation_ledger::{AuditRecord, RecordVersion, RecordedRelease};
-use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use other::{PeersKey, done, peer};
 use support::{Log, SECRET, registration, resource, tee_key};
 use zeroize::Zeroizing;
 
@@ -21,43 +21,6 @@ const REFUSED: i32 = 3;
 
 /// The number behind [`tee_key`], as the peer takes it.
 const TEE_KEY: &str = "1111111111111111111111111111111111111111111111111111111111111111";
-
-/// Runs the peer, if its library is there.
-fn peer(arguments: &[&str], input: &[u8]) -> Option<Output> {
-    let installed = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/tools/peers/bin");
-    let folder = std::env::var_os("CLOISTER_PEERS").map_or(installed, PathBuf::from);
-    let python = folder.join("python3");
-    let ready = Command::new(&python)
-        .args(["-c", "import cryptography"])
-        .stderr(Stdio::null())
-        .status();
-    if !ready.is_ok_and(|status| status.success()) {
-        println!(
-            "skipped: cryptography is not in target/tools/peers (cargo xtask test installs it)"
-        );
-        return None;
-    }
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peer.py");
-    let mut child = Command::new(&python)
-        .arg(script)
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the peer starts");
-    let mut stdin = child.stdin.take().expect("piped");
-    stdin.write_all(input).expect("the peer reads");
-    drop(stdin);
-    Some(child.wait_with_output().expect("the peer ends"))
-}
-
-/// What the peer wrote, which did what it was asked for.
-fn done(output: Output) -> Vec<u8> {
-    let complaint = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "the peer failed: {complaint}");
-    output.stdout
-}
 
 fn sealed(secret: &[u8], entropy: u8) -> JweParts {
     let entropy = Entropy::from_bytes(&Zeroizing::new([entropy; Entropy::LENGTH]));
@@ -99,6 +62,36 @@ fn release_sealed_here_is_opened_by_the_peer() {
             return;
         };
         assert_eq!(done(output), secret, "{} bytes", secret.len());
+    }
+}
+
+#[test]
+fn secret_for_each_kind_of_key_is_opened_by_the_peer_that_made_it() {
+    let long = vec![0x5a; 1 << 16];
+    for kind in [
+        "P-256", "P-521", "RSA 2048", "RSA 2052", "RSA 3072", "RSA 4096",
+    ] {
+        let Some(made) = peer(&["key", kind], b"") else {
+            return;
+        };
+        let key: PeersKey = serde_json::from_slice(&done(made)).expect("a key");
+        for (entropy, secret) in [(1, SECRET), (2, b"".as_slice()), (3, &long)] {
+            let entropy = Entropy::from_bytes(&Zeroizing::new([entropy; Entropy::LENGTH]));
+            let jwe = JweParts::seal(secret, &key.public, entropy).expect("a good key");
+            let mut jwe = serde_json::to_value(&jwe).expect("it is JSON");
+            let opened =
+                |jwe: &serde_json::Value| peer(&["open", &key.private], jwe.to_string().as_bytes());
+            let Some(output) = opened(&jwe) else {
+                return;
+            };
+            assert_eq!(done(output), secret, "{kind}, {} bytes", secret.len());
+            let mut wrapped =
+                base64url_decode(jwe["encrypted_key"].as_str().expect("text")).expect("base64url");
+            wrapped[20] ^= 1;
+            jwe["encrypted_key"] = base64url_encode(&wrapped).into();
+            let refused = opened(&jwe).expect("it is there");
+            assert_eq!(refused.status.code(), Some(REFUSED), "{kind}");
+        }
     }
 }
 
@@ -144,7 +137,9 @@ fn spoil(member: &mut String) {
 
 #[test]
 fn release_sealed_by_the_peer_is_opened_here() {
-    let public = tee_key().public();
+    let TeePublicKey::P256(public) = tee_key().public() else {
+        panic!("a guest of ours has a key on P-256");
+    };
     let point = [public.x(), public.y()].map(|coordinate| base64url_encode(coordinate));
     let Some(output) = peer(&["seal", &point[0], &point[1]], SECRET) else {
         return;

@@ -27,7 +27,7 @@ pub use kbs::{
     Attestation, Challenge, ErrorBody, KBS_PROTOCOL_VERSION, Nonce, Request, RuntimeData,
     SESSION_COOKIE, TeeEvidence, Token, error_type,
 };
-pub use key::{TeePublicKey, TeePublicKeyError};
+pub use key::{Coordinates, RsaPublicKey, TeePublicKey, TeePublicKeyError};
 pub use pins::{PinsError, VerifierPins};
 pub use resource::{ResourcePath, ResourcePathError};
 pub use sample::SampleEvidence;

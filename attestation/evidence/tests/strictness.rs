@@ -2,8 +2,8 @@
 
 use attestation_evidence::encoding::{base64_decode, base64url_decode, hex_decode};
 use attestation_evidence::{
-    Attestation, Nonce, PinsError, Request, ResourcePath, RuntimeData, SimulatedEvidence, Tee,
-    TeePublicKey, VerifierPins, report_data_binding,
+    Attestation, Nonce, PinsError, Request, ResourcePath, RsaPublicKey, RuntimeData,
+    SimulatedEvidence, Tee, TeePublicKey, TeePublicKeyError, VerifierPins, report_data_binding,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -117,6 +117,126 @@ fn thumbprint_of_the_rfc_7517_key_is_that_of_another_implementation() {
         key.thumbprint(),
         "cn-I_WNMClehiVp51i_0VpOENW1upEerA8sEam5hn-s"
     );
+}
+
+/// The keys of RFC 7520 sections 3.1 and RFC 7517 appendix A.2, for other algorithms.
+fn others() -> [Value; 2] {
+    [
+        json!({
+            "kty": "EC", "crv": "P-521", "alg": "ECDH-ES+A256KW",
+            "x": "AHKZLLOsCOzz5cY97ewNUajB957y-C-U88c3v13nmGZx6sYl_oJXu9A5RkTKqjqvjyekWF-7ytDyRXYgCF5cj0Kt",
+            "y": "AdymlHvOiLxXkEhayXQnNCvDX4h9htZaCJN34kfmC6pV5OhQHiraVySsUdaQkAgDPrwQrJmbnX9cwlGfP-HqHZR1",
+        }),
+        json!({
+            "kty": "RSA", "alg": "RSA-OAEP-256",
+            "n": "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECP\
+                  ebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY\
+                  368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0f\
+                  M4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw",
+            "e": "AQAB",
+        }),
+    ]
+}
+
+fn read_key(key: &Value) -> Result<TeePublicKey, serde_json::Error> {
+    serde_json::from_value(key.clone())
+}
+
+/// RFC 7638 section 3.1 has the RSA key's; the other was computed with PyPI's jwcrypto 1.6.1.
+#[test]
+fn thumbprints_of_the_rfcs_keys_on_p521_and_of_rsa_are_theirs() {
+    let thumbprints = others().map(|key| read_key(&key).expect("a good key").thumbprint());
+    assert_eq!(
+        thumbprints,
+        [
+            "dHri3SADZkrush5HU_50AoRhcKFryN-PI6jPBtPL55M",
+            "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"
+        ]
+    );
+}
+
+#[test]
+fn key_of_each_kind_is_written_in_the_order_of_the_kbs_client() {
+    let [p521, rsa] = others();
+    let text = |key: &Value| {
+        let key = read_key(key).expect("a good key");
+        serde_json::to_string(&key).expect("JSON")
+    };
+    let member = |key: &Value, name: &str| key[name].as_str().expect("text").to_owned();
+    let [x, y] = ["x", "y"].map(|name| member(&p521, name));
+    let [n, e] = ["n", "e"].map(|name| member(&rsa, name));
+    assert_eq!(
+        text(&p521),
+        format!(r#"{{"kty":"EC","crv":"P-521","alg":"ECDH-ES+A256KW","x":"{x}","y":"{y}"}}"#)
+    );
+    assert_eq!(
+        text(&rsa),
+        format!(r#"{{"kty":"RSA","alg":"RSA-OAEP-256","n":"{n}","e":"{e}"}}"#)
+    );
+}
+
+#[test]
+fn key_with_members_of_another_kind_or_null_or_cut_coordinates_is_refused() {
+    let [p521, rsa] = others();
+    let spoil = |key: &Value, member: &str, value: Value| {
+        let mut spoiled = key.clone();
+        spoiled[member] = value;
+        assert!(read_key(&spoiled).is_err(), "`{member}` was not looked at");
+    };
+    spoil(&p521, "n", json!("AQAB"));
+    spoil(&p521, "n", Value::Null);
+    spoil(&p521, "crv", json!("P-256"));
+    spoil(&p521, "alg", json!("RSA-OAEP-256"));
+    spoil(&p521, "kid", json!("a"));
+    let x = p521["x"].as_str().expect("text");
+    spoil(&p521, "x", json!(x[..84]));
+    spoil(&rsa, "crv", json!("P-256"));
+    spoil(&rsa, "x", Value::Null);
+    spoil(&rsa, "alg", json!("RSA1_5"));
+    spoil(&rsa, "alg", json!("RSA-OAEP"));
+    spoil(&rsa, "kty", json!("EC"));
+    spoil(&rsa, "d", json!("AQAB"));
+}
+
+#[test]
+fn rsa_key_that_is_weak_or_costly_or_spelled_otherwise_is_refused() {
+    let odd = |length: usize, first: u8| {
+        let mut n = vec![0xFF; length];
+        n[0] = first;
+        n
+    };
+    let e = vec![1, 0, 1];
+    let new = |n: Vec<u8>, e: &[u8]| RsaPublicKey::new(n, e.to_vec());
+    for good in [odd(256, 0x80), odd(257, 1), odd(512, 0xFF), odd(1024, 0xFF)] {
+        assert!(new(good, &e).is_ok());
+    }
+    let mut even = odd(256, 0x80);
+    even[255] = 0xFE;
+    let long = odd(1025, 1);
+    for bad in [
+        odd(256, 0x7F),
+        odd(255, 0xFF),
+        odd(257, 0),
+        long,
+        even,
+        vec![],
+    ] {
+        assert_eq!(new(bad, &e), Err(TeePublicKeyError::Modulus));
+    }
+    for good in [&[1, 0, 1][..], &[1, 0, 3], &[0xFF; 4]] {
+        assert!(new(odd(256, 0xFF), good).is_ok());
+    }
+    for bad in [
+        &[3][..],
+        &[0xFF, 0xFF],
+        &[1, 0, 0],
+        &[1, 0, 2],
+        &[0, 1, 0, 1],
+        &[1, 0, 0, 0, 1],
+        &[],
+    ] {
+        assert_eq!(new(odd(256, 0xFF), bad), Err(TeePublicKeyError::Exponent));
+    }
 }
 
 #[test]

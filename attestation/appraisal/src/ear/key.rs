@@ -1,6 +1,6 @@
 //! The key that tokens are signed with.
 
-use super::{Algorithm, EarPublicKey};
+use super::EarPublicKey;
 use p256::ecdsa::signature::Signer;
 use p256::pkcs8::DecodePrivateKey;
 use std::fmt;
@@ -27,6 +27,11 @@ pub enum KeyError {
     /// Not one PEM block of a public key on one of the two curves.
     #[error("not a public key for tokens: one PEM block, PUBLIC KEY, on P-256 or P-384")]
     Public,
+    /// Not a JSON Web Key on one of the two curves.
+    #[error(
+        "not a JSON Web Key for tokens: `kty` EC, `crv` P-256 or P-384, `x` and `y` of a point on it"
+    )]
+    Jwk,
 }
 
 impl EarKey {
@@ -52,10 +57,6 @@ impl EarKey {
     /// The public half.
     pub fn public(&self) -> &EarPublicKey {
         &self.public
-    }
-
-    pub(crate) fn algorithm(&self) -> Algorithm {
-        self.public.algorithm()
     }
 
     /// Both halves of the signature, each of the size of a coordinate (RFC 7518, section 3.4).

@@ -61,6 +61,32 @@ impl EarPublicKey {
         Ok(Self::of_p384(&key))
     }
 
+    /// Reads a key of P-256 or P-384 out of a JWK (RFC 7517). Other members than the four of such a key are passed over: what they
+    /// say (`alg`, `use`, `kid`) is the caller's to compare.
+    ///
+    /// # Errors
+    /// It is another key, or no point of its curve.
+    pub fn from_jwk(jwk: &Value) -> Result<Self, KeyError> {
+        let member = |name: &str| jwk.get(name).and_then(Value::as_str);
+        let algorithm = match (member("kty"), member("crv")) {
+            (Some("EC"), Some("P-256")) => Algorithm::Es256,
+            (Some("EC"), Some("P-384")) => Algorithm::Es384,
+            _ => return Err(KeyError::Jwk),
+        };
+        let mut point = vec![4];
+        for name in ["x", "y"] {
+            let bytes = member(name).and_then(|text| URL_SAFE_NO_PAD.decode(text).ok());
+            let bytes = bytes.filter(|bytes| bytes.len() == algorithm.size());
+            point.extend(bytes.ok_or(KeyError::Jwk)?);
+        }
+        let key = match algorithm {
+            Algorithm::Es256 => p256::PublicKey::from_sec1_bytes(&point).map(|_| ()),
+            Algorithm::Es384 => p384::PublicKey::from_sec1_bytes(&point).map(|_| ()),
+        };
+        key.map_err(|_| KeyError::Jwk)?;
+        Ok(Self { algorithm, point })
+    }
+
     pub(crate) fn of_p256(key: &p256::PublicKey) -> Self {
         Self {
             algorithm: Algorithm::Es256,
@@ -90,6 +116,11 @@ impl EarPublicKey {
         })
     }
 
+    /// The algorithm of its signatures, as tokens name it.
+    pub fn algorithm_name(&self) -> &'static str {
+        self.algorithm.name()
+    }
+
     /// The key's name in tokens: its thumbprint (RFC 7638, SHA-256).
     pub fn thumbprint(&self) -> String {
         // Members in the order of their names, without spaces, are what RFC 7638 hashes.
@@ -102,6 +133,16 @@ impl EarPublicKey {
     /// # Errors
     /// The token is no EAR, or another key's.
     pub fn verify(&self, token: &str) -> Result<Value, EarError> {
+        let claims = self.verify_signed(token)?;
+        let claims: Value = serde_json::from_slice(&claims).map_err(|_| EarError::Claims)?;
+        is_ear(&claims).then_some(claims).ok_or(EarError::Claims)
+    }
+
+    /// The claims of a token that this key signed, whatever they say, as JSON that nobody has read yet.
+    ///
+    /// # Errors
+    /// The token is no JWT, or another key's.
+    pub fn verify_signed(&self, token: &str) -> Result<Vec<u8>, EarError> {
         if token.len() > LONGEST {
             return Err(EarError::Form);
         }
@@ -112,8 +153,7 @@ impl EarPublicKey {
         let (header, claims) = (decoded(header)?, decoded(claims)?);
         self.check_header(&header)?;
         self.check_signature(signed.as_bytes(), &decoded(signature)?)?;
-        let claims: Value = serde_json::from_slice(&claims).map_err(|_| EarError::Claims)?;
-        is_ear(&claims).then_some(claims).ok_or(EarError::Claims)
+        Ok(claims)
     }
 
     fn check_header(&self, header: &[u8]) -> Result<(), EarError> {

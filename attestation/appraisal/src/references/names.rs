@@ -20,6 +20,13 @@ impl Look {
             return no_function(expr.span());
         }
         let name = span.text();
+        if let (Names::Given(given), "data") = (self.names, name) {
+            let there = path.first().is_some_and(|first| given.contains(first));
+            return match there && !called {
+                true => Ok(()),
+                false => self.no_such_datum(span, given, &steps),
+            };
+        }
         if name == "data" {
             return match path.as_slice() {
                 ["cloister", policy, rule, more @ ..] => {
@@ -153,6 +160,17 @@ impl Look {
             PolicyFault::NoSuchPolicy {
                 named: written(named),
                 nearest: nearest(last, there.iter().copied()),
+                there: there.join(", "),
+            },
+        )
+    }
+
+    fn no_such_datum(&self, span: &Span, given: &[&str], steps: &[Step<'_>]) -> Checked {
+        let there: Vec<_> = given.iter().map(|one| format!("data[\"{one}\"]")).collect();
+        fault(
+            span,
+            PolicyFault::NoSuchDatum {
+                named: written(&joined(span.text(), steps)),
                 there: there.join(", "),
             },
         )

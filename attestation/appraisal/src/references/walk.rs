@@ -9,6 +9,10 @@ impl Look {
         let root = root.span().text();
         let policy = match (root, path.as_slice()) {
             ("rego", ["v1"]) | ("future", ["keywords", ..]) => return Ok(()),
+            _ if self.names != Names::Shipped => {
+                let named = written(&joined(root, &steps));
+                return fault(&import.span, PolicyFault::NothingToImport { named });
+            }
             ("data", ["cloister", policy]) => *policy,
             ("data", [first, ..]) if *first != "cloister" => {
                 return self.no_such_policy(&import.span, &joined(root, &steps));

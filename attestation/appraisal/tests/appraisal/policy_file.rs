@@ -20,7 +20,11 @@ fn policy_with_every_rule_is_read() {
 fn policy_of_another_package_is_refused() {
     for package in ["cloister", "cloister.appraisal.more", "main"] {
         let text = source("").replace("package cloister.appraisal", &format!("package {package}"));
-        assert_eq!(refused(&text), PolicyError::Package(package.to_owned()));
+        let refused = refused(&text);
+        let PolicyError::Package { found, wanted } = refused else {
+            panic!("{refused}");
+        };
+        assert_eq!((found.as_str(), wanted), (package, "cloister.appraisal"));
     }
 }
 
@@ -33,7 +37,11 @@ fn policy_without_a_rule_is_refused() {
         ("deny", "deny := "),
     ] {
         let text = source("").replace(without, &format!("un{without}"));
-        assert_eq!(refused(&text), PolicyError::NoRule(rule));
+        let refused = refused(&text);
+        let PolicyError::NoRule { rule: missing, .. } = refused else {
+            panic!("{refused}");
+        };
+        assert_eq!(missing, rule);
     }
 }
 

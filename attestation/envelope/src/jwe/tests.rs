@@ -68,9 +68,9 @@ fn header_has_the_very_bytes_that_the_kbs_client_accepted() {
                     LCJrdHkiOiJFQyIsIngiOiJJRExwZnZNblVrY3hIMWVLVTlJUVNnYVR0dHRFdC1FUjRIU0tUc1p6\
                     aXlvIiwieSI6IkcyLUJydUJuaVpFWmNCeURseTdwLUNVcVc0ZWxhQWFRX2d1RFZVT2FxQzAifX0";
     let ephemeral = Header::from_base64url(recorded)
-        .and_then(|header| header.ephemeral_key())
+        .and_then(|header| header.ephemeral_p256())
         .expect("the header of a JWE that is spoken here");
-    assert_eq!(Header::new(ephemeral).to_base64url(), recorded);
+    assert_eq!(Header::p256(&ephemeral).to_base64url(), recorded);
 }
 
 #[test]
@@ -155,12 +155,80 @@ fn member_of_another_length_is_refused() {
 }
 
 #[test]
-fn recipient_that_is_no_point_of_the_curve_is_refused() {
-    let recipient = TeePublicKey::from_coordinates([2; 32], [3; 32]);
+fn recipient_that_is_no_point_of_its_curve_is_refused() {
+    for recipient in [
+        TeePublicKey::from_coordinates([2; 32], [3; 32]),
+        TeePublicKey::P521(Coordinates::new([0; 66], [1; 66])),
+    ] {
+        let entropy = Entropy::from_bytes(&Zeroizing::new([1; Entropy::LENGTH]));
+        let refused = Err(JweError::RecipientNotOnCurve);
+        assert_eq!(JweParts::seal(b"secret", &recipient, entropy), refused);
+        assert_eq!(JweParts::check_recipient(&recipient), refused.map(|_| ()));
+    }
+}
+
+fn header_of(recipient: &TeePublicKey) -> String {
+    JweParts::check_recipient(recipient).expect("a good key");
     let entropy = Entropy::from_bytes(&Zeroizing::new([1; Entropy::LENGTH]));
+    let jwe = JweParts::seal(b"secret", recipient, entropy).expect("a good key");
+    let header = base64url_decode(&jwe.protected).expect("base64url");
+    String::from_utf8(header).expect("JSON is text")
+}
+
+/// What a client authenticates is what it makes of the header again: notably no member besides these, in this order.
+#[test]
+fn header_for_an_rsa_key_has_two_members_in_their_order() {
+    let mut n = vec![0xDA; 256];
+    n[255] |= 1;
+    let key = RsaPublicKey::new(n, vec![1, 0, 1]).expect("a good key");
     assert_eq!(
-        JweParts::seal(b"secret", &recipient, entropy),
-        Err(JweError::RecipientNotOnCurve)
+        header_of(&TeePublicKey::Rsa(key)),
+        r#"{"alg":"RSA-OAEP-256","enc":"A256GCM"}"#
+    );
+}
+
+#[test]
+fn header_for_a_key_on_p521_names_the_curve_and_has_whole_coordinates() {
+    let ephemeral = p521::SecretKey::from_slice(&[1; 66]).expect("a good number");
+    let public = public_half_p521(&ephemeral);
+    let [x, y] = [public.x(), public.y()].map(|bytes| base64url_encode(bytes));
+    assert_eq!((x.len(), y.len()), (88, 88));
+    assert_eq!(
+        header_of(&TeePublicKey::P521(public)),
+        format!(
+            r#"{{"alg":"ECDH-ES+A256KW","enc":"A256GCM","epk":{{"crv":"P-521","kty":"EC","x":"{x}","y":"{y}"}}}}"#
+        )
+    );
+}
+
+/// A guest of ours has a key on P-256 and opens nothing that is meant for another kind.
+#[test]
+fn jwe_for_another_kind_of_key_is_not_opened() {
+    let mut jwe = sealed();
+    for header in [
+        r#"{"alg":"RSA-OAEP-256","enc":"A256GCM"}"#,
+        r#"{"alg":"ECDH-ES+A256KW","enc":"A256GCM"}"#,
+        r#"{"alg":"ECDH-ES+A256KW","enc":"A256GCM","epk":null}"#,
+    ] {
+        jwe.protected = base64url_encode(header.as_bytes());
+        assert_eq!(jwe.unseal(&key()), Err(JweError::Header));
+    }
+}
+
+/// 521 bits are asked for, and 528 come in.
+#[test]
+fn entropy_of_p521_is_cut_to_its_bits_and_uses_all_of_them() {
+    let number = |at: usize, byte: u8| {
+        let mut bytes = Zeroizing::new([1; Entropy::LENGTH]);
+        bytes[at] = byte;
+        let ephemeral = Entropy::from_bytes(&bytes).ephemeral_p521();
+        public_half_p521(&ephemeral.expect("a good number"))
+    };
+    assert_eq!(number(0, 0xFF), number(0, 1));
+    assert_ne!(number(0, 0), number(0, 1));
+    assert_ne!(
+        number(Entropy::LENGTH - 1, 0),
+        number(Entropy::LENGTH - 1, 1)
     );
 }
 
