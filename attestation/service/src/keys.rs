@@ -10,14 +10,14 @@ use crate::challenge::ChallengeKey;
 use crate::data_dir::{DataDir, DataDirError, names};
 use crate::entropy::{self, NoEntropy};
 use crate::terms::Terms;
-use crate::token::TokenKey;
+use crate::token::TokenKeys;
 
 /// The keys that requests need. The TLS key is [`Server`](crate::Server)'s, the log's is the store's.
 pub struct Keys {
     /// Makes nonces.
     pub challenge: ChallengeKey,
     /// Signs attestation tokens.
-    pub token: TokenKey,
+    pub token: TokenKeys,
     /// Encrypts secrets at rest.
     pub seal: SealKey,
 }
@@ -27,7 +27,7 @@ impl Keys {
     pub fn load(dir: &DataDir) -> Result<Self, DataDirError> {
         Ok(Self {
             challenge: ChallengeKey::new(&*load_hex_key(dir, names::CHALLENGE_KEY)?),
-            token: TokenKey::load(dir)?,
+            token: TokenKeys::load(dir)?,
             seal: SealKey::load(dir)?,
         })
     }

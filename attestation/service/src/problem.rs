@@ -20,6 +20,9 @@ pub enum Problem {
     /// No session cookie, or none that is known.
     #[error("{0}")]
     NoSession(&'static str),
+    /// An attestation token that is not believed, or not any more.
+    #[error("the attestation token is refused: {0}")]
+    InvalidToken(String),
     /// The evidence was judged and refused.
     #[error("{}", reasons(.0))]
     Refused(Vec<RejectionRecord>),
@@ -88,7 +91,7 @@ impl Problem {
     pub fn status(&self) -> u16 {
         match self {
             Self::InvalidRequest(_) | Self::ProtocolVersion | Self::UnknownTee(_) => 400,
-            Self::NoSession(_) | Self::Refused(_) | Self::NotProven => 401,
+            Self::NoSession(_) | Self::InvalidToken(_) | Self::Refused(_) | Self::NotProven => 401,
             Self::Denied(_) | Self::NotPermitted => 403,
             Self::NotFound(_) => 404,
             Self::Method => 405,
@@ -111,6 +114,7 @@ impl Problem {
             Self::ProtocolVersion => "ProtocolVersion",
             Self::UnknownTee(_) => "UnsupportedTee",
             Self::NoSession(_) => "TokenNotFound",
+            Self::InvalidToken(_) => "TokenVerifierError",
             Self::Refused(_) => "AttestationFailed",
             Self::NotProven => "NotProven",
             Self::NotPermitted => "NotPermitted",

@@ -78,7 +78,10 @@ impl ReferenceValue {
     }
 
     /// Refuses what could never match, or would mean something else than it says.
-    fn checked(self) -> Result<Self, ReferenceError> {
+    ///
+    /// # Errors
+    /// [`ReferenceError::Senseless`] says what.
+    pub fn checked(self) -> Result<Self, ReferenceError> {
         let senseless = |what| Err(ReferenceError::Senseless(what));
         if self.tee.measured_by() != self.tee {
             return senseless("`tee` has a vTPM: name the TEE below it, snp or tdx");

@@ -12,11 +12,12 @@ use serde_json::json;
 use tokio::sync::Semaphore;
 
 use super::tenant::Tenant;
+use super::who::bearer;
 use super::{BODY_LIMIT, Resource, blocking, json, read_body};
 use crate::challenge::SessionCookie;
 use crate::fault::{Moment, pause};
 use crate::problem::Problem;
-use crate::service::{SESSION_SECONDS, Service};
+use crate::service::{SESSION_SECONDS, Service, Shown};
 
 const NO_COOKIE: Problem =
     Problem::NoSession("the kbs-session-id cookie is missing: POST /kbs/v0/auth first");
@@ -91,12 +92,20 @@ async fn resource(
     Resource(resource): Resource,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let cookie = session_cookie(&headers)?;
+    let shown = shown(&headers)?;
     pause(service.faults(), Moment::BeforeRelease, service.journal()).await;
-    let release = move |service: &Service| service.release(&tenant.name, &cookie, &resource);
+    let release = move |service: &Service| service.release(&tenant.name, &shown, &resource);
     let released = blocking(&service, release).await?;
     pause(service.faults(), Moment::BeforeAnswer, service.journal()).await;
     Ok(json(StatusCode::OK, released))
+}
+
+/// A token goes before a cookie: whoever shows one has no session of its own in mind.
+fn shown(headers: &HeaderMap) -> Result<Shown, Problem> {
+    match bearer(headers) {
+        Some(token) => Ok(Shown::Token(token.to_owned())),
+        None => session_cookie(headers).map(Shown::Cookie),
+    }
 }
 
 fn session_cookie(headers: &HeaderMap) -> Result<SessionCookie, Problem> {

@@ -3,6 +3,7 @@
 //! docs/verifier-api.md describes it to its users.
 
 mod kbs;
+mod kbs_admin;
 mod tenant;
 mod v1;
 mod who;
@@ -35,7 +36,9 @@ const BODY_LIMIT: usize = 4 * 1024 * 1024;
 
 /// Every path of the verifier, within `limits`.
 pub fn router(service: Arc<Service>, limits: &Limits) -> Router {
-    let of_a_tenant = kbs::router(limits.appraisals).merge(v1::of_a_tenant());
+    let of_a_tenant = kbs::router(limits.appraisals)
+        .merge(kbs_admin::router())
+        .merge(v1::of_a_tenant());
     Router::new()
         .nest("/t/{tenant}", of_a_tenant.clone())
         .merge(of_a_tenant)

@@ -11,21 +11,36 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, put};
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
 use super::tenant::Tenant;
 use super::who::Who;
 use super::{BODY_LIMIT, Resource, blocking, json, read_body, read_secret};
 use crate::problem::Problem;
-use crate::service::{Registered, SECRET_LIMIT, Service};
+use crate::service::{NOTHING, Registered, SECRET_LIMIT, Service};
 use crate::terms::Terms;
 
 /// A tenant's own.
 pub(super) fn of_a_tenant() -> Router<Arc<Service>> {
     Router::new()
-        .route("/v1/policies/{name}", put(policy))
-        .route("/v1/reference-values/{name}", put(reference))
-        .route("/v1/secrets/{repository}/{type}/{tag}", put(secret))
+        .route("/v1/policies", get(policies))
+        .route(
+            "/v1/policies/{name}",
+            get(read_policy).put(policy).delete(remove_policy),
+        )
+        .route("/v1/reference-values", get(references))
+        .route(
+            "/v1/reference-values/{name}",
+            get(read_reference).put(reference).delete(remove_reference),
+        )
+        .route("/v1/reference-values/{name}/revocation", put(revocation))
+        .route("/v1/secrets", get(secrets))
+        .route(
+            "/v1/secrets/{repository}/{type}/{tag}",
+            put(secret).delete(destroy_secret),
+        )
+        .route("/v1/audit/entries", get(entries))
         .route("/v1/audit/entries/{index}", get(entry))
 }
 
@@ -33,7 +48,8 @@ pub(super) fn of_a_tenant() -> Router<Arc<Service>> {
 pub(super) fn of_all() -> Router<Arc<Service>> {
     Router::new()
         .route("/v1/audit/checkpoint", get(checkpoint))
-        .route("/v1/token-key", get(token_key))
+        .route("/v1/token-keys", get(token_keys))
+        .route("/.well-known/jwks.json", get(token_keys))
 }
 
 /// What a path names, beside its tenant.
@@ -49,7 +65,7 @@ struct At {
 }
 
 /// Whether the one who asks may do `D` in this tenant: asked before anything of the request's body is read.
-fn permit<D: Deed<Place = TenantName>>(
+pub(super) fn permit<D: Deed<Place = TenantName>>(
     service: &Service,
     Who(who): &Who,
     tenant: &Tenant,
@@ -86,7 +102,7 @@ async fn reference(
 }
 
 /// Has a document of this name written by the permit's mandate.
-async fn register<D: Deed<Place = TenantName> + 'static>(
+pub(super) async fn register<D: Deed<Place = TenantName> + 'static>(
     service: &Arc<Service>,
     permit: Permit<D>,
     name: String,
@@ -153,12 +169,169 @@ async fn secret(
     answer(&service, registering.await)
 }
 
-fn answer(service: &Service, registered: Result<Registered, Problem>) -> Result<Response, Problem> {
+async fn policies(
+    State(service): State<Arc<Service>>,
+    tenant: Tenant,
+    who: Who,
+) -> Result<Response, Problem> {
+    let permit = permit::<deeds::ReadPolicies>(&service, &who, &tenant)?;
+    let listed = blocking(&service, move |service| service.policies(&permit)).await?;
+    Ok(document(&listed))
+}
+
+async fn read_policy(
+    State(service): State<Arc<Service>>,
+    tenant: Tenant,
+    who: Who,
+    Path(Named { name }): Path<Named>,
+) -> Result<Response, Problem> {
+    let permit = permit::<deeds::ReadPolicies>(&service, &who, &tenant)?;
+    let text = blocking(&service, move |service| service.policy(&permit, &name)).await?;
+    Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response())
+}
+
+async fn remove_policy(
+    State(service): State<Arc<Service>>,
+    tenant: Tenant,
+    who: Who,
+    Path(Named { name }): Path<Named>,
+) -> Result<Response, Problem> {
+    let permit = permit::<deeds::WritePolicy>(&service, &who, &tenant)?;
+    let removed = blocking(&service, move |service| {
+        let mandate = service.mandate(permit, &name, NOTHING)?;
+        service.remove_policy(&mandate, &name)
+    });
+    answer(&service, removed.await)
+}
+
+async fn references(
+    State(service): State<Arc<Service>>,
+    tenant: Tenant,
+    who: Who,
+) -> Result<Response, Problem> {
+    let permit = permit::<deeds::ReadReferenceValues>(&service, &who, &tenant)?;
+    let listed = blocking(&service, move |service| service.references(&permit)).await?;
+    Ok(document(&listed))
+}
+
+async fn read_reference(
+    State(service): State<Arc<Service>>,
+    tenant: Tenant,
+    who: Who,
+    Path(Named { name }): Path<Named>,
+) -> Result<Response, Problem> {
+    let permit = permit::<deeds::ReadReferenceValues>(&service, &who, &tenant)?;
+    let value = blocking(&service, move |service| service.reference(&permit, &name)).await?;
+    Ok(([(header::CONTENT_TYPE, "application/json")], value).into_response())
+}
+
+async fn remove_reference(
+    State(service): State<Arc<Service>>,
+    tenant: Tenant,
+    who: Who,
+    Path(Named { name }): Path<Named>,
+) -> Result<Response, Problem> {
+    let permit = permit::<deeds::WriteReferenceValue>(&service, &who, &tenant)?;
+    let removed = blocking(&service, move |service| {
+        let mandate = service.mandate(permit, &name, NOTHING)?;
+        service.remove_reference(&mandate, &name)
+    });
+    answer(&service, removed.await)
+}
+
+/// Why a reference value is taken back.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Reason {
+    reason: String,
+}
+
+async fn revocation(
+    State(service): State<Arc<Service>>,
+    tenant: Tenant,
+    who: Who,
+    Path(Named { name }): Path<Named>,
+    body: Body,
+) -> Result<Response, Problem> {
+    let permit = permit::<deeds::RevokeReferenceValue>(&service, &who, &tenant)?;
+    let revoking = async {
+        let body = read_body(body, BODY_LIMIT).await?;
+        let Reason { reason } = serde_json::from_slice(&body)
+            .map_err(|error| Problem::InvalidRequest(error.to_string()))?;
+        blocking(&service, move |service| {
+            let mandate = service.mandate(permit, &name, reason.as_bytes())?;
+            service.revoke_reference(&mandate, &name, &reason)
+        })
+        .await
+    };
+    answer(&service, revoking.await)
+}
+
+async fn secrets(
+    State(service): State<Arc<Service>>,
+    tenant: Tenant,
+    who: Who,
+) -> Result<Response, Problem> {
+    let permit = permit::<deeds::ListSecrets>(&service, &who, &tenant)?;
+    let listed = blocking(&service, move |service| service.secrets(&permit)).await?;
+    Ok(document(&listed))
+}
+
+async fn destroy_secret(
+    State(service): State<Arc<Service>>,
+    tenant: Tenant,
+    who: Who,
+    Resource(resource): Resource,
+) -> Result<Response, Problem> {
+    let permit = permit::<deeds::DestroySecret>(&service, &who, &tenant)?;
+    let destroyed = blocking(&service, move |service| {
+        let mandate = service.mandate(permit, resource.as_str(), NOTHING)?;
+        service.destroy_secret(&mandate, &resource)
+    });
+    answer(&service, destroyed.await)
+}
+
+/// From where on a page of the log is wanted.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct From {
+    #[serde(default)]
+    from: u64,
+}
+
+/// An entry, and where it stands.
+#[derive(Serialize)]
+struct Placed {
+    index: u64,
+    entry: Box<RawValue>,
+}
+
+async fn entries(
+    State(service): State<Arc<Service>>,
+    tenant: Tenant,
+    who: Who,
+    page: Result<Query<From>, QueryRejection>,
+) -> Result<Response, Problem> {
+    let permit = permit::<deeds::ReadAudit>(&service, &who, &tenant)?;
+    let Query(From { from }) = page.map_err(|error| Problem::InvalidRequest(error.body_text()))?;
+    let entries = blocking(&service, move |service| service.entries(&permit, from)).await?;
+    let placed = entries.into_iter().map(|(index, bytes)| {
+        let entry = serde_json::from_slice(&bytes).map_err(|_| Problem::Internal)?;
+        Ok(Placed { index, entry })
+    });
+    let placed = placed.collect::<Result<Vec<_>, Problem>>()?;
+    Ok(document(&placed))
+}
+
+pub(super) fn answer(
+    service: &Service,
+    registered: Result<Registered, Problem>,
+) -> Result<Response, Problem> {
     let registered = registered.map_err(|problem| service.refuse("administer", "", problem))?;
     Ok(document(&registered))
 }
 
-fn document(value: &impl Serialize) -> Response {
+pub(super) fn document(value: &impl Serialize) -> Response {
     let body = serde_json::to_string(value).expect("answers are plain data");
     json(StatusCode::OK, body)
 }
@@ -186,6 +359,6 @@ async fn entry(
     Ok(([(header::CONTENT_TYPE, "application/json")], entry).into_response())
 }
 
-async fn token_key(State(service): State<Arc<Service>>) -> Response {
-    json(StatusCode::OK, service.token_key().to_string())
+async fn token_keys(State(service): State<Arc<Service>>) -> Response {
+    json(StatusCode::OK, service.token_keys())
 }

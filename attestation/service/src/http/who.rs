@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use attestation_access::Identity;
 use axum::extract::FromRequestParts;
-use axum::http::header;
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
 
 use super::blocking;
 use crate::gate::Credentials;
@@ -25,7 +25,7 @@ impl FromRequestParts<Arc<Service>> for Who {
     ) -> Result<Self, Problem> {
         let peer = parts.extensions.get::<Arc<Peer>>();
         let shown = Credentials {
-            bearer: bearer(parts).map(str::to_owned),
+            bearer: bearer(&parts.headers).map(str::to_owned),
             certificate: peer.and_then(|peer| peer.certificate.clone()),
         };
         blocking(service, move |service| service.identify(&shown))
@@ -35,8 +35,8 @@ impl FromRequestParts<Arc<Service>> for Who {
 }
 
 /// The one bearer token; of two, none.
-pub(super) fn bearer(parts: &Parts) -> Option<&str> {
-    let mut values = parts.headers.get_all(header::AUTHORIZATION).iter();
+pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let value = values.next()?.to_str().ok()?;
     match values.next() {
         Some(_) => None,

@@ -1,6 +1,7 @@
 //! Evidence in, verdict out, the verdict in the log before anybody hears of it.
 
 use attestation_access::TenantName;
+use attestation_ear::Issue;
 use attestation_evidence::{Nonce, Tee};
 use attestation_judge::Verdict;
 use attestation_ledger::Outcome;
@@ -9,7 +10,9 @@ use serde::Serialize;
 use super::judge::Judged;
 use super::{REMEMBERED_SECONDS, Service, UNKNOWN_SESSION};
 use crate::challenge::{Challenge, SessionCookie};
+use crate::entropy;
 use crate::problem::Problem;
+use crate::token::TOKEN_SECONDS;
 
 /// An accepted attestation.
 #[derive(Debug)]
@@ -118,10 +121,20 @@ impl Service {
         if !verdict.is_accepted() {
             return Err(Problem::Refused(verdict.record().rejections));
         }
-        let issued =
-            self.keys
-                .token
-                .issue(self.log_key().name(), &verdict, &opened.name, index, now);
+        let log_key = self.log_key();
+        let issued = self.keys.token.issue(&Issue {
+            verdict: &verdict,
+            nonce: opened.nonce,
+            issuer: log_key.name(),
+            verifier: self.keys.token.verifier(),
+            tenant: opened.tenant.as_str(),
+            session: &opened.name,
+            log_origin: log_key.name(),
+            log_index: index,
+            issued_at: now,
+            lifetime: TOKEN_SECONDS,
+            id: self.note(entropy::random())?,
+        });
         let token = self.note(issued)?;
         Ok(Attested { token })
     }
@@ -149,6 +162,6 @@ impl Service {
 }
 
 /// In hexadecimal; none of evidence that cannot be read or measures nothing.
-pub fn launch_digest(verdict: &Verdict) -> Option<String> {
+fn launch_digest(verdict: &Verdict) -> Option<String> {
     verdict.launch()?.digest.map(hex::encode)
 }

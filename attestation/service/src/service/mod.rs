@@ -6,6 +6,7 @@
 mod attest;
 mod documents;
 mod judge;
+mod listing;
 mod moment;
 mod register;
 mod registered;
@@ -13,15 +14,17 @@ mod release;
 mod rules;
 mod start;
 mod tenants;
+mod withdraw;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use attestation_access::{Permit, TenantName, deeds};
+use attestation_access::TenantName;
 use attestation_audit::VERDICT_SECONDS;
-use attestation_evidence::{Challenge, KBS_PROTOCOL_VERSION, Request, Tee};
+use attestation_evidence::Challenge;
 use attestation_judge::Trust;
+use attestation_kbs_protocol::{SessionRequest, SessionRequestError};
 use attestation_ledger::{LogProof, VerifyingKey};
 use attestation_store::{Location, Logged, Reading, Store, StoreError, Trouble, Writing};
 use serde::Serialize;
@@ -37,10 +40,13 @@ use crate::{Clock, Journal};
 
 use rules::Slot;
 
-pub use attest::{Attested, launch_digest};
+pub use attest::Attested;
+pub use listing::{Listed, ListedSecret};
 pub use register::{Registered, SECRET_LIMIT};
+pub use release::Shown;
 pub use start::StartError;
 pub use tenants::{DEFAULT, TenantSettings};
+pub use withdraw::NOTHING;
 
 /// How long a nonce is good, in seconds: as long as afterwards an accepted verdict.
 pub const SESSION_SECONDS: u64 = VERDICT_SECONDS;
@@ -139,21 +145,14 @@ impl Service {
         tenant: &TenantName,
         body: &[u8],
     ) -> Result<(Challenge, SessionCookie), Problem> {
-        let request =
-            Request::from_json(body).map_err(|error| Problem::InvalidRequest(error.to_string()))?;
-        if request.version != KBS_PROTOCOL_VERSION {
-            return Err(Problem::ProtocolVersion);
-        }
-        let tee: Tee = request
-            .tee
-            .parse()
-            .map_err(|error: attestation_evidence::UnknownTee| {
-                Problem::UnknownTee(error.to_string())
-            })?;
+        let request = SessionRequest::from_json(body).map_err(not_opened)?;
+        request
+            .check_selector(&self.settings.policy)
+            .map_err(not_opened)?;
         let random = self.note(entropy::random())?;
         let opened = Opened {
             tenant: tenant.clone(),
-            tee,
+            tee: request.tee(),
             expires: self.clock.now().saturating_add(SESSION_SECONDS),
         };
         let (cookie, nonce) = self.keys.challenge.issue(&self.generation, &opened, random);
@@ -196,26 +195,14 @@ impl Service {
         self.note(self.store.read(|reading| reading.checkpoint()))
     }
 
-    /// The bytes of one of the tenant's entries of the log. Others' are as if they were not there.
-    pub fn entry(&self, permit: &Permit<deeds::ReadAudit>, index: u64) -> Result<Vec<u8>, Problem> {
-        let tenant = permit.tenant();
-        let found = self.consult(|reading| Ok(reading.entries_of(tenant.as_str(), index, 1)?))?;
-        let entry = found.into_iter().find(|(at, _)| *at == index);
-        entry.map(|(_, bytes)| bytes).ok_or_else(|| {
-            Problem::NotFound(format!(
-                "entry {index} of the log is not there, or not `{tenant}`'s"
-            ))
-        })
-    }
-
     /// The key that signs the log's checkpoints.
     pub fn log_key(&self) -> VerifyingKey {
         self.store.log_key()
     }
 
-    /// The key that signs attestation tokens, as a JSON Web Key.
-    pub fn token_key(&self) -> serde_json::Value {
-        self.keys.token.public_jwk()
+    /// The keys under which attestation tokens are to be believed: a JSON Web Key Set.
+    pub fn token_keys(&self) -> String {
+        self.keys.token.published(self.clock.now()).to_json()
     }
 
     /// The test-only pauses.
@@ -360,4 +347,13 @@ fn chain(error: &dyn std::error::Error) -> String {
         .map(ToString::to_string)
         .collect::<Vec<_>>()
         .join(": ")
+}
+
+/// What a client hears that asked for no session that there can be.
+fn not_opened(error: SessionRequestError) -> Problem {
+    match error {
+        SessionRequestError::Version => Problem::ProtocolVersion,
+        SessionRequestError::Tee(unknown) => Problem::UnknownTee(unknown.to_string()),
+        other => Problem::InvalidRequest(other.to_string()),
+    }
 }

@@ -36,10 +36,10 @@ pub struct Registered {
 }
 
 /// What an administrator does, and by whose leave.
-struct Act<'a> {
-    tenant: &'a TenantName,
-    by: &'a str,
-    approved_by: Option<&'a str>,
+pub(super) struct Act<'a> {
+    pub tenant: &'a TenantName,
+    pub by: &'a str,
+    pub approved_by: Option<&'a str>,
 }
 
 impl<'a, D: Deed<Place = TenantName>> From<&'a Mandate<D>> for Act<'a> {
@@ -142,7 +142,7 @@ impl Service {
         Ok(self.registered("secret", &act, name, Some(version), log_index))
     }
 
-    fn log_act(
+    pub(super) fn log_act(
         &self,
         writing: &Writing<'_>,
         act: &Act<'_>,
@@ -161,7 +161,7 @@ impl Service {
         Ok(writing.append(&entry)?.index)
     }
 
-    fn registered(
+    pub(super) fn registered(
         &self,
         what: &'static str,
         act: &Act<'_>,
@@ -198,7 +198,7 @@ impl Service {
 }
 
 /// A mandate is for one thing, byte by byte: what was approved is what is done.
-fn refuse_other_content<D: Deed<Place = TenantName>>(
+pub(super) fn refuse_other_content<D: Deed<Place = TenantName>>(
     mandate: &Mandate<D>,
     target: &str,
     content: &[u8],

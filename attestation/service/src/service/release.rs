@@ -1,12 +1,13 @@
 //! A secret leaves: wrapped to the attested key, and in the log before it is sent.
 
 use attestation_access::TenantName;
+use attestation_ear::Expected;
 use attestation_envelope::Entropy;
 use attestation_evidence::{ResourcePath, Tee};
 use attestation_judge::LoggedVerdict;
 use attestation_ledger::{AuditRecord, Digest, Entry};
 use attestation_release::{Circumstances, Release};
-use attestation_store::{Logged, Reading, StoreError, Writing};
+use attestation_store::{Attempt, Logged, Reading, StoreError, Writing};
 use serde::Serialize;
 
 use super::rules::Rules;
@@ -33,6 +34,14 @@ struct ReleaseLine<'a> {
     log_index: Option<u64>,
 }
 
+/// What a guest shows when it asks for a secret.
+pub enum Shown {
+    /// The cookie of the session in which it attested.
+    Cookie(SessionCookie),
+    /// The token that it got for that, as its data hub does, which has no cookie.
+    Token(String),
+}
+
 /// A secret that a guest asks for, and by what right.
 struct Asked<'a> {
     tenant: &'a TenantName,
@@ -41,17 +50,17 @@ struct Asked<'a> {
 }
 
 impl Service {
-    /// The answer that carries `resource`, for the session's accepted verdict.
+    /// The answer that carries `resource`, for the accepted verdict of whoever shows this.
     pub fn release(
         &self,
         tenant: &TenantName,
-        cookie: &SessionCookie,
+        shown: &Shown,
         resource: &ResourcePath,
     ) -> Result<String, Problem> {
-        let session = &cookie.session_name();
-        let verdict = self
-            .verdict_of(tenant, cookie, session)
-            .map_err(|problem| self.refuse("release", session, problem))?;
+        let verdict = match shown {
+            Shown::Cookie(cookie) => self.verdict_of_session(tenant, cookie),
+            Shown::Token(token) => self.verdict_of_token(tenant, token),
+        }?;
         let asked = Asked {
             tenant,
             verdict: &verdict,
@@ -69,7 +78,7 @@ impl Service {
             "release",
             &ReleaseLine {
                 tenant,
-                session,
+                session: verdict.session(),
                 tee,
                 simulated: tee.is_simulated(),
                 outcome,
@@ -84,46 +93,78 @@ impl Service {
 
     /// The session's accepted verdict, as this verifier's own log proves it: whichever replica gave it, before whichever
     /// restart. Of the row that says where it stands nothing is believed.
-    fn verdict_of(
+    fn verdict_of_session(
         &self,
         tenant: &TenantName,
         cookie: &SessionCookie,
-        session: &str,
     ) -> Result<LoggedVerdict, Problem> {
-        self.refuse_failed()?;
-        self.opened(tenant, cookie)?;
-        let found = self.consult(|reading| {
-            let Some(index) = reading
-                .attempt(session)?
-                .and_then(|attempt| attempt.verdict)
-            else {
-                return Ok(None);
-            };
-            Ok(self.logged_verdict(reading, index)?)
-        })?;
+        let session = &cookie.session_name();
+        let found = self.refuse_failed().and_then(|()| {
+            self.opened(tenant, cookie)?;
+            self.consult(|reading| match reading.attempt(session)? {
+                Some(Attempt { verdict: Some(at) }) => Ok(self.logged_verdict(reading, at)?),
+                _ => Ok(None),
+            })
+        });
+        found
+            .and_then(|found| self.in_time(found, tenant, session).ok_or(EXPIRED))
+            .map_err(|problem| self.refuse("release", session, problem))
+    }
+
+    /// The verdict that a token stands for. The token says where to look, and the log what is there.
+    fn verdict_of_token(&self, tenant: &TenantName, token: &str) -> Result<LoggedVerdict, Problem> {
+        let log_key = self.log_key();
+        let expected = Expected {
+            issuer: log_key.name(),
+            tenant: tenant.as_str(),
+        };
+        let read = self.keys.token.read(token, self.clock.now(), &expected);
+        let claims = read
+            .map_err(|error| Problem::InvalidToken(error.to_string()))
+            .map_err(|problem| self.refuse("release", "", problem))?;
+        let found = self.refuse_failed().and_then(|()| {
+            self.consult(|reading| Ok(self.logged_verdict(reading, claims.log_index())?))
+        });
+        let over = || Problem::InvalidToken("its verdict is over: attest again".to_owned());
+        found
+            .and_then(|found| {
+                self.in_time(found, tenant, claims.session())
+                    .ok_or_else(over)
+            })
+            .map_err(|problem| self.refuse("release", claims.session(), problem))
+    }
+
+    /// The verdict, if it is this session's and secrets may still be released on it.
+    fn in_time(
+        &self,
+        found: Option<LoggedVerdict>,
+        tenant: &TenantName,
+        session: &str,
+    ) -> Option<LoggedVerdict> {
         found
             .filter(|logged| logged.tenant() == tenant.as_str() && logged.session() == session)
             .filter(|logged| self.clock.now() < end(logged))
-            .ok_or(EXPIRED)
     }
 
-    /// The accepted verdict at this place of the log; none where it was given by other rules than this build's.
+    /// The accepted verdict at this place of the log, by rules of this build; nothing where there is another thing.
     fn logged_verdict(
         &self,
         reading: &Reading<'_>,
         index: u64,
     ) -> Result<Option<LoggedVerdict>, StoreError> {
-        use attestation_judge::NotLogged;
-        let torn = || reading.torn(format!("entry {index} is not the verdict of its session"));
         let key = self.log_key();
-        let proof = reading.proof(index, &key)?.ok_or_else(torn)?;
-        let exchange = exchange_of(proof.extra.as_deref().unwrap_or_default()).ok_or_else(torn)?;
-        let exchange = reading.blob(&exchange)?.ok_or_else(torn)?;
-        match LoggedVerdict::from_log(&proof, &exchange, &key) {
-            Ok(logged) => Ok(Some(logged)),
-            Err(NotLogged::OtherRules { .. }) => Ok(None),
-            Err(_) => Err(torn()),
-        }
+        let Some(proof) = reading.proof(index, &key)? else {
+            return Ok(None);
+        };
+        let entry = proof.extra.as_deref().unwrap_or_default();
+        let exchange = match exchange_of(entry) {
+            Some(digest) => reading.blob(&digest)?,
+            None => None,
+        };
+        let Some(exchange) = exchange else {
+            return Ok(None);
+        };
+        Ok(LoggedVerdict::from_log(&proof, &exchange, &key).ok())
     }
 
     fn log_release(
