@@ -41,7 +41,7 @@ mod token;
 pub use attestation_pinned_http::{Answer, Request};
 pub use client::{Client, ClientError};
 pub use clock::Clock;
-pub use config::{Config, ConfigError, Database, LimitsConfig, Simulated};
+pub use config::{Config, ConfigError, ConfinementMode, Database, LimitsConfig, Simulated};
 pub use data_dir::{DataDirError, names};
 pub use draft::remove_abandoned_drafts;
 pub use export::{ExportError, Exported, export};

@@ -34,7 +34,7 @@ mod writing;
 pub use attempts::Attempt;
 pub use documents::{Document, Kind};
 pub use error::{DatabaseError, StoreError, Trouble};
-pub use location::{Location, LocationError};
+pub use location::{Location, LocationError, ServerAddress};
 pub use log::Reading;
 pub use schema::VERSION;
 pub use secrets::SealedSecret;

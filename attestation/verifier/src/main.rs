@@ -1,5 +1,6 @@
 //! Command line of the attestation and key-release service.
 
+mod confinement;
 mod export;
 mod init;
 mod making;

@@ -4,15 +4,19 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::thread::available_parallelism;
 use std::time::Duration;
 
 use anyhow::Context;
+use attestation_confinement::Begun;
 use attestation_service::{
     Clock, Config, Fault, Journal, Server, Service, Settings, router, simulated_trust,
 };
 use attestation_verify::SimulatedTrust;
 use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
+
+use crate::confinement;
 
 /// At the end, work that nobody can be answered any more gets this long.
 const LAST_COMMIT: Duration = Duration::from_secs(2);
@@ -73,7 +77,19 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         database: config.location(&args.data_dir)?,
         faults: args.fault,
     };
+    // Asked before: what limits this process's share of the machine is in files that it reads no more.
+    let cores = available_parallelism().map_or(1, usize::from);
+    // The first step is taken while there is one thread. The configuration, the simulated root and the database's password
+    // are read; the data directory, the keys in it and the store are opened under it.
+    let begun = confinement::of(
+        &args.data_dir,
+        &config,
+        &settings,
+        args.ready_file.as_deref(),
+    )?
+    .begin()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(cores)
         .enable_all()
         .build()?;
     let journal = Journal::stderr(Clock::System);
@@ -82,6 +98,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         &config,
         args.ready_file,
         settings,
+        begun,
         &journal,
     ));
     // Time for a commit under way; an appraisal may take longer, and nobody waits for it any more.
@@ -112,6 +129,7 @@ async fn serve(
     config: &Config,
     ready_file: Option<PathBuf>,
     settings: Settings,
+    begun: Begun,
     journal: &Journal,
 ) -> anyhow::Result<()> {
     // Before anything is opened: a signal during the start must not be lost.
@@ -128,6 +146,8 @@ async fn serve(
     let _ready = ready_file
         .map(|path| ReadyFile::write(path, address))
         .transpose()?;
+    // All is open and bound, and nobody is answered yet.
+    confinement::finish(begun, journal)?;
     journal.info(
         "listening",
         &Listening {
