@@ -40,7 +40,8 @@ impl Observer {
         Self::follow(child.pid.as_raw_nonzero().get(), child)
     }
 
-    /// The same of a program that the standard library started. It is waited for by [`Self::finish`] alone.
+    /// The same of a program that the standard library started, and that has one thread yet: others are traced from when they
+    /// are made. It is waited for by [`Self::finish`] alone.
     pub fn attach_to(child: std::process::Child) -> io::Result<Observer> {
         let pid = pid_t::try_from(child.id()).map_err(io::Error::other)?;
         Self::follow(pid, child)
