@@ -84,6 +84,7 @@ table! {
     "pwritev" SYS_pwritev,
     "pwritev2" SYS_pwritev2,
     "read" SYS_read,
+    "readlink" SYS_readlink,
     "readlinkat" SYS_readlinkat,
     "readv" SYS_readv,
     "recvfrom" SYS_recvfrom,
