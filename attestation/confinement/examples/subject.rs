@@ -15,7 +15,10 @@ use std::thread;
 use std::time::Duration;
 
 use attestation_confinement::{Confinement, Reach, Strictness};
-use rustix::process::{Resource, Rlimit, Signal, getppid, kill_process, setrlimit};
+use rustix::process::{
+    DumpableBehavior, Resource, Rlimit, Signal, dumpable_behavior, getppid, getrlimit,
+    kill_process, setrlimit,
+};
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, TargetArch};
 
 fn main() {
@@ -112,6 +115,15 @@ fn do_between(deed: &str, port: u16) -> io::Result<()> {
         "bind-foreign" => TcpListener::bind(("127.0.0.1", port ^ 1)).map(|_| ()),
         "signal-parent" => Ok(kill_process(getppid().unwrap(), Signal::CONT)?),
         "exec-in-data" => Err(Command::new("data/program").exec()),
+        "look-at-dumps" => {
+            let is_private = dumpable_behavior()? == DumpableBehavior::NotDumpable;
+            is_private.then_some(()).ok_or(ErrorKind::Other.into())
+        }
+        "look-at-limits" => {
+            let most = |resource| getrlimit(resource).maximum.unwrap_or(u64::MAX);
+            let is_low = most(Resource::Core) == 0 && most(Resource::Nofile) <= 0x1_0000;
+            is_low.then_some(()).ok_or(ErrorKind::Other.into())
+        }
         "make-folder" => fs::create_dir("data/folder"),
         "make-socket" => std::os::unix::net::UnixListener::bind("data/socket").map(|_| ()),
         "parents-memory" => {

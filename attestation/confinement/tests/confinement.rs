@@ -179,6 +179,9 @@ fn process_that_is_killed_or_aborts_leaves_no_core() {
         let status = place.run(deed).status;
         assert!(status.signal().is_some() && !status.core_dumped(), "{deed}");
     }
+    for deed in ["between:look-at-dumps", "between:look-at-limits"] {
+        assert_eq!(place.says(deed), "done", "{deed}");
+    }
 }
 
 #[test]
