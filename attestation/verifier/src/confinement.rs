@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use attestation_confinement::{Begun, Confinement, Reach, Strictness};
-use attestation_service::{Config, ConfinementMode, Journal, Settings};
+use attestation_confinement::{Begun, Confinement, Layer, Reach, Strictness};
+use attestation_service::{Config, ConfinementMode, Journal, Metrics, Settings};
 use attestation_store::{Location, ServerAddress};
 
 /// By which SQLite names its temporary files and salts its log of writes.
@@ -73,12 +73,15 @@ fn folder_of(file: &Path) -> PathBuf {
     }
 }
 
-/// The second step; the journal says what holds.
+/// The second step; the journal and the metrics say what holds.
 ///
 /// # Errors
 /// What is required does not hold.
-pub fn finish(begun: Begun, journal: &Journal) -> anyhow::Result<()> {
+pub fn finish(begun: Begun, journal: &Journal, metrics: &Metrics) -> anyhow::Result<()> {
     let report = begun.finish()?;
+    for layer in Layer::ALL {
+        metrics.confined(layer.name(), report.has(layer));
+    }
     match report.is_whole() {
         true => journal.info("confined", &report),
         false => journal.error("confined", &report),

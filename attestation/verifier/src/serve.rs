@@ -9,8 +9,10 @@ use std::time::Duration;
 
 use anyhow::Context;
 use attestation_confinement::Begun;
+use attestation_metrics::Build;
 use attestation_service::{
-    Clock, Config, Fault, Journal, Server, Service, Settings, router, simulated_trust,
+    Clock, Config, Fault, Journal, Metrics, MetricsListener, Server, Service, Settings, counted,
+    router, simulated_trust,
 };
 use attestation_verify::SimulatedTrust;
 use serde::Serialize;
@@ -59,7 +61,15 @@ struct Listening<'a> {
     address: SocketAddr,
     policy: &'a str,
     simulated: &'static str,
+    metrics: Option<SocketAddr>,
 }
+
+/// A build that anybody can repeat has no date, and knows of no commit.
+const BUILD: Build = Build {
+    version: env!("CARGO_PKG_VERSION"),
+    git_hash: "",
+    date: "",
+};
 
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let config = config(&args)?;
@@ -140,23 +150,34 @@ async fn serve(
         SimulatedTrust::Refused => "refused",
         SimulatedTrust::Allowed { .. } => "allowed: simulated evidence protects nothing",
     };
+    let metrics = Arc::new(Metrics::new(BUILD));
     let service = start(data_dir.to_owned(), settings, journal.clone()).await?;
     let server = Server::bind(config.listen, data_dir, limits, journal.clone()).await?;
     let address = server.address();
+    let shown = match config.metrics()? {
+        Some(address) => Some(MetricsListener::bind(address).await?),
+        None => None,
+    };
     let _ready = ready_file
         .map(|path| ReadyFile::write(path, address))
         .transpose()?;
     // All is open and bound, and nobody is answered yet.
-    confinement::finish(begun, journal)?;
+    confinement::finish(begun, journal, &metrics)?;
     journal.info(
         "listening",
         &Listening {
             address,
             policy: &policy,
             simulated,
+            metrics: shown.as_ref().map(MetricsListener::address),
         },
     );
-    server.run(router(Arc::new(service), &limits), stop).await;
+    if let Some(shown) = shown {
+        // Until the runtime ends.
+        tokio::spawn(shown.run(Arc::clone(&metrics)));
+    }
+    let app = counted(router(Arc::new(service), &limits), metrics);
+    server.run(app, stop).await;
     journal.info("stopped", &serde_json::json!({}));
     Ok(())
 }

@@ -8,6 +8,7 @@ mod tls_wire;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Write;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -93,6 +94,44 @@ fn many_guests(place: &Place, url: &str) {
             });
         }
     });
+}
+
+/// What the kernel says of a thread, by the names of proc(5).
+fn state_of(thread: &Path) -> BTreeMap<String, String> {
+    let text = fs::read_to_string(thread.join("status")).unwrap();
+    let pairs = text.lines().filter_map(|line| line.split_once(":\t"));
+    pairs
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect()
+}
+
+#[test]
+fn every_thread_of_the_server_is_under_both_filters_and_can_gain_nothing() {
+    let place = Place::new();
+    let server = Traced::start(&place);
+    whole_life(&place, &server.url);
+
+    let tasks = fs::read_dir(format!("/proc/{}/task", server.pid)).unwrap();
+    let tasks: Vec<_> = tasks.map(|task| task.unwrap().path()).collect();
+
+    assert!(tasks.len() > 2, "{tasks:?}");
+    for task in tasks {
+        let state = state_of(&task);
+        let found = ["NoNewPrivs", "Seccomp", "Seccomp_filters"].map(|name| state[name].as_str());
+        assert_eq!(found, ["1", "2", "2"], "{}", state["Name"]);
+    }
+    let limits = fs::read_to_string(format!("/proc/{}/limits", server.pid)).unwrap();
+    let core = limits
+        .lines()
+        .find(|line| line.starts_with("Max core file size"));
+    let core: Vec<&str> = core.unwrap().split_whitespace().skip(4).take(2).collect();
+    assert_eq!(core, ["0", "0"]);
+    let journal = fs::read_to_string(place.path("journal")).unwrap();
+    assert!(
+        journal.contains("\"event\":\"confined\",\"profile\":\"verifier-file\""),
+        "{journal}"
+    );
+    server.stop(&place);
 }
 
 /// Another process holds the store, and guests wait for it, at once.
