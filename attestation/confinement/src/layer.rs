@@ -61,6 +61,27 @@ impl Layer {
         }
     }
 
+    /// What it denies, in the words of docs/confinement.md.
+    #[must_use]
+    pub fn denies(self) -> &'static str {
+        match self {
+            Layer::Memory => {
+                "a core dump, and a process of the same user that attaches or reads memory"
+            }
+            Layer::Limits => "more descriptors, threads, file and addresses than the profile says",
+            Layer::NoNewPrivileges => "rights by a program that is executed",
+            Layer::SystemCalls => {
+                "every system call that is not in the tables below; the process dies of it"
+            }
+            Layer::Files => "opening, making, renaming or removing any file but those listed below",
+            Layer::Truncation => "cutting short what may be read alone",
+            Layer::TcpPorts => "binding and connecting to any TCP port but those listed below",
+            Layer::Devices => "ioctl on devices",
+            Layer::AbstractSockets => "connecting to others' abstract Unix sockets",
+            Layer::Signals => "signals to other processes",
+        }
+    }
+
     /// The first Landlock that offers it; `None` for what is not Landlock's.
     #[must_use]
     pub fn since_landlock(self) -> Option<u8> {
