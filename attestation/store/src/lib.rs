@@ -38,5 +38,6 @@ pub use location::{Location, LocationError, ServerAddress};
 pub use log::Reading;
 pub use schema::VERSION;
 pub use secrets::SealedSecret;
+pub use sequence::{Commit, Watch};
 pub use store::{ReadOnly, Store};
 pub use writing::{Logged, Writing};
