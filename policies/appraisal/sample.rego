@@ -1,5 +1,5 @@
 # For trying clients of the KBS protocol: takes the evidence of Trustee's sample attester, which anybody can write. It says nothing of
-# any machine. A verifier takes it only if it was started for it, too (--allow-sample): no policy can widen that.
+# any machine. A verifier takes it only if it was started for it, too (--allow-simulated): no policy can widen that.
 #
 # What this policy cannot do: tell a guest from anybody else. It takes no hardware's evidence, so that one policy never lets both in;
 # it claims no more than that the evidence was made for this session; and the status is never affirming, whatever a policy claims.

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use attestation_evidence::Nonce;
-use attestation_ledger::{
-    AuditRecord, Digest, Outcome, RecordedRelease, RecordedVerdict, Registered, Registration,
-};
-use attestation_verify::{NonceState, Policy, ReferenceValue};
+use attestation_judge::{NonceState, recorded_launch};
+use attestation_ledger::{AuditRecord, RecordedRelease, RecordedVerdict};
+use attestation_ledger::{Digest, Outcome};
 
-use crate::Finding;
 use crate::blobs::Blobs;
+use crate::registry::{Registry, Terms};
+use crate::{Anchors, Finding};
 
 /// By how many seconds an entry may be dated before an earlier one. This verifier dates none so;
 /// the bound leaves room for one whose clock is set back a little.
@@ -21,30 +21,23 @@ pub const VERDICT_SECONDS: u64 = 300;
 /// All that was said so far.
 pub(crate) struct History<'a> {
     blobs: &'a Blobs<'a>,
+    anchors: &'a Anchors<'a>,
     latest: Option<(u64, u64)>,
-    policies: BTreeMap<String, Digest>,
-    references: BTreeMap<String, Digest>,
-    secrets: BTreeMap<String, Vec<Terms>>,
+    /// By tenant; `None` is the whole verifier.
+    tenants: BTreeMap<Option<String>, Registry>,
     verdicts: BTreeMap<u64, &'a RecordedVerdict>,
     /// Which verdict took a nonce as new.
     used_nonces: BTreeMap<Nonce, u64>,
 }
 
-/// To whom a version of a secret may go.
-struct Terms {
-    policy: String,
-    references: Vec<String>,
-}
-
 impl<'a> History<'a> {
     /// Before the first entry; `blobs` are those that the entries name.
-    pub fn new(blobs: &'a Blobs<'a>) -> Self {
+    pub fn new(blobs: &'a Blobs<'a>, anchors: &'a Anchors<'a>) -> Self {
         Self {
             blobs,
+            anchors,
             latest: None,
-            policies: BTreeMap::new(),
-            references: BTreeMap::new(),
-            secrets: BTreeMap::new(),
+            tenants: BTreeMap::new(),
             verdicts: BTreeMap::new(),
             used_nonces: BTreeMap::new(),
         }
@@ -67,7 +60,9 @@ impl<'a> History<'a> {
                 }));
             }
             AuditRecord::Registered(registration) => {
-                findings.extend(self.register(index, registration));
+                let tenant = self.tenants.entry(registration.tenant.clone());
+                let registry = tenant.or_default();
+                findings.extend(registry.register(index, registration, self.blobs, self.anchors));
             }
         }
         findings
@@ -107,72 +102,36 @@ impl<'a> History<'a> {
         })
     }
 
+    fn registry(&self, tenant: &str) -> Option<&Registry> {
+        self.tenants.get(&Some(tenant.to_owned()))
+    }
+
     fn not_in_force(&self, entry: u64, verdict: &RecordedVerdict) -> Vec<Finding> {
         let finding = |what, digest| Finding::NotInForce {
             entry,
             what,
             digest,
         };
-        let policy = verdict.input.policy;
+        let registry = self.registry(&verdict.tenant);
+        let policy = &verdict.policy;
+        let registered = registry.and_then(|registry| registry.policy(&policy.name));
         let mut findings = Vec::new();
-        if self.policies.get(&verdict.policy) != Some(&policy) {
-            findings.push(finding("policy", policy));
+        if registered != Some(&policy.digest) {
+            findings.push(finding("policy", policy.digest));
         }
-        let unknown = verdict
-            .input
-            .references
-            .iter()
-            .filter(|digest| !self.is_reference_in_force(digest));
+        let references = verdict.input.references.iter();
+        let unknown = references.filter(|digest| !self.is_reference_in_force(registry, digest));
         findings.extend(unknown.map(|digest| finding("reference value", *digest)));
         findings
     }
 
     /// A value is in force under the name that it calls itself by, since verdicts and secrets mean it
     /// by that. One that cannot be read has been named already, or is when the verdict is replayed.
-    fn is_reference_in_force(&self, digest: &Digest) -> bool {
+    fn is_reference_in_force(&self, registry: Option<&Registry>, digest: &Digest) -> bool {
         let Some(Ok(reference)) = self.blobs.reference(digest) else {
             return true;
         };
-        self.references.get(&reference.name) == Some(digest)
-    }
-
-    fn register(&mut self, entry: u64, registration: &Registration) -> Option<Finding> {
-        let name = registration.name.clone();
-        match &registration.what {
-            Registered::Policy { digest } => {
-                self.policies.insert(name, *digest);
-                let policy = self.blobs.bytes(digest).map(Policy::from_json)?;
-                let inside = policy.map(|policy| policy.name);
-                let inside = inside.map_err(|error| crate::finding::chain(&error));
-                misnamed(entry, registration, "policy", inside)
-            }
-            Registered::Reference { digest } => {
-                self.references.insert(name, *digest);
-                let reference = self.blobs.reference(digest)?;
-                let inside = reference.map(|reference| reference.name.clone());
-                let inside = inside.map_err(str::to_owned);
-                misnamed(entry, registration, "reference value", inside)
-            }
-            Registered::Secret {
-                secret_version,
-                policy,
-                references,
-            } => {
-                let versions = self.secrets.entry(name.clone()).or_default();
-                let last = u64::try_from(versions.len()).unwrap_or(u64::MAX);
-                versions.push(Terms {
-                    policy: policy.clone(),
-                    references: references.clone(),
-                });
-                let found = *secret_version;
-                (found != last.saturating_add(1)).then_some(Finding::SecretVersion {
-                    entry,
-                    resource: name,
-                    found,
-                    last,
-                })
-            }
-        }
+        registry.and_then(|registry| registry.reference(&reference.name)) == Some(digest)
     }
 
     fn right_to(&self, release: &RecordedRelease) -> Result<(), String> {
@@ -184,9 +143,14 @@ impl<'a> History<'a> {
         require(verdict.outcome == Outcome::Accepted, || {
             format!("entry {index} is a refusal")
         })?;
+        let recipient = verdict.recipient.as_ref() == Some(&release.recipient);
         for (what, same) in [
-            ("recipient", verdict.recipient == release.recipient),
-            ("session", verdict.session == release.session),
+            ("tenant", verdict.tenant == release.tenant),
+            ("recipient", recipient),
+            (
+                "session",
+                verdict.session.as_ref() == Some(&release.session),
+            ),
             ("tee", verdict.tee == release.tee),
             ("simulated flag", verdict.simulated == release.simulated),
         ] {
@@ -199,94 +163,62 @@ impl<'a> History<'a> {
             release.time <= until.saturating_add(CLOCK_TOLERANCE_SECONDS),
             || format!("the verdict of entry {index} is older than {VERDICT_SECONDS} seconds"),
         )?;
-        let terms = self.newest_terms(release)?;
-        self.check_policy(terms, verdict)?;
-        self.check_launch(terms, release, verdict)
+        let registry = self
+            .registry(&release.tenant)
+            .ok_or_else(|| "its tenant has nothing registered".to_owned())?;
+        let terms = registry.terms(&release.resource, release.secret_version)?;
+        check_policy(registry, terms, verdict)?;
+        self.check_launch(registry, terms, release, verdict)
     }
 
-    fn newest_terms(&self, release: &RecordedRelease) -> Result<&Terms, String> {
-        let version = release.secret_version;
-        let versions = self.secrets.get(&release.resource);
-        let newest = versions.map_or(0, |versions| {
-            u64::try_from(versions.len()).unwrap_or(u64::MAX)
-        });
-        versions
-            .and_then(|versions| versions.last())
-            .filter(|_| version == newest)
-            .ok_or_else(|| format!("its version {version} is not the newest, which is {newest}"))
-    }
-
-    /// The verdict was given under the policy that the secret is for, and that name still means the
-    /// very same document.
-    fn check_policy(&self, terms: &Terms, verdict: &RecordedVerdict) -> Result<(), String> {
-        let policy = &verdict.policy;
-        require(terms.policy == *policy, || {
-            let wanted = &terms.policy;
-            format!("it is for verdicts under policy `{wanted}`, not `{policy}`")
-        })?;
-        require(
-            self.policies.get(policy) == Some(&verdict.input.policy),
-            || format!("the policy `{policy}` was replaced since the verdict"),
-        )
-    }
-
-    /// When the secret leaves, one of the reference values that it is for is for that very launch and
-    /// valid. Which one the verdict happened to match does not matter: names may share a digest.
+    /// When the secret leaves, one of the reference values that it is for allows that very launch: it is valid, is not
+    /// revoked and asks for no more. Which one the verdict happened to match does not matter: names may share a digest.
     fn check_launch(
         &self,
+        registry: &Registry,
         terms: &Terms,
         release: &RecordedRelease,
         verdict: &RecordedVerdict,
     ) -> Result<(), String> {
+        let launch = recorded_launch(verdict)
+            .ok_or_else(|| "its verdict has no launch that is known here".to_owned())?;
         let allows = |digest: &Digest| match self.blobs.reference(digest) {
-            Some(Ok(reference)) => {
-                reference.tee.as_str() == verdict.tee
-                    && allows_launch(reference, verdict)
-                    && reference.is_valid_at(release.time)
-            }
+            Some(Ok(reference)) => reference.allows(&launch, release.time),
             // One that is not there or cannot be read has been named already.
             _ => true,
         };
-        let mut registered = terms
-            .references
-            .iter()
-            .filter_map(|name| self.references.get(name));
+        let names = terms.references.iter();
+        let mut registered = names.filter_map(|name| registry.reference(name));
         require(registered.any(allows), || {
             "none of the reference values that it is for allows that launch at that time".to_owned()
         })
     }
 }
 
-/// The launch digest is the recorded one, which is in lower-case hexadecimal digits.
-fn allows_launch(reference: &ReferenceValue, verdict: &RecordedVerdict) -> bool {
-    let digits: String = reference
-        .launch_digest
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    verdict.launch_digest.as_ref() == Some(&digits)
-}
-
-/// Of a registered document: that it cannot be read, or calls itself by another name.
-fn misnamed(
-    entry: u64,
-    registration: &Registration,
-    what: &'static str,
-    inside: Result<String, String>,
-) -> Option<Finding> {
-    match inside {
-        Err(why) => Some(Finding::BlobUnreadable {
-            entry,
-            role: what,
-            why,
-        }),
-        Ok(inside) => (inside != registration.name).then(|| Finding::OtherName {
-            entry,
-            what,
-            name: registration.name.clone(),
-            inside,
-        }),
-    }
+/// The verdict was given under the policy that the secret is for, and that name still means the
+/// very same document.
+fn check_policy(
+    registry: &Registry,
+    terms: &Terms,
+    verdict: &RecordedVerdict,
+) -> Result<(), String> {
+    let policy = &verdict.policy;
+    require(terms.policy == policy.name, || {
+        format!(
+            "it is for verdicts under policy `{}`, not `{}`",
+            terms.policy.escape_debug(),
+            policy.name.escape_debug()
+        )
+    })?;
+    require(
+        registry.policy(&policy.name) == Some(&policy.digest),
+        || {
+            format!(
+                "the policy `{}` was replaced or removed since the verdict",
+                policy.name.escape_debug()
+            )
+        },
+    )
 }
 
 fn require(holds: bool, why: impl FnOnce() -> String) -> Result<(), String> {

@@ -10,15 +10,14 @@
 
 mod anchors;
 mod blobs;
-mod evidence;
 mod finding;
 mod history;
 mod log;
 mod recording;
+mod registry;
 mod replay;
 mod report;
 mod time;
-pub mod v2;
 
 use std::collections::BTreeMap;
 
@@ -28,8 +27,7 @@ pub use anchors::Anchors;
 pub use finding::{Finding, FindingCode, Unreadable};
 pub use history::{CLOCK_TOLERANCE_SECONDS, VERDICT_SECONDS};
 pub use recording::{
-    Exchange, MAX_EVIDENCE_BYTES, OversizedEvidence, Received, Recording, RuleDigests, policy_blob,
-    record_verdict, reference_blob,
+    MAX_EVIDENCE_BYTES, OversizedEvidence, Received, Recording, policy_blob, record_verdict,
 };
 pub use report::{AuditReport, Conclusion, Counts, FindingLine, LogLine, ReleaseLine, VerdictLine};
 pub use time::rfc3339;
@@ -48,18 +46,14 @@ pub const MAX_BUNDLE_FILES: u64 = 200_000;
 /// The files of a bundle by their path in it, such as `tile/entries/000.p/3`.
 pub type Files = BTreeMap<String, Vec<u8>>;
 
-fn is_of_version_1(leaf: &[u8]) -> bool {
-    attestation_ledger::Entry::from_bytes(leaf).is_ok()
-}
-
 /// Checks a bundle against what is trusted from outside: the log's signature and tree, that each
 /// file is what the log says and no other is there, that every verdict comes out the same when its
-/// evidence is appraised again as of its time, and that every release had the right to happen.
+/// evidence is judged again as of its time, and that every release had the right to happen.
 ///
 /// # Errors
 /// A file that the log is made of, or that an entry names, is missing or cut short, so that there is
 /// nothing to judge. Everything else that is wrong is a finding of the report.
-pub fn audit(files: &Files, anchors: &Anchors) -> Result<AuditReport, Unreadable> {
+pub fn audit(files: &Files, anchors: &Anchors<'_>) -> Result<AuditReport, Unreadable> {
     let mut report = ReportBuilder::new(anchors);
     let mut log = match Log::read(files, anchors.log_key)? {
         Ok(log) => log,
@@ -68,21 +62,22 @@ pub fn audit(files: &Files, anchors: &Anchors) -> Result<AuditReport, Unreadable
             return Ok(report.finish());
         }
     };
-    let entries = report.take_log(&mut log);
+    let (entries, unreadable) = log.entries();
+    report.take_log(&mut log, unreadable);
     let mut blobs = Blobs::read(files, &entries)?;
     report.take_files(files, &log, &mut blobs);
 
-    let mut history = History::new(&blobs);
+    let mut history = History::new(&blobs, anchors);
     for (index, entry) in &entries {
         report.take_findings(history.admit(*index, entry.record()));
         match entry.record() {
             AuditRecord::Verdict(verdict) => {
                 let replayed = replay(*index, verdict, &blobs, anchors);
-                report.take_verdict(*index, verdict, replayed.agrees);
-                report.take_findings(replayed.findings);
+                report.take_verdict(*index, verdict, &replayed);
                 let reused = replayed
                     .nonce
                     .and_then(|nonce| history.use_up(*index, verdict, nonce));
+                report.take_findings(replayed.findings);
                 report.take_findings(reused);
             }
             AuditRecord::Release(release) => report.take_release(*index, release),

@@ -1,11 +1,13 @@
 //! What an audit found, as data: the program turns it into text or JSON.
 
-use attestation_ledger::{Digest, Entry, Outcome, RecordedRelease, RecordedVerdict};
-use attestation_verify::ruleset_version;
+use attestation_judge::ruleset_version;
+use attestation_ledger::{Digest, Outcome};
+use attestation_ledger::{RecordedRelease, RecordedVerdict};
 use serde::Serialize;
 
 use crate::blobs::Blobs;
 use crate::log::Log;
+use crate::replay::Replay;
 use crate::{Anchors, Files, Finding, FindingCode, rfc3339};
 
 /// The result of an audit.
@@ -13,7 +15,7 @@ use crate::{Anchors, Files, Finding, FindingCode, rfc3339};
 pub struct AuditReport {
     /// Whether everything in the bundle holds.
     pub verdict: Conclusion,
-    /// Whether a verdict or release is about a simulated TEE, which protects nothing.
+    /// Whether a verdict or release is about a TEE that proves nothing: a simulated one, or a sample.
     pub simulated: bool,
     /// How many entries the log has.
     pub entries: u64,
@@ -23,8 +25,12 @@ pub struct AuditReport {
     pub log_key: String,
     /// SHA-256 of each simulated root that was given, DER.
     pub simulated_roots: Vec<Digest>,
+    /// Whether samples were allowed.
+    pub allow_sample: bool,
+    /// SHA-256 of each root that was given in a vendor's place.
+    pub vendor_roots: Vec<Digest>,
     /// The rules that verdicts were replayed by.
-    pub ruleset: &'static str,
+    pub ruleset: String,
     /// How much of each there is.
     pub counts: Counts,
     /// Every verdict, in the log's order.
@@ -82,9 +88,11 @@ pub struct VerdictLine {
     pub entry: u64,
     /// When, in UTC as RFC 3339 writes it.
     pub time: String,
-    /// The protocol session.
-    pub session: String,
-    /// The TEE that the evidence was appraised as.
+    /// Whose policy it was given by.
+    pub tenant: String,
+    /// The protocol session; `null` where a relying party asked.
+    pub session: Option<String>,
+    /// The TEE that the evidence was judged as.
     pub tee: String,
     /// Whether that protects nothing.
     pub simulated: bool,
@@ -107,6 +115,8 @@ pub struct ReleaseLine {
     pub entry: u64,
     /// When, in UTC as RFC 3339 writes it.
     pub time: String,
+    /// Whose secret it is.
+    pub tenant: String,
     /// The secret's name.
     pub resource: String,
     /// Its version.
@@ -145,7 +155,7 @@ pub(crate) struct ReportBuilder {
 }
 
 impl ReportBuilder {
-    pub fn new(anchors: &Anchors) -> Self {
+    pub fn new(anchors: &Anchors<'_>) -> Self {
         let report = AuditReport {
             // Replaced at the end; an audit that is left early has not agreed.
             verdict: Conclusion::Disagrees,
@@ -153,11 +163,9 @@ impl ReportBuilder {
             entries: 0,
             log: None,
             log_key: anchors.log_key.to_string(),
-            simulated_roots: anchors
-                .simulated_roots
-                .iter()
-                .map(|root| Digest::of(root))
-                .collect(),
+            simulated_roots: digests(anchors.simulated_roots),
+            allow_sample: anchors.allow_sample,
+            vendor_roots: digests(anchors.vendor_roots),
             ruleset: ruleset_version(),
             counts: Counts::default(),
             verdicts: Vec::new(),
@@ -167,21 +175,19 @@ impl ReportBuilder {
         Self { report }
     }
 
-    /// Takes what is known of the log and of its files, and hands on its entries.
-    pub fn take_log(&mut self, log: &mut Log) -> Vec<(u64, Entry)> {
+    /// Takes what is known of the log, and of the entries that are no records.
+    pub fn take_log(&mut self, log: &mut Log<'_>, unreadable: Vec<Finding>) {
         self.report.entries = log.head.size;
         self.report.log = Some(LogLine {
             origin: log.origin.to_owned(),
             root: log.head.root.to_string(),
         });
         self.take_findings(std::mem::take(&mut log.findings));
-        let (entries, unreadable) = log.entries();
         self.take_findings(unreadable);
-        entries
     }
 
     /// Counts the files, and finds those that nothing names.
-    pub fn take_files(&mut self, files: &Files, log: &Log, blobs: &mut Blobs) {
+    pub fn take_files(&mut self, files: &Files, log: &Log<'_>, blobs: &mut Blobs<'_>) {
         self.report.counts.files = files.len();
         // All but the checkpoint.
         self.report.counts.tiles = log.paths.len().saturating_sub(1);
@@ -192,25 +198,27 @@ impl ReportBuilder {
         self.take_findings(unknown.map(|file| Finding::UnknownFile { file }));
     }
 
-    pub fn take_verdict(&mut self, entry: u64, verdict: &RecordedVerdict, replay_agrees: bool) {
+    pub fn take_verdict(&mut self, entry: u64, verdict: &RecordedVerdict, replay: &Replay) {
         let counts = &mut self.report.counts;
         match verdict.outcome {
             Outcome::Accepted => counts.accepted += 1,
             Outcome::Refused => counts.refused += 1,
         }
-        counts.replayed += u64::from(replay_agrees);
+        counts.replayed += u64::from(replay.agrees);
         self.report.simulated |= verdict.simulated;
+        let launch = verdict.launch.as_ref();
         self.report.verdicts.push(VerdictLine {
             entry,
             time: rfc3339(verdict.time),
+            tenant: verdict.tenant.clone(),
             session: verdict.session.clone(),
             tee: verdict.tee.clone(),
             simulated: verdict.simulated,
             outcome: verdict.outcome,
-            reason: reason(verdict),
-            policy: verdict.policy.clone(),
-            launch_digest: verdict.launch_digest.clone(),
-            replay_agrees,
+            reason: reason(verdict, replay),
+            policy: verdict.policy.name.clone(),
+            launch_digest: launch.and_then(|launch| launch.digest.clone()),
+            replay_agrees: replay.agrees,
         });
     }
 
@@ -220,6 +228,7 @@ impl ReportBuilder {
         self.report.releases.push(ReleaseLine {
             entry,
             time: rfc3339(release.time),
+            tenant: release.tenant.clone(),
             resource: release.resource.clone(),
             secret_version: release.secret_version,
             verdict_index: release.verdict_index,
@@ -252,16 +261,21 @@ impl ReportBuilder {
     }
 }
 
-fn reason(verdict: &RecordedVerdict) -> String {
+/// In the words of the replay where it says the same, and otherwise in the record's codes.
+fn reason(verdict: &RecordedVerdict, replay: &Replay) -> String {
     if verdict.outcome == Outcome::Accepted {
         let reference = verdict.reference.as_deref().unwrap_or("none");
-        let (checks, policy) = (verdict.checks.len(), &verdict.policy);
-        return format!("all {checks} checks passed: reference `{reference}`, policy `{policy}`");
+        let policy = &verdict.policy.name;
+        return format!("all checks passed: reference `{reference}`, policy `{policy}`");
     }
-    let reasons: Vec<&str> = verdict
-        .rejections
-        .iter()
-        .map(|one| one.reason.as_str())
-        .collect();
-    reasons.join("; ")
+    if replay.agrees {
+        return replay.reasons.join("; ");
+    }
+    let rejections = verdict.rejections.iter();
+    let codes = rejections.map(|one| format!("{}: {}", one.check, one.code));
+    codes.collect::<Vec<_>>().join("; ")
+}
+
+fn digests(roots: &[&[u8]]) -> Vec<Digest> {
+    roots.iter().map(|root| Digest::of(root)).collect()
 }

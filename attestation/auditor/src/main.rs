@@ -13,8 +13,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use attestation_audit::v2::{self, AuditReport};
-use attestation_audit::{Files, MAX_BUNDLE_BYTES, MAX_BUNDLE_FILES, Unreadable};
+use attestation_audit::{
+    Anchors, AuditReport, Files, MAX_BUNDLE_BYTES, MAX_BUNDLE_FILES, Unreadable, audit,
+};
 use attestation_ledger::VerifyingKey;
 use clap::{Parser, Subcommand, ValueEnum};
 use measured_boot_reference_values::VerifyingKey as ReferenceKey;
@@ -92,12 +93,6 @@ fn main() -> ExitCode {
     }
 }
 
-/// A report, and how it is written as JSON.
-struct Told {
-    report: AuditReport,
-    json: serde_json::Result<String>,
-}
-
 fn verify(arguments: &Verify) -> anyhow::Result<AuditReport> {
     let trusted = Trusted::read(arguments)?;
     let bounds = Bounds {
@@ -105,11 +100,11 @@ fn verify(arguments: &Verify) -> anyhow::Result<AuditReport> {
         files: arguments.max_files,
     };
     let files = bundle::read(&arguments.bundle, bounds)?;
-    let told = trusted
+    let report = trusted
         .audit(&files)
         .with_context(|| format!("cannot read the bundle {}", arguments.bundle.display()))?;
-    print(&told, arguments).context("cannot write to standard output")?;
-    Ok(told.report)
+    print(&report, arguments).context("cannot write to standard output")?;
+    Ok(report)
 }
 
 /// All that comes from outside of the bundle.
@@ -141,31 +136,15 @@ impl Trusted {
         })
     }
 
-    fn audit(&self, files: &Files) -> Result<Told, Unreadable> {
-        let simulated_roots = &slices(&self.simulated_roots);
-        if v2::is_of_version_1(files) {
-            let anchors = attestation_audit::Anchors {
-                log_key: &self.log_key,
-                simulated_roots,
-            };
-            let report = attestation_audit::audit(files, &anchors)?;
-            return Ok(Told {
-                json: serde_json::to_string_pretty(&report),
-                report: report.into(),
-            });
-        }
-        let anchors = v2::Anchors {
+    fn audit(&self, files: &Files) -> Result<AuditReport, Unreadable> {
+        let anchors = Anchors {
             log_key: &self.log_key,
-            simulated_roots,
+            simulated_roots: &slices(&self.simulated_roots),
             allow_sample: self.allow_sample,
             vendor_roots: &slices(&self.vendor_roots),
             corim_keys: &self.reference_keys,
         };
-        let report = v2::audit(files, &anchors)?;
-        Ok(Told {
-            json: serde_json::to_string_pretty(&report),
-            report,
-        })
+        audit(files, &anchors)
     }
 }
 
@@ -173,12 +152,11 @@ fn slices(roots: &[Vec<u8>]) -> Vec<&[u8]> {
     roots.iter().map(Vec::as_slice).collect()
 }
 
-fn print(told: &Told, arguments: &Verify) -> anyhow::Result<()> {
+fn print(report: &AuditReport, arguments: &Verify) -> anyhow::Result<()> {
     let mut stdout = std::io::stdout().lock();
-    match (arguments.output, &told.json) {
-        (Output::Text, _) => statement::write(&mut stdout, &arguments.bundle, &told.report)?,
-        (Output::Json, Ok(json)) => writeln!(stdout, "{json}")?,
-        (Output::Json, Err(error)) => anyhow::bail!("{error}"),
+    match arguments.output {
+        Output::Text => statement::write(&mut stdout, &arguments.bundle, report)?,
+        Output::Json => writeln!(stdout, "{}", serde_json::to_string_pretty(report)?)?,
     }
     Ok(stdout.flush()?)
 }

@@ -3,7 +3,7 @@
 use std::io::{Result, Write};
 use std::path::Path;
 
-use attestation_audit::v2::{AuditReport, ReleaseLine, VerdictLine};
+use attestation_audit::{AuditReport, ReleaseLine, VerdictLine};
 use attestation_ledger::Outcome;
 
 /// Writes the whole statement; its last line is the conclusion.

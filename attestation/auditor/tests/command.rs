@@ -106,7 +106,7 @@ fn honest_bundle_is_agreed_with_in_words() {
     for words in [
         "1 accepted, 2 refused; 3 of 3 came out the same",
         "simulated: no hardware vouches for this evidence",
-        "2026-11-22T12:00:03Z  accepted  simulated  all 13 checks passed: reference `demo`, policy `demo`",
+        "2026-11-22T12:00:03Z  accepted  simulated  all checks passed: reference `demo`, policy `simulated`",
         "matches no reference value",
         "default/disk/data version 1, by entry 3",
     ] {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use attestation_evidence::{ParseError, ResourcePath, Tee};
 use attestation_ledger::{
-    AuditRecord, Digest, Entry, EntryError, LogProof, LogProofError, VerifyingKey, v2,
+    AuditRecord, Entry, EntryError, LogProof, LogProofError, RecordedRelease, VerifyingKey,
 };
 use zeroize::Zeroizing;
 
@@ -45,53 +45,20 @@ impl fmt::Debug for Opened {
 pub fn open(body: &[u8], key: &TeeKey, expected: &Expected) -> Result<Opened, OpenError> {
     let sealed = SealedRelease::from_json(body)?;
     let proof = LogProof::parse(sealed.release_proof())?;
-    let leaf = proof.verified_entry(&expected.log_key)?;
-    let record = recorded(leaf)?.ok_or(OpenError::NotARelease { index: proof.index })?;
+    let entry = Entry::from_bytes(proof.verified_entry(&expected.log_key)?)?;
+    let AuditRecord::Release(record) = entry.record() else {
+        return Err(OpenError::NotARelease { index: proof.index });
+    };
     let jwe = sealed.jwe();
-    about_this_release(&record, &jwe, key, expected)?;
+    about_this_release(record, &jwe, key, expected)?;
     Ok(Opened {
         secret: jwe.unseal(key)?,
         log_index: proof.index,
     })
 }
 
-/// What a log entry of either version says of a release.
-struct Recorded {
-    resource: String,
-    recipient: String,
-    tee: String,
-    simulated: bool,
-    jwe_sha256: Digest,
-}
-
-/// Nothing where the entry is about something else.
-fn recorded(leaf: &[u8]) -> Result<Option<Recorded>, EntryError> {
-    match v2::Entry::from_bytes(leaf) {
-        Ok(entry) => Ok(match entry.record() {
-            v2::AuditRecord::Release(release) => Some(Recorded {
-                resource: release.resource.clone(),
-                recipient: release.recipient.clone(),
-                tee: release.tee.clone(),
-                simulated: release.simulated,
-                jwe_sha256: release.jwe_sha256,
-            }),
-            _ => None,
-        }),
-        Err(_) => Ok(match Entry::from_bytes(leaf)?.record() {
-            AuditRecord::Release(release) => Some(Recorded {
-                resource: release.resource.clone(),
-                recipient: release.recipient.clone(),
-                tee: release.tee.clone(),
-                simulated: release.simulated,
-                jwe_sha256: release.jwe_sha256,
-            }),
-            _ => None,
-        }),
-    }
-}
-
 fn about_this_release(
-    record: &Recorded,
+    record: &RecordedRelease,
     jwe: &JweParts,
     key: &TeeKey,
     expected: &Expected,

@@ -20,8 +20,9 @@ fn jwe(entropy: u8) -> JweParts {
 /// What an honest verifier logs of `jwe`.
 fn record(jwe: &JweParts) -> RecordedRelease {
     RecordedRelease {
-        version: RecordVersion::V1,
+        version: RecordVersion::V2,
         time: 1_795_348_800,
+        tenant: "default".to_owned(),
         session: "session".to_owned(),
         verdict_index: 0,
         resource: "default/disk/data".to_owned(),

@@ -68,8 +68,9 @@ fn sealed(secret: &[u8], entropy: u8) -> JweParts {
 fn body(log: &mut Log, jwe: JweParts) -> SealedRelease {
     log.append(registration());
     let proof = log.append(AuditRecord::Release(RecordedRelease {
-        version: RecordVersion::V1,
+        version: RecordVersion::V2,
         time: 1_795_348_800,
+        tenant: "default".to_owned(),
         session: "session".to_owned(),
         verdict_index: 0,
         resource: resource().to_string(),

@@ -57,9 +57,9 @@ pub enum CaseRejection {
         "the evidence is simulated and this verifier was not started with --allow-simulated: it protects nothing"
     )]
     SimulatedNotAllowed,
-    /// A sample, and the verifier was started without `--allow-sample`.
+    /// A sample, and the verifier was started without `--allow-simulated`.
     #[error(
-        "the evidence is a sample, which anybody can write, and this verifier was not started with --allow-sample"
+        "the evidence is a sample, which anybody can write, and this verifier was not started with --allow-simulated"
     )]
     SampleNotAllowed,
     /// No such session.

@@ -1,7 +1,7 @@
 //! An accepted verdict as the verifier's own log proves it.
 
 use attestation_evidence::{ParseError, Tee, from_json};
-use attestation_ledger::v2::{AuditRecord, Entry, RecordedLaunch, RecordedVerdict};
+use attestation_ledger::{AuditRecord, Entry, RecordedLaunch, RecordedVerdict};
 use attestation_ledger::{Digest, EntryError, LogProof, LogProofError, Outcome, VerifyingKey};
 
 use crate::{AcceptedVerdict, Exchange, Launch, ruleset_version};

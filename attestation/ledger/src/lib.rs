@@ -44,7 +44,6 @@ mod record;
 mod text;
 mod tile;
 mod tree;
-pub mod v2;
 
 pub use bundle::{BLOB_DIRECTORY, BundleError, BundleWriter, CHECKPOINT_FILE, blob_path};
 pub use checkpoint::{CheckpointError, TreeHead};
@@ -54,8 +53,9 @@ pub use log_proof::{LogProof, LogProofError};
 pub use note::{NoteError, SignedNote, sign_note};
 pub use proof::{ProofError, verify_consistency, verify_inclusion};
 pub use record::{
-    AuditRecord, Entry, EntryError, MAX_ENTRY_BYTES, Outcome, RecordVersion, RecordedCheck,
-    RecordedInput, RecordedRejection, RecordedRelease, RecordedVerdict, Registered, Registration,
+    AuditRecord, Entry, EntryError, KeyEvent, MAX_ENTRY_BYTES, Outcome, RecordVersion,
+    RecordedDocument, RecordedInput, RecordedLaunch, RecordedPolicy, RecordedRejection,
+    RecordedRelease, RecordedRoots, RecordedVerdict, Registered, Registration,
 };
 pub use tile::{
     Tile, TileError, TileKind, decode_entry_bundle, encode_entry_bundle, encode_hash_tile, tiles,

@@ -9,6 +9,10 @@ use thiserror::Error;
 
 use crate::Digest;
 
+mod registration;
+
+pub use registration::{KeyEvent, Registered, Registration};
+
 /// The longest entry, in bytes: the length prefix of an entry bundle has 16 bits.
 pub const MAX_ENTRY_BYTES: usize = 65_535;
 
@@ -16,50 +20,74 @@ pub const MAX_ENTRY_BYTES: usize = 65_535;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum AuditRecord {
-    /// Evidence was appraised.
+    /// Evidence was judged.
     Verdict(Box<RecordedVerdict>),
     /// A secret was wrapped to an attested key.
     Release(RecordedRelease),
-    /// An administrator registered something that verdicts or releases use.
+    /// An administrator did something that verdicts, releases or keys depend on.
     Registered(Registration),
 }
 
-/// An appraisal: its result, and the digests of all that it was computed from.
+/// A judgement: its result, and the digests of all that it was computed from.
 /// `attestation_audit::record_verdict` makes one, with the blobs that it names.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RecordedVerdict {
     /// Format of this record.
     pub version: RecordVersion,
-    /// When the evidence was appraised, in seconds since 1970-01-01 UTC.
+    /// When the evidence was judged, in seconds since 1970-01-01 UTC.
     pub time: u64,
-    /// The protocol session that the evidence came in.
-    pub session: String,
-    /// The kind of TEE that the evidence was appraised as.
+    /// Whose policy, reference values and secrets they are.
+    pub tenant: String,
+    /// The protocol session that the evidence came in; `null` where a relying party asked.
+    pub session: Option<String>,
+    /// The kind of TEE that the evidence was judged as, as the client claimed it.
     pub tee: String,
-    /// Whether the evidence came from a simulated TEE, which protects nothing.
+    /// Whether the evidence proves nothing about hardware.
     pub simulated: bool,
     /// The result.
     pub outcome: Outcome,
-    /// Name of the policy that was applied.
-    pub policy: String,
-    /// Name of the reference value that has the reported launch digest, if there is one.
+    /// The policy that was asked.
+    pub policy: RecordedPolicy,
+    /// Name of the reference value that is of the reported launch, if there is one.
     pub reference: Option<String>,
-    /// The reported launch digest in lower-case hexadecimal, if a report could be read.
-    pub launch_digest: Option<String>,
-    /// Every check, in the verifier's order.
-    pub checks: Vec<RecordedCheck>,
-    /// Why the evidence was refused; empty when it was accepted.
+    /// What the evidence shows of the launch, if it could be read.
+    pub launch: Option<RecordedLaunch>,
+    /// Why the evidence was refused; empty when it was accepted. The words are in the document.
     pub rejections: Vec<RecordedRejection>,
     /// Which rules the verifier applied.
     pub ruleset: String,
-    /// What the appraisal was computed from, beside `time` and `tee`.
+    /// What the judgement was computed from, beside `time`, `tee` and the policy.
     pub input: RecordedInput,
-    /// RFC 7638 thumbprint of the key that the evidence binds.
-    pub recipient: String,
+    /// The verdict's document, with every check (docs/appraisal-policy.md).
+    pub document: Digest,
+    /// RFC 7638 thumbprint of the key that the evidence binds; `null` where a relying party asked.
+    pub recipient: Option<String>,
 }
 
-/// The digests of what an appraisal was computed from. All but the root's are blobs of the bundle;
+/// A policy, by what it calls itself and by its text.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecordedPolicy {
+    /// Its own name.
+    pub name: String,
+    /// Its text, a blob of the bundle.
+    pub digest: Digest,
+}
+
+/// A launch, as evidence shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecordedLaunch {
+    /// The launch digest, or MRTD, in lower-case hexadecimal; `null` of a sample, which measures nothing.
+    pub digest: Option<String>,
+    /// RTMR0 to RTMR3 of a trust domain in lower-case hexadecimal; empty of others.
+    pub rtmrs: Vec<String>,
+    /// The guest's security version, where there is one.
+    pub svn: Option<u32>,
+}
+
+/// The digests of what a judgement was computed from. All but the roots' are blobs of the bundle;
 /// docs/evidence-bundle.md says what is in them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -70,37 +98,38 @@ pub struct RecordedInput {
     pub manifest: Option<Digest>,
     /// What came with the evidence, and what the verifier knew of the session.
     pub exchange: Digest,
-    /// The policy.
-    pub policy: Digest,
     /// The reference values that the evidence was compared with, in the verifier's order.
     pub references: Vec<Digest>,
-    /// The simulated root that the verifier was started with; `null` when it refused simulated
-    /// evidence. The root itself is never in a bundle: an auditor brings it.
-    pub simulated_root: Option<Digest>,
+    /// Certificates, lists and documents of vendors, in the verifier's order.
+    pub collateral: Vec<RecordedDocument>,
+    /// The newest collateral that was seen before; `null` where nobody kept account.
+    pub seen: Option<Digest>,
+    /// Whom the verifier trusted. An auditor brings these roots: none is ever in a bundle.
+    pub roots: RecordedRoots,
 }
 
-/// One check of an appraisal.
+/// A vendor's document.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct RecordedCheck {
-    /// The check's name, such as `launch_digest`.
-    pub name: String,
-    /// `pass`, `fail` or `not_checked`.
-    pub result: String,
-    /// What was seen.
-    pub reason: String,
+pub struct RecordedDocument {
+    /// What it is: `vek`, `chain`, `crl` or `collateral`.
+    pub role: String,
+    /// Its bytes.
+    pub digest: Digest,
 }
 
-/// One reason to refuse.
+/// Whom the verifier trusted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct RecordedRejection {
-    /// The check that failed.
-    pub check: String,
-    /// The reason for programs.
-    pub code: String,
-    /// The reason for people.
-    pub reason: String,
+pub struct RecordedRoots {
+    /// The simulated root; `null` when it refused simulated evidence.
+    pub simulated: Option<Digest>,
+    /// Whether it took the sample attester's evidence.
+    pub sample: bool,
+    /// The root that was named in AMD's place; `null` where AMD's own are meant.
+    pub amd: Option<Digest>,
+    /// The root that was named in Intel's place.
+    pub intel: Option<Digest>,
 }
 
 /// Accepted or refused.
@@ -113,6 +142,16 @@ pub enum Outcome {
     Refused,
 }
 
+/// One reason to refuse, for programs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecordedRejection {
+    /// The check that failed.
+    pub check: String,
+    /// Why.
+    pub code: String,
+}
+
 /// A secret that left the service, wrapped to an attested key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -121,6 +160,8 @@ pub struct RecordedRelease {
     pub version: RecordVersion,
     /// When it was released, in seconds since 1970-01-01 UTC.
     pub time: u64,
+    /// Whose secret it is, which is the verdict's tenant.
+    pub tenant: String,
     /// The protocol session, which is the verdict's.
     pub session: String,
     /// Index of the verdict that allowed it.
@@ -135,65 +176,22 @@ pub struct RecordedRelease {
     pub jwe_sha256: Digest,
     /// The kind of TEE, as in the verdict.
     pub tee: String,
-    /// Whether the TEE is a simulated one, which protects nothing.
+    /// Whether the TEE is one that proves nothing about hardware.
     pub simulated: bool,
 }
 
-/// Something that an administrator registered, or registered anew under the same name.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Registration {
-    /// Format of this record.
-    pub version: RecordVersion,
-    /// When, in seconds since 1970-01-01 UTC.
-    pub time: u64,
-    /// Its name; from here on the name means this.
-    pub name: String,
-    /// What.
-    pub what: Registered,
-}
-
-/// What can be registered.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(
-    rename_all = "snake_case",
-    rename_all_fields = "snake_case",
-    deny_unknown_fields
-)]
-pub enum Registered {
-    /// An appraisal policy.
-    Policy {
-        /// Digest of `attestation_audit::policy_blob`, by which verdicts name it too.
-        digest: Digest,
-    },
-    /// A reference value.
-    Reference {
-        /// Digest of `attestation_audit::reference_blob`, by which verdicts name it too.
-        digest: Digest,
-    },
-    /// A secret. There is no digest of it: that would let a guess at it be tested.
-    Secret {
-        /// Counts the registrations of this name from 1.
-        secret_version: u64,
-        /// Name of the policy that a verdict must have been given under to receive it.
-        policy: String,
-        /// Names of the reference values of which a verdict must have matched one.
-        references: Vec<String>,
-    },
-}
-
-/// The version of the records' format; `1` is all there is.
+/// The version of the records' format: `2`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "u8", try_from = "u8")]
 pub enum RecordVersion {
     /// The format that this module describes.
     #[default]
-    V1,
+    V2,
 }
 
 impl From<RecordVersion> for u8 {
-    fn from(RecordVersion::V1: RecordVersion) -> Self {
-        1
+    fn from(RecordVersion::V2: RecordVersion) -> Self {
+        2
     }
 }
 
@@ -202,9 +200,9 @@ impl TryFrom<u8> for RecordVersion {
 
     fn try_from(version: u8) -> Result<Self, String> {
         match version {
-            1 => Ok(Self::V1),
+            2 => Ok(Self::V2),
             _ => Err(format!(
-                "version {version} of the record is unknown, 1 is expected"
+                "version {version} of the record is unknown, 2 is expected"
             )),
         }
     }
@@ -220,24 +218,38 @@ impl AuditRecord {
         }
     }
 
+    /// Whose it is; `None` of what concerns the whole verifier.
+    pub fn tenant(&self) -> Option<&str> {
+        match self {
+            Self::Verdict(verdict) => Some(&verdict.tenant),
+            Self::Release(release) => Some(&release.tenant),
+            Self::Registered(registration) => registration.tenant.as_deref(),
+        }
+    }
+
     /// The blobs that the record names, all of which belong in a bundle.
     pub fn blobs(&self) -> Vec<Digest> {
         match self {
-            Self::Verdict(verdict) => verdict.input.blobs(),
+            Self::Verdict(verdict) => verdict.blobs(),
             Self::Release(_) => Vec::new(),
-            Self::Registered(registration) => match &registration.what {
-                Registered::Policy { digest } | Registered::Reference { digest } => vec![*digest],
-                Registered::Secret { .. } => Vec::new(),
-            },
+            Self::Registered(registration) => registration.what.blobs(),
         }
     }
 }
 
-impl RecordedInput {
+impl RecordedVerdict {
     fn blobs(&self) -> Vec<Digest> {
-        let mut blobs = vec![self.evidence, self.exchange, self.policy];
-        blobs.extend(self.manifest);
-        blobs.extend(&self.references);
+        let input = &self.input;
+        let mut blobs = vec![
+            input.evidence,
+            input.exchange,
+            self.policy.digest,
+            self.document,
+        ];
+        blobs.extend(input.manifest);
+        blobs.extend(input.seen);
+        blobs.extend(&input.references);
+        blobs.extend(input.collateral.iter().map(|document| document.digest));
         blobs
     }
 }
@@ -259,7 +271,7 @@ pub enum EntryError {
     #[error("the audit record cannot be written as canonical JSON")]
     Write(#[source] serde_json::Error),
     /// Somebody's name, or something's, that nobody has.
-    #[error("a name in the audit record has more than 256 bytes")]
+    #[error("a name in the audit record has more than 1024 bytes")]
     LongName,
     /// Canonical JSON cannot say it.
     #[error("the audit record holds a number above 2^53, which canonical JSON (RFC 8785) rounds")]
@@ -282,8 +294,14 @@ impl Entry {
     /// Writes `record` as canonical JSON (RFC 8785).
     ///
     /// # Errors
-    /// It is longer than [`MAX_ENTRY_BYTES`], or holds a number that canonical JSON rounds.
+    /// It is longer than [`MAX_ENTRY_BYTES`], holds a number that canonical JSON rounds, or names somebody by more than
+    /// [`Registration::LONGEST_NAME`] bytes.
     pub fn new(record: AuditRecord) -> Result<Self, EntryError> {
+        if let AuditRecord::Registered(registration) = &record
+            && !registration.names_are_short()
+        {
+            return Err(EntryError::LongName);
+        }
         let bytes = serde_json_canonicalizer::to_vec(&record).map_err(EntryError::Write)?;
         if bytes.len() > MAX_ENTRY_BYTES {
             return Err(EntryError::TooLong(bytes.len()));
@@ -295,7 +313,7 @@ impl Entry {
         Ok(Self { record, bytes })
     }
 
-    /// Reads a leaf. Unknown members, unknown versions and any other spelling are refused.
+    /// Reads a leaf. Unknown members, unknown versions and any other spelling are refused; a leaf of version 1 by name.
     ///
     /// # Errors
     /// The bytes are not exactly what [`Entry::new`] writes.

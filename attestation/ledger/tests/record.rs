@@ -1,107 +1,217 @@
-//! Audit records as leaves, and bundles laid out from them.
-
-use std::collections::BTreeMap;
+//! Audit records as leaves.
 
 use attestation_ledger::{
-    AuditRecord, BundleError, BundleWriter, Digest, Entry, EntryError, Hash, MemoryNodes, Outcome,
-    RecordVersion, RecordedCheck, RecordedInput, RecordedRelease, RecordedVerdict, Registered,
-    Registration, SigningKey, TreeHead, blob_path, root,
+    AuditRecord, Digest, Entry, EntryError, KeyEvent, Outcome, RecordVersion, RecordedDocument,
+    RecordedInput, RecordedLaunch, RecordedPolicy, RecordedRejection, RecordedRelease,
+    RecordedRoots, RecordedVerdict, Registered, Registration,
 };
 
-fn verdict() -> AuditRecord {
-    AuditRecord::Verdict(Box::new(RecordedVerdict {
-        version: RecordVersion::V1,
+fn digest(of: &str) -> Digest {
+    Digest::of(of.as_bytes())
+}
+
+fn verdict() -> RecordedVerdict {
+    RecordedVerdict {
+        version: RecordVersion::V2,
         time: 1_790_000_000,
-        session: "s1".to_owned(),
-        tee: "simulated".to_owned(),
-        simulated: true,
-        outcome: Outcome::Accepted,
-        checks: vec![RecordedCheck {
-            name: "nonce".to_owned(),
-            result: "pass".to_owned(),
-            reason: "fresh".to_owned(),
+        tenant: "acme".to_owned(),
+        session: Some("s1".to_owned()),
+        tee: "tdx".to_owned(),
+        simulated: false,
+        outcome: Outcome::Refused,
+        policy: RecordedPolicy {
+            name: "strict".to_owned(),
+            digest: digest("policy"),
+        },
+        reference: None,
+        launch: Some(RecordedLaunch {
+            digest: Some("00".repeat(48)),
+            rtmrs: vec!["11".repeat(48); 4],
+            svn: None,
+        }),
+        rejections: vec![RecordedRejection {
+            check: "nonce".to_owned(),
+            code: "nonce_burned".to_owned(),
         }],
-        policy: "p".to_owned(),
-        reference: Some("r".to_owned()),
-        launch_digest: Some("00".repeat(48)),
-        rejections: Vec::new(),
         ruleset: "1".to_owned(),
         input: RecordedInput {
-            evidence: Digest::of(b"evidence"),
-            manifest: Some(Digest::of(b"manifest")),
-            exchange: Digest::of(b"exchange"),
-            policy: Digest::of(b"policy"),
-            references: vec![Digest::of(b"reference")],
-            simulated_root: Some(Digest::of(b"root")),
+            evidence: digest("evidence"),
+            manifest: Some(digest("manifest")),
+            exchange: digest("exchange"),
+            references: vec![digest("reference")],
+            collateral: vec![RecordedDocument {
+                role: "collateral".to_owned(),
+                digest: digest("collateral"),
+            }],
+            seen: Some(digest("seen")),
+            roots: RecordedRoots {
+                simulated: None,
+                sample: false,
+                amd: None,
+                intel: Some(digest("root")),
+            },
         },
-        recipient: "thumbprint".to_owned(),
-    }))
+        document: digest("document"),
+        recipient: Some("thumbprint".to_owned()),
+    }
+}
+
+fn registration(what: Registered) -> Registration {
+    Registration {
+        version: RecordVersion::V2,
+        time: 1,
+        tenant: Some("acme".to_owned()),
+        by: "alice".to_owned(),
+        approved_by: Some("bob".to_owned()),
+        name: "name".to_owned(),
+        what,
+    }
+}
+
+/// Each thing that an administrator can do.
+fn acts() -> Vec<Registered> {
+    let key_sha256 = digest("key");
+    vec![
+        Registered::Policy {
+            digest: digest("p"),
+        },
+        Registered::PolicyRemoved {},
+        Registered::Reference {
+            digest: digest("r"),
+            corim: Some(digest("c")),
+        },
+        Registered::ReferenceRevoked {
+            digest: digest("revoked"),
+        },
+        Registered::ReferenceRemoved {},
+        Registered::ReferenceKey { key_sha256 },
+        Registered::ReferenceKeyRemoved { key_sha256 },
+        Registered::Secret {
+            secret_version: 1,
+            policy: "strict".to_owned(),
+            references: vec!["r".to_owned()],
+        },
+        Registered::SecretDestroyed { secret_version: 1 },
+        Registered::TenantCreated {
+            settings: digest("s"),
+        },
+        Registered::TenantChanged {
+            settings: digest("s"),
+        },
+        Registered::TenantRemoved {},
+        Registered::ChangeProposed {
+            change: "c1".to_owned(),
+            content: digest("x"),
+        },
+        Registered::ChangeRejected {
+            change: "c1".to_owned(),
+        },
+        Registered::Key {
+            purpose: "secrets".to_owned(),
+            event: KeyEvent::Rotated,
+        },
+    ]
+}
+
+fn entry(record: AuditRecord) -> Entry {
+    Entry::new(record).unwrap()
 }
 
 fn release() -> AuditRecord {
     AuditRecord::Release(RecordedRelease {
-        version: RecordVersion::V1,
-        time: 1_790_000_001,
+        version: RecordVersion::V2,
+        time: 2,
+        tenant: "acme".to_owned(),
         session: "s1".to_owned(),
         verdict_index: 0,
         resource: "default/disk/data".to_owned(),
         secret_version: 1,
         recipient: "thumbprint".to_owned(),
-        jwe_sha256: Digest::of(b"jwe"),
-        tee: "simulated".to_owned(),
-        simulated: true,
+        jwe_sha256: digest("jwe"),
+        tee: "tdx".to_owned(),
+        simulated: false,
     })
 }
 
-fn registration() -> AuditRecord {
-    AuditRecord::Registered(Registration {
-        version: RecordVersion::V1,
-        time: 1_789_999_999,
-        name: "default/disk/data".to_owned(),
-        what: Registered::Secret {
-            secret_version: 1,
-            policy: "p".to_owned(),
-            references: vec!["r".to_owned()],
-        },
-    })
-}
-
-fn entry(record: AuditRecord) -> Entry {
-    Entry::new(record).expect("a small record")
-}
-
-fn key() -> SigningKey {
-    SigningKey::from_seed("example.com/log", &[7; 32]).expect("a good name")
-}
-
-fn checkpoint(entries: &[Entry]) -> String {
-    let nodes = MemoryNodes::from_leaves(entries.iter().map(|e| Hash::leaf(e.as_bytes())));
-    let size = nodes.size();
-    TreeHead {
-        size,
-        root: root(&nodes, size).expect("a complete tree"),
-    }
-    .sign(&key())
+fn records() -> Vec<AuditRecord> {
+    let acts = acts().into_iter();
+    let acts = acts.map(|what| AuditRecord::Registered(registration(what)));
+    [AuditRecord::Verdict(Box::new(verdict())), release()]
+        .into_iter()
+        .chain(acts)
+        .collect()
 }
 
 #[test]
-fn record_of_each_kind_round_trips() {
-    for record in [verdict(), release(), registration()] {
-        let entry = entry(record.clone());
-        let read = Entry::from_bytes(entry.as_bytes()).expect("an entry just written");
-        assert_eq!(read.record(), &record);
-        assert_eq!(read, entry);
+fn every_record_is_read_from_its_own_bytes_and_has_a_tenant() {
+    for record in records() {
+        let entry = Entry::new(record.clone()).expect("it fits");
+        assert_eq!(Entry::from_bytes(entry.as_bytes()).expect("its own"), entry);
+        assert_eq!(record.tenant(), Some("acme"));
     }
 }
 
 #[test]
-fn registration_is_written_as_sorted_json_without_spaces() {
-    let entry = entry(registration());
-    let expected = concat!(
-        r#"{"kind":"registered","name":"default/disk/data","time":1789999999,"version":1,"#,
-        r#""what":{"secret":{"policy":"p","references":["r"],"secret_version":1}}}"#
-    );
-    assert_eq!(std::str::from_utf8(entry.as_bytes()), Ok(expected));
+fn leaf_with_any_member_missing_or_added_is_refused() {
+    for record in records() {
+        let entry = Entry::new(record).expect("it fits");
+        let whole: serde_json::Value = serde_json::from_slice(entry.as_bytes()).expect("JSON");
+        let members: Vec<String> = whole
+            .as_object()
+            .expect("an object")
+            .keys()
+            .cloned()
+            .collect();
+        for member in members {
+            let mut less = whole.clone();
+            less.as_object_mut().expect("an object").remove(&member);
+            assert!(
+                Entry::from_bytes(less.to_string().as_bytes()).is_err(),
+                "{member}"
+            );
+        }
+        let mut more = whole;
+        more["zzz"] = 1.into();
+        let error = Entry::from_bytes(more.to_string().as_bytes()).expect_err("one too many");
+        assert!(matches!(error, EntryError::OtherVersion(_)), "{error}");
+    }
+}
+
+#[test]
+fn blobs_are_all_that_a_record_names_but_roots_and_settings() {
+    let named: Vec<Digest> = records().iter().flat_map(AuditRecord::blobs).collect();
+    let expected = [
+        "evidence",
+        "exchange",
+        "policy",
+        "document",
+        "manifest",
+        "seen",
+        "reference",
+        "collateral",
+        "p",
+        "r",
+        "c",
+        "revoked",
+    ];
+    assert_eq!(named, expected.map(digest));
+}
+
+#[test]
+fn name_that_nobody_has_is_refused() {
+    let long = "x".repeat(Registration::LONGEST_NAME + 1);
+    let spoilers: [fn(&mut Registration, String); 4] = [
+        |it, long| it.by = long,
+        |it, long| it.approved_by = Some(long),
+        |it, long| it.tenant = Some(long),
+        |it, long| it.name = long,
+    ];
+    for spoil in spoilers {
+        let mut registration = registration(Registered::PolicyRemoved {});
+        spoil(&mut registration, long.clone());
+        let error = Entry::new(AuditRecord::Registered(registration)).expect_err("too long");
+        assert!(matches!(error, EntryError::LongName), "{error}");
+    }
 }
 
 #[test]
@@ -118,16 +228,13 @@ fn record_with_another_spelling_is_refused() {
             format!("{{{},{}}}", rest.trim_end_matches('}'), &first[1..]),
             "order of members",
         ),
-        (
-            text.replace("\"time\":1790000001", "\"time\":1790000001.0"),
-            "number",
-        ),
+        (text.replace("\"time\":2", "\"time\":2.0"), "number"),
         (
             text.replace("\"simulated\"", "\"\\u0073imulated\""),
             "escape",
         ),
         (
-            text.replace("\"version\":1", "\"version\":2"),
+            text.replace("\"version\":2", "\"version\":3"),
             "unknown version",
         ),
         (text.replacen('{', "{\"aaa\":1,", 1), "unknown member"),
@@ -148,14 +255,14 @@ fn record_with_another_spelling_is_refused() {
 /// An upgrade is no intrusion: the reader is told which it is.
 #[test]
 fn record_of_another_version_is_told_from_a_damaged_one() {
-    let verdict = entry(verdict());
+    let verdict = entry(AuditRecord::Verdict(Box::new(verdict())));
     let text = std::str::from_utf8(verdict.as_bytes()).expect("JSON");
     let manifest = format!("\"manifest\":\"{}\",", Digest::of(b"manifest"));
     for (changed, why) in [
         (text.replace(&manifest, ""), "before there was a manifest"),
         (
-            text.replace("\"version\":1}", "\"version\":2}"),
-            "version 2",
+            text.replace("\"version\":2}", "\"version\":3}"),
+            "version 3",
         ),
         (
             text.replace("\"kind\":\"verdict\"", "\"kind\":\"gift\""),
@@ -174,173 +281,28 @@ fn record_of_another_version_is_told_from_a_damaged_one() {
         assert!(!matches!(refused, EntryError::OtherVersion(_)), "{changed}");
     };
     damaged(text.replacen(':', ": ", 1));
-    damaged(text.replace("\"version\":1}", "\"version\":2} "));
+    damaged(text.replace("\"version\":2}", "\"version\":3} "));
     damaged("[]".to_owned());
     damaged(text[1..].to_owned());
 }
 
 #[test]
 fn record_too_long_for_an_entry_bundle_is_refused() {
-    let AuditRecord::Registered(mut long) = registration() else {
-        unreachable!()
-    };
-    long.name = "n".repeat(65_535);
-    let refused = Entry::new(AuditRecord::Registered(long));
+    let mut long = verdict();
+    long.ruleset = "r".repeat(65_535);
+    let refused = Entry::new(AuditRecord::Verdict(Box::new(long)));
     assert!(matches!(refused, Err(EntryError::TooLong(length)) if length > 65_535));
 }
 
 #[test]
 fn record_with_a_number_that_canonical_json_rounds_is_refused() {
     let at = |time| {
-        let AuditRecord::Registered(registration) = registration() else {
-            unreachable!()
-        };
         Entry::new(AuditRecord::Registered(Registration {
             time,
-            ..registration
+            ..registration(Registered::PolicyRemoved {})
         }))
     };
     assert!(at(1 << 53).is_ok());
     assert!(matches!(at((1 << 53) + 1), Err(EntryError::Rounded)));
     assert!(matches!(at(u64::MAX), Err(EntryError::Rounded)));
-}
-
-#[test]
-fn record_names_its_blobs_and_not_the_root() {
-    let of = |texts: &[&[u8]]| {
-        texts
-            .iter()
-            .map(|text| Digest::of(text))
-            .collect::<Vec<_>>()
-    };
-    assert_eq!(
-        verdict().blobs(),
-        of(&[
-            b"evidence",
-            b"exchange",
-            b"policy",
-            b"manifest",
-            b"reference"
-        ])
-    );
-    assert_eq!(release().blobs(), []);
-    assert_eq!(registration().blobs(), []);
-}
-
-#[test]
-fn bundle_holds_checkpoint_tiles_and_blobs() {
-    let entries = [entry(verdict()), entry(release())];
-    let mut bundle = BundleWriter::new();
-    entries.iter().for_each(|entry| bundle.push_entry(entry));
-    let digest = bundle.add_blob(b"policy".to_vec());
-    bundle.add_blob(b"policy".to_vec());
-    let files = bundle
-        .finish(checkpoint(&entries), &key().verifying_key())
-        .expect("entries of the checkpoint");
-    let names: Vec<&str> = files.keys().map(String::as_str).collect();
-    let blob = blob_path(&digest);
-    assert_eq!(
-        names,
-        [
-            &blob,
-            "checkpoint",
-            "tile/0/000.p/2",
-            "tile/entries/000.p/2"
-        ]
-    );
-    assert_eq!(files[&blob], b"policy");
-    assert_eq!(
-        files["tile/0/000.p/2"][..32],
-        *Hash::leaf(entries[0].as_bytes()).as_bytes()
-    );
-}
-
-#[test]
-fn bundle_of_an_empty_log_is_its_checkpoint() {
-    let files = BundleWriter::new().finish(checkpoint(&[]), &key().verifying_key());
-    let files = files.expect("the empty log");
-    assert_eq!(files.keys().collect::<Vec<_>>(), ["checkpoint"]);
-}
-
-#[test]
-fn bundle_of_other_entries_than_the_checkpoints_is_not_made() {
-    let mut bundle = BundleWriter::new();
-    bundle.push_entry(&entry(verdict()));
-    let refused = bundle.finish(checkpoint(&[entry(release())]), &key().verifying_key());
-    assert!(matches!(
-        refused,
-        Err(BundleError::WrongTree {
-            entries: 1,
-            size: 1
-        })
-    ));
-}
-
-fn many(count: u64) -> Vec<Entry> {
-    let AuditRecord::Registered(registration) = registration() else {
-        unreachable!()
-    };
-    let at = |time| Registration {
-        time,
-        ..registration.clone()
-    };
-    (0..count)
-        .map(|time| entry(AuditRecord::Registered(at(time))))
-        .collect()
-}
-
-/// So a log that is larger than memory can be laid out.
-#[test]
-fn bundle_taken_from_time_to_time_is_the_same_and_is_not_kept() {
-    for count in [0, 1, 255, 256, 257, 600] {
-        let entries = many(count);
-        let whole = || {
-            let mut bundle = BundleWriter::new();
-            let mut taken = BTreeMap::new();
-            for (index, entry) in entries.iter().enumerate() {
-                bundle.add_blob(vec![u8::try_from(index % 7).expect("small")]);
-                bundle.push_entry(entry);
-                taken.extend(bundle.take_files());
-                assert!(bundle.take_files().is_empty());
-            }
-            (bundle, taken)
-        };
-        let (bundle, mut taken) = whole();
-        let blobs = taken.keys().filter(|path| path.starts_with("blobs/"));
-        assert_eq!(blobs.count() as u64, count.min(7));
-        let finish = |bundle: BundleWriter| {
-            bundle
-                .finish(checkpoint(&entries), &key().verifying_key())
-                .expect("one log")
-        };
-        taken.extend(finish(bundle));
-        let mut at_once = BundleWriter::new();
-        (0..count.min(7)).for_each(|byte| {
-            let blob = vec![u8::try_from(byte).expect("small")];
-            assert!(!at_once.has_blob(&Digest::of(&blob)));
-            let digest = at_once.add_blob(blob);
-            assert!(at_once.has_blob(&digest));
-        });
-        entries.iter().for_each(|entry| at_once.push_entry(entry));
-        assert_eq!(taken, finish(at_once), "{count} entries");
-    }
-}
-
-#[test]
-fn bundle_over_several_tiles_holds_every_entry() {
-    let many = many(600);
-    let mut bundle = BundleWriter::new();
-    many.iter().for_each(|entry| bundle.push_entry(entry));
-    let files = bundle
-        .finish(checkpoint(&many), &key().verifying_key())
-        .expect("one log");
-    let read: Vec<&[u8]> = [
-        "tile/entries/000",
-        "tile/entries/001",
-        "tile/entries/002.p/88",
-    ]
-    .into_iter()
-    .flat_map(|path| attestation_ledger::decode_entry_bundle(&files[path]).expect("whole"))
-    .collect();
-    assert_eq!(read, many.iter().map(Entry::as_bytes).collect::<Vec<_>>());
 }

@@ -2,11 +2,9 @@
 
 use attestation_envelope::{Entropy, JweError, JweParts, SealedRelease};
 use attestation_evidence::{ResourcePath, Tee};
-use attestation_ledger::{
-    AuditRecord, Entry, EntryError, LogProof, LogProofError, RecordVersion, RecordedRelease,
-    VerifyingKey,
-};
-use attestation_verify::AcceptedVerdict;
+use attestation_judge::AcceptedVerdict;
+use attestation_ledger::{AuditRecord, Entry, RecordVersion, RecordedRelease};
+use attestation_ledger::{EntryError, LogProof, LogProofError, VerifyingKey};
 
 /// A secret wrapped to the key that accepted evidence binds. It is not in the log yet and so cannot
 /// be sent.
@@ -16,6 +14,21 @@ pub struct Release {
     resource: ResourcePath,
     recipient: String,
     tee: Tee,
+}
+
+/// What a release does not know of itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Circumstances<'a> {
+    /// When it is released, in seconds since 1970-01-01 UTC.
+    pub time: u64,
+    /// Whose secret it is, which is the verdict's tenant.
+    pub tenant: &'a str,
+    /// The verdict's session.
+    pub session: &'a str,
+    /// The index of the verdict's entry.
+    pub verdict_index: u64,
+    /// Which version of the secret it is.
+    pub secret_version: u64,
 }
 
 impl Release {
@@ -44,23 +57,18 @@ impl Release {
         })
     }
 
-    /// The log entry that this release needs: which verdict allowed it, in which session, and which
+    /// The log entry that this release needs: whose secret it is, which verdict allowed it, in which session, and which
     /// version of the resource it holds.
     #[must_use]
-    pub fn record(
-        &self,
-        time: u64,
-        session: &str,
-        verdict_index: u64,
-        secret_version: u64,
-    ) -> AuditRecord {
+    pub fn record(&self, of: &Circumstances<'_>) -> AuditRecord {
         AuditRecord::Release(RecordedRelease {
-            version: RecordVersion::V1,
-            time,
-            session: session.to_owned(),
-            verdict_index,
+            version: RecordVersion::V2,
+            time: of.time,
+            tenant: of.tenant.to_owned(),
+            session: of.session.to_owned(),
+            verdict_index: of.verdict_index,
             resource: self.resource.to_string(),
-            secret_version,
+            secret_version: of.secret_version,
             recipient: self.recipient.clone(),
             jwe_sha256: self.jwe.digest(),
             tee: self.tee.to_string(),
@@ -105,8 +113,8 @@ impl Release {
 /// A release that is in the log. This one can be sent.
 #[derive(Debug, Clone)]
 pub struct CommittedRelease {
-    pub(crate) body: SealedRelease,
-    pub(crate) log_index: u64,
+    body: SealedRelease,
+    log_index: u64,
 }
 
 impl CommittedRelease {
@@ -127,8 +135,8 @@ impl CommittedRelease {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("resource `{resource}` cannot be wrapped to the attested key")]
 pub struct ReleaseError {
-    pub(crate) resource: ResourcePath,
-    pub(crate) source: JweError,
+    resource: ResourcePath,
+    source: JweError,
 }
 
 /// Why a receipt does not let a release go.

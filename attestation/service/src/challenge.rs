@@ -13,8 +13,9 @@
 //! The generation is the store's. A store that was restored from a backup has another one: it has forgotten which nonces were
 //! used up since, so all of them are void.
 
+use attestation_access::TenantName;
 use attestation_evidence::encoding::{base64url_decode, base64url_encode};
-use attestation_evidence::{Nonce, SESSION_COOKIE};
+use attestation_evidence::{Nonce, SESSION_COOKIE, Tee};
 use ring::hmac;
 
 use crate::entropy;
@@ -36,9 +37,9 @@ pub struct ChallengeKey(hmac::Key);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Challenge {
     /// Whose policy is asked.
-    pub tenant: String,
+    pub tenant: TenantName,
     /// What the client claims to be.
-    pub tee: String,
+    pub tee: Tee,
     /// From this second on it is void: seconds since 1970.
     pub expires: u64,
 }
@@ -63,7 +64,7 @@ impl ChallengeKey {
         let mut body = vec![VERSION];
         body.extend(challenge.expires.to_be_bytes());
         body.extend(random);
-        for text in [&challenge.tenant, &challenge.tee] {
+        for text in [challenge.tenant.as_str(), challenge.tee.as_str()] {
             body.push(u8::try_from(text.len()).expect("names of tenants and TEEs are short"));
             body.extend(text.as_bytes());
         }
@@ -107,18 +108,21 @@ impl Challenge {
         let (_random, rest) = rest.split_first_chunk::<RANDOM>()?;
         let (tenant, rest) = text(rest)?;
         let (tee, rest) = text(rest)?;
-        (*version == VERSION && rest.is_empty()).then(|| Self {
-            tenant,
-            tee,
+        if *version != VERSION || !rest.is_empty() {
+            return None;
+        }
+        Some(Self {
+            tenant: tenant.parse().ok()?,
+            tee: tee.parse().ok()?,
             expires: u64::from_be_bytes(*expires),
         })
     }
 }
 
-fn text(bytes: &[u8]) -> Option<(String, &[u8])> {
+fn text(bytes: &[u8]) -> Option<(&str, &[u8])> {
     let (length, rest) = bytes.split_first()?;
     let (text, rest) = rest.split_at_checked(usize::from(*length))?;
-    Some((String::from_utf8(text.to_vec()).ok()?, rest))
+    Some((std::str::from_utf8(text).ok()?, rest))
 }
 
 impl SessionCookie {
@@ -164,8 +168,8 @@ mod tests {
 
     fn challenge() -> Challenge {
         Challenge {
-            tenant: "acme".to_owned(),
-            tee: "snp".to_owned(),
+            tenant: "acme".parse().unwrap(),
+            tee: Tee::Snp,
             expires: 1_795_348_800,
         }
     }
@@ -213,8 +217,8 @@ mod tests {
     #[test]
     fn nonces_differ_by_what_their_challenges_say() {
         let mut others = vec![challenge(), challenge(), challenge()];
-        others[0].tenant = "acm".to_owned();
-        others[1].tee = "tdx".to_owned();
+        others[0].tenant = "acm".parse().unwrap();
+        others[1].tee = Tee::Tdx;
         others[2].expires += 1;
         let (cookie, nonce) = key().issue("g1", &challenge(), [1; RANDOM]);
         for other in others {

@@ -123,12 +123,12 @@ const MEMBERS: &[(&str, &str, &str)] = &[
     (
         "simulated",
         "allow",
-        "Take evidence of simulated TEEs, WHICH PROTECT NOTHING, where the policy does too.",
+        "Take evidence of simulated TEEs and of the sample attester, WHICH PROTECT NOTHING, where the policy does too.",
     ),
     (
         "simulated",
         "root",
-        "The root certificate (PEM) under which simulated evidence is taken.",
+        "The root certificate (PEM) under which evidence of simulated TEEs is taken. Empty: none is.",
     ),
     (
         "limits",
@@ -196,9 +196,6 @@ pub enum ConfigError {
     /// A number that makes no sense.
     #[error("`limits.{0}` is 0: nobody would be served")]
     Zero(&'static str),
-    /// Half of a decision.
-    #[error("`simulated.allow` needs `simulated.root`: under which root?")]
-    NoSimulatedRoot,
     /// Not `ADDRESS:PORT`.
     #[error("`metrics` is `{0}`, and not an address and a port such as 127.0.0.1:9100")]
     Metrics(String),
@@ -281,9 +278,6 @@ impl Config {
         ];
         if let Some((name, _)) = times.into_iter().find(|(_, seconds)| *seconds == 0) {
             return Err(ConfigError::Zero(name));
-        }
-        if self.simulated.allow && self.simulated.root.as_os_str().is_empty() {
-            return Err(ConfigError::NoSimulatedRoot);
         }
         self.metrics().map(|_| ())
     }
@@ -421,13 +415,12 @@ mod tests {
     }
 
     #[test]
-    fn configuration_that_serves_nobody_or_is_half_a_decision_is_refused() {
+    fn configuration_that_serves_nobody_is_refused() {
         assert!(Config::default().check().is_ok());
         for text in [
             "[limits]\nconnections = 0",
             "[limits]\nappraisals = 0",
             "[limits]\nrequest_seconds = 0",
-            "[simulated]\nallow = true",
             "metrics = '9100'",
         ] {
             assert!(read(text).unwrap().check().is_err(), "{text}");

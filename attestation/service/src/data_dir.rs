@@ -39,6 +39,8 @@ pub mod names {
     pub const CHALLENGE_KEY: &str = "challenge.key";
     /// Bearer token of the admin API.
     pub const ADMIN_TOKEN: &str = "admin.token";
+    /// Digests of the bearer tokens that first administrators have, JSON.
+    pub const BOOTSTRAP: &str = "bootstrap.json";
     /// Public: what a guest image carries to recognise this verifier.
     pub const PINS: &str = "verifier-pins.json";
     /// The SQLite database.
@@ -245,6 +247,24 @@ impl DataDir {
     /// Writes a new private file, mode 0600, and syncs it.
     pub fn write_private(&self, name: &str, bytes: &[u8]) -> Result<(), DataDirError> {
         write_new(&self.file(name), bytes, 0o600)
+    }
+
+    /// Writes a private file in the place of the one before, whole or not at all.
+    pub fn replace_private(&self, name: &str, bytes: &[u8]) -> Result<(), DataDirError> {
+        let draft = format!("{name}.making-{}", std::process::id());
+        let path = self.file(&draft);
+        let replace = || {
+            std::fs::rename(&path, self.file(name))?;
+            File::open(&self.path)?.sync_all()
+        };
+        // Left by one that was killed.
+        let _ = std::fs::remove_file(&path);
+        self.write_private(&draft, bytes)?;
+        replace().map_err(|source| DataDirError::Io {
+            action: "replace",
+            path: self.file(name),
+            source,
+        })
     }
 
     /// Writes a new file that anybody may read, and syncs it.

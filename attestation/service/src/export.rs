@@ -242,12 +242,15 @@ mod tests {
             .write(|writing| {
                 let digest = writing.put_blob(document)?;
                 let entry = Entry::new(AuditRecord::Registered(Registration {
-                    version: RecordVersion::V1,
+                    version: RecordVersion::V2,
                     time: 1,
+                    tenant: Some("default".to_owned()),
+                    by: "bootstrap".to_owned(),
+                    approved_by: None,
                     name: "strict".to_owned(),
                     what: Registered::Policy { digest },
                 }));
-                writing.append("default", &entry.unwrap())
+                writing.append(&entry.unwrap())
             })
             .unwrap();
         dir

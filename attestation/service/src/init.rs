@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use attestation_access::TenantName;
 use attestation_evidence::encoding::FormatVersion;
 use attestation_evidence::{ResourcePath, VerifierPins};
 use attestation_ledger::{KeyError, SigningKey};
@@ -10,10 +11,14 @@ use rcgen::{
 };
 use zeroize::Zeroizing;
 
+use crate::bootstrap::{self, BootstrapError};
 use crate::config::{Config, ConfigError, Database};
 use crate::data_dir::{DataDir, DataDirError, names};
 use crate::entropy::{self, NoEntropy};
 use attestation_store::{Location, Store, StoreError};
+
+/// For how many days the first administrator's token is good.
+const BOOTSTRAP_DAYS: u64 = 7;
 
 /// What `cloister-verifier init` is told.
 #[derive(Debug, Clone)]
@@ -26,6 +31,10 @@ pub struct NewVerifier {
     pub vsock_port: u32,
     /// The secret that the agent asks for.
     pub resource: ResourcePath,
+    /// The tenant whose first administrator gets a token.
+    pub tenant: TenantName,
+    /// The time: seconds since 1970.
+    pub now: u64,
     /// Where the store is to be: what is not said is in the data directory.
     pub database: Database,
 }
@@ -53,6 +62,9 @@ pub enum InitError {
         /// Why.
         source: rcgen::Error,
     },
+    /// No token for the first administrator.
+    #[error(transparent)]
+    Bootstrap(#[from] BootstrapError),
     /// No random bytes.
     #[error(transparent)]
     Entropy(#[from] NoEntropy),
@@ -82,7 +94,14 @@ pub fn init(path: &Path, new: &NewVerifier) -> Result<VerifierPins, InitError> {
         )?;
         dir.write_private(names::SEAL_KEY, random_line()?.as_bytes())?;
         dir.write_private(names::CHALLENGE_KEY, random_line()?.as_bytes())?;
-        dir.write_private(names::ADMIN_TOKEN, random_line()?.as_bytes())?;
+        let token = bootstrap::add(
+            dir,
+            bootstrap::grants_in(&new.tenant),
+            new.now,
+            BOOTSTRAP_DAYS,
+        )?;
+        let token = Zeroizing::new(format!("{}\n", token.token.as_str()));
+        dir.write_private(names::ADMIN_TOKEN, token.as_bytes())?;
         let made = VerifierPins {
             version: FormatVersion,
             tls_spki_sha256,

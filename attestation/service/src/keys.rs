@@ -1,9 +1,9 @@
 //! The verifier's own keys, as they are used while it serves. Their files are in [`DataDir`].
 
+use attestation_access::TenantName;
 use attestation_evidence::ResourcePath;
 use attestation_ledger::SigningKey;
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
-use ring::hmac;
 use zeroize::Zeroizing;
 
 use crate::challenge::ChallengeKey;
@@ -20,8 +20,6 @@ pub struct Keys {
     pub token: TokenKey,
     /// Encrypts secrets at rest.
     pub seal: SealKey,
-    /// Admits administrators.
-    pub admin: AdminToken,
 }
 
 impl Keys {
@@ -31,7 +29,6 @@ impl Keys {
             challenge: ChallengeKey::new(&*load_hex_key(dir, names::CHALLENGE_KEY)?),
             token: TokenKey::load(dir)?,
             seal: SealKey::load(dir)?,
-            admin: AdminToken::load(dir)?,
         })
     }
 }
@@ -73,6 +70,7 @@ impl SealKey {
     /// Encrypts `secret` for this resource under these terms: nonce, ciphertext, tag.
     pub fn seal(
         &self,
+        tenant: &TenantName,
         resource: &ResourcePath,
         version: u64,
         terms: &Terms,
@@ -84,7 +82,7 @@ impl SealKey {
             .0
             .seal_in_place_separate_tag(
                 Nonce::assume_unique_for_key(nonce),
-                Aad::from(associated_data(resource, version, terms)),
+                Aad::from(associated_data(tenant, resource, version, terms)),
                 &mut text,
             )
             .expect("a secret is far below AES-GCM's limit of 64 GiB");
@@ -94,6 +92,7 @@ impl SealKey {
     /// Decrypts what [`SealKey::seal`] made for the same resource and terms.
     pub fn unseal(
         &self,
+        tenant: &TenantName,
         resource: &ResourcePath,
         version: u64,
         terms: &Terms,
@@ -106,7 +105,7 @@ impl SealKey {
             .0
             .open_in_place(
                 Nonce::assume_unique_for_key(*nonce),
-                Aad::from(associated_data(resource, version, terms)),
+                Aad::from(associated_data(tenant, resource, version, terms)),
                 &mut text,
             )
             .map_err(|_| failed())?
@@ -116,44 +115,17 @@ impl SealKey {
     }
 }
 
-/// A secret moved to another resource's row, put back from an older version, or bound to other
+/// A secret moved to another tenant's or resource's row, put back from an older version, or bound to other
 /// launches by a hand on the store's file does not open. No name holds a line's end.
-fn associated_data(resource: &ResourcePath, version: u64, terms: &Terms) -> Vec<u8> {
-    let mut data = format!("cloister secret v3\n{resource}\n{version}\n").into_bytes();
+fn associated_data(
+    tenant: &TenantName,
+    resource: &ResourcePath,
+    version: u64,
+    terms: &Terms,
+) -> Vec<u8> {
+    let mut data = format!("cloister secret v4\n{tenant}\n{resource}\n{version}\n").into_bytes();
     data.extend(terms.to_bytes());
     data
-}
-
-/// The administrators' bearer token.
-pub struct AdminToken {
-    key: hmac::Key,
-    tag: hmac::Tag,
-}
-
-impl AdminToken {
-    fn load(dir: &DataDir) -> Result<Self, DataDirError> {
-        let token = dir.read_private_text(names::ADMIN_TOKEN, "bearer token")?;
-        let token = token.trim_end();
-        if token.is_empty() {
-            return Err(dir.malformed(names::ADMIN_TOKEN, "bearer token"));
-        }
-        Ok(Self::new(token))
-    }
-
-    fn new(token: &str) -> Self {
-        // Any key does: it only has to be the same on both sides of the comparison.
-        let key = hmac::Key::new(hmac::HMAC_SHA256, b"cloister admin token");
-        Self {
-            tag: hmac::sign(&key, token.as_bytes()),
-            key,
-        }
-    }
-
-    /// Whether `presented` is the token. Takes the same time wherever it differs: what is compared
-    /// are MACs, in constant time.
-    pub fn admits(&self, presented: &str) -> bool {
-        hmac::verify(&self.key, presented.as_bytes(), self.tag.as_ref()).is_ok()
-    }
 }
 
 #[cfg(test)]
@@ -164,6 +136,10 @@ mod tests {
         SealKey(LessSafeKey::new(
             UnboundKey::new(&AES_256_GCM, &[7; 32]).unwrap(),
         ))
+    }
+
+    fn acme() -> TenantName {
+        "acme".parse().unwrap()
     }
 
     fn disk() -> ResourcePath {
@@ -180,22 +156,26 @@ mod tests {
     #[test]
     fn sealed_secret_opens_for_its_resource_and_terms_only() {
         let key = seal_key();
-        let sealed = key.seal(&disk(), 2, &terms(), b"the secret").unwrap();
+        let sealed = key
+            .seal(&acme(), &disk(), 2, &terms(), b"the secret")
+            .unwrap();
 
         assert_eq!(
-            *key.unseal(&disk(), 2, &terms(), &sealed).unwrap(),
+            *key.unseal(&acme(), &disk(), 2, &terms(), &sealed).unwrap(),
             b"the secret"
         );
         let other = "default/disk/other".parse().unwrap();
-        assert!(key.unseal(&other, 2, &terms(), &sealed).is_err());
-        assert!(key.unseal(&disk(), 1, &terms(), &sealed).is_err());
+        assert!(key.unseal(&acme(), &other, 2, &terms(), &sealed).is_err());
+        let foreign = "acm".parse().unwrap();
+        assert!(key.unseal(&foreign, &disk(), 2, &terms(), &sealed).is_err());
+        assert!(key.unseal(&acme(), &disk(), 1, &terms(), &sealed).is_err());
         let mut changed = [terms(), terms(), terms()];
         changed[0].policy = "lax".to_owned();
         changed[1].references.push("three".to_owned());
         changed[2].references[1] = "three".to_owned();
         for terms in changed {
             assert!(
-                key.unseal(&disk(), 2, &terms, &sealed).is_err(),
+                key.unseal(&acme(), &disk(), 2, &terms, &sealed).is_err(),
                 "{terms:?}"
             );
         }
@@ -204,25 +184,20 @@ mod tests {
     #[test]
     fn sealed_secret_changed_or_cut_does_not_open() {
         let key = seal_key();
-        let sealed = key.seal(&disk(), 2, &terms(), b"the secret").unwrap();
+        let sealed = key
+            .seal(&acme(), &disk(), 2, &terms(), b"the secret")
+            .unwrap();
 
         for length in 0..sealed.len() {
-            assert!(key.unseal(&disk(), 2, &terms(), &sealed[..length]).is_err());
+            assert!(
+                key.unseal(&acme(), &disk(), 2, &terms(), &sealed[..length])
+                    .is_err()
+            );
         }
         for index in 0..sealed.len() {
             let mut changed = sealed.clone();
             changed[index] ^= 1;
-            assert!(key.unseal(&disk(), 2, &terms(), &changed).is_err());
-        }
-    }
-
-    #[test]
-    fn admin_token_admits_itself_only() {
-        let token = AdminToken::new("right");
-
-        assert!(token.admits("right"));
-        for wrong in ["", "r", "righ", "right ", "Right"] {
-            assert!(!token.admits(wrong), "{wrong:?}");
+            assert!(key.unseal(&acme(), &disk(), 2, &terms(), &changed).is_err());
         }
     }
 }

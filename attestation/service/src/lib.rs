@@ -9,11 +9,12 @@
 //! 5. No client chooses the policy; a secret goes only to the launches that it is bound to.
 //! 6. Logs carry neither secrets nor evidence nor anything that opens a session.
 //!
-//! What decides is elsewhere: `attestation-verify` judges, `attestation-release` wraps,
+//! What decides is elsewhere: `attestation-judge` judges, `attestation-release` wraps,
 //! `attestation-ledger` proves. This crate does their input and output.
 
 #![forbid(unsafe_code)]
 
+pub mod bootstrap;
 mod challenge;
 mod client;
 mod clock;
@@ -23,12 +24,14 @@ mod draft;
 mod entropy;
 mod export;
 mod fault;
+mod gate;
 mod http;
 mod init;
 mod journal;
 mod keys;
 mod limits;
 mod metrics;
+mod peer;
 mod problem;
 mod punctual;
 mod root;
@@ -39,15 +42,17 @@ mod terms;
 pub mod test_support;
 mod token;
 
+pub use attestation_audit::rfc3339;
 pub use attestation_metrics::Metrics;
 pub use attestation_pinned_http::{Answer, Request};
 pub use client::{Client, ClientError};
 pub use clock::Clock;
 pub use config::{Config, ConfigError, ConfinementMode, Database, LimitsConfig, Simulated};
-pub use data_dir::{DataDirError, names};
+pub use data_dir::{DataDir, DataDirError, names};
 pub use draft::remove_abandoned_drafts;
 pub use export::{ExportError, Exported, export};
 pub use fault::{Fault, FaultSyntax};
+pub use gate::{Authorities, Credentials};
 pub use http::router;
 pub use init::{InitError, NewVerifier, init};
 pub use journal::Journal;
@@ -57,4 +62,5 @@ pub use metrics::{MetricsListener, counted};
 pub use problem::Problem;
 pub use root::{RootError, simulated_trust};
 pub use server::{ServeError, Server};
-pub use service::{Attested, Registered, Service, Settings, StartError};
+pub use service::{Attested, Registered, Service, Settings, StartError, TenantSettings};
+pub use terms::Terms;

@@ -1,8 +1,9 @@
 //! Every way in which a request is answered with an error, and what the client is told.
 
+use attestation_access::Denial;
 use attestation_audit::rfc3339;
 use attestation_evidence::ErrorBody;
-use attestation_verify::RejectionRecord;
+use attestation_verdict::RejectionRecord;
 
 /// Why a request got no result. The text goes to the client, so it repeats nothing secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -22,11 +23,15 @@ pub enum Problem {
     /// The evidence was judged and refused.
     #[error("{}", reasons(.0))]
     Refused(Vec<RejectionRecord>),
-    /// The admin token is missing or wrong.
-    #[error(
-        "an administrator's bearer token is needed (the file admin.token of the data directory)"
-    )]
-    NotAdmin,
+    /// Nobody in particular asks, and this is not for everybody.
+    #[error("{}: a bearer token or a client certificate is needed", Denial::ANSWER)]
+    NotProven,
+    /// It is not for the one who asks, or is not there: which, is not said.
+    #[error("{}", Denial::ANSWER)]
+    NotPermitted,
+    /// The tenant wants a second person for it.
+    #[error("{0}")]
+    NeedsApproval(String),
     /// The session's verdict does not entitle to this.
     #[error("{0}")]
     Denied(&'static str),
@@ -83,10 +88,11 @@ impl Problem {
     pub fn status(&self) -> u16 {
         match self {
             Self::InvalidRequest(_) | Self::ProtocolVersion | Self::UnknownTee(_) => 400,
-            Self::NoSession(_) | Self::Refused(_) | Self::NotAdmin => 401,
-            Self::Denied(_) => 403,
+            Self::NoSession(_) | Self::Refused(_) | Self::NotProven => 401,
+            Self::Denied(_) | Self::NotPermitted => 403,
             Self::NotFound(_) => 404,
             Self::Method => 405,
+            Self::NeedsApproval(_) => 409,
             Self::TooSlow(_) => 408,
             Self::TooLarge(_) => 413,
             Self::Internal => 500,
@@ -106,7 +112,9 @@ impl Problem {
             Self::UnknownTee(_) => "UnsupportedTee",
             Self::NoSession(_) => "TokenNotFound",
             Self::Refused(_) => "AttestationFailed",
-            Self::NotAdmin => "AdminAuth",
+            Self::NotProven => "NotProven",
+            Self::NotPermitted => "NotPermitted",
+            Self::NeedsApproval(_) => "NeedsApproval",
             Self::Denied(_) => "PolicyDeny",
             Self::NotFound(_) => "ResourceNotFound",
             Self::Method => "MethodNotAllowed",

@@ -22,6 +22,7 @@ use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
 use crate::data_dir::{DataDir, DataDirError, names};
+use crate::peer::Peer;
 use crate::punctual::Punctual;
 use crate::{Journal, Limits};
 
@@ -112,7 +113,7 @@ impl Server {
                 accepted = accept(&self.listener, &slots) => accepted,
                 () = &mut stop => break,
             };
-            let Ok((stream, slot)) = accepted else {
+            let Ok((stream, address, slot)) = accepted else {
                 // Out of descriptors, most likely: give connections time to end.
                 tokio::time::sleep(Duration::from_millis(100)).await;
                 continue;
@@ -121,7 +122,7 @@ impl Server {
             let (limits, journal) = (self.limits, self.journal.clone());
             tokio::spawn(async move {
                 let _slot = slot;
-                if let Err(reason) = serve_one(stream, tls, app, watcher, limits).await {
+                if let Err(reason) = serve_one((stream, address), tls, app, watcher, limits).await {
                     journal.info("connection-refused", &Refused { reason });
                 }
             });
@@ -139,19 +140,19 @@ struct Refused {
 async fn accept(
     listener: &TcpListener,
     slots: &Arc<Semaphore>,
-) -> io::Result<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
+) -> io::Result<(TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
     let slot = Arc::clone(slots)
         .acquire_owned()
         .await
         .map_err(io::Error::other)?;
-    let (stream, _) = listener.accept().await?;
-    Ok((stream, slot))
+    let (stream, address) = listener.accept().await?;
+    Ok((stream, address, slot))
 }
 
 /// One connection from handshake to close. Only a failed handshake is worth a line: everything
 /// after it is answered, or is the peer's going away.
 async fn serve_one(
-    stream: TcpStream,
+    (stream, address): (TcpStream, SocketAddr),
     tls: TlsAcceptor,
     app: Router,
     watcher: hyper_util::server::graceful::Watcher,
@@ -163,7 +164,17 @@ async fn serve_one(
         .await
         .map_err(|_| "TLS handshake took too long".to_owned())?
         .map_err(|error| format!("TLS handshake failed: {error}"))?;
-    let service = app.map_request(|request: Request<hyper::body::Incoming>| request.map(Body::new));
+    let (_, session) = stream.get_ref();
+    let certificates = session.peer_certificates().unwrap_or_default();
+    let peer = Arc::new(Peer {
+        address,
+        certificate: certificates.first().map(|own| own.to_vec()),
+    });
+    let service = app.map_request(move |request: Request<hyper::body::Incoming>| {
+        let mut request = request.map(Body::new);
+        request.extensions_mut().insert(Arc::clone(&peer));
+        request
+    });
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.head)

@@ -1,6 +1,7 @@
 //! To whom a secret may go.
 
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
 /// To whom a version of a secret may go. It is part of what is sealed: a secret that is bound to something else in the store
 /// does not open.
@@ -17,6 +18,17 @@ impl Terms {
     /// The one spelling that is sealed and stored.
     pub fn to_bytes(&self) -> Vec<u8> {
         serde_json::to_vec(self).expect("texts are plain data")
+    }
+
+    /// What a mandate to register a secret under these terms is for.
+    pub fn content(&self, secret: &[u8]) -> Zeroizing<Vec<u8>> {
+        let mut terms = self.to_bytes();
+        // JSON text has no line's end, so that terms and secret cannot be divided in another place.
+        terms.push(b'\n');
+        let mut content = Zeroizing::new(Vec::with_capacity(terms.len() + secret.len()));
+        content.extend_from_slice(&terms);
+        content.extend_from_slice(secret);
+        content
     }
 
     /// Reads what [`Terms::to_bytes`] wrote; `None` of any other spelling.

@@ -14,11 +14,26 @@ use attestation_evidence::{
     Attestation, Challenge, ErrorBody, Nonce, Request as AuthRequest, RuntimeData, Tee,
     TeePublicKey, VerifierPins, report_data_binding,
 };
+use attestation_judge::test_support::{SimulatedTee, policy_with};
 use attestation_pinned_http::TlsStream;
-use attestation_verify::test_support::SimulatedTee;
 use zeroize::Zeroizing;
 
 use crate::{Answer, Client, Request};
+
+/// The shipped policy for simulated evidence, under the name `demo`.
+pub fn policy() -> String {
+    policy_named("demo")
+}
+
+/// The same under another name.
+pub fn policy_named(name: &str) -> String {
+    policy_with(r#""name": "simulated""#, &format!(r#""name": "{name}""#))
+}
+
+/// The policy `demo` that takes no guest whose policy allows SMT, which every simulated guest's does.
+pub fn policy_without_smt() -> String {
+    policy().replace(r#""allow_smt": true"#, r#""allow_smt": false"#)
+}
 
 /// The secret that guests ask for.
 pub const RESOURCE: &str = "default/disk/data";

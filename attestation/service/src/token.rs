@@ -5,7 +5,7 @@
 
 use attestation_evidence::TeePublicKey;
 use attestation_evidence::encoding::base64url_encode;
-use attestation_verify::VerdictRecord;
+use attestation_judge::Verdict;
 use rcgen::{KeyPair as PemKeyPair, PKCS_ECDSA_P256_SHA256};
 use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
@@ -14,6 +14,7 @@ use serde_json::json;
 
 use crate::data_dir::{DataDir, DataDirError, names};
 use crate::entropy::NoEntropy;
+use crate::service::launch_digest;
 
 /// How long a token is good, in seconds.
 const TOKEN_SECONDS: u64 = 300;
@@ -41,9 +42,9 @@ struct Claims<'a> {
     simulated: bool,
     policy: &'a str,
     reference: Option<&'a str>,
-    launch_digest: Option<&'a str>,
+    launch_digest: Option<String>,
     /// Thumbprint (RFC 7638) of the guest's key.
-    recipient: &'a str,
+    recipient: Option<String>,
 }
 
 impl TokenKey {
@@ -74,7 +75,7 @@ impl TokenKey {
     pub fn issue(
         &self,
         issuer: &str,
-        verdict: &VerdictRecord,
+        verdict: &Verdict,
         session: &str,
         verdict_index: u64,
         now: u64,
@@ -85,12 +86,12 @@ impl TokenKey {
             exp: now.saturating_add(TOKEN_SECONDS),
             session,
             verdict_index,
-            tee: verdict.tee.as_str(),
-            simulated: verdict.simulated,
-            policy: &verdict.policy,
-            reference: verdict.reference.as_deref(),
-            launch_digest: verdict.launch_digest.as_deref(),
-            recipient: &verdict.recipient,
+            tee: verdict.tee().as_str(),
+            simulated: verdict.tee().is_simulated(),
+            policy: verdict.policy(),
+            reference: verdict.reference(),
+            launch_digest: launch_digest(verdict),
+            recipient: verdict.recipient().map(TeePublicKey::thumbprint),
         };
         let claims = serde_json::to_vec(&claims).expect("claims are plain data");
         let header = json!({ "alg": "ES256", "typ": "JWT", "kid": self.id }).to_string();

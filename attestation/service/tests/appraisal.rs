@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::Scope;
 
 use attestation_audit::Conclusion;
-use attestation_verify::test_support::{NOW, policy};
-use support::{DIGEST, Place, RESOURCE, Verifier};
+use attestation_judge::test_support::NOW;
+use support::{DIGEST, Place, RESOURCE, Verifier, policy_without_smt};
 
 /// An appraisal that is made and not yet in the log.
 struct Appraisal<'scope> {
@@ -66,9 +66,7 @@ fn policy_replaced_during_an_appraisal_judges_it() {
 
     std::thread::scope(|scope| {
         let overtaken = Appraisal::start(scope, &verifier);
-        let mut refusing = policy();
-        refusing.accept_tee.clear();
-        let body = serde_json::to_vec(&refusing).unwrap();
+        let body = policy_without_smt().into_bytes();
         assert_eq!(verifier.put("/v1/policies/demo", &body).status, 200);
 
         assert_eq!(overtaken.finish(), 401);

@@ -4,7 +4,7 @@
 mod support;
 
 use attestation_audit::{CLOCK_TOLERANCE_SECONDS, Conclusion};
-use attestation_verify::test_support::{NOW, policy};
+use attestation_judge::test_support::NOW;
 use support::{Place, RESOURCE, expect_error};
 
 #[test]
@@ -37,7 +37,7 @@ fn clock_set_back_further_refuses_everything_that_would_be_logged() {
 
     verifier.set_clock(clock);
 
-    let body = serde_json::to_vec(&policy()).unwrap();
+    let body = support::policy().into_bytes();
     for answer in [
         guest.attest(&opened),
         guest.resource(&attested.cookie, RESOURCE),

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use attestation_audit::Conclusion;
 use attestation_evidence::Attestation;
+use attestation_judge::ReferenceValue;
+use attestation_judge::test_support::{launch, reference};
 use attestation_service::Limits;
-use attestation_verify::ReferenceValue;
-use attestation_verify::test_support::{launch, policy, reference};
-use support::{DIGEST, Place, Verifier, error_of, expect_error};
+use support::{DIGEST, Place, Verifier, error_of, expect_error, policy};
 
 /// A reference value of a launch with so many pages, each of 64 bytes in its document.
 fn large_reference(name: &str, pages: u32) -> ReferenceValue {
@@ -75,7 +75,10 @@ fn rules_that_registration_kept_are_not_kept_again_with_each_verdict() {
     let kept: u64 = store
         .query_row("SELECT count(*) FROM blob", [], |row| row.get(0))
         .unwrap();
-    assert_eq!(kept, 2, "evidence and what came with it");
+    assert_eq!(
+        kept, 3,
+        "evidence, what came with it, and the verdict's document"
+    );
 }
 
 #[test]
@@ -159,7 +162,10 @@ fn evidence_that_is_too_long_is_refused_before_anything_is_read_for_it() {
     let verifier = place.serve();
     let guest = verifier.guest();
     let opened = guest.auth();
-    let long = format!(r#""additional_evidence":"{}""#, "x".repeat(64 * 1024));
+    let long = format!(
+        r#""additional_evidence":"{}""#,
+        "x".repeat(attestation_audit::MAX_EVIDENCE_BYTES)
+    );
     let honest = guest.attestation(opened.nonce);
     let body = honest.replace(r#""additional_evidence":"""#, &long);
 
@@ -209,9 +215,8 @@ fn reference_values_beyond_16_mib_together_are_refused() {
 fn row_changed_under_a_running_server_judges_nobody() {
     let place = Place::new();
     let verifier = place.serve().furnished();
-    let mut lax = policy();
-    lax.allow_debug = !lax.allow_debug;
-    let lax = hex::encode(attestation_audit::policy_blob(&lax));
+    let lax = policy().replace(r#""allow_debug": false"#, r#""allow_debug": true"#);
+    let lax = hex::encode(lax);
     place.tamper(&format!(
         "UPDATE document SET bytes = x'{lax}' WHERE kind = 'policy'"
     ));

@@ -236,7 +236,7 @@ fn store_that_another_program_holds_is_waited_for_and_given_up_without_harm() {
 }
 
 fn policy_body() -> Vec<u8> {
-    serde_json::to_vec(&attestation_verify::test_support::policy()).unwrap()
+    support::policy().into_bytes()
 }
 
 #[test]
@@ -292,8 +292,8 @@ fn exported_bundle_of_a_running_server_satisfies_the_auditor() {
     assert_eq!((exported.entries, exported.files), (5, files.len()));
     let log_key = place.pins.log_key.parse().unwrap();
     let anchors = Anchors {
-        log_key: &log_key,
         simulated_roots: &[place.tee.ark()],
+        ..Anchors::hardware_alone(&log_key)
     };
     let report = audit(&files, &anchors).unwrap();
     assert_eq!(report.verdict, Conclusion::Agrees, "{:?}", report.findings);
@@ -309,8 +309,8 @@ fn exported_bundle_of_a_stopped_server_satisfies_the_auditor() {
 
     let log_key = place.pins.log_key.parse().unwrap();
     let anchors = Anchors {
-        log_key: &log_key,
         simulated_roots: &[place.tee.ark()],
+        ..Anchors::hardware_alone(&log_key)
     };
     let report = audit(&files_of(&out), &anchors).unwrap();
     assert_eq!(report.verdict, Conclusion::Agrees, "{:?}", report.findings);
@@ -353,7 +353,6 @@ fn missing_key_stops_the_start_and_is_named() {
         names::LOG_KEY,
         names::TOKEN_KEY,
         names::SEAL_KEY,
-        names::ADMIN_TOKEN,
         names::STORE,
     ] {
         let place = Place::new();

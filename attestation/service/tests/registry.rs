@@ -9,11 +9,10 @@ use support::{Place, RESOURCE, expect_error};
 fn furnished_place() -> Place {
     let place = Place::new();
     let verifier = place.serve().furnished();
-    let mut policy = attestation_verify::test_support::policy();
-    policy.name = "other".to_owned();
-    let body = serde_json::to_vec(&policy).unwrap();
+    let policy = support::policy_named("other");
+    let body = policy.into_bytes();
     assert_eq!(verifier.put("/v1/policies/other", &body).status, 200);
-    let mut reference = attestation_verify::test_support::reference([0x77; 48]);
+    let mut reference = attestation_judge::test_support::reference([0x77; 48]);
     reference.name = "other".to_owned();
     let body = serde_json::to_vec(&reference).unwrap();
     assert_eq!(

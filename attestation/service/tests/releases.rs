@@ -4,8 +4,8 @@
 mod support;
 
 use attestation_evidence::Nonce;
-use attestation_verify::SimulatedTrust;
-use attestation_verify::test_support::SimulatedTee;
+use attestation_judge::SimulatedTrust;
+use attestation_judge::test_support::SimulatedTee;
 use support::{DIGEST, Place, RESOURCE, SECRET, expect_error};
 
 #[test]
@@ -160,7 +160,7 @@ fn tee_that_the_client_does_not_know_is_refused() {
 fn secret_bound_to_another_launch_is_denied() {
     let place = Place::new();
     let verifier = place.serve().furnished();
-    let mut other = attestation_verify::test_support::reference([0x77; 48]);
+    let mut other = attestation_judge::test_support::reference([0x77; 48]);
     other.name = "other".to_owned();
     verifier.put(
         "/v1/reference-values/other",
@@ -183,9 +183,8 @@ fn secret_bound_to_another_launch_is_denied() {
 fn secret_bound_to_another_policy_is_denied() {
     let place = Place::new();
     let verifier = place.serve().furnished();
-    let mut other = attestation_verify::test_support::policy();
-    other.name = "other".to_owned();
-    verifier.put("/v1/policies/other", &serde_json::to_vec(&other).unwrap());
+    let other = support::policy_named("other");
+    verifier.put("/v1/policies/other", other.as_bytes());
     verifier.put(
         "/v1/secrets/default/disk/other?references=demo&policy=other",
         b"not for demo",

@@ -6,7 +6,7 @@ mod support;
 use std::time::Duration;
 
 use attestation_audit::Conclusion;
-use attestation_verify::test_support::{NOW, policy, reference};
+use attestation_judge::test_support::{NOW, reference};
 use support::{DIGEST, Place, RESOURCE, SECRET, Verifier, expect_error};
 
 #[test]
@@ -98,9 +98,7 @@ fn policy_replaced_after_the_verdict_releases_nothing_more() {
     verifier.put_policy();
     assert_eq!(guest.resource(&opened.cookie, RESOURCE).status, 200);
 
-    let mut stricter = policy();
-    stricter.allow_smt = !stricter.allow_smt;
-    let body = serde_json::to_vec(&stricter).unwrap();
+    let body = support::policy_without_smt().into_bytes();
     assert_eq!(verifier.put("/v1/policies/demo", &body).status, 200);
 
     let detail = expect_error(&guest.resource(&opened.cookie, RESOURCE), 403, "PolicyDeny");

@@ -6,6 +6,7 @@ use attestation_ledger::{
 
 use crate::connection::unsigned;
 use crate::tree::Tree;
+use crate::writing::tenant_of;
 use crate::{Reading, StoreError};
 
 /// Derives the whole tree from the entries, and compares it with the stored nodes, the right border, and the signed
@@ -51,7 +52,7 @@ pub fn tree(reading: &Reading<'_>, head: &TreeHead, border: &[u8]) -> Result<Tre
 fn derive(reading: &Reading<'_>) -> Result<(MemoryNodes, Option<u64>), StoreError> {
     let mut derived = MemoryNodes::default();
     let mut time = None;
-    let rows = "SELECT idx, bytes, time FROM entry ORDER BY idx";
+    let rows = "SELECT idx, bytes, time, tenant FROM entry ORDER BY idx";
     reading.connection().each(rows, &[], &mut |row| {
         let (index, bytes) = (unsigned(row.number(0)?)?, row.bytes(1)?);
         if index != derived.size() {
@@ -60,9 +61,13 @@ fn derive(reading: &Reading<'_>) -> Result<(MemoryNodes, Option<u64>), StoreErro
         derived.push(Hash::leaf(&bytes));
         let beside = unsigned(row.number(2)?)?;
         time = Some(beside);
+        let tenant = row.text(3)?;
         match Entry::from_bytes(&bytes) {
             Ok(entry) if entry.record().time() != beside => Err(reading.torn(format!(
                 "the row of entry {index} has another time than the entry"
+            ))),
+            Ok(entry) if tenant_of(entry.record()) != tenant => Err(reading.torn(format!(
+                "the row of entry {index} has another tenant than the entry"
             ))),
             // Of an entry that cannot be read there is nothing to compare: whoever needs it says so.
             _ => Ok(()),

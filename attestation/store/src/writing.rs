@@ -2,7 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 
-use attestation_ledger::{Digest, Entry, Hash};
+use attestation_ledger::{AuditRecord, Digest, Entry, Hash};
 
 use crate::connection::{Connection, Value, signed};
 use crate::{Reading, StoreError};
@@ -65,8 +65,8 @@ impl<'a> Writing<'a> {
         Reading::new(self.connection, self.place, self.turn.time.get())
     }
 
-    /// Appends an entry, which is about `tenant`, to the log.
-    pub fn append(&self, tenant: &str, entry: &Entry) -> Result<Logged, StoreError> {
+    /// Appends an entry to the log.
+    pub fn append(&self, entry: &Entry) -> Result<Logged, StoreError> {
         let mut leaves = self.turn.leaves.borrow_mut();
         let added = u64::try_from(leaves.len()).unwrap_or(u64::MAX);
         let index = self.turn.first.saturating_add(added);
@@ -75,7 +75,7 @@ impl<'a> Writing<'a> {
             "INSERT INTO entry (idx, tenant, time, bytes) VALUES (?1, ?2, ?3, ?4)",
             &[
                 Value::Number(signed(index)),
-                Value::Text(tenant),
+                Value::Text(tenant_of(record)),
                 Value::Number(signed(record.time())),
                 Value::Bytes(bytes),
             ],
@@ -97,4 +97,9 @@ impl<'a> Writing<'a> {
         )?;
         Ok(digest)
     }
+}
+
+/// What stands beside an entry: its tenant, or nothing where it concerns the whole verifier.
+pub fn tenant_of(record: &AuditRecord) -> &str {
+    record.tenant().unwrap_or_default()
 }

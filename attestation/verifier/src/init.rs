@@ -4,8 +4,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
+use attestation_access::TenantName;
 use attestation_evidence::{ResourcePath, VerifierPins};
-use attestation_service::{Database, NewVerifier, init, names};
+use attestation_service::{Clock, Database, NewVerifier, init, names};
 use serde::Serialize;
 
 use crate::making;
@@ -33,6 +34,9 @@ pub struct Args {
         default_value = "default/disk/data"
     )]
     resource: ResourcePath,
+    /// The tenant whose first administrator gets the token in admin.token.
+    #[arg(long, value_name = "NAME", default_value = "default")]
+    tenant: TenantName,
     /// The PostgreSQL database that is to hold the log, for several verifiers on one: postgres://USER@HOST/NAME. A file of
     /// the directory holds it if not given.
     #[arg(
@@ -65,6 +69,8 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         also: args.san.clone(),
         vsock_port: args.vsock_port,
         resource: args.resource.clone(),
+        tenant: args.tenant.clone(),
+        now: Clock::System.now(),
         database: Database {
             url: args.database.clone(),
             password_file: args.database_password_file.clone().unwrap_or_default(),

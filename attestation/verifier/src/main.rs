@@ -1,5 +1,6 @@
 //! Command line of the attestation and key-release service.
 
+mod bootstrap;
 mod confinement;
 mod export;
 mod init;
@@ -30,6 +31,8 @@ struct Cli {
 enum Command {
     /// Make a new verifier: its keys, an empty signed log, the pins that guests carry.
     Init(init::Args),
+    /// Make another first administrator's token, good for a few days.
+    Bootstrap(bootstrap::Args),
     /// Serve guests and administrators over TLS until SIGTERM or SIGINT.
     Serve(serve::Args),
     /// Register a policy, a reference value or a secret with a running verifier.
@@ -52,6 +55,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
     privacy::keep_memory_private()?;
     match command {
         Command::Init(args) => init::run(&args),
+        Command::Bootstrap(args) => bootstrap::run(&args),
         Command::Serve(args) => serve::run(args),
         Command::Put(args) => put::run(&args),
         Command::Export(args) => export::run(&args),

@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
+use attestation_access::TenantName;
+use attestation_appraisal::Policy;
 use attestation_evidence::{ErrorBody, ResourcePath, VerifierPins};
+use attestation_judge::ReferenceValue;
 use attestation_service::{Client, Request, names};
-use attestation_verify::{Policy, ReferenceValue};
 use clap::Subcommand;
 use serde::Deserialize;
 use zeroize::Zeroizing;
@@ -26,7 +28,7 @@ pub struct Args {
 
 #[derive(Subcommand)]
 enum What {
-    /// Register an appraisal policy (JSON) under the name in it.
+    /// Register an appraisal policy (Rego) under the name in it.
     Policy {
         /// The policy; `-` reads standard input.
         file: PathBuf,
@@ -66,7 +68,10 @@ struct Recipient {
     /// The verifier's pins; its TLS key must be the one in them.
     #[arg(long, value_name = "FILE", required_unless_present = "data_dir")]
     pins: Option<PathBuf>,
-    /// The file that holds the administrators' token.
+    /// The tenant whose it is to be.
+    #[arg(long, value_name = "NAME", default_value = "default")]
+    tenant: TenantName,
+    /// The file that holds an administrator's bearer token.
     #[arg(long, value_name = "FILE", required_unless_present = "data_dir")]
     admin_token_file: Option<PathBuf>,
     /// On the verifier's own machine: take pins and token from here.
@@ -82,7 +87,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let to = args.what.recipient();
     let answer = client(to)?.send(&Request {
         method: "PUT",
-        path: &path,
+        path: &format!("/t/{}{path}", to.tenant),
         body: Some(&body),
         ..Request::default()
     })?;
@@ -108,13 +113,15 @@ fn request(what: &What) -> anyhow::Result<(String, Zeroizing<Vec<u8>>)> {
     match what {
         What::Policy { file, .. } => {
             let body = read(file)?;
-            let policy = Policy::from_json(&body)
-                .with_context(|| format!("{} cannot be registered", file.display()))?;
-            Ok((format!("/v1/policies/{}", segment(&policy.name)?), body))
+            let refused = || format!("{} cannot be registered", file.display());
+            let text = std::str::from_utf8(&body).with_context(refused)?;
+            let policy = Policy::from_rego(text).with_context(refused)?;
+            let name = segment(&policy.about().name)?;
+            Ok((format!("/v1/policies/{name}"), body))
         }
         What::Reference { file, .. } => {
             let body = read(file)?;
-            let reference = ReferenceValue::from_json(&body)
+            let reference = ReferenceValue::from_plain(&body)
                 .with_context(|| format!("{} cannot be registered", file.display()))?;
             Ok((
                 format!("/v1/reference-values/{}", segment(&reference.name)?),

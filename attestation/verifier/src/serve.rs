@@ -9,12 +9,12 @@ use std::time::Duration;
 
 use anyhow::Context;
 use attestation_confinement::Begun;
+use attestation_judge::{SampleTrust, SimulatedTrust, Trust};
 use attestation_metrics::Build;
 use attestation_service::{
-    Clock, Config, Fault, Journal, Metrics, MetricsListener, Server, Service, Settings, counted,
-    router, simulated_trust,
+    Authorities, Clock, Config, Fault, Journal, Metrics, MetricsListener, Server, Service,
+    Settings, counted, router, simulated_trust,
 };
-use attestation_verify::SimulatedTrust;
 use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -38,10 +38,10 @@ pub struct Args {
     /// Address and port to listen on; port 0 takes a free one [default: 127.0.0.1:8443].
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Option<SocketAddr>,
-    /// Accept evidence of simulated TEEs, which protect nothing, where the policy does too.
+    /// Accept evidence of simulated TEEs and of the sample attester, which protect nothing, where the policy does too.
     #[arg(long)]
     allow_simulated: bool,
-    /// The root certificate (PEM) under which simulated evidence is accepted.
+    /// The root certificate (PEM) under which evidence of simulated TEEs is accepted; without one, none is.
     #[arg(long, value_name = "FILE", requires = "allow_simulated")]
     simulated_root: Option<PathBuf>,
     /// The registered policy by which all evidence is appraised [default: strict].
@@ -79,11 +79,9 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     }
     config.check()?;
     let settings = Settings {
-        simulated: match config.simulated.allow {
-            true => simulated_trust(&config.simulated.root)?,
-            false => SimulatedTrust::Refused,
-        },
+        trust: trust(&config)?,
         policy: config.policy.clone(),
+        authorities: Authorities::default(),
         database: config.location(&args.data_dir)?,
         faults: args.fault,
     };
@@ -118,6 +116,22 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     served.map(|()| ExitCode::SUCCESS)
 }
 
+/// Whom the verifier trusts: vendors, and where it was told so, evidence that proves nothing.
+fn trust(config: &Config) -> anyhow::Result<Trust> {
+    if !config.simulated.allow {
+        return Ok(Trust::default());
+    }
+    let root = &config.simulated.root;
+    Ok(Trust {
+        simulated: match root.as_os_str().is_empty() {
+            true => SimulatedTrust::Refused,
+            false => simulated_trust(root)?,
+        },
+        sample: SampleTrust::Allowed,
+        ..Trust::default()
+    })
+}
+
 /// What the file says, and then the command line.
 fn config(args: &Args) -> anyhow::Result<Config> {
     let mut config = Config::load(&args.data_dir, args.config.as_deref())?;
@@ -146,9 +160,12 @@ async fn serve(
     let stop = stop_signal()?;
     let limits = config.limits();
     let policy = settings.policy.clone();
-    let simulated = match settings.simulated {
-        SimulatedTrust::Refused => "refused",
-        SimulatedTrust::Allowed { .. } => "allowed: simulated evidence protects nothing",
+    let simulated = match (&settings.trust.sample, &settings.trust.simulated) {
+        (SampleTrust::Refused, _) => "refused",
+        (_, SimulatedTrust::Refused) => "samples allowed, which anybody can write",
+        (_, SimulatedTrust::Allowed { .. }) => {
+            "allowed, and samples: such evidence protects nothing"
+        }
     };
     let metrics = Arc::new(Metrics::new(BUILD));
     let service = start(data_dir.to_owned(), settings, journal.clone()).await?;

@@ -11,7 +11,7 @@ use attestation_evidence::encoding::base64_decode;
 use attestation_evidence::{Attestation, Nonce, Tee};
 use attestation_judge::{
     Attempt, Case, Collateral, Exchange, Freshness, IssuedSession, NonceState, Protocol,
-    ReferenceValue, References, Session, SimulatedTrust, Trust, Verdict, judge,
+    ReferenceValue, References, Session, Trust, Verdict, judge,
 };
 use attestation_service::simulated_trust;
 use attestation_verdict::CheckResult;
@@ -106,7 +106,7 @@ fn case(args: &Simulated) -> anyhow::Result<Case> {
             }),
         },
         trust: Trust {
-            simulated: root(&args.simulated_root)?,
+            simulated: simulated_trust(&args.simulated_root)?,
             ..Trust::default()
         },
         collateral: Collateral::default(),
@@ -116,13 +116,6 @@ fn case(args: &Simulated) -> anyhow::Result<Case> {
             references.collect::<anyhow::Result<Vec<_>>>()?,
         )),
         now,
-    })
-}
-
-fn root(file: &Path) -> anyhow::Result<SimulatedTrust> {
-    Ok(match simulated_trust(file)? {
-        attestation_verify::SimulatedTrust::Refused => SimulatedTrust::Refused,
-        attestation_verify::SimulatedTrust::Allowed { ark } => SimulatedTrust::Allowed { ark },
     })
 }
 

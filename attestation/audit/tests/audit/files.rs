@@ -1,9 +1,10 @@
 //! Every file of a bundle is covered: changed, missing, extra, cut short, longer, renamed.
 
-use attestation_audit::{Anchors, Files, FindingCode, Unreadable, audit};
+use attestation_audit::{Anchors, audit};
+use attestation_audit::{Files, FindingCode, Unreadable};
 use attestation_ledger::{Hash, TreeHead, sign_note};
 
-use crate::world::{World, codes, log_key};
+use crate::world::{POLICY, World, codes, log_key};
 
 /// Whether the auditor agrees; what it cannot read it does not agree with.
 fn agrees(world: &World, files: &Files) -> bool {
@@ -46,7 +47,7 @@ fn bundle_of_an_empty_log_is_agreed_with() {
 fn bundle_of_many_tiles_is_agreed_with_and_each_tile_is_checked() {
     let mut world = World::empty();
     for version in 1..=300 {
-        world.register_secret(version, "demo", &["demo"]);
+        world.register_secret(version, POLICY, &["demo"]);
     }
     let files = world.bundle();
     assert!(agrees(&world, &files));
@@ -200,6 +201,9 @@ fn checkpoint_of_another_key_is_disagreed_with() {
     let anchors = Anchors {
         log_key: &other,
         simulated_roots: &[world.tee.ark()],
+        allow_sample: false,
+        vendor_roots: &[],
+        corim_keys: &[],
     };
     let report = audit(&world.bundle(), &anchors).expect("readable");
     assert_eq!(codes(&report), [FindingCode::CheckpointRefused]);
@@ -253,7 +257,7 @@ fn checkpoint_over_other_entries_of_the_same_number_is_disagreed_with() {
 fn checkpoint_of_an_older_or_newer_log_does_not_fit() {
     let mut world = World::busy();
     let files = world.bundle();
-    world.register_secret(2, "demo", &["demo"]);
+    world.register_secret(2, POLICY, &["demo"]);
     let mut newer = files.clone();
     newer.insert("checkpoint".to_owned(), world.checkpoint().into_bytes());
     assert!(matches!(

@@ -1,12 +1,19 @@
 //! What the order of entries must show: time, nonces, registrations, releases.
 
-use attestation_audit::{CLOCK_TOLERANCE_SECONDS, FindingCode, policy_blob};
+use attestation_audit::{CLOCK_TOLERANCE_SECONDS, FindingCode};
 use attestation_evidence::Tee;
-use attestation_ledger::{Outcome, RecordedRelease};
-use attestation_verify::ReferenceValue;
-use attestation_verify::test_support::{policy, reference};
+use attestation_judge::ReferenceValue;
+use attestation_judge::test_support::{SIMULATED, policy_with, reference};
+use attestation_ledger::Outcome;
+use attestation_ledger::RecordedRelease;
 
-use crate::world::{LAUNCH_DIGEST, World, replayed};
+use crate::world::{LAUNCH_DIGEST, POLICY, World, replayed};
+
+/// The same policy but for SMT.
+fn without_smt() -> String {
+    policy_with("\t\"allow_smt\": true,", "\t\"allow_smt\": false,")
+        .replace("\"allow_smt\": true", "\"allow_smt\": false")
+}
 
 /// What the auditor finds in a release that is falsified after an honest verdict.
 fn found(falsify: impl FnOnce(&mut RecordedRelease)) -> Vec<FindingCode> {
@@ -88,8 +95,8 @@ fn release_of_a_secret_or_version_that_was_not_registered_is_found() {
 fn release_of_a_secret_that_is_for_another_policy_or_launch_is_found() {
     for (policy_name, references) in [
         ("strict", vec!["demo"]),
-        ("demo", vec!["other"]),
-        ("demo", vec![]),
+        (POLICY, vec!["other"]),
+        (POLICY, vec![]),
     ] {
         let mut world = World::ready();
         world.register_secret(2, policy_name, &references);
@@ -106,7 +113,7 @@ fn two_releases_by_one_verdict_are_agreed_with() {
     let input = world.input(1);
     let verdict = world.attest("s", &input);
     world.release("s", verdict);
-    world.register_secret(2, "demo", &["other", "demo"]);
+    world.register_secret(2, POLICY, &["other", "demo"]);
     world.release_falsely("s", verdict, |release| release.secret_version = 2);
     assert_eq!(world.findings(), []);
 }
@@ -116,7 +123,7 @@ fn release_of_a_superseded_version_is_found() {
     let mut world = World::ready();
     let input = world.input(1);
     let verdict = world.attest("s", &input);
-    world.register_secret(2, "demo", &["demo"]);
+    world.register_secret(2, POLICY, &["demo"]);
     world.release("s", verdict);
     assert_eq!(world.findings(), [FindingCode::ReleaseUnfounded]);
 }
@@ -152,9 +159,7 @@ fn release_after_policy_or_reference_value_was_replaced_is_found() {
     let unfounded = [FindingCode::ReleaseUnfounded];
     assert_eq!(
         replace(|world| {
-            let mut other = policy();
-            other.allow_smt = !other.allow_smt;
-            world.register_policy(&other);
+            world.register_policy(&without_smt());
         }),
         unfounded
     );
@@ -164,7 +169,7 @@ fn release_after_policy_or_reference_value_was_replaced_is_found() {
     );
     assert_eq!(replace(|world| register_for(world, 0)), unfounded);
     // The same policy, and the same launch for longer, are the same permission.
-    assert_eq!(replace(|world| world.register_policy(&policy())), []);
+    assert_eq!(replace(|world| world.register_policy(SIMULATED)), []);
     assert_eq!(replace(|world| register_for(world, 1)), []);
 }
 
@@ -178,7 +183,7 @@ fn release_by_any_reference_value_with_the_verdicts_launch_is_agreed_with() {
     let released = |references: &[&str], change: fn(&mut World)| {
         let mut world = World::ready();
         world.register_reference(&named("twin"));
-        world.register_secret(2, "demo", references);
+        world.register_secret(2, POLICY, references);
         let mut input = world.input(1);
         input.references.push(named("twin"));
         let verdict = world.attest("s", &input);
@@ -289,11 +294,11 @@ fn time_that_runs_backwards_beyond_the_tolerance_is_found() {
     let mut world = World::ready();
     let latest = world.now - 1;
     world.now = latest - CLOCK_TOLERANCE_SECONDS;
-    world.register_secret(2, "demo", &["demo"]);
+    world.register_secret(2, POLICY, &["demo"]);
     assert_eq!(world.findings(), []);
     // Small steps must not add up: what counts is the latest time, not the last one.
     world.now = latest - CLOCK_TOLERANCE_SECONDS - 1;
-    world.register_secret(3, "demo", &["demo"]);
+    world.register_secret(3, POLICY, &["demo"]);
     assert_eq!(world.findings(), [FindingCode::TimeBackwards]);
 }
 
@@ -301,7 +306,7 @@ fn time_that_runs_backwards_beyond_the_tolerance_is_found() {
 fn policy_that_was_never_registered_is_found() {
     let mut world = World::ready();
     let mut input = world.input(1);
-    input.policy.allow_debug = true;
+    input.policy = without_smt();
     world.attest("s", &input);
     assert_eq!(world.findings(), [FindingCode::NotInForce]);
 }
@@ -310,9 +315,7 @@ fn policy_that_was_never_registered_is_found() {
 fn policy_that_was_replaced_is_not_in_force_any_more() {
     let mut world = World::ready();
     let lax = world.input(1);
-    let mut strict = policy();
-    strict.allow_smt = false;
-    world.register_policy(&strict);
+    world.register_policy(&without_smt());
     world.attest("s", &lax);
     assert_eq!(world.findings(), [FindingCode::NotInForce]);
 }
@@ -359,7 +362,7 @@ fn reference_value_registered_under_another_name_is_found_and_not_in_force() {
 #[test]
 fn policy_registered_under_another_name_or_that_is_none_is_found() {
     let mut world = World::ready();
-    world.register_policy_blob("other", policy_blob(&policy()));
+    world.register_policy_blob("other", SIMULATED.as_bytes().to_vec());
     assert_eq!(world.findings(), [FindingCode::OtherName]);
     let mut world = World::ready();
     world.register_policy_blob("other", b"{}".to_vec());
@@ -370,7 +373,7 @@ fn policy_registered_under_another_name_or_that_is_none_is_found() {
 fn secret_whose_versions_are_not_counted_one_by_one_is_found() {
     for version in [0, 1, 3] {
         let mut world = World::ready();
-        world.register_secret(version, "demo", &["demo"]);
+        world.register_secret(version, POLICY, &["demo"]);
         assert_eq!(world.findings(), [FindingCode::SecretVersion], "{version}");
     }
 }

@@ -1,7 +1,10 @@
-//! Bundles as an honest service writes them, and every way in which one can be false.
+//! The auditor of records of version 2, by its public interface.
 
 mod files;
 mod history;
 mod recorded;
+mod registry;
+mod tees;
+mod tenants;
 mod verdicts;
 mod world;

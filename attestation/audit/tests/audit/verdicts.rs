@@ -1,15 +1,17 @@
 //! A false verdict, freshly logged and validly signed, is found by appraising its evidence again.
 
-use attestation_audit::{Anchors, AuditReport, FindingCode, audit};
-use attestation_ledger::{Digest, Outcome, RecordedVerdict};
-use attestation_verify::test_support::{SimulatedTee, reference};
-use attestation_verify::{AppraisalInput, SimulatedTrust};
+use attestation_audit::AuditReport;
+use attestation_audit::FindingCode;
+use attestation_judge::SimulatedTrust;
+use attestation_judge::test_support::{Input, SimulatedTee, reference};
+use attestation_ledger::{Digest, Outcome};
+use attestation_ledger::{RecordedDocument, RecordedVerdict};
 
 use crate::world::{LAUNCH_DIGEST, World, codes};
 
 /// Records a verdict over `input`, falsified, and says what the auditor finds.
 fn found(
-    input: impl FnOnce(&World) -> AppraisalInput,
+    input: impl FnOnce(&World) -> Input,
     falsify: impl FnOnce(&mut RecordedVerdict),
 ) -> AuditReport {
     let mut world = World::ready();
@@ -18,11 +20,11 @@ fn found(
     world.audit()
 }
 
-fn good(world: &World) -> AppraisalInput {
+fn good(world: &World) -> Input {
     world.input(1)
 }
 
-fn bad(world: &World) -> AppraisalInput {
+fn bad(world: &World) -> Input {
     world.launch([9; 48], 1)
 }
 
@@ -36,10 +38,12 @@ fn acceptance_of_evidence_that_replays_to_a_refusal_is_found() {
     let report = found(bad, |record| {
         let input = record.input.clone();
         let recipient = record.recipient.clone();
+        let document = record.document;
         // All that an acceptance looks like, over the evidence of another launch.
         *record = RecordedVerdict {
             input,
             recipient,
+            document,
             ..template
         };
     });
@@ -68,31 +72,66 @@ fn refusal_of_evidence_that_replays_to_an_acceptance_is_found() {
 #[test]
 fn every_member_of_a_verdict_is_compared() {
     type Falsify = fn(&mut RecordedVerdict);
-    let members: [(&str, Falsify); 9] = [
+    let members: [(&str, Falsify); 10] = [
         ("simulated", |record| record.simulated = false),
         ("recipient", |record| {
-            record.recipient = "another".to_owned()
+            record.recipient = Some("another".to_owned())
         }),
+        ("recipient", |record| record.recipient = None),
         ("reference", |record| record.reference = None),
-        ("launch_digest", |record| {
-            record.launch_digest = Some("00".repeat(48))
+        ("launch", |record| {
+            let launch = record.launch.as_mut().expect("it was read");
+            launch.digest = Some("00".repeat(48));
         }),
+        ("launch", |record| {
+            record.launch.as_mut().expect("it was read").svn = Some(9);
+        }),
+        ("launch", |record| record.launch = None),
+        ("policy", |record| record.policy.name.push('!')),
         ("rejections", |record| record.rejections.clear()),
-        ("checks", |record| drop(record.checks.pop())),
-        ("check nonce", |record| {
-            record.checks[1].result = "not_checked".to_owned()
-        }),
-        ("check binding", |record| record.checks[4].reason.push('!')),
-        ("check tee_allowed", |record| {
-            record.checks[0].name = "tee".to_owned()
-        }),
+        ("input", |record| record.input.roots.simulated = None),
     ];
     for (member, falsify) in members {
         let input = if member == "rejections" { bad } else { good };
         let report = found(input, falsify);
-        assert_eq!(codes(&report), [FindingCode::VerdictDiffers], "{member}");
+        let found = codes(&report);
+        // A policy of another name is none that was registered, either; without its root the evidence is refused.
+        assert!(found.contains(&FindingCode::VerdictDiffers), "{member}");
+        assert!(
+            found.len() == 1 || member == "policy",
+            "{member}: {found:?}"
+        );
+        let texts: Vec<_> = report.findings.iter().map(|one| &one.text).collect();
+        let named = texts
+            .iter()
+            .any(|text| text.contains("differ in: ") && text.contains(member));
+        assert!(named || member == "input", "{texts:?}");
+    }
+}
+
+/// The document has every check: each that is not as it was found is named.
+#[test]
+fn every_check_of_a_verdicts_document_is_compared() {
+    let checks = [("nonce", 1), ("binding", 7), ("tee_allowed", 0)];
+    for (name, place) in checks {
+        let mut world = World::ready();
+        let input = world.input(1);
+        let verdict = input.verdict();
+        let mut document: serde_json::Value =
+            serde_json::from_str(&verdict.document()).expect("JSON");
+        assert_eq!(document["checks"][place]["name"], name);
+        document["checks"][place]["reason"] = "all is well".into();
+        let lie = document.to_string().into_bytes();
+        let digest = Digest::of(&lie);
+        world.attest_falsely("s", &input, |record| record.document = digest);
+        world.blobs.push(lie);
+        let report = world.audit();
+        assert_eq!(codes(&report), [FindingCode::VerdictDiffers]);
         let text = &report.findings[0].text;
-        assert!(text.ends_with(&format!("differ in: {member}")), "{text}");
+        assert!(
+            text.ends_with(&format!("differ in: check {name}")),
+            "{text}"
+        );
     }
 }
 
@@ -122,17 +161,9 @@ fn verdict_is_replayed_as_of_its_time_not_of_today() {
 fn verdict_of_a_verifier_that_refuses_simulated_evidence_replays_without_a_root() {
     let mut world = World::ready();
     let mut input = world.input(1);
-    input.simulated = SimulatedTrust::Refused;
+    input.trust.simulated = SimulatedTrust::Refused;
     world.attest("s", &input);
-    let log_key = &world.key.verifying_key();
-    let report = audit(
-        &world.bundle(),
-        &Anchors {
-            log_key,
-            simulated_roots: &[],
-        },
-    );
-    let report = report.expect("whole");
+    let report = world.judge_under(&[]);
     assert_eq!(codes(&report), []);
     assert_eq!(report.verdicts[0].outcome, Outcome::Refused);
 }
@@ -140,15 +171,8 @@ fn verdict_of_a_verifier_that_refuses_simulated_evidence_replays_without_a_root(
 #[test]
 fn verdict_under_another_root_than_the_auditors_is_found() {
     let world = World::busy();
-    let log_key = &world.key.verifying_key();
     let other = SimulatedTee::generate();
-    let judged = |simulated_roots: &[&[u8]]| {
-        let anchors = Anchors {
-            log_key,
-            simulated_roots,
-        };
-        codes(&audit(&world.bundle(), &anchors).expect("whole"))
-    };
+    let judged = |simulated_roots: &[&[u8]]| codes(&world.judge_under(simulated_roots));
     assert_eq!(judged(&[world.tee.ark()]), []);
     assert_eq!(judged(&[other.ark()]), [FindingCode::OtherRoot; 3]);
     assert_eq!(judged(&[]), [FindingCode::RootNotGiven; 3]);
@@ -163,14 +187,7 @@ fn log_over_two_simulated_roots_is_agreed_with_under_both_and_under_neither_alon
     let earlier = std::mem::replace(&mut world.tee, SimulatedTee::generate());
     let input = world.input(2);
     world.attest("after", &input);
-    let log_key = &world.key.verifying_key();
-    let judged = |simulated_roots: &[&[u8]]| {
-        let anchors = Anchors {
-            log_key,
-            simulated_roots,
-        };
-        audit(&world.bundle(), &anchors).expect("whole")
-    };
+    let judged = |simulated_roots: &[&[u8]]| world.judge_under(simulated_roots);
     let (old, new) = (earlier.ark(), world.tee.ark());
 
     let report = judged(&[new, old]);
@@ -192,13 +209,9 @@ fn verdict_that_names_another_given_root_than_its_evidences_is_found() {
     let honest = std::mem::replace(&mut world.tee, SimulatedTee::generate());
     let input = world.input(1);
     world.attest_falsely("s", &input, |record| {
-        record.input.simulated_root = Some(Digest::of(honest.ark()))
+        record.input.roots.simulated = Some(Digest::of(honest.ark()))
     });
-    let anchors = Anchors {
-        log_key: &world.key.verifying_key(),
-        simulated_roots: &[honest.ark(), world.tee.ark()],
-    };
-    let report = audit(&world.bundle(), &anchors).expect("whole");
+    let report = world.judge_under(&[honest.ark(), world.tee.ark()]);
     assert_eq!(codes(&report), [FindingCode::VerdictDiffers]);
 }
 
@@ -210,7 +223,7 @@ fn verdict_that_lies_about_the_verifiers_root_is_found() {
     let real = std::mem::replace(&mut world.tee, SimulatedTee::generate());
     let input = world.input(1);
     world.attest_falsely("s", &input, |record| {
-        record.input.simulated_root = Some(honest_root)
+        record.input.roots.simulated = Some(honest_root)
     });
     world.tee = real;
     let report = world.audit();
@@ -230,9 +243,16 @@ fn verdict_of_other_rules_is_not_replayed_by_these() {
 #[test]
 fn verdict_over_blobs_of_another_role_is_found() {
     type Falsify = fn(&mut RecordedVerdict);
-    let swaps: [Falsify; 4] = [
+    let swaps: [Falsify; 6] = [
+        |record| record.input.seen = Some(record.input.exchange),
+        |record| {
+            record.input.collateral.push(RecordedDocument {
+                role: "gospel".to_owned(),
+                digest: record.input.exchange,
+            });
+        },
         |record| record.input.exchange = record.input.evidence,
-        |record| record.input.policy = record.input.exchange,
+        |record| record.policy.digest = record.input.exchange,
         |record| record.input.references = vec![record.input.exchange],
         |record| record.tee = "sgx".to_owned(),
     ];

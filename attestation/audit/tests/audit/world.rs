@@ -1,21 +1,25 @@
 //! A small honest service: where each test begins before it makes one thing false.
 
 use attestation_audit::{
-    Anchors, AuditReport, Exchange, Files, FindingCode, OversizedEvidence, Received, Recording,
-    RuleDigests, Unreadable, audit, policy_blob, record_verdict, reference_blob,
+    Anchors, AuditReport, OversizedEvidence, Received, Recording, audit, record_verdict,
 };
-use attestation_evidence::{Nonce, RuntimeData, Tee, TeePublicKey, report_data_binding};
+use attestation_audit::{Files, FindingCode, Unreadable};
+use attestation_evidence::{Nonce, TeePublicKey};
+use attestation_judge::test_support::{
+    Input, NOW, SIMULATED, Scene, SimulatedTee, parsed, reference,
+};
+use attestation_judge::{Case, NonceState, ReferenceValue, Session, judge};
 use attestation_ledger::{
-    AuditRecord, BundleWriter, Digest, Entry, Hash, MemoryNodes, RecordVersion, RecordedRelease,
-    RecordedVerdict, Registered, Registration, SigningKey, TreeHead, root,
+    AuditRecord, Entry, RecordVersion, RecordedRelease, RecordedVerdict, Registered, Registration,
 };
-use attestation_verify::test_support::{NOW, Scene, SimulatedTee, policy, reference, session};
-use attestation_verify::{
-    AppraisalInput, NonceState, Policy, ReferenceValue, Session, SimulatedTrust, appraise,
-};
+use attestation_ledger::{BundleWriter, Digest, Hash, MemoryNodes, SigningKey, TreeHead, root};
+use measured_boot_reference_values::VerifyingKey;
 
 pub const LAUNCH_DIGEST: [u8; 48] = [1; 48];
 pub const SECRET: &str = "default/disk/data";
+pub const TENANT: &str = "default";
+/// What the policy of [`World::ready`] calls itself.
+pub const POLICY: &str = "simulated";
 
 pub struct World {
     pub tee: SimulatedTee,
@@ -24,6 +28,8 @@ pub struct World {
     pub blobs: Vec<Vec<u8>>,
     /// The time of the next entry.
     pub now: u64,
+    /// Whose the next entry is.
+    pub tenant: String,
 }
 
 impl World {
@@ -35,16 +41,21 @@ impl World {
             entries: Vec::new(),
             blobs: Vec::new(),
             now: NOW,
+            tenant: TENANT.to_owned(),
         }
     }
 
     /// A policy, a reference value and a secret are registered: entries 0 to 2.
     pub fn ready() -> Self {
         let mut world = Self::empty();
-        world.register_policy(&policy());
-        world.register_reference(&reference(LAUNCH_DIGEST));
-        world.register_secret(1, "demo", &["demo"]);
+        world.register_all();
         world
+    }
+
+    pub fn register_all(&mut self) {
+        self.register_policy(SIMULATED);
+        self.register_reference(&reference(LAUNCH_DIGEST));
+        self.register_secret(1, POLICY, &["demo"]);
     }
 
     /// An attestation was accepted and a secret released (entries 3 and 4), then two were refused:
@@ -74,8 +85,9 @@ impl World {
         world
     }
 
-    pub fn register_policy(&mut self, policy: &Policy) {
-        self.register_policy_blob(&policy.name, policy_blob(policy));
+    pub fn register_policy(&mut self, source: &str) {
+        let name = parsed(source).about().name.clone();
+        self.register_policy_blob(&name, source.as_bytes().to_vec());
     }
 
     /// The same of any bytes, under any name.
@@ -93,12 +105,20 @@ impl World {
 
     /// The same by a service that calls it by another name than it calls itself.
     pub fn register_reference_as(&mut self, name: &str, reference: &ReferenceValue) {
-        let blob = reference_blob(reference);
+        let blob = reference.blob();
         let what = Registered::Reference {
             digest: Digest::of(&blob),
+            corim: None,
         };
         self.blobs.push(blob);
         self.register(name, what);
+    }
+
+    pub fn revoke_reference(&mut self, revoked: &ReferenceValue) {
+        let blob = revoked.blob();
+        let digest = Digest::of(&blob);
+        self.blobs.push(blob);
+        self.register(&revoked.name, Registered::ReferenceRevoked { digest });
     }
 
     pub fn register_secret(&mut self, secret_version: u64, policy: &str, references: &[&str]) {
@@ -114,45 +134,35 @@ impl World {
         );
     }
 
-    fn register(&mut self, name: &str, what: Registered) {
-        let (version, time, name) = (RecordVersion::V1, self.now, name.to_owned());
+    pub fn register(&mut self, name: &str, what: Registered) {
         self.push(AuditRecord::Registered(Registration {
-            version,
-            time,
-            name,
+            version: RecordVersion::V2,
+            time: self.now,
+            tenant: Some(self.tenant.clone()),
+            by: "alice".to_owned(),
+            approved_by: None,
+            name: name.to_owned(),
             what,
         }));
     }
 
     /// What a guest with the right launch and the nonce `[nonce; 32]` sends; it is accepted.
-    pub fn input(&self, nonce: u8) -> AppraisalInput {
+    pub fn input(&self, nonce: u8) -> Input {
         self.launch(LAUNCH_DIGEST, nonce)
     }
 
     /// The same of another launch.
-    pub fn launch(&self, launch_digest: [u8; 48], nonce: u8) -> AppraisalInput {
-        let tee_pubkey = TeePublicKey::from_coordinates([nonce; 32], [3; 32]);
+    pub fn launch(&self, launch_digest: [u8; 48], nonce: u8) -> Input {
+        let key = TeePublicKey::from_coordinates([nonce; 32], [3; 32]);
         let nonce = Nonce::from_bytes([nonce; 32]);
-        let runtime_data = RuntimeData { nonce, tee_pubkey };
-        let binding = report_data_binding(&runtime_data, "");
-        let report = self.tee.report(&launch_digest, &binding);
-        AppraisalInput {
-            tee: Tee::Simulated,
-            primary_evidence: self.tee.evidence(report).to_json(),
-            additional_evidence: String::new(),
-            runtime_data,
-            session: session(nonce),
-            simulated: SimulatedTrust::Allowed {
-                ark: self.tee.ark().to_vec(),
-            },
-            policy: policy(),
-            references: vec![reference(LAUNCH_DIGEST)],
-            now: self.now,
-        }
+        let mut input = self.tee.attest(launch_digest, nonce, key);
+        input.references = vec![reference(LAUNCH_DIGEST)];
+        input.now = self.now;
+        input
     }
 
-    /// Appraises and logs, as the service does; returns the entry's index.
-    pub fn attest(&mut self, session: &str, input: &AppraisalInput) -> u64 {
+    /// Judges and logs, as the service does; returns the entry's index.
+    pub fn attest(&mut self, session: &str, input: &Input) -> u64 {
         self.attest_falsely(session, input, |_| ())
     }
 
@@ -160,23 +170,28 @@ impl World {
     pub fn attest_falsely(
         &mut self,
         session: &str,
-        input: &AppraisalInput,
+        input: &Input,
         falsify: impl FnOnce(&mut RecordedVerdict),
     ) -> u64 {
-        let received = received(input).expect("short evidence");
-        let mut rules = vec![policy_blob(&input.policy)];
-        rules.extend(input.references.iter().map(reference_blob));
-        let digests: Vec<Digest> = rules.iter().map(|blob| Digest::of(blob)).collect();
-        let rule_digests = RuleDigests {
-            policy: digests[0],
-            references: digests[1..].to_vec(),
-        };
-        let verdict = appraise(input);
-        let recorded = record_verdict(session, input, &verdict, &received, &rule_digests);
+        self.judge_falsely(Some(session), &input.case(), falsify)
+    }
+
+    /// Of any case, in a session or none.
+    pub fn judge_falsely(
+        &mut self,
+        session: Option<&str>,
+        case: &Case,
+        falsify: impl FnOnce(&mut RecordedVerdict),
+    ) -> u64 {
+        let received = received(case).expect("short evidence");
+        let verdict = judge(case);
+        let recorded = record_verdict(&self.tenant, session, case, &verdict, &received);
         let Recording { mut record, blobs } = recorded;
         falsify(&mut record);
-        self.blobs.extend(blobs.into_iter().map(<[u8]>::to_vec));
-        self.blobs.extend(rules);
+        self.blobs.extend(blobs);
+        self.blobs.push(case.policy.source().as_bytes().to_vec());
+        let references = case.references.values().iter();
+        self.blobs.extend(references.map(|value| value.blob()));
         self.push(AuditRecord::Verdict(Box::new(record)))
     }
 
@@ -193,8 +208,9 @@ impl World {
         falsify: impl FnOnce(&mut RecordedRelease),
     ) -> u64 {
         let mut release = RecordedRelease {
-            version: RecordVersion::V1,
+            version: RecordVersion::V2,
             time: self.now,
+            tenant: self.tenant.clone(),
             session: session.to_owned(),
             verdict_index,
             resource: SECRET.to_owned(),
@@ -213,7 +229,7 @@ impl World {
             .ok()
             .and_then(|index| self.entries.get(index));
         match entry.map(Entry::record) {
-            Some(AuditRecord::Verdict(verdict)) => verdict.recipient.clone(),
+            Some(AuditRecord::Verdict(verdict)) => verdict.recipient.clone().unwrap_or_default(),
             _ => "nobody".to_owned(),
         }
     }
@@ -239,13 +255,18 @@ impl World {
         .sign(&self.key)
     }
 
+    /// A whole bundle: only blobs that an entry names.
     pub fn bundle(&self) -> Files {
         let mut writer = BundleWriter::new();
-        self.entries
-            .iter()
-            .for_each(|entry| writer.push_entry(entry));
+        let mut named = std::collections::BTreeSet::new();
+        for entry in &self.entries {
+            writer.push_leaf(entry.as_bytes());
+            named.extend(entry.record().blobs());
+        }
         for blob in &self.blobs {
-            writer.add_blob(blob.clone());
+            if named.contains(&Digest::of(blob)) {
+                writer.add_blob(blob.clone());
+            }
         }
         writer
             .finish(self.checkpoint(), &self.key.verifying_key())
@@ -254,14 +275,48 @@ impl World {
 
     /// Audits `files` with this world's own roots.
     pub fn judge(&self, files: &Files) -> Result<AuditReport, Unreadable> {
-        let log_key = &self.key.verifying_key();
-        audit(
-            files,
-            &Anchors {
-                log_key,
-                simulated_roots: &[self.tee.ark()],
-            },
-        )
+        self.judge_with(files, false, &[])
+    }
+
+    /// The same where samples may be allowed, and roots may have been named in a vendor's place.
+    pub fn judge_with(
+        &self,
+        files: &Files,
+        allow_sample: bool,
+        vendor_roots: &[&[u8]],
+    ) -> Result<AuditReport, Unreadable> {
+        let anchors = Anchors {
+            log_key: &self.key.verifying_key(),
+            simulated_roots: &[self.tee.ark()],
+            allow_sample,
+            vendor_roots,
+            corim_keys: &[],
+        };
+        audit(files, &anchors)
+    }
+
+    /// With these simulated roots alone.
+    pub fn judge_under(&self, simulated_roots: &[&[u8]]) -> AuditReport {
+        let anchors = Anchors {
+            log_key: &self.key.verifying_key(),
+            simulated_roots,
+            allow_sample: false,
+            vendor_roots: &[],
+            corim_keys: &[],
+        };
+        audit(&self.bundle(), &anchors).expect("a whole bundle")
+    }
+
+    /// With these keys of who signs reference values.
+    pub fn judge_by(&self, corim_keys: &[VerifyingKey]) -> AuditReport {
+        let anchors = Anchors {
+            log_key: &self.key.verifying_key(),
+            simulated_roots: &[self.tee.ark()],
+            allow_sample: false,
+            vendor_roots: &[],
+            corim_keys,
+        };
+        audit(&self.bundle(), &anchors).expect("a whole bundle")
     }
 
     pub fn audit(&self) -> AuditReport {
@@ -280,7 +335,7 @@ pub fn log_key(seed: u8) -> SigningKey {
 }
 
 /// The same evidence in the same session once more: the service knows that the nonce is used.
-pub fn replayed(mut input: AppraisalInput) -> AppraisalInput {
+pub fn replayed(mut input: Input) -> Input {
     let Session::Issued(issued) = &mut input.session else {
         unreachable!("made above")
     };
@@ -293,12 +348,7 @@ pub fn codes(report: &AuditReport) -> Vec<FindingCode> {
     report.findings.iter().map(|finding| finding.code).collect()
 }
 
-/// What the service keeps of an attempt that brought `input`.
-pub fn received(input: &AppraisalInput) -> Result<Received, OversizedEvidence> {
-    let exchange = Exchange {
-        additional_evidence: input.additional_evidence.clone(),
-        runtime_data: input.runtime_data.clone(),
-        session: input.session.clone(),
-    };
-    Received::new(input.tee, &input.primary_evidence, &exchange)
+/// What the service keeps of an attempt that brought this.
+pub fn received(case: &Case) -> Result<Received, OversizedEvidence> {
+    Received::new(case.tee, &case.evidence, &case.exchange)
 }

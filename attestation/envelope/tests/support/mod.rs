@@ -52,8 +52,11 @@ pub fn resource() -> ResourcePath {
 /// An entry before the release's, so that its index is not 0.
 pub fn registration() -> AuditRecord {
     AuditRecord::Registered(Registration {
-        version: RecordVersion::V1,
+        version: RecordVersion::V2,
         time: 1_795_348_800,
+        tenant: Some("default".to_owned()),
+        by: "bootstrap".to_owned(),
+        approved_by: None,
         name: "default/disk/data".to_owned(),
         what: Registered::Secret {
             secret_version: 1,

@@ -11,6 +11,7 @@ use axum::{Extension, Router};
 use serde_json::json;
 use tokio::sync::Semaphore;
 
+use super::tenant::Tenant;
 use super::{BODY_LIMIT, Resource, blocking, json, read_body};
 use crate::challenge::SessionCookie;
 use crate::fault::{Moment, pause};
@@ -20,8 +21,6 @@ use crate::service::{SESSION_SECONDS, Service};
 const NO_COOKIE: Problem =
     Problem::NoSession("the kbs-session-id cookie is missing: POST /kbs/v0/auth first");
 
-/// What a cookie is sent to.
-const COOKIE_PATH: &str = "/kbs";
 /// The largest request for a session: a few words.
 const AUTH_LIMIT: usize = 16 * 1024;
 
@@ -35,15 +34,20 @@ pub(super) fn router(appraisals: usize) -> Router<Arc<Service>> {
         .layer(Extension(places))
 }
 
-async fn auth(State(service): State<Arc<Service>>, body: Body) -> Result<Response, Problem> {
+async fn auth(
+    State(service): State<Arc<Service>>,
+    tenant: Tenant,
+    body: Body,
+) -> Result<Response, Problem> {
     let body = read_body(body, AUTH_LIMIT)
         .await
         .map_err(|problem| service.refuse("open", "", problem))?;
-    let (challenge, cookie) =
-        blocking(&service, move |service| service.open_session(&body)).await?;
+    let path = tenant.path("/kbs");
+    let open = move |service: &Service| service.open_session(&tenant.name, &body);
+    let (challenge, cookie) = blocking(&service, open).await?;
     let mut response = json(StatusCode::OK, challenge.to_json());
     let cookie = cookie
-        .set_cookie(COOKIE_PATH, SESSION_SECONDS)
+        .set_cookie(&path, SESSION_SECONDS)
         .parse()
         .map_err(|_| Problem::Internal)?;
     response.headers_mut().insert(header::SET_COOKIE, cookie);
@@ -53,12 +57,13 @@ async fn auth(State(service): State<Arc<Service>>, body: Body) -> Result<Respons
 async fn attest(
     State(service): State<Arc<Service>>,
     Extension(places): Extension<Arc<Semaphore>>,
+    tenant: Tenant,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
     let cookie = session_cookie(&headers)?;
     let session = cookie.session_name();
-    let opened = blocking(&service, move |service| service.burn(&cookie)).await;
+    let opened = blocking(&service, move |service| service.burn(&tenant.name, &cookie)).await;
     // Also where there is no such session: a client that is still sending hears no answer.
     let body = read_body(body, BODY_LIMIT).await;
     let opened = opened?;
@@ -82,12 +87,14 @@ async fn attest(
 
 async fn resource(
     State(service): State<Arc<Service>>,
+    tenant: Tenant,
     Resource(resource): Resource,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let cookie = session_cookie(&headers)?;
     pause(service.faults(), Moment::BeforeRelease, service.journal()).await;
-    let released = blocking(&service, move |service| service.release(&cookie, &resource)).await?;
+    let release = move |service: &Service| service.release(&tenant.name, &cookie, &resource);
+    let released = blocking(&service, release).await?;
     pause(service.faults(), Moment::BeforeAnswer, service.journal()).await;
     Ok(json(StatusCode::OK, released))
 }

@@ -2,8 +2,10 @@
 //!
 //! docs/verifier-api.md describes it to its users.
 
-mod admin;
 mod kbs;
+mod tenant;
+mod v1;
+mod who;
 
 use std::error::Error;
 use std::future::poll_fn;
@@ -21,6 +23,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use serde::Deserialize;
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::Limits;
@@ -32,9 +35,11 @@ const BODY_LIMIT: usize = 4 * 1024 * 1024;
 
 /// Every path of the verifier, within `limits`.
 pub fn router(service: Arc<Service>, limits: &Limits) -> Router {
+    let of_a_tenant = kbs::router(limits.appraisals).merge(v1::of_a_tenant());
     Router::new()
-        .merge(kbs::router(limits.appraisals))
-        .merge(admin::router(&service))
+        .nest("/t/{tenant}", of_a_tenant.clone())
+        .merge(of_a_tenant)
+        .merge(v1::of_all())
         .route("/livez", get(|| async { "alive\n" }))
         .route("/readyz", get(ready))
         .fallback(|| async { Problem::NotFound("there is no such path".to_owned()) })
@@ -64,6 +69,7 @@ async fn in_time(
 
 /// What a request is for, in the words of the operator's log.
 fn purpose(path: &str) -> &'static str {
+    let path = of_its_tenant(path);
     const ADMINISTRATORS: [&str; 4] = ["policies", "reference-values", "secrets", "audit/entries"];
     if let Some(guests) = path.strip_prefix("/kbs/v0/") {
         return match guests {
@@ -76,6 +82,14 @@ fn purpose(path: &str) -> &'static str {
         .strip_prefix("/v1/")
         .is_some_and(|path| ADMINISTRATORS.iter().any(|what| path.starts_with(what)));
     if administers { "administer" } else { "look" }
+}
+
+/// The path without the prefix that names its tenant.
+fn of_its_tenant(path: &str) -> &str {
+    let named = path
+        .strip_prefix("/t/")
+        .and_then(|rest| rest.find('/').and_then(|at| rest.get(at..)));
+    named.unwrap_or(path)
 }
 
 /// Answers are for the one who asked: no cache keeps them, no browser guesses their type.
@@ -109,11 +123,16 @@ impl<S: Send + Sync> FromRequestParts<S> for Resource {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let Path((repository, kind, tag)) =
-            Path::<(String, String, String)>::from_request_parts(parts, state)
-                .await
-                .map_err(|error| Problem::InvalidRequest(error.body_text()))?;
-        format!("{repository}/{kind}/{tag}")
+        #[derive(Deserialize)]
+        struct Segments {
+            repository: String,
+            r#type: String,
+            tag: String,
+        }
+        let Path(of) = Path::<Segments>::from_request_parts(parts, state)
+            .await
+            .map_err(|error| Problem::InvalidRequest(error.body_text()))?;
+        format!("{}/{}/{}", of.repository, of.r#type, of.tag)
             .parse()
             .map(Self)
             .map_err(|error: ResourcePathError| Problem::InvalidRequest(error.to_string()))
@@ -179,6 +198,8 @@ mod tests {
     fn purpose_of_each_path_is_what_it_is_for() {
         for (path, what) in [
             ("/kbs/v0/auth", "open"),
+            ("/t/acme/kbs/v0/attest", "attest"),
+            ("/t/acme/v1/policies/strict", "administer"),
             ("/kbs/v0/attest", "attest"),
             ("/kbs/v0/resource/default/disk/data", "release"),
             ("/v1/policies/strict", "administer"),

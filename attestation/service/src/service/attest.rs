@@ -1,14 +1,13 @@
 //! Evidence in, verdict out, the verdict in the log before anybody hears of it.
 
-use std::sync::PoisonError;
-
-use attestation_audit::VERDICT_SECONDS;
+use attestation_access::TenantName;
 use attestation_evidence::{Nonce, Tee};
-use attestation_verify::{Outcome, VerdictRecord};
+use attestation_judge::Verdict;
+use attestation_ledger::Outcome;
 use serde::Serialize;
 
 use super::judge::Judged;
-use super::{Accepted, REMEMBERED_SECONDS, Service, UNKNOWN_SESSION};
+use super::{REMEMBERED_SECONDS, Service, UNKNOWN_SESSION};
 use crate::challenge::{Challenge, SessionCookie};
 use crate::problem::Problem;
 
@@ -24,10 +23,12 @@ pub struct Attested {
 pub struct OpenedSession {
     /// The session's name, which is not its cookie.
     pub name: String,
+    /// Whose guest it is.
+    pub tenant: TenantName,
     /// The nonce that evidence must bind.
     pub nonce: Nonce,
     /// The claimed TEE.
-    pub tee: String,
+    pub tee: Tee,
     /// From this second on the nonce is void.
     pub expires: u64,
     /// Whether an earlier attempt had burned it.
@@ -37,6 +38,7 @@ pub struct OpenedSession {
 /// What the operator's log says of a verdict.
 #[derive(Serialize)]
 struct VerdictLine<'a> {
+    tenant: &'a TenantName,
     session: &'a str,
     tee: Tee,
     simulated: bool,
@@ -44,21 +46,30 @@ struct VerdictLine<'a> {
     reasons: Vec<&'a str>,
     policy: &'a str,
     reference: Option<&'a str>,
-    launch_digest: Option<&'a str>,
+    launch_digest: Option<String>,
     log_index: u64,
 }
 
 impl Service {
     /// Burns the session's nonce. Committed on its own, before the evidence is even read: whatever
     /// comes of the attempt, a crash included, this nonce is used.
-    pub fn burn(&self, cookie: &SessionCookie) -> Result<OpenedSession, Problem> {
+    pub fn burn(
+        &self,
+        tenant: &TenantName,
+        cookie: &SessionCookie,
+    ) -> Result<OpenedSession, Problem> {
         let name = cookie.session_name();
-        self.burn_named(cookie, name.clone())
+        self.burn_named(tenant, cookie, name.clone())
             .map_err(|problem| self.refuse("attest", &name, problem))
     }
 
-    fn burn_named(&self, cookie: &SessionCookie, name: String) -> Result<OpenedSession, Problem> {
-        let (challenge, nonce) = self.opened(cookie)?;
+    fn burn_named(
+        &self,
+        tenant: &TenantName,
+        cookie: &SessionCookie,
+        name: String,
+    ) -> Result<OpenedSession, Problem> {
+        let (challenge, nonce) = self.opened(tenant, cookie)?;
         let forget_at = challenge.expires.saturating_add(REMEMBERED_SECONDS);
         let fresh = self.commit(|writing| {
             let reading = writing.reading();
@@ -71,6 +82,7 @@ impl Service {
         })?;
         Ok(OpenedSession {
             name,
+            tenant: challenge.tenant,
             nonce,
             tee: challenge.tee,
             expires: challenge.expires,
@@ -78,77 +90,65 @@ impl Service {
         })
     }
 
-    /// The challenge that a cookie carries, if this verifier handed it out.
-    pub(super) fn opened(&self, cookie: &SessionCookie) -> Result<(Challenge, Nonce), Problem> {
+    /// The challenge that a cookie carries, if this verifier handed it out, and to this tenant's guest.
+    pub(super) fn opened(
+        &self,
+        tenant: &TenantName,
+        cookie: &SessionCookie,
+    ) -> Result<(Challenge, Nonce), Problem> {
         let now = self.clock.now();
         self.keys
             .challenge
             .open(&self.generation, cookie)
+            .filter(|(challenge, _)| challenge.tenant == *tenant)
             .filter(|(challenge, _)| now < challenge.expires.saturating_add(REMEMBERED_SECONDS))
             .ok_or(UNKNOWN_SESSION)
     }
 
-    /// Appraises the evidence in `body`; `opened` is what [`Service::burn`] answered.
+    /// Judges the evidence in `body`; `opened` is what [`Service::burn`] answered.
     pub fn attest(&self, opened: &OpenedSession, body: &[u8]) -> Result<Attested, Problem> {
-        let session = opened.name.as_str();
         let Judged {
             verdict,
-            rules,
             now,
             index,
         } = self
             .judge(opened, body)
-            .map_err(|problem| self.refuse("attest", session, problem))?;
-        let record = verdict.record();
-        self.journal_verdict(session, &record, index);
-        match verdict.accepted() {
-            Ok(accepted) => {
-                let token = self.note(self.keys.token.issue(
-                    self.log_key().name(),
-                    &record,
-                    session,
-                    index,
-                    now,
-                ))?;
-                let until = now.saturating_add(VERDICT_SECONDS);
-                self.remember(
-                    session,
-                    Accepted {
-                        verdict: accepted,
-                        policy: rules.policy.clone(),
-                        index,
-                        until,
-                    },
-                    now,
-                );
-                Ok(Attested { token })
-            }
-            Err(_) => Err(Problem::Refused(record.rejections)),
+            .map_err(|problem| self.refuse("attest", &opened.name, problem))?;
+        self.journal_verdict(opened, &verdict, index);
+        if !verdict.is_accepted() {
+            return Err(Problem::Refused(verdict.record().rejections));
         }
+        let issued =
+            self.keys
+                .token
+                .issue(self.log_key().name(), &verdict, &opened.name, index, now);
+        let token = self.note(issued)?;
+        Ok(Attested { token })
     }
 
-    fn remember(&self, session: &str, accepted: Accepted, now: u64) {
-        let mut sessions = self.accepted.lock().unwrap_or_else(PoisonError::into_inner);
-        sessions.retain(|_, accepted| now < accepted.until);
-        sessions.insert(session.to_owned(), accepted);
-    }
-
-    fn journal_verdict(&self, session: &str, record: &VerdictRecord, log_index: u64) {
+    fn journal_verdict(&self, opened: &OpenedSession, verdict: &Verdict, log_index: u64) {
+        let record = verdict.record();
+        let rejections = record.rejections.iter();
         let line = VerdictLine {
-            session,
-            tee: record.tee,
-            simulated: record.simulated,
-            outcome: record.outcome,
-            reasons: record
-                .rejections
-                .iter()
-                .map(|one| one.reason.as_str())
-                .collect(),
-            policy: &record.policy,
-            reference: record.reference.as_deref(),
-            launch_digest: record.launch_digest.as_deref(),
+            tenant: &opened.tenant,
+            session: &opened.name,
+            tee: verdict.tee(),
+            simulated: verdict.tee().is_simulated(),
+            outcome: match verdict.is_accepted() {
+                true => Outcome::Accepted,
+                false => Outcome::Refused,
+            },
+            reasons: rejections.map(|one| one.reason.as_str()).collect(),
+            policy: verdict.policy(),
+            reference: verdict.reference(),
+            launch_digest: launch_digest(verdict),
             log_index,
         };
         self.journal.info("verdict", &line);
     }
+}
+
+/// In hexadecimal; none of evidence that cannot be read or measures nothing.
+pub fn launch_digest(verdict: &Verdict) -> Option<String> {
+    verdict.launch()?.digest.map(hex::encode)
 }

@@ -2,18 +2,20 @@
 
 use std::sync::Arc;
 
-use attestation_audit::{Exchange, OversizedEvidence, Received, Recording, record_verdict};
+use attestation_access::TenantName;
+use attestation_audit::{OversizedEvidence, Received, Recording, record_verdict};
 use attestation_envelope::JweParts;
 use attestation_evidence::{Attestation, Tee};
+use attestation_judge::{
+    Attempt as Answered, Case, Collateral, Exchange, Freshness, IssuedSession, NonceState,
+    Protocol, Session, Trust, Verdict, judge,
+};
 use attestation_ledger::{AuditRecord, Entry};
 use attestation_store::{Reading, Writing};
-use attestation_verify::{
-    AppraisalInput, IssuedSession, NonceState, Session, SimulatedTrust, Verdict, appraise,
-};
 
 use super::attest::OpenedSession;
 use super::rules::Rules;
-use super::{Failure, Service, TENANT};
+use super::{Failure, Service};
 use crate::fault::{Moment, pause_thread};
 use crate::problem::Problem;
 
@@ -23,8 +25,6 @@ const FREE_ATTEMPTS: usize = 3;
 /// A verdict and its place in the log.
 pub(super) struct Judged {
     pub verdict: Verdict,
-    /// By which it was given.
-    pub rules: Arc<Rules>,
     /// As of when.
     pub now: u64,
     /// The index of its entry.
@@ -33,42 +33,43 @@ pub(super) struct Judged {
 
 /// What a client sent, and in which session.
 struct Attempt<'a> {
+    tenant: &'a TenantName,
     session: &'a str,
     tee: Tee,
-    primary_evidence: String,
+    evidence: String,
     exchange: Exchange,
     received: Received,
 }
 
 /// A verdict that is ready for the log, which may have gone on since.
 struct Appraised<'a> {
+    attempt: &'a Attempt<'a>,
     verdict: Verdict,
+    /// By which it was given.
     rules: Arc<Rules>,
     now: u64,
-    blobs: Vec<&'a [u8]>,
+    blobs: Vec<Vec<u8>>,
     entry: Entry,
 }
 
 impl Service {
-    /// Appraises and logs. An appraisal may take long, so it is made beside others' work: what it
+    /// Judges and logs. A judgement may take long, so it is made beside others' work: what it
     /// depends on is looked up before it, and compared after it, when the verdict has its turn to be
-    /// written. If that was overtaken, evidence is appraised anew, and at last with the turn held, so
+    /// written. If that was overtaken, evidence is judged anew, and at last with the turn held, so
     /// that no flood of registrations can put an answer off for ever.
     pub(super) fn judge(&self, opened: &OpenedSession, body: &[u8]) -> Result<Judged, Problem> {
-        let attempt = self
-            .read_attempt(opened, body)
-            .map_err(|failure| self.problem(failure))?;
+        let attempt = read_attempt(opened, body)?;
+        let trust = &self.settings.trust;
         for _ in 0..FREE_ATTEMPTS {
-            let (now, rules) = self.consult(|reading| self.circumstances(reading))?;
+            let (now, rules) =
+                self.consult(|reading| self.circumstances(attempt.tenant, reading))?;
             let appraised = attempt
-                .appraise(&self.settings.simulated, now, rules)
+                .judge(trust, now, rules)
                 .map_err(|failure| self.problem(failure))?;
             pause_thread(self.faults(), Moment::InAppraisal, &self.journal);
             let index = self.commit(|writing| {
-                let overtaken = self.is_overtaken(&appraised, &writing.reading())?;
-                (!overtaken)
-                    .then(|| self.log_verdict(writing, &appraised))
-                    .transpose()
+                let overtaken = appraised.is_overtaken(&writing.reading())?;
+                (!overtaken).then(|| appraised.log(writing)).transpose()
             })?;
             if let Some(index) = index {
                 return Ok(appraised.logged_at(index));
@@ -76,103 +77,86 @@ impl Service {
         }
         self.commit(|writing| {
             let reading = writing.reading();
-            let (now, rules) = (self.moment(&reading)?, self.rules_in_turn(&reading)?);
-            let appraised = attempt.appraise(&self.settings.simulated, now, rules)?;
-            let index = self.log_verdict(writing, &appraised)?;
+            let now = self.moment(&reading)?;
+            let rules = self.rules_in_turn(attempt.tenant, &reading)?;
+            let appraised = attempt.judge(trust, now, rules)?;
+            let index = appraised.log(writing)?;
             Ok(appraised.logged_at(index))
         })
     }
 
-    /// All that can be refused without an appraisal, before there is one.
-    fn read_attempt<'a>(
+    fn circumstances(
         &self,
-        opened: &'a OpenedSession,
-        body: &[u8],
-    ) -> Result<Attempt<'a>, Failure> {
-        let attestation = Attestation::from_json(body)
-            .map_err(|error| Problem::InvalidRequest(error.to_string()))?;
-        JweParts::check_recipient(&attestation.runtime_data.tee_pubkey)
-            .map_err(|error| Problem::InvalidRequest(error.to_string()))?;
-        let tee = opened.tee.parse().map_err(|_| Problem::Internal)?;
-        let primary_evidence = attestation.tee_evidence.primary_evidence.get().to_owned();
-        let exchange = Exchange {
-            additional_evidence: attestation.tee_evidence.additional_evidence,
-            runtime_data: attestation.runtime_data,
-            session: Session::Issued(IssuedSession {
-                nonce: opened.nonce,
-                state: if opened.burned_before {
-                    NonceState::Burned
-                } else {
-                    NonceState::Fresh
-                },
-                expires_at: opened.expires,
-            }),
-        };
-        let received = Received::new(tee, &primary_evidence, &exchange).map_err(too_large)?;
-        Ok(Attempt {
-            session: &opened.name,
-            tee,
-            primary_evidence,
-            exchange,
-            received,
-        })
-    }
-
-    fn circumstances(&self, reading: &Reading<'_>) -> Result<(u64, Arc<Rules>), Failure> {
-        Ok((self.moment(reading)?, self.rules(reading)?))
-    }
-
-    /// Whether a rule was replaced since, or the log's time went on beyond the verdict's: entries are
-    /// never dated before the one that they follow. That the clock alone went on changes nothing.
-    fn is_overtaken(
-        &self,
-        appraised: &Appraised<'_>,
+        tenant: &TenantName,
         reading: &Reading<'_>,
-    ) -> Result<bool, Failure> {
-        let replaced = reading.revision(TENANT)? != appraised.rules.revision;
-        Ok(replaced || reading.latest_time()? > Some(appraised.now))
-    }
-
-    fn log_verdict(
-        &self,
-        writing: &Writing<'_>,
-        appraised: &Appraised<'_>,
-    ) -> Result<u64, Failure> {
-        for blob in &appraised.blobs {
-            writing.put_blob(blob)?;
-        }
-        Ok(writing.append(TENANT, &appraised.entry)?.index)
+    ) -> Result<(u64, Arc<Rules>), Failure> {
+        Ok((self.moment(reading)?, self.rules(tenant, reading)?))
     }
 }
 
-impl Attempt<'_> {
-    fn appraise(
-        &self,
-        simulated: &SimulatedTrust,
+/// All that can be refused without a judgement, before there is one.
+fn read_attempt<'a>(opened: &'a OpenedSession, body: &[u8]) -> Result<Attempt<'a>, Problem> {
+    let attestation =
+        Attestation::from_json(body).map_err(|error| Problem::InvalidRequest(error.to_string()))?;
+    JweParts::check_recipient(&attestation.runtime_data.tee_pubkey)
+        .map_err(|error| Problem::InvalidRequest(error.to_string()))?;
+    let sent = attestation.tee_evidence;
+    let evidence = sent.primary_evidence.get().to_owned();
+    let exchange = Exchange {
+        additional_evidence: sent.additional_evidence,
+        init_data: None,
+        freshness: Freshness::Session(Answered {
+            session: Session::Issued(IssuedSession {
+                nonce: opened.nonce,
+                state: match opened.burned_before {
+                    true => NonceState::Burned,
+                    false => NonceState::Fresh,
+                },
+                expires_at: opened.expires,
+            }),
+            runtime_data: attestation.runtime_data,
+            protocol: Protocol::Kbs,
+        }),
+    };
+    let received = Received::new(opened.tee, &evidence, &exchange).map_err(too_large)?;
+    Ok(Attempt {
+        tenant: &opened.tenant,
+        session: &opened.name,
+        tee: opened.tee,
+        evidence,
+        exchange,
+        received,
+    })
+}
+
+impl<'a> Attempt<'a> {
+    fn judge(
+        &'a self,
+        trust: &Trust,
         now: u64,
         rules: Arc<Rules>,
-    ) -> Result<Appraised<'_>, Failure> {
-        let input = AppraisalInput {
+    ) -> Result<Appraised<'a>, Failure> {
+        let case = Case {
             tee: self.tee,
-            primary_evidence: self.primary_evidence.clone(),
-            additional_evidence: self.exchange.additional_evidence.clone(),
-            runtime_data: self.exchange.runtime_data.clone(),
-            session: self.exchange.session.clone(),
-            simulated: simulated.clone(),
-            policy: rules.policy.clone(),
-            references: rules.references.clone(),
+            evidence: self.evidence.clone(),
+            exchange: self.exchange.clone(),
+            trust: trust.clone(),
+            collateral: Collateral::default(),
+            seen: None,
+            policy: Arc::clone(&rules.policy),
+            references: Arc::clone(&rules.references),
             now,
         };
-        let verdict = appraise(&input);
-        let recording = record_verdict(
-            self.session,
-            &input,
+        let verdict = judge(&case);
+        let Recording { record, blobs } = record_verdict(
+            self.tenant.as_str(),
+            Some(self.session),
+            &case,
             &verdict,
             &self.received,
-            &rules.digests,
         );
-        let Recording { record, blobs } = recording;
         Ok(Appraised {
+            attempt: self,
             verdict,
             rules,
             now,
@@ -183,10 +167,28 @@ impl Attempt<'_> {
 }
 
 impl Appraised<'_> {
+    /// Whether a rule was replaced since, or the log's time went on beyond the verdict's: entries are
+    /// never dated before the one that they follow. That the clock alone went on changes nothing.
+    fn is_overtaken(&self, reading: &Reading<'_>) -> Result<bool, Failure> {
+        let replaced = reading.revision(self.attempt.tenant.as_str())? != self.rules.revision;
+        Ok(replaced || reading.latest_time()? > Some(self.now))
+    }
+
+    /// Logs it, and says beside the session where: whichever replica is asked for a secret finds it there.
+    fn log(&self, writing: &Writing<'_>) -> Result<u64, Failure> {
+        for blob in &self.blobs {
+            writing.put_blob(blob)?;
+        }
+        let index = writing.append(&self.entry)?.index;
+        if self.verdict.is_accepted() {
+            writing.set_verdict(self.attempt.session, index)?;
+        }
+        Ok(index)
+    }
+
     fn logged_at(self, index: u64) -> Judged {
         Judged {
             verdict: self.verdict,
-            rules: self.rules,
             now: self.now,
             index,
         }

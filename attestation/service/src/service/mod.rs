@@ -12,49 +12,52 @@ mod registered;
 mod release;
 mod rules;
 mod start;
+mod tenants;
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
+use attestation_access::{Permit, TenantName, deeds};
 use attestation_audit::VERDICT_SECONDS;
 use attestation_evidence::{Challenge, KBS_PROTOCOL_VERSION, Request, Tee};
+use attestation_judge::Trust;
 use attestation_ledger::{LogProof, VerifyingKey};
 use attestation_store::{Location, Logged, Reading, Store, StoreError, Trouble, Writing};
-use attestation_verify::{AcceptedVerdict, Policy, SimulatedTrust};
 use serde::Serialize;
 
 use crate::challenge::{Challenge as Opened, SessionCookie};
 use crate::data_dir::{DataDir, Lock};
 use crate::entropy::{self, NoEntropy};
 use crate::fault::Fault;
+use crate::gate::Authorities;
 use crate::keys::{Keys, UnsealError, load_log_key};
 use crate::problem::Problem;
 use crate::{Clock, Journal};
 
-use rules::Rules;
+use rules::Slot;
 
-pub use attest::Attested;
+pub use attest::{Attested, launch_digest};
 pub use register::{Registered, SECRET_LIMIT};
 pub use start::StartError;
+pub use tenants::{DEFAULT, TenantSettings};
 
 /// How long a nonce is good, in seconds: as long as afterwards an accepted verdict.
 pub const SESSION_SECONDS: u64 = VERDICT_SECONDS;
 /// For how long after its end a challenge is still known, so that who comes late hears the true reason.
 const REMEMBERED_SECONDS: u64 = 3600;
-/// The one tenant so far.
-const TENANT: &str = "default";
-
 const UNKNOWN_SESSION: Problem =
     Problem::NoSession("the session is unknown here: POST /kbs/v0/auth first");
 
 /// What the operator chose on the command line.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Settings {
-    /// Whether simulated evidence may be accepted, and under which root.
-    pub simulated: SimulatedTrust,
+    /// Whom it trusts, and whether evidence that proves nothing may be accepted.
+    pub trust: Trust,
     /// The policy that all evidence is appraised by. No client has a say in it.
     pub policy: String,
+    /// By whom administrators are proven.
+    pub authorities: Authorities,
     /// Where the store is.
     pub database: Location,
     /// Test-only pauses.
@@ -64,30 +67,19 @@ pub struct Settings {
 /// A running verifier.
 pub struct Service {
     settings: Settings,
+    dir: DataDir,
     keys: Keys,
     store: Store,
-    /// Accepted verdicts by session name. Only here, never in the store: an `AcceptedVerdict` cannot
-    /// be made from stored bytes, so a restarted verifier asks for attestation anew.
-    accepted: Mutex<HashMap<String, Accepted>>,
     /// The store's, which challenges are of.
     generation: String,
     /// What evidence is judged by, if it was read since something was put.
-    rules: Mutex<Option<Arc<Rules>>>,
+    rules: Mutex<BTreeMap<TenantName, Slot>>,
     /// Why the log cannot be written. Once set it stays: only a restart, which verifies the whole
     /// log, knows again what is on the disk.
     failure: Mutex<Option<String>>,
     journal: Journal,
     clock: Clock,
     _lock: Lock,
-}
-
-#[derive(Clone)]
-struct Accepted {
-    verdict: AcceptedVerdict,
-    /// What it was accepted under: the name alone may mean another policy by now.
-    policy: Policy,
-    index: u64,
-    until: u64,
 }
 
 impl Service {
@@ -129,9 +121,9 @@ impl Service {
         );
         Ok(Self {
             settings,
+            dir,
             keys,
             store,
-            accepted: Mutex::default(),
             generation,
             rules: Mutex::default(),
             failure: Mutex::default(),
@@ -141,8 +133,12 @@ impl Service {
         })
     }
 
-    /// Opens a session: a nonce that is good once and for five minutes.
-    pub fn open_session(&self, body: &[u8]) -> Result<(Challenge, SessionCookie), Problem> {
+    /// Opens a session of this tenant's guest: a nonce that is good once and for five minutes.
+    pub fn open_session(
+        &self,
+        tenant: &TenantName,
+        body: &[u8],
+    ) -> Result<(Challenge, SessionCookie), Problem> {
         let request =
             Request::from_json(body).map_err(|error| Problem::InvalidRequest(error.to_string()))?;
         if request.version != KBS_PROTOCOL_VERSION {
@@ -156,8 +152,8 @@ impl Service {
             })?;
         let random = self.note(entropy::random())?;
         let opened = Opened {
-            tenant: TENANT.to_owned(),
-            tee: tee.as_str().to_owned(),
+            tenant: tenant.clone(),
+            tee,
             expires: self.clock.now().saturating_add(SESSION_SECONDS),
         };
         let (cookie, nonce) = self.keys.challenge.issue(&self.generation, &opened, random);
@@ -180,9 +176,19 @@ impl Service {
         }
     }
 
-    /// Whether `token` is the administrators'.
-    pub fn admits(&self, token: &str) -> bool {
-        self.keys.admin.admits(token)
+    /// What the operator chose.
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Where the keys are.
+    pub(crate) fn data_dir(&self) -> &DataDir {
+        &self.dir
+    }
+
+    /// Where the time is taken from.
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.clock
     }
 
     /// The newest signed checkpoint.
@@ -190,10 +196,16 @@ impl Service {
         self.note(self.store.read(|reading| reading.checkpoint()))
     }
 
-    /// One log entry's bytes.
-    pub fn entry(&self, index: u64) -> Result<Vec<u8>, Problem> {
-        self.note(self.store.read(|reading| reading.entry(index)))?
-            .ok_or_else(|| Problem::NotFound(format!("the log has no entry {index} yet")))
+    /// The bytes of one of the tenant's entries of the log. Others' are as if they were not there.
+    pub fn entry(&self, permit: &Permit<deeds::ReadAudit>, index: u64) -> Result<Vec<u8>, Problem> {
+        let tenant = permit.tenant();
+        let found = self.consult(|reading| Ok(reading.entries_of(tenant.as_str(), index, 1)?))?;
+        let entry = found.into_iter().find(|(at, _)| *at == index);
+        entry.map(|(_, bytes)| bytes).ok_or_else(|| {
+            Problem::NotFound(format!(
+                "entry {index} of the log is not there, or not `{tenant}`'s"
+            ))
+        })
     }
 
     /// The key that signs the log's checkpoints.
@@ -308,7 +320,7 @@ impl Service {
         problem
     }
 
-    fn note<T, E: std::error::Error>(&self, result: Result<T, E>) -> Result<T, Problem> {
+    pub(crate) fn note<T, E: std::error::Error>(&self, result: Result<T, E>) -> Result<T, Problem> {
         result.map_err(|error| self.internal(&error))
     }
 

@@ -1,16 +1,18 @@
-//! What administrators register. Each act is an entry of the log, in the same transaction.
+//! What administrators register. Each act needs a mandate, and is an entry of the log in the same transaction.
 
 use std::collections::BTreeSet;
 
-use attestation_audit::{policy_blob, reference_blob};
+use attestation_access::{Deed, Mandate, TenantName, deeds};
+use attestation_appraisal::Policy;
+use attestation_audit::policy_blob;
 use attestation_evidence::ResourcePath;
+use attestation_judge::ReferenceValue;
 use attestation_ledger::{self as recorded, AuditRecord, Entry, RecordVersion, Registration};
 use attestation_store::{Kind, Reading, SealedSecret, Writing};
-use attestation_verify::{Policy, ReferenceValue};
 use serde::Serialize;
 
-use super::documents::{refuse_other_name, refuse_senseless_policy, refuse_senseless_reference};
-use super::{Failure, Service, TENANT};
+use super::documents::{refuse_other_manifest, refuse_other_name};
+use super::{Failure, Service};
 use crate::problem::Problem;
 use crate::terms::Terms;
 
@@ -18,7 +20,7 @@ use crate::terms::Terms;
 pub const SECRET_LIMIT: usize = 64 * 1024;
 /// Reference values at once: each verdict's entry, of 64 KiB at most, names them all.
 const REFERENCE_LIMIT: u64 = 256;
-/// The bytes of all their documents: each appraisal under way holds a copy.
+/// The bytes of all their documents: each judgement under way holds a copy.
 const REFERENCE_BYTES_LIMIT: u64 = 16 * 1024 * 1024;
 
 /// The answer to a registration.
@@ -33,96 +35,136 @@ pub struct Registered {
     pub log_index: u64,
 }
 
+/// What an administrator does, and by whose leave.
+struct Act<'a> {
+    tenant: &'a TenantName,
+    by: &'a str,
+    approved_by: Option<&'a str>,
+}
+
+impl<'a, D: Deed<Place = TenantName>> From<&'a Mandate<D>> for Act<'a> {
+    fn from(mandate: &'a Mandate<D>) -> Self {
+        Self {
+            tenant: mandate.tenant(),
+            by: mandate.by().as_str(),
+            approved_by: mandate
+                .approved_by()
+                .map(attestation_access::Subject::as_str),
+        }
+    }
+}
+
 impl Service {
     /// Registers or replaces a policy; the name in the document must be `name`.
-    pub fn put_policy(&self, name: &str, document: &[u8]) -> Result<Registered, Problem> {
-        let policy = Policy::from_json(document).map_err(|error| invalid(&error))?;
-        refuse_other_name("policy", name, &policy.name)?;
-        refuse_senseless_policy(&policy)?;
+    pub fn put_policy(
+        &self,
+        mandate: &Mandate<deeds::WritePolicy>,
+        name: &str,
+        document: &[u8],
+    ) -> Result<Registered, Problem> {
+        refuse_other_content(mandate, name, document)?;
+        let text = std::str::from_utf8(document)
+            .map_err(|_| Problem::InvalidRequest("a policy is UTF-8 text (Rego)".to_owned()))?;
+        let policy = Policy::from_rego(text).map_err(|error| invalid(&error))?;
+        refuse_other_name("policy", name, &policy.about().name)?;
+        let act = Act::from(mandate);
         self.commit(|writing| {
             let document = policy_blob(&policy);
-            writing.put_document(TENANT, Kind::Policy, name, &document)?;
+            writing.put_document(act.tenant.as_str(), Kind::Policy, name, &document)?;
             let digest = writing.put_blob(&document)?;
-            self.log_registration(writing, name, recorded::Registered::Policy { digest })
+            self.log_act(writing, &act, name, recorded::Registered::Policy { digest })
         })
-        .map(|log_index| self.registered("policy", name, None, log_index))
+        .map(|log_index| self.registered("policy", &act, name, None, log_index))
     }
 
     /// Registers or replaces a reference value; the name in the document must be `name`.
-    pub fn put_reference(&self, name: &str, document: &[u8]) -> Result<Registered, Problem> {
-        let reference = ReferenceValue::from_json(document).map_err(|error| invalid(&error))?;
+    pub fn put_reference(
+        &self,
+        mandate: &Mandate<deeds::WriteReferenceValue>,
+        name: &str,
+        document: &[u8],
+    ) -> Result<Registered, Problem> {
+        refuse_other_content(mandate, name, document)?;
+        let reference = ReferenceValue::from_plain(document).map_err(|error| invalid(&error))?;
         refuse_other_name("reference value", name, &reference.name)?;
-        refuse_senseless_reference(&reference)?;
+        refuse_other_manifest(&reference)?;
+        let act = Act::from(mandate);
         self.commit(|writing| {
-            let document = reference_blob(&reference);
-            writing.put_document(TENANT, Kind::Reference, name, &document)?;
-            refuse_too_many(&writing.reading())?;
+            let document = reference.blob();
+            writing.put_document(act.tenant.as_str(), Kind::Reference, name, &document)?;
+            refuse_too_many(act.tenant, &writing.reading())?;
             let digest = writing.put_blob(&document)?;
-            self.log_registration(writing, name, recorded::Registered::Reference { digest })
+            let what = recorded::Registered::Reference {
+                digest,
+                corim: None,
+            };
+            self.log_act(writing, &act, name, what)
         })
-        .map(|log_index| self.registered("reference", name, None, log_index))
+        .map(|log_index| self.registered("reference", &act, name, None, log_index))
     }
 
-    /// Registers a secret, or its next version, for guests whose verdict was given under `policy`
-    /// (the server's own if `None`) and matched one of `references`.
+    /// Registers a secret, or its next version, for guests whose verdict was given under the policy of
+    /// these terms and matched one of their reference values.
     pub fn put_secret(
         &self,
+        mandate: &Mandate<deeds::WriteSecret>,
         resource: &ResourcePath,
-        policy: Option<&str>,
-        references: &[String],
+        terms: &Terms,
         secret: &[u8],
     ) -> Result<Registered, Problem> {
-        refuse_secret(references, secret)?;
-        let policy = policy.unwrap_or(&self.settings.policy);
+        let name = resource.as_str();
+        refuse_other_content(mandate, name, &terms.content(secret))?;
+        refuse_secret(&terms.references, secret)?;
+        let act = Act::from(mandate);
+        let tenant = act.tenant.as_str();
         let (version, log_index) = self.commit(|writing| {
-            refuse_unknown(&writing.reading(), policy, references)?;
-            let older = writing
-                .reading()
-                .newest_version(TENANT, resource.as_str())?;
+            let reading = writing.reading();
+            refuse_unknown(&reading, tenant, terms)?;
+            let older = reading.newest_version(tenant, name)?;
             let version = older.saturating_add(1);
-            let terms = Terms {
-                policy: policy.to_owned(),
-                references: references.to_vec(),
-            };
-            let sealed = self.keys.seal.seal(resource, version, &terms, secret)?;
+            let seal = &self.keys.seal;
             let sealed = SealedSecret {
                 version,
                 terms: terms.to_bytes(),
-                sealed,
+                sealed: seal.seal(act.tenant, resource, version, terms, secret)?,
             };
-            writing.put_secret(TENANT, resource.as_str(), &sealed)?;
+            writing.put_secret(tenant, name, &sealed)?;
             if older > 0 {
-                writing.destroy_secret(TENANT, resource.as_str(), older)?;
+                writing.destroy_secret(tenant, name, older)?;
             }
             let what = recorded::Registered::Secret {
                 secret_version: version,
-                policy: policy.to_owned(),
-                references: references.to_vec(),
+                policy: terms.policy.clone(),
+                references: terms.references.clone(),
             };
-            let log_index = self.log_registration(writing, resource.as_str(), what)?;
-            Ok((version, log_index))
+            Ok((version, self.log_act(writing, &act, name, what)?))
         })?;
-        Ok(self.registered("secret", resource.as_str(), Some(version), log_index))
+        Ok(self.registered("secret", &act, name, Some(version), log_index))
     }
 
-    fn log_registration(
+    fn log_act(
         &self,
         writing: &Writing<'_>,
+        act: &Act<'_>,
         name: &str,
         what: recorded::Registered,
     ) -> Result<u64, Failure> {
         let entry = Entry::new(AuditRecord::Registered(Registration {
-            version: RecordVersion::V1,
+            version: RecordVersion::V2,
             time: self.moment(&writing.reading())?,
+            tenant: Some(act.tenant.to_string()),
+            by: act.by.to_owned(),
+            approved_by: act.approved_by.map(str::to_owned),
             name: name.to_owned(),
             what,
         }))?;
-        Ok(writing.append(TENANT, &entry)?.index)
+        Ok(writing.append(&entry)?.index)
     }
 
     fn registered(
         &self,
         what: &'static str,
+        act: &Act<'_>,
         name: &str,
         version: Option<u64>,
         log_index: u64,
@@ -130,6 +172,9 @@ impl Service {
         #[derive(Serialize)]
         struct Line<'a> {
             what: &'static str,
+            tenant: &'a TenantName,
+            by: &'a str,
+            approved_by: Option<&'a str>,
             #[serde(flatten)]
             registered: &'a Registered,
         }
@@ -142,6 +187,9 @@ impl Service {
             "registered",
             &Line {
                 what,
+                tenant: act.tenant,
+                by: act.by,
+                approved_by: act.approved_by,
                 registered: &registered,
             },
         );
@@ -149,9 +197,21 @@ impl Service {
     }
 }
 
+/// A mandate is for one thing, byte by byte: what was approved is what is done.
+fn refuse_other_content<D: Deed<Place = TenantName>>(
+    mandate: &Mandate<D>,
+    target: &str,
+    content: &[u8],
+) -> Result<(), Problem> {
+    match mandate.covers(target, content) {
+        true => Ok(()),
+        false => Err(Problem::Denied("this is not what was mandated")),
+    }
+}
+
 /// Looked at once the value is put, in a transaction that is then not committed.
-fn refuse_too_many(reading: &Reading<'_>) -> Result<(), Failure> {
-    let (count, bytes) = reading.document_sizes(TENANT, Kind::Reference)?;
+fn refuse_too_many(tenant: &TenantName, reading: &Reading<'_>) -> Result<(), Failure> {
+    let (count, bytes) = reading.document_sizes(tenant.as_str(), Kind::Reference)?;
     let why = if count > REFERENCE_LIMIT {
         format!("{REFERENCE_LIMIT} reference values are registered: replace one by its name")
     } else if bytes > REFERENCE_BYTES_LIMIT {
@@ -166,16 +226,13 @@ fn refuse_too_many(reading: &Reading<'_>) -> Result<(), Failure> {
 }
 
 /// A secret that is bound to a name nobody registered could never be released: most likely a slip.
-fn refuse_unknown(
-    reading: &Reading<'_>,
-    policy: &str,
-    references: &[String],
-) -> Result<(), Failure> {
-    if reading.document(TENANT, Kind::Policy, policy)?.is_none() {
+fn refuse_unknown(reading: &Reading<'_>, tenant: &str, terms: &Terms) -> Result<(), Failure> {
+    let policy = &terms.policy;
+    if reading.document(tenant, Kind::Policy, policy)?.is_none() {
         return Err(unregistered("policy", policy));
     }
-    for name in references {
-        if reading.document(TENANT, Kind::Reference, name)?.is_none() {
+    for name in &terms.references {
+        if reading.document(tenant, Kind::Reference, name)?.is_none() {
             return Err(unregistered("reference value", name));
         }
     }

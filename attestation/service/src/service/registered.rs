@@ -18,8 +18,8 @@ enum Said {
     Destroyed,
 }
 
-/// Rows by table and name, secrets with their version.
-type Rows = BTreeMap<(&'static str, String), Said>;
+/// Rows by tenant, table and name, secrets with their version.
+type Rows = BTreeMap<(String, &'static str, String), Said>;
 
 const POLICY: &str = "policy";
 const REFERENCE: &str = "reference value";
@@ -51,10 +51,13 @@ pub(super) fn compare(reading: &Reading<'_>) -> Result<(), RegistryError> {
     let (said, found) = (said(reading)?, found(reading)?);
     for key in said.keys().chain(found.keys()) {
         if said.get(key) != found.get(key) {
-            let (what, name) = key;
+            let (tenant, what, name) = key;
             return Err(RegistryError::Altered {
                 place: reading.place().to_owned(),
-                row: format!("the {what} `{}`", name.escape_default()),
+                row: format!(
+                    "the {what} `{}` of the tenant `{tenant}`",
+                    name.escape_default()
+                ),
             });
         }
     }
@@ -63,24 +66,25 @@ pub(super) fn compare(reading: &Reading<'_>) -> Result<(), RegistryError> {
 
 fn found(reading: &Reading<'_>) -> Result<Rows, StoreError> {
     let mut rows = Rows::new();
-    reading.each_document(|_, kind, document| {
+    reading.each_document(|tenant, kind, document| {
         let what = match kind {
             kind if kind == Kind::Policy.as_str() => POLICY,
             kind if kind == Kind::Reference.as_str() => REFERENCE,
             kind => return Err(reading.torn(format!("it has a document of the kind `{kind}`"))),
         };
         let digest = Said::Document(Digest::of(&document.bytes));
-        rows.insert((what, document.name), digest);
+        rows.insert((tenant.to_owned(), what, document.name), digest);
         Ok(())
     })?;
-    reading.each_secret(|_, resource, secret| {
+    reading.each_secret(|tenant, resource, secret| {
         let said = match secret.is_destroyed() {
             true => Said::Destroyed,
             false => Terms::from_bytes(&secret.terms)
                 .map(Said::Secret)
                 .ok_or_else(|| reading.torn("the terms of a secret are damaged"))?,
         };
-        rows.insert((SECRET, versioned(resource, secret.version)), said);
+        let name = versioned(resource, secret.version);
+        rows.insert((tenant.to_owned(), SECRET, name), said);
         Ok(())
     })?;
     Ok(rows)
@@ -100,13 +104,21 @@ fn said(reading: &Reading<'_>) -> Result<Rows, StoreError> {
 }
 
 fn note(rows: &mut Rows, registration: &Registration) {
-    let name = registration.name.clone();
+    let tenant = registration.tenant.clone().unwrap_or_default();
+    let name = &registration.name;
+    let row = |what, name: &str| (tenant.clone(), what, name.to_owned());
     match &registration.what {
         Registered::Policy { digest } => {
-            rows.insert((POLICY, name), Said::Document(*digest));
+            rows.insert(row(POLICY, name), Said::Document(*digest));
         }
-        Registered::Reference { digest } => {
-            rows.insert((REFERENCE, name), Said::Document(*digest));
+        Registered::PolicyRemoved {} => {
+            rows.remove(&row(POLICY, name));
+        }
+        Registered::Reference { digest, .. } | Registered::ReferenceRevoked { digest } => {
+            rows.insert(row(REFERENCE, name), Said::Document(*digest));
+        }
+        Registered::ReferenceRemoved {} => {
+            rows.remove(&row(REFERENCE, name));
         }
         Registered::Secret {
             secret_version,
@@ -117,15 +129,30 @@ fn note(rows: &mut Rows, registration: &Registration) {
                 policy: policy.clone(),
                 references: references.clone(),
             };
-            let older = secret_version.saturating_sub(1);
-            if older > 0 {
-                rows.insert((SECRET, versioned(&name, older)), Said::Destroyed);
-            }
-            rows.insert(
-                (SECRET, versioned(&name, *secret_version)),
-                Said::Secret(terms),
-            );
+            destroy(rows, &tenant, name, secret_version.saturating_sub(1));
+            let newest = versioned(name, *secret_version);
+            rows.insert(row(SECRET, &newest), Said::Secret(terms));
         }
+        Registered::SecretDestroyed { secret_version } => {
+            destroy(rows, &tenant, name, *secret_version);
+        }
+        // Of these no row here says anything.
+        Registered::ReferenceKey { .. }
+        | Registered::ReferenceKeyRemoved { .. }
+        | Registered::TenantCreated { .. }
+        | Registered::TenantChanged { .. }
+        | Registered::TenantRemoved {}
+        | Registered::ChangeProposed { .. }
+        | Registered::ChangeRejected { .. }
+        | Registered::Key { .. } => {}
+    }
+}
+
+/// This version is gone; those before it were when it came.
+fn destroy(rows: &mut Rows, tenant: &str, resource: &str, version: u64) {
+    let row = (tenant.to_owned(), SECRET, versioned(resource, version));
+    if let Some(said) = rows.get_mut(&row) {
+        *said = Said::Destroyed;
     }
 }
 

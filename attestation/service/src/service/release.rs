@@ -1,29 +1,28 @@
 //! A secret leaves: wrapped to the attested key, and in the log before it is sent.
 
-use std::sync::PoisonError;
-
+use attestation_access::TenantName;
 use attestation_envelope::Entropy;
 use attestation_evidence::{ResourcePath, Tee};
-use attestation_ledger::Entry;
-use attestation_release::Release;
-use attestation_store::{Logged, Writing};
-use attestation_verify::AcceptedVerdict;
+use attestation_judge::LoggedVerdict;
+use attestation_ledger::{AuditRecord, Digest, Entry};
+use attestation_release::{Circumstances, Release};
+use attestation_store::{Logged, Reading, StoreError, Writing};
 use serde::Serialize;
 
 use super::rules::Rules;
-use super::{Accepted, Failure, Service, TENANT};
+use super::{Failure, Service, VERDICT_SECONDS};
 use crate::challenge::SessionCookie;
 use crate::entropy;
 use crate::problem::Problem;
 use crate::terms::Terms;
 
-const EXPIRED: Problem = Problem::Denied(
-    "this session has no accepted verdict (any more): POST /kbs/v0/auth and attest",
-);
+const EXPIRED: Problem =
+    Problem::Denied("this session has no accepted verdict (any more): POST auth and attest");
 
 /// What the operator's log says of a release, given or refused.
 #[derive(Serialize)]
 struct ReleaseLine<'a> {
+    tenant: &'a TenantName,
     session: &'a str,
     tee: Tee,
     simulated: bool,
@@ -34,94 +33,166 @@ struct ReleaseLine<'a> {
     log_index: Option<u64>,
 }
 
+/// A secret that a guest asks for, and by what right.
+struct Asked<'a> {
+    tenant: &'a TenantName,
+    verdict: &'a LoggedVerdict,
+    resource: &'a ResourcePath,
+}
+
 impl Service {
     /// The answer that carries `resource`, for the session's accepted verdict.
     pub fn release(
         &self,
+        tenant: &TenantName,
         cookie: &SessionCookie,
         resource: &ResourcePath,
     ) -> Result<String, Problem> {
         let session = &cookie.session_name();
-        self.opened(cookie)
+        let verdict = self
+            .verdict_of(tenant, cookie, session)
             .map_err(|problem| self.refuse("release", session, problem))?;
-        let accepted = self
-            .accepted_verdict(session)
-            .map_err(|problem| self.refuse("release", session, problem))?;
+        let asked = Asked {
+            tenant,
+            verdict: &verdict,
+            resource,
+        };
         let released = self
-            .commit_and_prove(|writing| self.log_release(writing, session, &accepted, resource))
+            .commit_and_prove(|writing| self.log_release(writing, &asked))
             .and_then(|(release, proof)| self.note(release.commit(&proof, &self.log_key())));
         let (outcome, reasons, log_index) = match &released {
             Ok(committed) => ("released", vec![], Some(committed.log_index())),
             Err(problem) => ("refused", vec![problem.to_string()], None),
         };
-        let tee = accepted.verdict.tee();
-        let simulated = tee.is_simulated();
+        let tee = verdict.verdict().tee();
         self.journal.info(
             "release",
             &ReleaseLine {
+                tenant,
                 session,
                 tee,
-                simulated,
+                simulated: tee.is_simulated(),
                 outcome,
                 reasons,
                 resource,
-                verdict_index: accepted.index,
+                verdict_index: verdict.index(),
                 log_index,
             },
         );
         released.map(|committed| committed.to_json())
     }
 
-    fn accepted_verdict(&self, session: &str) -> Result<Accepted, Problem> {
-        let now = self.clock.now();
-        let sessions = self.accepted.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(accepted) = sessions.get(session).filter(|one| now < one.until) {
-            return Ok(accepted.clone());
+    /// The session's accepted verdict, as this verifier's own log proves it: whichever replica gave it, before whichever
+    /// restart. Of the row that says where it stands nothing is believed.
+    fn verdict_of(
+        &self,
+        tenant: &TenantName,
+        cookie: &SessionCookie,
+        session: &str,
+    ) -> Result<LoggedVerdict, Problem> {
+        self.refuse_failed()?;
+        self.opened(tenant, cookie)?;
+        let found = self.consult(|reading| {
+            let Some(index) = reading
+                .attempt(session)?
+                .and_then(|attempt| attempt.verdict)
+            else {
+                return Ok(None);
+            };
+            Ok(self.logged_verdict(reading, index)?)
+        })?;
+        found
+            .filter(|logged| logged.tenant() == tenant.as_str() && logged.session() == session)
+            .filter(|logged| self.clock.now() < end(logged))
+            .ok_or(EXPIRED)
+    }
+
+    /// The accepted verdict at this place of the log; none where it was given by other rules than this build's.
+    fn logged_verdict(
+        &self,
+        reading: &Reading<'_>,
+        index: u64,
+    ) -> Result<Option<LoggedVerdict>, StoreError> {
+        use attestation_judge::NotLogged;
+        let torn = || reading.torn(format!("entry {index} is not the verdict of its session"));
+        let key = self.log_key();
+        let proof = reading.proof(index, &key)?.ok_or_else(torn)?;
+        let exchange = exchange_of(proof.extra.as_deref().unwrap_or_default()).ok_or_else(torn)?;
+        let exchange = reading.blob(&exchange)?.ok_or_else(torn)?;
+        match LoggedVerdict::from_log(&proof, &exchange, &key) {
+            Ok(logged) => Ok(Some(logged)),
+            Err(NotLogged::OtherRules { .. }) => Ok(None),
+            Err(_) => Err(torn()),
         }
-        drop(sessions);
-        Err(EXPIRED)
     }
 
     fn log_release(
         &self,
         writing: &Writing<'_>,
-        session: &str,
-        accepted: &Accepted,
-        resource: &ResourcePath,
+        asked: &Asked<'_>,
     ) -> Result<(Release, Logged), Failure> {
+        let Asked {
+            tenant,
+            verdict,
+            resource,
+        } = asked;
+        let reading = writing.reading();
         // Read inside of the transaction, as a verdict's time is: the wait for it may have been long.
-        let now = self.moment(&writing.reading())?;
-        if now >= accepted.until {
+        let now = self.moment(&reading)?;
+        if now >= end(verdict) {
             return Err(EXPIRED.into());
         }
-        let verdict = &accepted.verdict;
-        let sealed = writing
-            .reading()
-            .secret(TENANT, resource.as_str())?
+        let sealed = reading
+            .secret(tenant.as_str(), resource.as_str())?
             .ok_or_else(|| Problem::NotFound(format!("no secret `{resource}` is registered")))?;
         let terms = Terms::from_bytes(&sealed.terms)
-            .ok_or_else(|| writing.reading().torn("the terms of a secret are damaged"))?;
-        let rules = self.rules_in_turn(&writing.reading())?;
-        refuse_other_policy(&rules, &terms, accepted)?;
+            .ok_or_else(|| reading.torn("the terms of a secret are damaged"))?;
+        let rules = self.rules_in_turn(tenant, &reading)?;
+        refuse_other_policy(&rules, &terms, verdict)?;
         refuse_other_launch(&rules, &terms, verdict, now)?;
-        let keys = &self.keys.seal;
-        let secret = keys.unseal(resource, sealed.version, &terms, &sealed.sealed)?;
+        let secret =
+            self.keys
+                .seal
+                .unseal(tenant, resource, sealed.version, &terms, &sealed.sealed)?;
         let entropy = Entropy::from_bytes(&entropy::random_secret()?);
-        let release = Release::wrap(verdict, resource.clone(), &secret, entropy)?;
-        let record = release.record(now, session, accepted.index, sealed.version);
-        let logged = writing.append(TENANT, &Entry::new(record)?)?;
+        let release = Release::wrap(verdict.verdict(), (*resource).clone(), &secret, entropy)?;
+        let record = release.record(&Circumstances {
+            time: now,
+            tenant: tenant.as_str(),
+            session: verdict.session(),
+            verdict_index: verdict.index(),
+            secret_version: sealed.version,
+        });
+        let logged = writing.append(&Entry::new(record)?)?;
         Ok((release, logged))
+    }
+}
+
+/// The first second at which nothing is released on it any more.
+fn end(verdict: &LoggedVerdict) -> u64 {
+    verdict.time().saturating_add(VERDICT_SECONDS)
+}
+
+/// The blob that a verdict's entry names as its exchange.
+fn exchange_of(entry: &[u8]) -> Option<Digest> {
+    match Entry::from_bytes(entry).ok()?.record() {
+        AuditRecord::Verdict(verdict) => Some(verdict.input.exchange),
+        _ => None,
     }
 }
 
 /// An accepted guest is not entitled to every secret. The policy has to be the secret's, and still
 /// the very document that the verdict was given under: what an administrator withdraws is withdrawn
 /// at once, not when the last verdict over it expires.
-fn refuse_other_policy(rules: &Rules, terms: &Terms, accepted: &Accepted) -> Result<(), Problem> {
-    if terms.policy != accepted.verdict.policy() {
+fn refuse_other_policy(
+    rules: &Rules,
+    terms: &Terms,
+    verdict: &LoggedVerdict,
+) -> Result<(), Problem> {
+    if terms.policy != verdict.verdict().policy() {
         return Err(Problem::Denied("the secret is bound to another policy"));
     }
-    if rules.policy != accepted.policy {
+    if rules.policy.digest() != verdict.verdict().policy_digest() {
         let why = "the policy was replaced since the verdict: attest again";
         return Err(Problem::Denied(why));
     }
@@ -133,19 +204,17 @@ fn refuse_other_policy(rules: &Rules, terms: &Terms, accepted: &Accepted) -> Res
 fn refuse_other_launch(
     rules: &Rules,
     terms: &Terms,
-    verdict: &AcceptedVerdict,
+    verdict: &LoggedVerdict,
     now: u64,
 ) -> Result<(), Problem> {
-    let allowed = rules.references.iter().any(|reference| {
-        terms.references.contains(&reference.name)
-            && reference.tee == verdict.tee()
-            && reference.launch_digest == *verdict.launch_digest()
-            && reference.is_valid_at(now)
+    let launch = verdict.verdict().launch();
+    let allowed = rules.references.values().iter().any(|reference| {
+        terms.references.contains(&reference.name) && reference.allows(launch, now)
     });
     if allowed {
         return Ok(());
     }
     let why = "no reference value that the secret is bound to allows this launch now: each is \
-               another launch's, was replaced, or is out of its time";
+               another launch's, was replaced or revoked, or is out of its time";
     Err(Problem::Denied(why))
 }

@@ -13,13 +13,15 @@ use std::thread::JoinHandle;
 
 use attestation_audit::{Anchors, AuditReport, audit};
 use attestation_evidence::VerifierPins;
-pub use attestation_service::test_support::{Guest, RESOURCE, error_of, expect_error};
-use attestation_service::{
-    Answer, Client, Clock, Config, Database, Fault, Journal, Limits, NewVerifier, Request, Server,
-    Service, Settings, StartError, export, init, names, router,
+use attestation_judge::test_support::{NOW, SimulatedTee, reference};
+use attestation_judge::{SampleTrust, SimulatedTrust, Trust};
+pub use attestation_service::test_support::{
+    Guest, RESOURCE, error_of, expect_error, policy, policy_named, policy_without_smt,
 };
-use attestation_verify::SimulatedTrust;
-use attestation_verify::test_support::{NOW, SimulatedTee, policy, reference};
+use attestation_service::{
+    Answer, Authorities, Client, Clock, Config, Database, Fault, Journal, Limits, NewVerifier,
+    Request, Server, Service, Settings, StartError, export, init, names, router,
+};
 use tokio::sync::oneshot;
 
 /// The launch digest of the guest that the reference value `demo` allows.
@@ -49,6 +51,8 @@ impl Place {
             also: vec!["localhost".to_owned(), "127.0.0.1".to_owned()],
             vsock_port: 8443,
             resource: RESOURCE.parse().unwrap(),
+            tenant: "default".parse().unwrap(),
+            now: NOW,
             database,
         };
         let pins = init(&data_dir, &new).unwrap();
@@ -165,8 +169,16 @@ impl<'a> Verifier<'a> {
         let lines = Lines::default();
         let journal = Journal::new(lines.clone(), Clock::Set(Arc::clone(&clock)));
         let settings = Settings {
-            simulated,
+            trust: Trust {
+                sample: match simulated {
+                    SimulatedTrust::Refused => SampleTrust::Refused,
+                    SimulatedTrust::Allowed { .. } => SampleTrust::Allowed,
+                },
+                simulated,
+                ..Trust::default()
+            },
             policy: "demo".to_owned(),
+            authorities: Authorities::default(),
             database: Config::load(&place.data_dir, None)
                 .unwrap()
                 .location(&place.data_dir)
@@ -224,7 +236,7 @@ impl<'a> Verifier<'a> {
     }
 
     pub fn put_policy(&self) {
-        let body = serde_json::to_vec(&policy()).unwrap();
+        let body = policy().into_bytes();
         assert_eq!(self.put("/v1/policies/demo", &body).status, 200);
     }
 
@@ -287,8 +299,8 @@ impl<'a> Verifier<'a> {
         export(&self.place.data_dir, &out).unwrap();
         let log_key = self.place.pins.log_key.parse().unwrap();
         let anchors = Anchors {
-            log_key: &log_key,
             simulated_roots: &[self.place.tee.ark()],
+            ..Anchors::hardware_alone(&log_key)
         };
         audit(&files_of(&out), &anchors).unwrap()
     }

@@ -271,7 +271,7 @@ fn replica_that_stops_in_its_turn_holds_others_up_for_a_time_only() {
         let (end, ended) = std::sync::mpsc::channel::<()>();
         scope.spawn(move || {
             let _ = store.write(|writing: &Writing<'_>| {
-                writing.append("a", &entry("never"))?;
+                writing.append(&entry("never"))?;
                 begun.send(()).unwrap();
                 ended.recv().unwrap();
                 Ok::<_, StoreError>(())

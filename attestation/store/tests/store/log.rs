@@ -4,7 +4,7 @@ use attestation_ledger::{Hash, verify_consistency, verify_inclusion};
 use attestation_store::{StoreError, Writing};
 
 use crate::both;
-use crate::support::{Database, append, append_and_check, entry, entry_at, key, size};
+use crate::support::{Database, append, append_and_check, entry, entry_at, entry_of, key, size};
 
 both! {
     entry_is_proven_by_its_own_commit,
@@ -83,10 +83,15 @@ fn older_log_is_shown_to_be_the_beginning_of_the_newer(database: &mut Database) 
 
 fn entries_of_a_tenant_are_its_own(database: &mut Database) {
     let store = database.make();
-    for (tenant, name) in [("a", "1"), ("b", "2"), ("a", "3"), ("a", "4")] {
-        store
-            .write(|writing| writing.append(tenant, &entry(name)))
-            .unwrap();
+    for (tenant, name) in [
+        (Some("a"), "1"),
+        (Some("b"), "2"),
+        (Some("a"), "3"),
+        (Some("a"), "4"),
+        (None, "5"),
+    ] {
+        let entry = entry_of(tenant, name, 1_000);
+        store.write(|writing| writing.append(&entry)).unwrap();
     }
 
     let indices = |tenant: &str, from, most| -> Vec<u64> {
@@ -100,6 +105,7 @@ fn entries_of_a_tenant_are_its_own(database: &mut Database) {
     assert_eq!(indices("a", 1, 1), [2]);
     assert_eq!(indices("b", 0, 10), [1]);
     assert_eq!(indices("c", 0, 10), [0; 0]);
+    assert_eq!(indices("", 0, 10), [4]);
 }
 
 fn time_is_the_last_entrys_and_within_a_turn_its_own(database: &mut Database) {
@@ -108,7 +114,7 @@ fn time_is_the_last_entrys_and_within_a_turn_its_own(database: &mut Database) {
 
     store
         .write(|writing: &Writing<'_>| {
-            writing.append("a", &entry_at("one", 7))?;
+            writing.append(&entry_at("one", 7))?;
             assert_eq!(writing.reading().latest_time()?, Some(7));
             assert_eq!(store.read(|reading| reading.latest_time())?, None);
             Ok::<_, StoreError>(())
@@ -145,6 +151,10 @@ fn log_that_was_changed_is_not_opened(database: &mut Database) {
         (
             "UPDATE entry SET time = 5 WHERE idx = 2;",
             "entry 2 has another time",
+        ),
+        (
+            "UPDATE entry SET tenant = 'b' WHERE idx = 2;",
+            "entry 2 has another tenant",
         ),
         ("DELETE FROM entry WHERE idx = 2;", "entry 2 is missing"),
         (

@@ -146,28 +146,32 @@ pub fn entry(name: &str) -> Entry {
 }
 
 pub fn entry_at(name: &str, time: u64) -> Entry {
+    entry_of(Some("acme"), name, time)
+}
+
+/// An entry of this tenant's, or of the whole verifier.
+pub fn entry_of(tenant: Option<&str>, name: &str, time: u64) -> Entry {
     Entry::new(AuditRecord::Registered(Registration {
-        version: RecordVersion::V1,
+        version: RecordVersion::V2,
         time,
+        tenant: tenant.map(str::to_owned),
+        by: "alice".to_owned(),
+        approved_by: None,
         name: name.to_owned(),
-        what: Registered::Secret {
-            secret_version: 1,
-            policy: "strict".to_owned(),
-            references: vec![],
-        },
+        what: Registered::PolicyRemoved {},
     }))
     .unwrap()
 }
 
 pub fn append(store: &Store, name: &str) -> Result<Logged, StoreError> {
-    store.write(|writing| writing.append("acme", &entry(name)))
+    store.write(|writing| writing.append(&entry(name)))
 }
 
 /// Appends and has the proof checked.
 pub fn append_and_check(store: &Store, name: &str) -> Result<u64, StoreError> {
     let entry = entry(name);
     let ((), proof) = store.write_and_prove(|writing: &Writing<'_>| {
-        Ok::<_, StoreError>(((), writing.append("acme", &entry)?))
+        Ok::<_, StoreError>(((), writing.append(&entry)?))
     })?;
     let shown = proof.verified_entry(&store.log_key()).unwrap();
     assert_eq!(shown, entry.as_bytes());

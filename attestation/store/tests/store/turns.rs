@@ -49,7 +49,7 @@ fn holding_the_turn(store: &Store, meanwhile: impl FnOnce() + Send) {
     thread::scope(|scope| {
         store
             .write(|writing: &Writing<'_>| {
-                writing.append("a", &entry("first"))?;
+                writing.append(&entry("first"))?;
                 scope.spawn(meanwhile);
                 // Those who come now wait for the turn.
                 thread::sleep(std::time::Duration::from_millis(100));
@@ -99,7 +99,7 @@ fn turn_that_fails_leaves_nothing_and_the_others_everything(database: &mut Datab
 
     let kept = together(|writer| {
         store.write(|writing: &Writing<'_>| {
-            writing.append("a", &entry(&writer.to_string()))?;
+            writing.append(&entry(&writer.to_string()))?;
             writing.put_blob(&[u8::try_from(writer).unwrap()])?;
             if writer % 2 == 1 {
                 Err(Refused::Mine)
@@ -147,7 +147,7 @@ fn turn_that_panics_ends_those_it_shared_with_and_no_others(database: &mut Datab
         scope
             .spawn(|| {
                 store.write(|writing: &Writing<'_>| {
-                    writing.append("a", &entry("lost")).unwrap();
+                    writing.append(&entry("lost")).unwrap();
                     panic!("on purpose");
                     #[expect(unreachable_code, reason = "names the error's type")]
                     Ok::<(), StoreError>(())
@@ -169,7 +169,7 @@ fn those_who_wait_share_one_commit(database: &mut Database) {
     holding_the_turn(&store, || {
         let mut seen = together(|writer| {
             let work = |writing: &Writing<'_>| {
-                Ok::<_, StoreError>(((), writing.append("a", &entry(&writer.to_string()))?))
+                Ok::<_, StoreError>(((), writing.append(&entry(&writer.to_string()))?))
             };
             store.write_and_prove(work).unwrap().1.checkpoint
         });

@@ -136,8 +136,8 @@ impl Place {
         success(&["export", "--data-dir", &self.path("data"), "--out", &out]);
         let log_key = self.pins.log_key.parse().unwrap();
         let anchors = Anchors {
-            log_key: &log_key,
             simulated_roots: &[self.tee.ark()],
+            ..Anchors::hardware_alone(&log_key)
         };
         audit(&files_of(Path::new(&out)), &anchors).unwrap()
     }

@@ -7,7 +7,7 @@ use attestation_audit::FindingCode;
 use attestation_judge::test_support::{SIMULATED, reference};
 use attestation_judge::{ReferenceValue, Revocation, Source, from_corim};
 use attestation_ledger::Digest;
-use attestation_ledger::v2::{KeyEvent, Registered};
+use attestation_ledger::{KeyEvent, Registered};
 
 use signing::{Key, NOW as CORIM_NOW, simulated};
 

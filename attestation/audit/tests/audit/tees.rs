@@ -13,7 +13,7 @@ use attestation_judge::{
     Trust, VendorRoot, judge,
 };
 use attestation_ledger::Outcome;
-use attestation_ledger::v2::RecordedVerdict;
+use attestation_ledger::RecordedVerdict;
 use attestation_snp::Product;
 use attestation_snp::test_support::{Scene as Chip, offset};
 

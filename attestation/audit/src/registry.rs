@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 
 use attestation_judge::{ReferenceValue, Source, from_corim};
 use attestation_ledger::Digest;
-use attestation_ledger::v2::{Registered, Registration};
+use attestation_ledger::{Registered, Registration};
 
-use super::Anchors;
-use super::blobs::Blobs;
+use crate::Anchors;
 use crate::Finding;
+use crate::blobs::Blobs;
 
 /// To whom a version of a secret may go.
 pub(crate) struct Terms {

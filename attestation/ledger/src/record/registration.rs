@@ -27,7 +27,7 @@ pub struct Registration {
 
 impl Registration {
     /// The longest name, in bytes.
-    pub const LONGEST_NAME: usize = 256;
+    pub const LONGEST_NAME: usize = 1024;
 
     pub(super) fn names_are_short(&self) -> bool {
         let names = [

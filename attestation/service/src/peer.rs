@@ -1,0 +1,12 @@
+//! The other end of a connection, as TLS knows it.
+
+use std::net::SocketAddr;
+
+/// What is known of a connection before its first request.
+#[derive(Debug)]
+pub struct Peer {
+    /// Its address, or its proxy's.
+    pub address: SocketAddr,
+    /// Its own certificate, if it showed one that TLS accepted: DER.
+    pub certificate: Option<Vec<u8>>,
+}
