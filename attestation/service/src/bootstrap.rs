@@ -91,7 +91,10 @@ pub fn add(
         tokens,
     };
     let text = serde_json::to_vec_pretty(&file).expect("digests, times and names are plain data");
-    dir.replace_private(names::BOOTSTRAP, &text)?;
+    match dir.file(names::BOOTSTRAP).exists() {
+        true => dir.replace_private(names::BOOTSTRAP, &text)?,
+        false => dir.write_private(names::BOOTSTRAP, &text)?,
+    }
     Ok(NewToken { token, expires_at })
 }
 

@@ -14,8 +14,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use attestation_verify::test_support::launch::{GENUINE, digest, manifest_of_pages};
-use attestation_verify::test_support::reference;
+use attestation_judge::test_support::launch::{GENUINE, digest, manifest_of_pages};
+use attestation_judge::test_support::reference;
 use support::Place;
 
 const ATTESTATIONS: usize = 10_000;

@@ -90,7 +90,7 @@ fn made(place: &Place) -> Vec<String> {
     let own = [
         "data",
         "ark.pem",
-        "policy.json",
+        "policy.rego",
         "reference.json",
         "secret",
         "pause",

@@ -46,7 +46,7 @@ fn results_as_json_are_one_document() {
     ]));
     assert_eq!(made["pins"]["verifier_vsock_port"], 8443);
     let server = place.serve();
-    let policy = place.path("policy.json");
+    let policy = place.path("policy.rego");
     let put = [
         "put",
         "policy",
@@ -183,7 +183,7 @@ fn simulated_root_that_cannot_be_used_is_named_with_the_flag() {
         "--allow-simulated",
         "--simulated-root",
     ];
-    for name in ["absent.pem", "policy.json"] {
+    for name in ["absent.pem", "policy.rego"] {
         let root = place.path(name);
         let error = failure(1, &[serve.as_slice(), &[&root]].concat());
         assert!(
@@ -194,11 +194,9 @@ fn simulated_root_that_cannot_be_used_is_named_with_the_flag() {
 }
 
 #[test]
-fn simulated_flag_and_root_come_together_or_not_at_all() {
+fn simulated_root_without_the_flag_that_it_is_for_is_wrong_usage() {
     let place = Place::new();
     let (data, root) = (place.path("data"), place.path("ark.pem"));
-    // The root may be in the configuration.
-    failure(1, &["serve", "--data-dir", &data, "--allow-simulated"]);
     failure(
         2,
         &["serve", "--data-dir", &data, "--simulated-root", &root],
@@ -233,7 +231,7 @@ fn configuration_that_is_printed_is_taken_and_the_command_line_goes_before_it() 
 #[test]
 fn put_without_a_server_names_the_address() {
     let place = Place::new();
-    let (data, policy) = (place.path("data"), place.path("policy.json"));
+    let (data, policy) = (place.path("data"), place.path("policy.rego"));
     let url = "https://127.0.0.1:9";
 
     let error = failure(
@@ -251,7 +249,7 @@ fn put_without_a_server_names_the_address() {
 fn put_to_another_verifier_than_the_pinned_is_refused() {
     let (place, other) = (Place::new(), Place::new());
     let server = other.serve();
-    let (data, policy) = (place.path("data"), place.path("policy.json"));
+    let (data, policy) = (place.path("data"), place.path("policy.rego"));
 
     let error = failure(
         1,
@@ -274,7 +272,7 @@ fn put_with_a_wrong_token_is_refused() {
     let place = Place::new();
     let server = place.serve();
     let (policy, pins) = (
-        place.path("policy.json"),
+        place.path("policy.rego"),
         place.path("data/verifier-pins.json"),
     );
     let token = place.path("secret");
@@ -376,7 +374,7 @@ fn verify_offline_accepts_and_refuses_with_its_exit_code() {
 #[test]
 fn nonce_of_another_form_is_wrong_usage_and_told_what_is_expected() {
     let place = Place::new();
-    let paths = ["policy.json", "ark.pem", "reference.json"];
+    let paths = ["policy.rego", "ark.pem", "reference.json"];
     let [policy, root, reference] = paths.map(|name| place.path(name));
     for nonce in ["bad", "", "AAAA", &"A".repeat(44)] {
         let error = failure(

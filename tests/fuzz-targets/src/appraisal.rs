@@ -1,15 +1,20 @@
 //! Reports, certificates and manifests, as a guest sends them.
 
+use std::collections::BTreeSet;
+use std::sync::{Arc, LazyLock};
+
 use crate::{Bound, Target, parts};
+use attestation_appraisal::Policy;
 use attestation_evidence::encoding::FormatVersion;
 use attestation_evidence::{CertChain, Nonce, RuntimeData, SimulatedEvidence, Tee, TeePublicKey};
-use attestation_verify::{
-    AppraisalInput, Check, CheckResult, IssuedSession, NonceState, Policy, ReferenceValue, Session,
-    SimulatedTrust, appraise,
+use attestation_judge::{
+    Attempt, Case, Collateral, Exchange, Freshness, IssuedSession, NonceState, Protocol,
+    ReferenceValue, References, Session, SimulatedTrust, Source, Trust, judge,
 };
+use attestation_verdict::CheckResult;
 use measured_boot_snp_abi::{AttestationReport, Signature};
 
-/// Every check is made once, an accepted verdict is one in which all passed, and the same evidence gets
+/// No check is made twice, an accepted verdict is one in which all passed, and the same evidence gets
 /// the same verdict.
 ///
 /// The input is five parts, each after its length in two bytes: report, VCEK, ASK, ARK, manifest. The
@@ -18,10 +23,11 @@ use measured_boot_snp_abi::{AttestationReport, Signature};
 pub const APPRAISAL: Target = Target {
     name: "appraisal",
     // Evidence is base64 in JSON, which is decoded; certificates are taken apart into names and
-    // extensions; a verdict has a sentence for each check.
+    // extensions; a verdict has a sentence for each check, and goes through the policy's engine, which
+    // has the whole policy with it.
     bound: Bound {
-        factor: 32,
-        constant: 64 << 10,
+        factor: 128,
+        constant: 8 << 20,
     },
     longest: 8 << 10,
     vectors: &[],
@@ -39,16 +45,15 @@ fn check(bytes: &[u8], bound: &Bound) -> bool {
         ask: ask.to_vec(),
         ark: ark.to_vec(),
     };
-    let input = input(report, chain, manifest);
-    let verdict = bound.holds(bytes, || appraise(&input));
-    let names: Vec<Check> = verdict.checks().iter().map(|check| check.name).collect();
-    assert_eq!(names, Check::ALL);
-    let all_passed = verdict
-        .checks()
-        .iter()
-        .all(|check| check.result == CheckResult::Pass);
-    assert_eq!(appraise(&input), verdict);
-    assert_eq!(verdict.accepted().is_ok(), all_passed);
+    let case = case(report, chain, manifest);
+    let verdict = bound.holds(bytes, || judge(&case));
+    let checks = verdict.record().checks;
+    let names: BTreeSet<&str> = checks.iter().map(|check| check.name.as_str()).collect();
+    assert_eq!(names.len(), checks.len());
+    let all_passed = checks.iter().all(|check| check.result == CheckResult::Pass);
+    assert_eq!(judge(&case).document(), verdict.document());
+    assert_eq!(verdict.is_accepted(), all_passed);
+    assert_eq!(verdict.accepted().is_some(), all_passed);
     all_passed
 }
 
@@ -65,7 +70,7 @@ fn read_report(bytes: &[u8]) {
     }
 }
 
-fn input(report: &[u8], cert_chain: CertChain, manifest: &[u8]) -> AppraisalInput {
+fn case(report: &[u8], cert_chain: CertChain, manifest: &[u8]) -> Case {
     let nonce = Nonce::from_bytes([4; 32]);
     let tee_pubkey = TeePublicKey::from_coordinates([2; 32], [3; 32]);
     let launch_digest = report
@@ -77,43 +82,54 @@ fn input(report: &[u8], cert_chain: CertChain, manifest: &[u8]) -> AppraisalInpu
         cert_chain,
         manifest: (!manifest.is_empty()).then(|| manifest.to_vec()),
     };
-    AppraisalInput {
+    let session = Session::Issued(IssuedSession {
+        nonce,
+        state: NonceState::Fresh,
+        expires_at: NOW + 300,
+    });
+    Case {
         tee: Tee::Simulated,
-        primary_evidence: evidence.to_json(),
-        additional_evidence: String::new(),
-        session: Session::Issued(IssuedSession {
-            nonce,
-            state: NonceState::Fresh,
-            expires_at: NOW + 300,
-        }),
-        runtime_data: RuntimeData { nonce, tee_pubkey },
-        simulated: SimulatedTrust::Allowed { ark },
-        policy: policy(),
-        references: vec![reference(launch_digest.unwrap_or([1; 48]))],
+        evidence: evidence.to_json(),
+        exchange: Exchange {
+            additional_evidence: String::new(),
+            init_data: None,
+            freshness: Freshness::Session(Attempt {
+                session,
+                runtime_data: RuntimeData { nonce, tee_pubkey },
+                protocol: Protocol::Kbs,
+            }),
+        },
+        trust: Trust {
+            simulated: SimulatedTrust::Allowed { ark },
+            ..Trust::default()
+        },
+        collateral: Collateral::default(),
+        seen: None,
+        policy: Arc::clone(&POLICY),
+        references: Arc::new(References::new([reference(
+            launch_digest.unwrap_or([1; 48]),
+        )])),
         now: NOW,
     }
 }
 
-fn policy() -> Policy {
-    Policy {
-        version: FormatVersion,
-        name: "fuzz".to_owned(),
-        accept_tee: vec![Tee::Simulated],
-        allow_debug: false,
-        allow_migration: false,
-        allow_smt: true,
-        max_vmpl: 0,
-    }
-}
+static POLICY: LazyLock<Arc<Policy>> = LazyLock::new(|| {
+    let text = include_str!("../../../policies/appraisal/simulated.rego");
+    Arc::new(Policy::from_rego(text).expect("the shipped policies are tested"))
+});
 
 fn reference(launch_digest: [u8; 48]) -> ReferenceValue {
     ReferenceValue {
         version: FormatVersion,
         name: "fuzz".to_owned(),
         tee: Tee::Simulated,
-        launch_digest,
-        manifest: None,
+        launch_digest: Some(launch_digest),
+        rtmrs: [None; 4],
+        min_svn: None,
         not_before: NOW,
         not_after: NOW,
+        revoked: None,
+        source: Source::Plain,
+        manifest: None,
     }
 }

@@ -4,12 +4,11 @@ use crate::{Bound, Target};
 use attestation_evidence::{
     Attestation, Challenge, ErrorBody, Request, SimulatedEvidence, VerifierPins, from_json,
 };
-use attestation_verify::{AppraisalInput, Policy, ReferenceValue, appraise};
+use attestation_judge::{Exchange, ReferenceValue};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// A document that is understood means the same when it is written and read again; what an appraisal
-/// depends on gives the same verdict each time.
+/// A document that is understood means the same when it is written and read again.
 ///
 /// The first byte says as what the rest is read.
 pub const JSON: Target = Target {
@@ -35,15 +34,8 @@ fn check(bytes: &[u8], bound: &Bound) -> bool {
         b'e' => read::<ErrorBody>(json, bound).is_some(),
         b'p' => read::<VerifierPins>(json, bound).is_some(),
         b's' => read::<SimulatedEvidence>(json, bound).is_some(),
-        b'P' => read::<Policy>(json, bound).is_some(),
         b'R' => read::<ReferenceValue>(json, bound).is_some(),
-        b'A' => {
-            let input = read::<AppraisalInput>(json, bound);
-            input.is_some_and(|input| {
-                assert_eq!(appraise(&input), appraise(&input));
-                true
-            })
-        }
+        b'x' => read::<Exchange>(json, bound).is_some(),
         _ => false,
     }
 }

@@ -74,7 +74,7 @@ const NOT_IN_DOMAIN: [(&str, &[&str], &str); 6] = [
             "tokio",
             "axum",
             "rusqlite",
-            "attestation-verify",
+            "attestation-judge",
             "measured-boot-plan",
         ],
         "the agent is measured: it stays small",

@@ -48,7 +48,7 @@ fn forbidden_arrows_are_named() {
             .clone()
     };
     let (verify, kvm, jail) = (
-        id(&graph, "attestation-verify"),
+        id(&graph, "attestation-judge"),
         id(&graph, "vmm-kvm"),
         id(&graph, "policies-jail"),
     );
@@ -60,11 +60,11 @@ fn forbidden_arrows_are_named() {
         .extend([kvm, jail]);
     let faults = rules::faults(&graph, &[]).join("\n");
     assert!(
-        faults.contains("attestation-verify (attestation) may not link vmm-kvm (vmm)"),
+        faults.contains("attestation-judge (attestation) may not link vmm-kvm (vmm)"),
         "{faults}"
     );
     assert!(
-        faults.contains("attestation-verify (Core) may not link policies-jail"),
+        faults.contains("attestation-judge (Core) may not link policies-jail"),
         "{faults}"
     );
 }
@@ -75,7 +75,7 @@ fn unsafe_and_clocks_in_a_core_crate_are_named() {
     let core = graph
         .members
         .values()
-        .find(|member| member.name == "attestation-verify")
+        .find(|member| member.name == "attestation-judge")
         .unwrap();
     let code = "let now = SystemTime::now();".to_owned();
     let source = Source {
@@ -85,11 +85,11 @@ fn unsafe_and_clocks_in_a_core_crate_are_named() {
     };
     let faults = rules::faults(&graph, &[(core, source)]).join("\n");
     assert!(
-        faults.contains("attestation-verify is not sys and holds unsafe code"),
+        faults.contains("attestation-judge is not sys and holds unsafe code"),
         "{faults}"
     );
     assert!(
-        faults.contains("attestation-verify is core and names SystemTime::now"),
+        faults.contains("attestation-judge is core and names SystemTime::now"),
         "{faults}"
     );
     assert!(

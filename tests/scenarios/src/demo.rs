@@ -402,7 +402,7 @@ fn policy_file() -> Result<PathBuf> {
         .ancestors()
         .nth(2)
         .context("no checkout")?;
-    Ok(root.join("policies/appraisal/simulated.json"))
+    Ok(root.join("policies/appraisal/simulated.rego"))
 }
 
 /// Removes what an earlier run left, all but the fetched package.

@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use attestation_ledger::{
-    AuditRecord, BundleWriter, CHECKPOINT_FILE, Entry, Hash, MemoryNodes, Outcome, SigningKey,
-    TileKind, TreeHead, VerifyingKey, decode_entry_bundle, root, tiles,
+    AuditRecord, BundleWriter, CHECKPOINT_FILE, Entry, Hash, MemoryNodes, Outcome, RecordedVerdict,
+    SigningKey, TileKind, TreeHead, VerifyingKey, blob_path, decode_entry_bundle, root, tiles,
 };
+use serde_json::Value;
 
 use crate::demo::Road;
 use crate::programs::{Outcome as Ended, Programs, text, word};
@@ -216,25 +217,39 @@ impl Bundle {
     /// The checks that failed in the refusal that gave these reasons, by name; `None` when the log holds
     /// no such refusal.
     #[must_use]
-    pub fn failed_checks(&self, reasons: &str) -> Option<Vec<&str>> {
-        let verdicts = self
-            .entries
-            .iter()
-            .filter_map(|entry| match entry.record() {
-                AuditRecord::Verdict(verdict) if verdict.outcome == Outcome::Refused => {
-                    Some(verdict)
-                }
-                _ => None,
-            });
-        let refusal = verdicts.into_iter().find(|verdict| {
-            let said = verdict.rejections.iter();
+    pub fn failed_checks(&self, reasons: &str) -> Option<Vec<String>> {
+        let mut refusals = self.refusals().filter_map(|verdict| self.document(verdict));
+        let refusal = refusals.find(|document| {
+            let said = array(document, "rejections");
             let said: Vec<String> = said
-                .map(|rejection| format!("{}: {}", rejection.check, rejection.reason))
+                .map(|one| format!("{}: {}", member(one, "check"), member(one, "reason")))
                 .collect();
             said.join("; ") == reasons
         })?;
-        let failed = refusal.checks.iter().filter(|check| check.result == "fail");
-        Some(failed.map(|check| check.name.as_str()).collect())
+        let checks = array(&refusal, "checks");
+        let failed = checks.filter(|check| member(check, "result") == "fail");
+        Some(
+            failed
+                .map(|check| member(check, "name").to_owned())
+                .collect(),
+        )
+    }
+
+    fn refusals(&self) -> impl DoubleEndedIterator<Item = &RecordedVerdict> {
+        self.entries
+            .iter()
+            .filter_map(|entry| match entry.record() {
+                AuditRecord::Verdict(verdict) if verdict.outcome == Outcome::Refused => {
+                    Some(&**verdict)
+                }
+                _ => None,
+            })
+    }
+
+    /// The document that a verdict's entry names, with every check.
+    fn document(&self, verdict: &RecordedVerdict) -> Option<Value> {
+        let blob = self.files.get(&blob_path(&verdict.document))?;
+        serde_json::from_slice(blob).ok()
     }
 
     /// The signed checkpoint.
@@ -270,25 +285,21 @@ impl Bundle {
         Ok(writer.finish(head.sign(key), &key.verifying_key())?)
     }
 
-    fn false_verdict(&self) -> Result<attestation_ledger::RecordedVerdict> {
-        let refused = self
-            .entries
-            .iter()
-            .rev()
-            .find_map(|entry| match entry.record() {
-                AuditRecord::Verdict(verdict) if verdict.outcome == Outcome::Refused => {
-                    Some(verdict)
-                }
-                _ => None,
-            });
-        let mut verdict = *refused.context("the log holds no refusal")?.clone();
+    fn false_verdict(&self) -> Result<RecordedVerdict> {
+        let refused = self.refusals().next_back();
+        let mut verdict = refused.context("the log holds no refusal")?.clone();
         verdict.outcome = Outcome::Accepted;
         verdict.rejections.clear();
-        for check in &mut verdict.checks {
-            "pass".clone_into(&mut check.result);
-        }
         Ok(verdict)
     }
+}
+
+fn array<'a>(document: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> {
+    document[name].as_array().into_iter().flatten()
+}
+
+fn member<'a>(document: &'a Value, name: &str) -> &'a str {
+    document[name].as_str().unwrap_or_default()
 }
 
 fn file<'a>(files: &'a BTreeMap<String, Vec<u8>>, path: &str) -> Result<&'a [u8]> {

@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 
 use attestation_audit::{Anchors, AuditReport, audit};
 use attestation_evidence::VerifierPins;
+use attestation_judge::test_support::{SimulatedTee, reference};
 use attestation_service::Client;
-use attestation_service::test_support::{Guest, RESOURCE};
-use attestation_verify::test_support::{SimulatedTee, policy, reference};
+use attestation_service::test_support::{Guest, RESOURCE, policy};
 
 pub const DIGEST: [u8; 48] = [0x5A; 48];
 pub const SECRET: &[u8] = b"the disk's key";
@@ -69,7 +69,7 @@ impl Place {
         let mut demo = reference(DIGEST);
         (demo.not_before, demo.not_after) = (0, 4_102_444_800);
         std::fs::write(path("ark.pem"), pem(tee.ark())).unwrap();
-        std::fs::write(path("policy.json"), serde_json::to_vec(&policy()).unwrap()).unwrap();
+        std::fs::write(path("policy.rego"), policy()).unwrap();
         std::fs::write(path("reference.json"), serde_json::to_vec(&demo).unwrap()).unwrap();
         std::fs::write(path("secret"), SECRET).unwrap();
         let pins = VerifierPins::from_json(&pins).unwrap();
@@ -111,7 +111,7 @@ impl Place {
     pub fn furnish(&self, url: &str) {
         let data = self.path("data");
         let at = ["--url", url, "--data-dir", &data];
-        success(&[&["put", "policy", &self.path("policy.json")], at.as_slice()].concat());
+        success(&[&["put", "policy", &self.path("policy.rego")], at.as_slice()].concat());
         success(
             &[
                 &["put", "reference", &self.path("reference.json")],

@@ -5,7 +5,7 @@ use attestation_evidence::{
     Attestation, Challenge, ErrorBody, Nonce, Request, RuntimeData, SimulatedEvidence, Tee,
     VerifierPins,
 };
-use attestation_verify::test_support::{Scene, policy, reference};
+use attestation_judge::test_support::{Scene, reference};
 use measured_boot_id_block::IdKey;
 use measured_boot_snp_abi::simulated::{Endorsements, Request as Ask, Response};
 use measured_boot_snp_abi::{GuestPolicy, IdBlock};
@@ -117,16 +117,15 @@ pub(crate) fn json() -> Vec<Seed> {
         ),
         ("evidence", of(b's', &scene.input.primary_evidence)),
         (
-            "policy",
-            value(b'P', to_value(serde_json::to_value(policy()))),
-        ),
-        (
             "reference",
             value(b'R', to_value(serde_json::to_value(reference([1; 48])))),
         ),
         (
-            "appraisal",
-            value(b'A', to_value(serde_json::to_value(&scene.input))),
+            "exchange",
+            value(
+                b'x',
+                to_value(serde_json::to_value(scene.input.case().exchange)),
+            ),
         ),
         ("pins", of(b'p', PINS)),
     ]

@@ -9,9 +9,9 @@ use std::sync::Arc;
 use std::thread;
 
 use attestation_evidence::{CertChain, Nonce, VerifierPins};
+use attestation_judge::SimulatedTrust;
+use attestation_judge::test_support::SimulatedTee;
 use attestation_ledger::{SigningKey, VerifyingKey};
-use attestation_verify::SimulatedTrust;
-use attestation_verify::test_support::SimulatedTee;
 use measured_boot_snp_abi::simulated::{Endorsements, Request, Response, body_length};
 use rcgen::{CertificateParams, KeyPair, PublicKeyData};
 use ring::digest::{SHA256, digest};

@@ -1,8 +1,9 @@
 //! Evidence that is refused for the form, the signature or the guest policy of its report.
 
+use attestation_evidence::{Nonce, TeePublicKey};
 use attestation_judge::SimulatedRejection as Rejection;
 use attestation_judge::test_support::{
-    GUEST_POLICY, Refusal, Scene, SimulatedTee, offset, policy_with,
+    GUEST_POLICY, Refusal, Scene, SimulatedTee, offset, policy_with, session,
 };
 use proptest::prelude::*;
 
@@ -256,4 +257,29 @@ proptest! {
         scene.input.primary_evidence = text;
         prop_assert!(scene.input.verdict().accepted().is_none());
     }
+}
+
+/// A captured report, offered with this session's nonce.
+#[test]
+fn report_of_an_earlier_session_is_refused() {
+    let scene = Scene::any().with_input(|input| {
+        input.runtime_data.nonce = Nonce::from_bytes([5; 32]);
+        input.session = session(Nonce::from_bytes([5; 32]));
+    });
+    assert_eq!(scene.refused_only_by("binding"), Rejection::BindingMismatch);
+}
+
+/// A genuine guest's report, offered with the attacker's key.
+#[test]
+fn report_bound_to_another_key_is_refused() {
+    let scene = Scene::any().with_input(|input| {
+        input.runtime_data.tee_pubkey = TeePublicKey::from_coordinates([6; 32], [7; 32]);
+    });
+    assert_eq!(scene.refused_only_by("binding"), Rejection::BindingMismatch);
+}
+
+#[test]
+fn report_whose_report_data_differs_in_its_padding_is_refused() {
+    let scene = Scene::any().with_report(|report| report[offset::REPORT_DATA + 63] = 1);
+    assert_eq!(scene.refused_only_by("binding"), Rejection::BindingMismatch);
 }

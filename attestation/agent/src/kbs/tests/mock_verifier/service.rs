@@ -4,12 +4,12 @@ use std::io::{self, Read, Write};
 
 use attestation_envelope::{Entropy, TeeKey};
 use attestation_evidence::{Attestation, Challenge, ErrorBody, RuntimeData, Tee, TeePublicKey};
+use attestation_judge::test_support::{Input, NOW, SIMULATED, Scene, reference, session};
+use attestation_judge::{Collateral, Protocol, SimulatedTrust, Trust};
 use attestation_ledger::{
     AuditRecord, Entry, Hash, LogProof, MemoryNodes, TreeHead, inclusion_proof, root,
 };
-use attestation_release::Release;
-use attestation_verify::test_support::{NOW, Scene, policy, reference, session};
-use attestation_verify::{AppraisalInput, SimulatedTrust, appraise};
+use attestation_release::{Circumstances, Release};
 use serde_json::Value;
 use zeroize::Zeroizing;
 
@@ -92,7 +92,7 @@ impl Service {
     fn attest(&mut self, body: &[u8]) -> Answer {
         let attestation = Attestation::from_json(body).unwrap();
         let key = attestation.runtime_data.tee_pubkey.clone();
-        let input = AppraisalInput {
+        let input = Input {
             tee: Tee::Simulated,
             primary_evidence: attestation.tee_evidence.primary_evidence.get().to_owned(),
             additional_evidence: attestation.tee_evidence.additional_evidence,
@@ -100,15 +100,24 @@ impl Service {
                 nonce: nonce(),
                 tee_pubkey: key,
             },
+            init_data: None,
+            protocol: Protocol::Kbs,
             session: session(nonce()),
-            simulated: self.trust.clone(),
-            policy: policy(),
+            trust: Trust {
+                simulated: self.trust.clone(),
+                ..Trust::default()
+            },
+            collateral: Collateral::default(),
+            seen: None,
+            policy: SIMULATED.to_owned(),
             references: vec![reference(self.reference)],
             now: NOW,
         };
-        let verdict = appraise(&input);
-        if let Err(rejections) = verdict.accepted() {
-            let body = ErrorBody::new("AttestationFailed", rejections[0].to_string()).to_json();
+        let verdict = input.verdict();
+        if !verdict.is_accepted() {
+            let reasons = verdict.record().rejections;
+            let reason = format!("{}: {}", reasons[0].check, reasons[0].reason);
+            let body = ErrorBody::new("AttestationFailed", reason).to_json();
             return Answer {
                 status: 401,
                 headers: "",
@@ -120,7 +129,7 @@ impl Service {
     }
 
     /// The answer to the request for the resource, honest up to the mischief.
-    fn make_release(&self, input: &AppraisalInput) -> Value {
+    fn make_release(&self, input: &Input) -> Value {
         let to_this_guest = |resource: &str| wrap(input, resource);
         let to_another = wrap(&another_guests_input(), RESOURCE);
         let release = match self.mischief {
@@ -157,22 +166,27 @@ impl Service {
     }
 }
 
-fn another_guests_input() -> AppraisalInput {
+fn another_guests_input() -> Input {
     let key: TeePublicKey = TeeKey::from_entropy(&Zeroizing::new([0x33; 32]))
         .unwrap()
         .public();
     Scene::new([1; 48], nonce(), key).input
 }
 
-fn wrap(input: &AppraisalInput, resource: &str) -> Release {
-    let verdict = appraise(input);
-    let accepted = verdict.accepted().unwrap();
+fn wrap(input: &Input, resource: &str) -> Release {
+    let accepted = input.verdict().accepted().unwrap();
     let entropy = Entropy::from_bytes(&Zeroizing::new([0x55; Entropy::LENGTH]));
     Release::wrap(&accepted, resource.parse().unwrap(), SECRET, entropy).unwrap()
 }
 
 fn record(release: &Release) -> AuditRecord {
-    release.record(NOW, "0f0f", 0, 1)
+    release.record(&Circumstances {
+        time: NOW,
+        tenant: "default",
+        session: "0f0f",
+        verdict_index: 0,
+        secret_version: 1,
+    })
 }
 
 /// Logs the records and proves that of `index`.
