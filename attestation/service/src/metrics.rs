@@ -93,7 +93,7 @@ fn class(status: StatusCode) -> StatusClass {
     }
 }
 
-/// What a path is for; `/t/TENANT` before a guest's says whose it is.
+/// What a path is for; `/t/TENANT` before it says whose it is.
 fn area(path: &str) -> Area {
     let of_tenant = path.strip_prefix("/t/");
     let path = of_tenant
@@ -102,7 +102,7 @@ fn area(path: &str) -> Area {
     let first = path.split('/').nth(1).unwrap_or_default();
     match first {
         "kbs" => Area::Guests,
-        "v1" if of_tenant.is_none() => Area::Administrators,
+        "v1" => Area::Administrators,
         "livez" | "readyz" if of_tenant.is_none() => Area::Health,
         _ => Area::Other,
     }
@@ -185,7 +185,7 @@ mod tests {
             ("/v1/tenants/bank/policies", Area::Administrators),
             ("/livez", Area::Health),
             ("/readyz", Area::Health),
-            ("/t/bank/v1/audit", Area::Other),
+            ("/t/bank/v1/audit", Area::Administrators),
             ("/t/bank/livez", Area::Other),
             ("/t/", Area::Other),
             ("/t/bank", Area::Other),
