@@ -25,12 +25,27 @@ pub struct Config {
     pub listen: SocketAddr,
     /// The registered policy by which all evidence is appraised. No client has a say in it.
     pub policy: String,
+    /// Where metrics are served, in plain HTTP; empty for nowhere. Nobody has to say who they are there.
+    pub metrics: String,
+    /// Whether it serves where the kernel does not confine it.
+    pub confinement: ConfinementMode,
     /// Where the log and all that is registered is.
     pub database: Database,
     /// Evidence of simulated TEEs.
     pub simulated: Simulated,
     /// What strangers may hold open.
     pub limits: LimitsConfig,
+}
+
+/// Whether the verifier serves where the kernel does not confine it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ConfinementMode {
+    /// Not without a filter of system calls and Landlock's rules of files.
+    #[default]
+    Required,
+    /// Also without; the journal says what is missing.
+    BestEffort,
 }
 
 /// Where the log and all that is registered is.
@@ -82,6 +97,17 @@ const MEMBERS: &[(&str, &str, &str)] = &[
         "",
         "policy",
         "The registered policy by which all evidence is appraised. No client has a say in it.",
+    ),
+    (
+        "",
+        "metrics",
+        "Address and port of metrics for Prometheus, in plain HTTP, for whoever reaches it. Empty: there are none.",
+    ),
+    (
+        "",
+        "confinement",
+        "required: does not serve where the kernel does not confine it. best-effort: serves, and the journal says what is \
+         missing.",
     ),
     (
         "database",
@@ -170,6 +196,9 @@ pub enum ConfigError {
     /// A number that makes no sense.
     #[error("`limits.{0}` is 0: nobody would be served")]
     Zero(&'static str),
+    /// Not `ADDRESS:PORT`.
+    #[error("`metrics` is `{0}`, and not an address and a port such as 127.0.0.1:9100")]
+    Metrics(String),
     /// The database.
     #[error(transparent)]
     Database(#[from] LocationError),
@@ -180,6 +209,8 @@ impl Default for Config {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8443)),
             policy: "strict".to_owned(),
+            metrics: String::new(),
+            confinement: ConfinementMode::default(),
             database: Database::default(),
             simulated: Simulated::default(),
             limits: LimitsConfig::default(),
@@ -248,7 +279,21 @@ impl Config {
         if let Some((name, _)) = times.into_iter().find(|(_, seconds)| *seconds == 0) {
             return Err(ConfigError::Zero(name));
         }
-        Ok(())
+        self.metrics().map(|_| ())
+    }
+
+    /// Where metrics are served, if anywhere.
+    ///
+    /// # Errors
+    /// It is no address.
+    pub fn metrics(&self) -> Result<Option<SocketAddr>, ConfigError> {
+        if self.metrics.is_empty() {
+            return Ok(None);
+        }
+        let address = self.metrics.parse();
+        address
+            .map(Some)
+            .map_err(|_| ConfigError::Metrics(self.metrics.clone()))
     }
 
     /// Where the store of the verifier in `data_dir` is.
@@ -376,6 +421,7 @@ mod tests {
             "[limits]\nconnections = 0",
             "[limits]\nappraisals = 0",
             "[limits]\nrequest_seconds = 0",
+            "metrics = '9100'",
         ] {
             assert!(read(text).unwrap().check().is_err(), "{text}");
         }

@@ -43,6 +43,14 @@ pub enum ServeError {
         /// What the operating system said.
         source: io::Error,
     },
+    /// The address of the metrics cannot be bound.
+    #[error("cannot listen on {address} (`metrics` of verifier.toml)")]
+    Metrics {
+        /// The address as given.
+        address: SocketAddr,
+        /// What the operating system said.
+        source: io::Error,
+    },
     /// The TLS key or certificate cannot be read.
     #[error(transparent)]
     Files(#[from] DataDirError),

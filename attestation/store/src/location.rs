@@ -126,6 +126,54 @@ fn shown(config: &postgres::Config) -> String {
     format!("postgres://{}/{name}", hosts.join(","))
 }
 
+/// The server of a database, as a process has to reach it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerAddress {
+    /// The TCP ports, none where it is reached by Unix sockets alone.
+    pub ports: Vec<u16>,
+    /// Whether a host has a name that is looked up.
+    pub is_named: bool,
+    /// Certificates that are read for each connection.
+    pub roots: Option<PathBuf>,
+}
+
+/// PostgreSQL's own.
+const PORT: u16 = 5432;
+
+impl PostgresLocation {
+    /// How it is reached.
+    #[must_use]
+    pub fn address(&self) -> ServerAddress {
+        let hosts = self.config.get_hosts();
+        let ports = self.config.get_ports();
+        // One port for all hosts, or one for each; the client library refuses anything else.
+        let port = |host: usize| ports.get(host).or(ports.first()).copied().unwrap_or(PORT);
+        let is_tcp = |host: &Host| matches!(host, Host::Tcp(_));
+        let mut reached: Vec<u16> = hosts
+            .iter()
+            .enumerate()
+            .filter(|(_, host)| is_tcp(host))
+            .map(|(index, _)| port(index))
+            .collect();
+        // `hostaddr` alone is an address too.
+        if hosts.is_empty() {
+            reached.extend((0..self.config.get_hostaddrs().len()).map(port));
+        }
+        ServerAddress {
+            ports: reached,
+            is_named: hosts.iter().any(is_name),
+            roots: self.roots.clone(),
+        }
+    }
+}
+
+fn is_name(host: &Host) -> bool {
+    match host {
+        Host::Unix(_) => false,
+        Host::Tcp(name) => name.parse::<std::net::IpAddr>().is_err(),
+    }
+}
+
 impl Location {
     /// The file of a store in one.
     pub fn file(&self) -> Option<&Path> {
@@ -184,6 +232,40 @@ mod tests {
             ("postgres://u@%2Frun%2Fpostgresql/log", true),
         ] {
             assert_eq!(text.parse::<Location>().is_ok(), allowed, "{text}");
+        }
+    }
+
+    #[test]
+    fn address_of_a_server_has_the_ports_and_names_that_are_reached() {
+        const FAR: &str = "sslmode=require&sslrootcert=/ca.pem";
+        for (text, ports, is_named) in [
+            ("postgres://u@127.0.0.1/log".to_owned(), vec![5432], false),
+            ("postgres://u@[::1]:7000/log".to_owned(), vec![7000], false),
+            (
+                format!("postgres://u@db.example/log?{FAR}"),
+                vec![5432],
+                true,
+            ),
+            (
+                format!("postgres://u@a.example:1,10.0.0.2:2/log?{FAR}"),
+                vec![1, 2],
+                true,
+            ),
+            (
+                "postgres://u@%2Frun%2Fpostgresql/log".to_owned(),
+                vec![],
+                false,
+            ),
+        ] {
+            let Location::Postgres(location) = text.parse().unwrap() else {
+                panic!("{text}");
+            };
+            let address = location.address();
+            assert_eq!(
+                (address.ports, address.is_named),
+                (ports, is_named),
+                "{text}"
+            );
         }
     }
 

@@ -23,6 +23,20 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// Makes connections that write.
 pub type Connect = Box<dyn Fn() -> Result<Box<dyn Connection>, DatabaseError> + Send + Sync>;
 
+/// A commit that is on the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Commit {
+    /// How long it took, from when the last writer had written.
+    pub took: Duration,
+    /// Writers that shared it.
+    pub writers: usize,
+    /// Entries of the log since.
+    pub entries: u64,
+}
+
+/// Hears of each commit, on the thread that made it, before its writers do: it must be quick.
+pub type Watch = Box<dyn Fn(Commit) + Send + Sync>;
+
 /// What stands behind the lock of the store: whoever holds it has the turn.
 pub struct Sequence {
     place: String,
@@ -31,6 +45,7 @@ pub struct Sequence {
     batch: Option<Batch>,
     /// The newest of the log that this process knows. It is never believed to be shorter, or another.
     newest: TreeHead,
+    watch: Option<Watch>,
 }
 
 /// A transaction that is open.
@@ -61,7 +76,13 @@ impl Sequence {
             connection: Ok(connection),
             batch: None,
             newest,
+            watch: None,
         }
+    }
+
+    /// From now on tells of each commit.
+    pub fn tell(&mut self, watch: Watch) {
+        self.watch = Some(watch);
     }
 
     /// Begins a transaction unless one is open, and says where its end will be known.
@@ -131,15 +152,28 @@ impl Sequence {
         let Some(batch) = self.batch.take() else {
             return;
         };
+        let began = Instant::now();
         match self.commit(&batch, key) {
             Ok(committed) => {
                 self.newest = batch.tree.head();
+                self.tell_of(&batch, began.elapsed());
                 batch.outcome.settle(Ok(Arc::new(committed)));
             }
             Err(error) => {
                 self.roll_back();
                 batch.outcome.settle(Err(Arc::new(error)));
             }
+        }
+    }
+
+    /// A transaction in which nothing was kept, as when readiness is tried out, is no commit.
+    fn tell_of(&self, batch: &Batch, took: Duration) {
+        if let (Some(watch), 1..) = (&self.watch, batch.kept) {
+            watch(Commit {
+                took,
+                writers: batch.kept,
+                entries: self.newest.size,
+            });
         }
     }
 

@@ -56,6 +56,8 @@ impl Sqlite {
         for (pragma, value) in [("journal_mode", "WAL"), ("synchronous", "FULL")] {
             connection.pragma_update(None, pragma, value)?;
         }
+        // No file but those beside the store: a process that may open no other would fail once a savepoint outgrows memory.
+        connection.pragma_update(None, "temp_store", "MEMORY")?;
         // What is dropped, such as a destroyed secret, is overwritten with zeros.
         for (pragma, value) in [
             ("foreign_keys", true),
@@ -134,6 +136,20 @@ impl Row for rusqlite::Row<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nothing_is_written_beside_the_store() {
+        const MEMORY: i64 = 2;
+        let folder = tempfile::tempdir().unwrap();
+        let sqlite = Sqlite::create(&folder.path().join("store")).unwrap();
+
+        let found: i64 = sqlite
+            .0
+            .pragma_query_value(None, "temp_store", |row| row.get(0))
+            .unwrap();
+
+        assert_eq!(found, MEMORY);
+    }
 
     #[test]
     fn commit_is_synced_before_it_returns() {

@@ -9,7 +9,7 @@ use crate::connection::Connection;
 use crate::outcome::Committed;
 use crate::postgresql::Postgresql;
 use crate::schema::{self, Dialect, MIGRATIONS, Migration, VERSION};
-use crate::sequence::{self, Sequence};
+use crate::sequence::{self, Sequence, Watch};
 use crate::sqlite::Sqlite;
 use crate::verify::verify;
 use crate::{DatabaseError, Location, Logged, Reading, StoreError, Writing};
@@ -85,6 +85,14 @@ impl Store {
             readers: Mutex::default(),
         };
         Ok((store, head))
+    }
+
+    /// From now on tells of each commit.
+    pub fn watch(&self, watch: Watch) {
+        self.sequence
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .tell(watch);
     }
 
     /// Runs `work` in a transaction that is on the disk when this returns `Ok`, and leaves no trace of it otherwise.

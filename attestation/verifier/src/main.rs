@@ -1,6 +1,7 @@
 //! Command line of the attestation and key-release service.
 
 mod bootstrap;
+mod confinement;
 mod export;
 mod init;
 mod making;

@@ -4,15 +4,21 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::thread::available_parallelism;
 use std::time::Duration;
 
 use anyhow::Context;
+use attestation_confinement::Begun;
 use attestation_judge::{SampleTrust, SimulatedTrust, Trust};
+use attestation_metrics::Build;
 use attestation_service::{
-    Authorities, Clock, Config, Fault, Journal, Server, Service, Settings, router, simulated_trust,
+    Authorities, Clock, Config, Fault, Journal, Metrics, MetricsListener, Server, Service,
+    Settings, counted, router, simulated_trust,
 };
 use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
+
+use crate::confinement;
 
 /// At the end, work that nobody can be answered any more gets this long.
 const LAST_COMMIT: Duration = Duration::from_secs(2);
@@ -55,7 +61,15 @@ struct Listening<'a> {
     address: SocketAddr,
     policy: &'a str,
     simulated: &'static str,
+    metrics: Option<SocketAddr>,
 }
+
+/// A build that anybody can repeat has no date, and knows of no commit.
+const BUILD: Build = Build {
+    version: env!("CARGO_PKG_VERSION"),
+    git_hash: "",
+    date: "",
+};
 
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let config = config(&args)?;
@@ -71,7 +85,19 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         database: config.location(&args.data_dir)?,
         faults: args.fault,
     };
+    // Asked before: what limits this process's share of the machine is in files that it reads no more.
+    let cores = available_parallelism().map_or(1, usize::from);
+    // The first step is taken while there is one thread. The configuration, the simulated root and the database's password
+    // are read; the data directory, the keys in it and the store are opened under it.
+    let begun = confinement::of(
+        &args.data_dir,
+        &config,
+        &settings,
+        args.ready_file.as_deref(),
+    )?
+    .begin()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(cores)
         .enable_all()
         .build()?;
     let journal = Journal::stderr(Clock::System);
@@ -80,6 +106,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         &config,
         args.ready_file,
         settings,
+        begun,
         &journal,
     ));
     // Time for a commit under way; an appraisal may take longer, and nobody waits for it any more.
@@ -126,6 +153,7 @@ async fn serve(
     config: &Config,
     ready_file: Option<PathBuf>,
     settings: Settings,
+    begun: Begun,
     journal: &Journal,
 ) -> anyhow::Result<()> {
     // Before anything is opened: a signal during the start must not be lost.
@@ -139,21 +167,34 @@ async fn serve(
             "allowed, and samples: such evidence protects nothing"
         }
     };
+    let metrics = Arc::new(Metrics::new(BUILD));
     let service = start(data_dir.to_owned(), settings, journal.clone()).await?;
     let server = Server::bind(config.listen, data_dir, limits, journal.clone()).await?;
     let address = server.address();
+    let shown = match config.metrics()? {
+        Some(address) => Some(MetricsListener::bind(address).await?),
+        None => None,
+    };
     let _ready = ready_file
         .map(|path| ReadyFile::write(path, address))
         .transpose()?;
+    // All is open and bound, and nobody is answered yet.
+    confinement::finish(begun, journal, &metrics)?;
     journal.info(
         "listening",
         &Listening {
             address,
             policy: &policy,
             simulated,
+            metrics: shown.as_ref().map(MetricsListener::address),
         },
     );
-    server.run(router(Arc::new(service), &limits), stop).await;
+    if let Some(shown) = shown {
+        // Until the runtime ends.
+        tokio::spawn(shown.run(Arc::clone(&metrics)));
+    }
+    let app = counted(router(Arc::new(service), &limits), metrics);
+    server.run(app, stop).await;
     journal.info("stopped", &serde_json::json!({}));
     Ok(())
 }

@@ -93,6 +93,36 @@ impl Filter {
             source,
         })
     }
+
+    /// Puts every thread of this process under this filter, those that run already and those to come, or none.
+    ///
+    /// `clone3` is answered "no such call" first, also where the profile allows it: its flags lie in memory, which no filter
+    /// sees, and the C library asks for threads by `clone` then, whose flags a rule can compare.
+    pub fn install_on_all_threads(&self) -> Result<(), FilterError> {
+        let failed = |source| FilterError::Install {
+            profile: self.profile.clone(),
+            source,
+        };
+        let no_clone3 = without_clone3().map_err(|source| FilterError::Compile {
+            profile: self.profile.clone(),
+            source,
+        })?;
+        seccompiler::apply_filter_all_threads(&no_clone3).map_err(failed)?;
+        seccompiler::apply_filter_all_threads(&self.program).map_err(failed)
+    }
+}
+
+/// Of two filters' answers the stricter one holds: ENOSYS before "allowed", and death before ENOSYS (seccomp(2)).
+fn without_clone3() -> Result<BpfProgram, seccompiler::BackendError> {
+    let no_such_call = SeccompAction::Errno(libc::ENOSYS.unsigned_abs());
+    let calls = BTreeMap::from([(libc::SYS_clone3, vec![])]);
+    let filter = SeccompFilter::new(
+        calls,
+        SeccompAction::Allow,
+        no_such_call,
+        TargetArch::x86_64,
+    )?;
+    BpfProgram::try_from(filter)
 }
 
 fn compile_rule(profile: &Profile, rule: &Rule) -> Result<SeccompRule, FilterError> {

@@ -8,6 +8,9 @@
 //! - The VMM: opens what it needs, then [`isolate_self`] while it has one thread, then each thread
 //!   installs its own [`Filter`].
 //!
+//! What is a service, and has files and connections of its own, confines itself by `attestation-confinement`, which takes
+//! [`Filter::install_on_all_threads`] and [`lower_limits`] from here.
+//!
 //! Every layer is mandatory but Landlock, which stands on top of the empty root and which a kernel
 //! may lack: [`Confinement`] says so.
 
@@ -42,6 +45,7 @@ pub use control::{ControlError, inherited_control};
 pub use filter::{Filter, FilterError};
 pub use guardian::{Guardian, GuardianError};
 pub use inspect::{Finding, InspectError, inspect};
+pub use limits::lower_limits;
 pub use privileges::keep_only;
 pub use rustix::thread::CapabilitySet;
 pub use signals::StopsHeld;

@@ -37,7 +37,17 @@ struct Call {
 impl Observer {
     /// Traces a child from now on. Returns when nothing of it can be missed any more.
     pub fn attach(child: Child) -> io::Result<Observer> {
-        let pid = child.pid.as_raw_nonzero().get();
+        Self::follow(child.pid.as_raw_nonzero().get(), child)
+    }
+
+    /// The same of a program that the standard library started, and that has one thread yet: others are traced from when they
+    /// are made. It is waited for by [`Self::finish`] alone.
+    pub fn attach_to(child: std::process::Child) -> io::Result<Observer> {
+        let pid = pid_t::try_from(child.id()).map_err(io::Error::other)?;
+        Self::follow(pid, child)
+    }
+
+    fn follow(pid: pid_t, child: impl Send + 'static) -> io::Result<Observer> {
         let (attached, is_attached) = mpsc::channel();
         let tracer = std::thread::spawn(move || {
             // A tracer is a thread: all of this must happen in this one.
@@ -63,6 +73,17 @@ impl Observer {
 }
 
 impl Observed {
+    /// What the process did since it installed its last seccomp filter: before, no rule held. `None` where it was not seen to
+    /// install one.
+    pub fn since_filter(&self) -> Option<Observed> {
+        let is_filter = |call: &Call| call.number == libc::SYS_seccomp;
+        let last = self.calls.iter().rposition(is_filter)?;
+        Some(Observed {
+            exit: self.exit,
+            calls: self.calls[last + 1..].to_vec(),
+        })
+    }
+
     /// The rules of a profile that allowed nothing.
     pub fn unused<'a>(&self, profile: &'a Profile) -> Vec<&'a Rule> {
         let mut used = vec![false; profile.rules().len()];
@@ -99,7 +120,7 @@ fn seize(pid: pid_t) -> io::Result<()> {
 }
 
 /// Lets all threads of a process run from call to call, until it ends.
-fn follow(pid: pid_t, child: Child) -> io::Result<Observed> {
+fn follow<C>(pid: pid_t, child: C) -> io::Result<Observed> {
     let mut calls = Vec::new();
     loop {
         let mut status = 0;

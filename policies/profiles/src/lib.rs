@@ -12,5 +12,5 @@ mod programs;
 mod rule;
 
 pub use profile::{Limit, Limits, Profile, ProfileError};
-pub use programs::{Guest, Program};
+pub use programs::{Guest, Program, Reach};
 pub use rule::{Condition, Rule, Test, Width};

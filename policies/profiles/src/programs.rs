@@ -15,6 +15,45 @@ pub enum Program {
     Vmm(Guest),
     /// A vCPU thread of `cloister-vmm`.
     VmmVcpu(Guest),
+    /// `cloister-verifier serve`, every thread of it.
+    Verifier(Reach),
+}
+
+/// What `cloister-verifier serve` reaches, by its configuration: each needs some calls that no other does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reach {
+    /// A store in a file.
+    pub file: bool,
+    /// A store in a database, over TCP or a Unix socket.
+    pub database: bool,
+    /// Vendors' collateral or issuers' keys, over HTTPS.
+    pub fetch: bool,
+    /// Any of them by a name.
+    pub names: bool,
+}
+
+impl Reach {
+    /// Nothing: for tests of what every verifier may do.
+    const NOTHING: Reach = Reach {
+        file: false,
+        database: false,
+        fetch: false,
+        names: false,
+    };
+    const FILE: Reach = Reach {
+        file: true,
+        ..Reach::NOTHING
+    };
+    const DATABASE: Reach = Reach {
+        database: true,
+        ..Reach::NOTHING
+    };
+    const ALL: Reach = Reach {
+        file: true,
+        database: true,
+        fetch: true,
+        names: true,
+    };
 }
 
 /// Whose VM `cloister-vmm` runs: each needs some calls that no other does.
@@ -32,7 +71,7 @@ pub enum Guest {
 
 impl Program {
     /// All of them.
-    pub const ALL: [Program; 11] = [
+    pub const ALL: [Program; 14] = [
         Program::Blk,
         Program::Vsock,
         Program::SimulatedTee,
@@ -44,6 +83,9 @@ impl Program {
         Program::VmmVcpu(Guest::SoftwareProtected),
         Program::VmmVcpu(Guest::Snp),
         Program::VmmVcpu(Guest::Tdx),
+        Program::Verifier(Reach::FILE),
+        Program::Verifier(Reach::DATABASE),
+        Program::Verifier(Reach::ALL),
     ];
 
     /// What it may do.
@@ -57,15 +99,31 @@ impl Program {
     }
 
     /// A profile, and the parts that are added to it.
-    fn text(self) -> (&'static str, &'static [&'static str]) {
+    fn text(self) -> (&'static str, Vec<&'static str>) {
         match self {
-            Program::Blk => (include_str!("../blk.toml"), &[]),
-            Program::Vsock => (include_str!("../vsock.toml"), &[]),
-            Program::SimulatedTee => (include_str!("../simulated-tee.toml"), &[]),
-            Program::Vmm(guest) => (include_str!("../vmm.toml"), vmm_parts(guest)),
-            Program::VmmVcpu(guest) => (include_str!("../vmm-vcpu.toml"), vcpu_parts(guest)),
+            Program::Blk => (include_str!("../blk.toml"), vec![]),
+            Program::Vsock => (include_str!("../vsock.toml"), vec![]),
+            Program::SimulatedTee => (include_str!("../simulated-tee.toml"), vec![]),
+            Program::Vmm(guest) => (include_str!("../vmm.toml"), vmm_parts(guest).to_vec()),
+            Program::VmmVcpu(guest) => {
+                (include_str!("../vmm-vcpu.toml"), vcpu_parts(guest).to_vec())
+            }
+            Program::Verifier(reach) => (include_str!("../verifier.toml"), verifier_parts(reach)),
         }
     }
+}
+
+fn verifier_parts(reach: Reach) -> Vec<&'static str> {
+    let is_client = reach.database || reach.fetch || reach.names;
+    let parts = [
+        (reach.file, include_str!("../verifier-file.toml")),
+        (is_client, include_str!("../verifier-outbound.toml")),
+        (reach.database, include_str!("../verifier-database.toml")),
+        (reach.fetch, include_str!("../verifier-fetch.toml")),
+        (reach.names, include_str!("../verifier-names.toml")),
+    ];
+    let needed = parts.into_iter().filter(|(is_needed, _)| *is_needed);
+    needed.map(|(_, part)| part).collect()
 }
 
 fn vmm_parts(guest: Guest) -> &'static [&'static str] {
@@ -129,6 +187,9 @@ mod tests {
                 "vmm-vcpu-simulated",
                 "vmm-vcpu-snp",
                 "vmm-vcpu-tdx",
+                "verifier-file",
+                "verifier-database",
+                "verifier-names",
             ]
         );
     }
@@ -183,6 +244,60 @@ mod tests {
             assert!(!may(Program::VmmVcpu(guest), KVM_MEMORY_ENCRYPT_OP));
             assert_eq!(may(Program::Vmm(guest), KVM_MEMORY_ENCRYPT_OP), !is_open);
             assert_eq!(may(Program::VmmVcpu(guest), KVM_GET_REGS), is_open);
+        }
+    }
+
+    /// A verifier opens no socket that its configuration does not ask for, and none that could listen to a network's packets.
+    #[test]
+    fn verifier_has_the_sockets_of_its_configuration_alone() {
+        const RAW: u64 = 0x80003;
+        let may = |reach, family, kind, protocol| {
+            let profile = Program::Verifier(reach).profile();
+            let call = [family, kind, protocol, 0, 0, 0];
+            !profile.allowing("socket", &call).is_empty()
+        };
+        for (reach, families) in [
+            (Reach::NOTHING, [false; 3]),
+            (Reach::FILE, [false; 3]),
+            (Reach::DATABASE, [true; 3]),
+        ] {
+            assert_eq!(
+                [1, 2, 10].map(|family| may(reach, family, 0x80801, 0)),
+                families
+            );
+            assert!(!may(reach, 16, RAW, 0));
+        }
+        // Of netlink's protocols the one that tells addresses, of the internet's no raw socket.
+        assert!(may(Reach::ALL, 16, RAW, 0));
+        for (family, protocol) in [(16, 9), (16, 12), (2, 0), (10, 0), (17, 0)] {
+            assert!(!may(Reach::ALL, family, RAW, protocol), "{family}");
+        }
+    }
+
+    /// Nothing becomes code that was not when the verifier was started, and no thread becomes a process.
+    #[test]
+    fn verifier_makes_no_memory_executable_and_no_process() {
+        let profile = Program::Verifier(Reach::ALL).profile();
+        for flags in [1, 2, 0x22, 0x4022] {
+            assert!(
+                profile
+                    .allowing("mmap", &[0, 4096, 5, flags, 5, 0])
+                    .is_empty()
+            );
+        }
+        assert!(
+            profile
+                .allowing("mprotect", &[0, 4096, 5, 0, 0, 0])
+                .is_empty()
+        );
+        const SIGCHLD: u64 = 17;
+        const CLONE_NEWUSER: u64 = 0x1000_0000;
+        for flags in [SIGCHLD, 0x3d0f00 | CLONE_NEWUSER, CLONE_NEWUSER] {
+            assert!(
+                profile
+                    .allowing("clone", &[flags, 0, 0, 0, 0, 0])
+                    .is_empty()
+            );
         }
     }
 

@@ -7,3 +7,4 @@ mod rows;
 mod start;
 mod support;
 mod turns;
+mod watch;

@@ -1,5 +1,5 @@
 //! What ours is compared with from PyPI, in a Python environment of its own: sev-snp-measure, and the
-//! libraries by which tests read and write signed reference values and tokens, and an instruction emulator.
+//! libraries by which tests read and write signed reference values, tokens and metrics, and an instruction emulator.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -7,12 +7,14 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, ensure};
 
 /// Packages, each with the module that shows that it is there. The first brings cryptography along.
-const PACKAGES: [(&str, &str); 4] = [
+const PACKAGES: [(&str, &str); 5] = [
     ("sev-snp-measure==0.0.13", "sevsnpmeasure"),
     ("cbor2==6.3.0", "cbor2"),
     ("pyjwt==2.15.1", "jwt"),
     // Runs the boot shim; GPL-2.0, so it is for tests alone.
     ("unicorn==2.1.4", "unicorn"),
+    // Reads the verifier's metrics as Prometheus's own Python library reads anybody's.
+    ("prometheus-client==0.26.0", "prometheus_client"),
 ];
 
 /// The program.

@@ -1,0 +1,90 @@
+//! What `cloister-verifier serve` needs of the machine, by its configuration.
+
+use std::path::{Path, PathBuf};
+
+use attestation_confinement::{Begun, Confinement, Layer, Reach, Strictness};
+use attestation_service::{Config, ConfinementMode, Journal, Metrics, Settings};
+use attestation_store::{Location, ServerAddress};
+
+/// By which SQLite names its temporary files and salts its log of writes.
+const RANDOM: &str = "/dev/urandom";
+
+/// What the C library reads to look a name up (nsswitch.conf(5), resolv.conf(5), hosts(5), gai.conf(5)).
+const RESOLVER: [&str; 6] = [
+    "/etc/nsswitch.conf",
+    "/etc/host.conf",
+    "/etc/resolv.conf",
+    "/etc/hosts",
+    "/etc/gai.conf",
+    "/etc/services",
+];
+
+/// What this verifier needs from here on.
+///
+/// # Errors
+/// An address of the configuration is none.
+pub fn of(
+    data_dir: &Path,
+    config: &Config,
+    settings: &Settings,
+    ready_file: Option<&Path>,
+) -> anyhow::Result<Confinement> {
+    let mut needed = Confinement {
+        read: vec![data_dir.to_owned(), RANDOM.into()],
+        write: vec![data_dir.to_owned()],
+        bind: vec![config.listen.port()],
+        connect: vec![],
+        reach: Reach::default(),
+        strictness: match config.confinement {
+            ConfinementMode::Required => Strictness::Required,
+            ConfinementMode::BestEffort => Strictness::BestEffort,
+        },
+    };
+    needed.bind.extend(config.metrics()?.map(|at| at.port()));
+    needed.write.extend(ready_file.map(folder_of));
+    match &settings.database {
+        Location::File(_) => needed.reach.file = true,
+        Location::Postgres(location) => add_database(&mut needed, location.address()),
+    }
+    Ok(needed)
+}
+
+fn add_database(needed: &mut Confinement, database: ServerAddress) {
+    needed.reach.database = true;
+    needed.connect.extend(database.ports);
+    needed.read.extend(database.roots);
+    if database.is_named {
+        add_names(needed);
+    }
+}
+
+fn add_names(needed: &mut Confinement) {
+    needed.reach.names = true;
+    needed.read.extend(RESOLVER.map(PathBuf::from));
+    // A question by TCP, where the answer is too long for UDP.
+    needed.connect.push(53);
+}
+
+/// The directory that a file is made in.
+fn folder_of(file: &Path) -> PathBuf {
+    match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
+        _ => PathBuf::from("."),
+    }
+}
+
+/// The second step; the journal and the metrics say what holds.
+///
+/// # Errors
+/// What is required does not hold.
+pub fn finish(begun: Begun, journal: &Journal, metrics: &Metrics) -> anyhow::Result<()> {
+    let report = begun.finish()?;
+    for layer in Layer::ALL {
+        metrics.confined(layer.name(), report.has(layer));
+    }
+    match report.is_whole() {
+        true => journal.info("confined", &report),
+        false => journal.error("confined", &report),
+    }
+    Ok(())
+}
