@@ -389,3 +389,23 @@ fn ear_crates_claims_are_an_ear_and_have_the_names_of_ours() {
         assert!(submodule.contains(&name), "{name}");
     }
 }
+
+#[test]
+fn key_of_a_jwk_is_the_one_that_it_was_written_of_and_a_point_of_its_curve() {
+    for key in keys() {
+        let jwk = key.public().to_jwk();
+        assert_eq!(EarPublicKey::from_jwk(&jwk), Ok(key.public().clone()));
+        for (member, value) in [
+            ("y", jwk["x"].clone()),
+            ("x", json!("AAAA")),
+            ("x", json!(1)),
+            ("kty", json!("OKP")),
+            ("crv", json!("P-521")),
+        ] {
+            let mut spoiled = jwk.clone();
+            spoiled[member] = value;
+            let read = EarPublicKey::from_jwk(&spoiled);
+            assert_eq!(read, Err(KeyError::Jwk), "{member}");
+        }
+    }
+}

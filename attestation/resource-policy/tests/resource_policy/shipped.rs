@@ -1,8 +1,10 @@
 //! The policies that come along.
 
 use crate::{REQUEST, affirming, sample, simulated, snp};
+use attestation_appraisal::{Dialect, Rego};
 use attestation_ear::EarClaims;
 use attestation_resource_policy::{Refusal, Request, ResourcePolicy, SHIPPED};
+use serde_json::json;
 
 fn shipped(name: &str) -> ResourcePolicy {
     let found = SHIPPED.iter().find(|one| one.name == name);
@@ -75,4 +77,24 @@ fn every_file_of_the_folder_is_shipped_and_in_its_table() {
     );
     shipped.sort_unstable();
     assert_eq!(policies, shipped);
+}
+
+/// Every token of ours has a submodule. The policy does not rest on that.
+#[test]
+fn affirming_policy_allows_nothing_that_has_no_submodule() {
+    static RESOURCE: Dialect = Dialect::with_data("policy", &["allow"], &["plugin"]);
+    let rego = Rego::parse(SHIPPED[0].source, &RESOURCE).expect("a policy");
+    let allow = |input| rego.ask("allow", input, json!({"plugin": "resource"}));
+    let one = json!({"submods": {"cpu0": {"ear.status": "affirming"}}});
+    assert_eq!(allow(one), Ok(json!(true)));
+    let worse =
+        json!({"submods": {"cpu0": {"ear.status": "affirming"}, "gpu0": {"ear.status": "none"}}});
+    for none in [
+        json!({"submods": {}}),
+        json!({"submods": []}),
+        json!({}),
+        worse,
+    ] {
+        assert_eq!(allow(none), Ok(json!(false)));
+    }
 }
