@@ -38,6 +38,12 @@ impl Address {
         &self.text
     }
 
+    /// The port that is asked.
+    pub fn port(&self) -> u16 {
+        let default = if self.is_plain() { 80 } else { 443 };
+        self.uri.port_u16().unwrap_or(default)
+    }
+
     /// Whether it is `http://`.
     pub(crate) fn is_plain(&self) -> bool {
         self.uri.scheme_str() == Some("http")

@@ -26,18 +26,21 @@ pub(crate) struct Tpm {
 
 impl Evidence {
     pub fn read(case: &Case) -> Result<Self, Reason> {
-        let text = case.evidence.as_str();
-        match case.tee {
+        Self::of(case.tee, &case.evidence)
+    }
+
+    pub fn of(tee: Tee, text: &str) -> Result<Self, Reason> {
+        match tee {
             Tee::Simulated => SimulatedEvidence::from_json(text)
                 .map(|evidence| Self::Simulated(Box::new(evidence)))
                 .map_err(unreadable),
             Tee::Sample => SampleEvidence::from_json(text)
                 .map(Self::Sample)
                 .map_err(unreadable),
-            Tee::Snp => read(case, SnpEvidence::read, |it| it.shape).map(Self::Snp),
-            Tee::Tdx => read(case, TdxEvidence::read, |it| it.shape).map(Self::Tdx),
+            Tee::Snp => read(tee, text, SnpEvidence::read, |it| it.shape).map(Self::Snp),
+            Tee::Tdx => read(tee, text, TdxEvidence::read, |it| it.shape).map(Self::Tdx),
             Tee::AzSnpVtpm | Tee::AzTdxVtpm => {
-                Self::of_vtpm(read(case, TpmEvidence::read, |it| it.shape)?)
+                Self::of_vtpm(read(tee, text, TpmEvidence::read, |it| it.shape)?)
             }
         }
     }
@@ -67,12 +70,12 @@ fn unreadable(error: impl std::fmt::Display) -> Reason {
 }
 
 fn read<T>(
-    case: &Case,
+    tee: Tee,
+    text: &str,
     read: impl Fn(&[u8]) -> Result<T, ShapeError>,
     shape: impl Fn(&T) -> Shape,
 ) -> Result<T, Reason> {
-    let tee = case.tee;
-    let evidence = read(case.evidence.as_bytes()).map_err(|error| match error {
+    let evidence = read(text.as_bytes()).map_err(|error| match error {
         ShapeError::NotInThere { shape, .. } => Reason::EvidenceOfOtherTee { shape, tee },
         error => unreadable(error),
     })?;

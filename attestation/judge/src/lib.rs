@@ -16,6 +16,7 @@ mod check;
 mod evidence;
 mod judge;
 mod logged;
+mod needed;
 mod parts;
 mod prepared;
 mod reference;
@@ -38,6 +39,7 @@ pub use case::{
 pub use check::{CaseCheck, CaseRejection};
 pub use judge::judge;
 pub use logged::{LoggedVerdict, NotLogged, launch as recorded_launch};
+pub use needed::NeededCollateral;
 pub use parts::{join, part};
 pub use reference::{
     CorimError, Digest48, Launch, ReferenceCheck, ReferenceError, ReferenceRejection,

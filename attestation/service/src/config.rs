@@ -10,6 +10,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use attestation_access::{InvalidRate, Rate};
+use attestation_collateral::AddressError;
 use attestation_store::{Location, LocationError};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
@@ -31,6 +33,8 @@ pub struct Config {
     pub confinement: ConfinementMode,
     /// Where the log and all that is registered is.
     pub database: Database,
+    /// What AMD and Intel say of machines.
+    pub collateral: CollateralConfig,
     /// Evidence of simulated TEEs.
     pub simulated: Simulated,
     /// What strangers may hold open.
@@ -58,6 +62,24 @@ pub struct Database {
     pub password_file: PathBuf,
 }
 
+/// Certificates, lists and documents of AMD and Intel.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CollateralConfig {
+    /// Where they are kept; empty for `collateral` in the data directory.
+    pub directory: PathBuf,
+    /// Whether AMD and Intel are asked for what is not kept.
+    pub ask: bool,
+    /// Another address of AMD's KDS; empty for AMD's own.
+    pub amd: String,
+    /// Another address of Intel's PCS; empty for Intel's own.
+    pub intel: String,
+    /// Another address of the list of Intel's root; empty for Intel's own.
+    pub intel_root_list: String,
+    /// Who vouches for these servers, PEM; empty for the machine's own authorities.
+    pub ca_file: PathBuf,
+}
+
 /// Evidence of simulated TEEs, which protect nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -72,6 +94,12 @@ pub struct Simulated {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LimitsConfig {
+    /// See [`Limits::client`].
+    pub client_requests_per_second: u32,
+    /// See [`Limits::client`].
+    pub client_requests_at_once: u32,
+    /// See [`Limits::clients`].
+    pub clients: usize,
     /// See [`Limits::connections`].
     pub connections: usize,
     /// See [`Limits::appraisals`].
@@ -121,6 +149,36 @@ const MEMBERS: &[(&str, &str, &str)] = &[
         "A file that holds the database's password. Empty: none is sent.",
     ),
     (
+        "collateral",
+        "directory",
+        "Where AMD's certificates and Intel's documents are kept. Empty: the folder collateral in the data directory.",
+    ),
+    (
+        "collateral",
+        "ask",
+        "Ask AMD and Intel for what is not kept. Otherwise import it: cloister collateral import.",
+    ),
+    (
+        "collateral",
+        "amd",
+        "Another address than AMD's own KDS, such as a cache of it.",
+    ),
+    (
+        "collateral",
+        "intel",
+        "Another address than Intel's own PCS, such as a PCCS.",
+    ),
+    (
+        "collateral",
+        "intel_root_list",
+        "Another whole address of the revocation list of Intel's root.",
+    ),
+    (
+        "collateral",
+        "ca_file",
+        "Who vouches for these servers (PEM). Empty: the machine's own authorities.",
+    ),
+    (
         "simulated",
         "allow",
         "Take evidence of simulated TEEs and of the sample attester, WHICH PROTECT NOTHING, where the policy does too.",
@@ -129,6 +187,21 @@ const MEMBERS: &[(&str, &str, &str)] = &[
         "simulated",
         "root",
         "The root certificate (PEM) under which evidence of simulated TEEs is taken. Empty: none is.",
+    ),
+    (
+        "limits",
+        "client_requests_per_second",
+        "Requests a second of one client's address (of version 6: of its /64); more are answered 429.",
+    ),
+    (
+        "limits",
+        "client_requests_at_once",
+        "Requests that a client may make at once, after a rest.",
+    ),
+    (
+        "limits",
+        "clients",
+        "Clients at once of whom account is kept, some 100 bytes each; others share an account.",
     ),
     (
         "limits",
@@ -199,6 +272,12 @@ pub enum ConfigError {
     /// Not `ADDRESS:PORT`.
     #[error("`metrics` is `{0}`, and not an address and a port such as 127.0.0.1:9100")]
     Metrics(String),
+    /// `limits.client_requests_…`.
+    #[error("`limits.client_requests_per_second` and `client_requests_at_once`")]
+    Rate(#[from] InvalidRate),
+    /// `collateral.amd` or `collateral.intel…`.
+    #[error("`collateral`")]
+    Vendor(#[from] AddressError),
     /// The database.
     #[error(transparent)]
     Database(#[from] LocationError),
@@ -212,6 +291,7 @@ impl Default for Config {
             metrics: String::new(),
             confinement: ConfinementMode::default(),
             database: Database::default(),
+            collateral: CollateralConfig::default(),
             simulated: Simulated::default(),
             limits: LimitsConfig::default(),
         }
@@ -222,6 +302,9 @@ impl Default for LimitsConfig {
     fn default() -> Self {
         let limits = Limits::default();
         Self {
+            client_requests_per_second: limits.client.per_second(),
+            client_requests_at_once: limits.client.burst(),
+            clients: limits.clients,
             connections: limits.connections,
             appraisals: limits.appraisals,
             handshake_seconds: limits.handshake.as_secs(),
@@ -262,7 +345,10 @@ impl Config {
     /// Says which member.
     pub fn check(&self) -> Result<(), ConfigError> {
         let limits = &self.limits;
+        self.limits()?;
+        self.collateral(Path::new(""))?;
         let counts = [
+            ("clients", limits.clients),
             ("connections", limits.connections),
             ("appraisals", limits.appraisals),
         ];
@@ -317,11 +403,48 @@ impl Config {
         Ok(location.with_password(text.trim_end_matches(['\r', '\n'])))
     }
 
+    /// How certificates and collateral of the verifier in `data_dir` are kept and asked for.
+    ///
+    /// # Errors
+    /// An address that is none.
+    pub fn collateral(
+        &self,
+        data_dir: &Path,
+    ) -> Result<attestation_collateral::Settings, ConfigError> {
+        let given = &self.collateral;
+        let directory = match given.directory.as_os_str().is_empty() {
+            true => data_dir.join(names::COLLATERAL),
+            false => given.directory.clone(),
+        };
+        let mut settings = attestation_collateral::Settings::new(directory);
+        settings.offline = !given.ask;
+        settings.ca_file = Some(given.ca_file.clone()).filter(|file| !file.as_os_str().is_empty());
+        let vendors = &mut settings.vendors;
+        for (address, place) in [
+            (&given.amd, &mut vendors.amd),
+            (&given.intel, &mut vendors.intel),
+            (&given.intel_root_list, &mut vendors.intel_root_list),
+        ] {
+            if !address.is_empty() {
+                *place = address.parse()?;
+            }
+        }
+        Ok(settings)
+    }
+
     /// The limits as the server takes them.
-    #[must_use]
-    pub fn limits(&self) -> Limits {
+    ///
+    /// # Errors
+    /// A rate that is none.
+    pub fn limits(&self) -> Result<Limits, ConfigError> {
         let limits = &self.limits;
-        Limits {
+        let (per_second, at_once) = (
+            limits.client_requests_per_second,
+            limits.client_requests_at_once,
+        );
+        Ok(Limits {
+            client: Rate::new(per_second, at_once)?,
+            clients: limits.clients,
             connections: limits.connections,
             appraisals: limits.appraisals,
             handshake: Duration::from_secs(limits.handshake_seconds),
@@ -330,7 +453,7 @@ impl Config {
             answer: Duration::from_secs(limits.answer_seconds),
             lifetime: Duration::from_secs(limits.lifetime_seconds),
             farewell: Duration::from_secs(limits.farewell_seconds),
-        }
+        })
     }
 
     /// The whole of it as a file that [`Config::load`] reads, each member with what it is for.
@@ -411,7 +534,7 @@ mod tests {
         let mut expected = Config::default();
         expected.limits.head_seconds = 3;
         assert_eq!(config, expected);
-        assert_eq!(Config::default().limits(), Limits::default());
+        assert_eq!(Config::default().limits().unwrap(), Limits::default());
     }
 
     #[test]

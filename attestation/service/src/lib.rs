@@ -40,6 +40,7 @@ mod service;
 mod terms;
 #[cfg(feature = "test-support")]
 pub mod test_support;
+mod throttle;
 mod token;
 
 pub use attestation_audit::rfc3339;
@@ -47,7 +48,9 @@ pub use attestation_metrics::Metrics;
 pub use attestation_pinned_http::{Answer, Request};
 pub use client::{Client, ClientError};
 pub use clock::Clock;
-pub use config::{Config, ConfigError, ConfinementMode, Database, LimitsConfig, Simulated};
+pub use config::{
+    CollateralConfig, Config, ConfigError, ConfinementMode, Database, LimitsConfig, Simulated,
+};
 pub use data_dir::{DataDir, DataDirError, names};
 pub use draft::remove_abandoned_drafts;
 pub use export::{ExportError, Exported, export};

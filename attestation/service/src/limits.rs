@@ -3,9 +3,15 @@
 use std::thread::available_parallelism;
 use std::time::Duration;
 
+use attestation_access::Rate;
+
 /// Limits on connections and requests; [`Limits::default`] is what programs use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
+    /// Requests of one client's address: so many a second, and so many at once.
+    pub client: Rate,
+    /// Clients at once of whom account is kept; some 100 bytes each.
+    pub clients: usize,
     /// Connections at once; the next one waits in the kernel's queue.
     pub connections: usize,
     /// Appraisals at once; the next one waits, within its request's time.
@@ -27,6 +33,8 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
+            client: Rate::CLIENT,
+            clients: 1 << 16,
             // Each may hold a body of 4 MiB: half a gigabyte in all.
             connections: 128,
             // They compute, and each holds a copy of all reference values.

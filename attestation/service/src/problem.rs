@@ -1,6 +1,6 @@
 //! Every way in which a request is answered with an error, and what the client is told.
 
-use attestation_access::Denial;
+use attestation_access::{Denial, TooSoon};
 use attestation_audit::rfc3339;
 use attestation_evidence::ErrorBody;
 use attestation_verdict::RejectionRecord;
@@ -47,6 +47,9 @@ pub enum Problem {
     /// The request did not arrive in time.
     #[error("the request took longer than {0} seconds")]
     TooSlow(u64),
+    /// The client, or the tenant, asks too often.
+    #[error("{0}")]
+    TooSoon(#[from] TooSoon),
     /// The body, or the evidence in it, is too large.
     #[error("{0}")]
     TooLarge(String),
@@ -55,6 +58,9 @@ pub enum Problem {
         "the verifier's store is held by another program, or cannot be reached: try again in a few seconds"
     )]
     Busy,
+    /// What a vendor says of the evidence's hardware is not to be had now.
+    #[error("the evidence cannot be judged now: {0}")]
+    NoCollateral(String),
     /// The server is not set up for this yet.
     #[error("{0}")]
     NotReady(String),
@@ -98,9 +104,11 @@ impl Problem {
             Self::NeedsApproval(_) => 409,
             Self::TooSlow(_) => 408,
             Self::TooLarge(_) => 413,
+            Self::TooSoon(_) => 429,
             Self::Internal => 500,
             Self::Busy
             | Self::NotReady(_)
+            | Self::NoCollateral(_)
             | Self::LogFailed
             | Self::Restored
             | Self::ClockBehind { .. } => 503,
@@ -124,12 +132,22 @@ impl Problem {
             Self::Method => "MethodNotAllowed",
             Self::TooSlow(_) => "RequestTimeout",
             Self::TooLarge(_) => "PayloadTooLarge",
+            Self::TooSoon(_) => "TooManyRequests",
             Self::Busy => "StoreBusy",
             Self::NotReady(_) => "NotReady",
+            Self::NoCollateral(_) => "CollateralUnavailable",
             Self::LogFailed => "LogUnavailable",
             Self::Restored => "NotReady",
             Self::ClockBehind { .. } => "ClockBehind",
             Self::Internal => "InternalError",
+        }
+    }
+
+    /// After how many seconds to try again, where that is known (`Retry-After`, RFC 9110, 10.2.3).
+    pub fn retry_after(&self) -> Option<u64> {
+        match self {
+            Self::TooSoon(soon) => Some(soon.seconds()),
+            _ => None,
         }
     }
 

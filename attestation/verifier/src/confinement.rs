@@ -1,13 +1,21 @@
 //! What `cloister-verifier serve` needs of the machine, by its configuration.
 
+use std::fs::DirBuilder;
+use std::io::ErrorKind;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
+use anyhow::Context;
+use attestation_collateral::Settings as Collateral;
 use attestation_confinement::{Begun, Confinement, Layer, Reach, Strictness};
 use attestation_service::{Config, ConfinementMode, Journal, Metrics, Settings};
 use attestation_store::{Location, ServerAddress};
 
 /// By which SQLite names its temporary files and salts its log of writes.
 const RANDOM: &str = "/dev/urandom";
+
+/// Whom the machine trusts for the web.
+const AUTHORITIES: &str = "/etc/ssl";
 
 /// What the C library reads to look a name up (nsswitch.conf(5), resolv.conf(5), hosts(5), gai.conf(5)).
 const RESOLVER: [&str; 6] = [
@@ -42,11 +50,39 @@ pub fn of(
     };
     needed.bind.extend(config.metrics()?.map(|at| at.port()));
     needed.write.extend(ready_file.map(folder_of));
+    add_vendors(&mut needed, &settings.collateral)?;
     match &settings.database {
         Location::File(_) => needed.reach.file = true,
         Location::Postgres(location) => add_database(&mut needed, location.address()),
     }
     Ok(needed)
+}
+
+fn add_vendors(needed: &mut Confinement, collateral: &Collateral) -> anyhow::Result<()> {
+    // Made before the first step, which lets nothing be made elsewhere; only its last part, so that a slip makes nothing.
+    match DirBuilder::new().mode(0o700).create(&collateral.directory) {
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+            return Err(error)
+                .with_context(|| format!("cannot make {}", collateral.directory.display()));
+        }
+        _ => {}
+    }
+    needed.read.push(collateral.directory.clone());
+    needed.write.push(collateral.directory.clone());
+    if collateral.offline {
+        return Ok(());
+    }
+    needed.reach.fetch = true;
+    needed.read.extend(collateral.ca_file.clone());
+    if collateral.ca_file.is_none() {
+        needed.read.push(AUTHORITIES.into());
+    }
+    let vendors = &collateral.vendors;
+    for address in [&vendors.amd, &vendors.intel, &vendors.intel_root_list] {
+        needed.connect.push(address.port());
+    }
+    add_names(needed);
+    Ok(())
 }
 
 fn add_database(needed: &mut Confinement, database: ServerAddress) {

@@ -10,10 +10,9 @@ use std::time::Duration;
 use anyhow::Context;
 use attestation_confinement::Begun;
 use attestation_judge::{SampleTrust, SimulatedTrust, Trust};
-use attestation_metrics::Build;
 use attestation_service::{
-    Authorities, Clock, Config, Fault, Journal, Metrics, MetricsListener, Server, Service,
-    Settings, counted, router, simulated_trust,
+    Authorities, Clock, Config, Fault, Journal, MetricsListener, Server, Service, Settings,
+    counted, router, simulated_trust,
 };
 use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
@@ -22,6 +21,9 @@ use crate::confinement;
 
 /// At the end, work that nobody can be answered any more gets this long.
 const LAST_COMMIT: Duration = Duration::from_secs(2);
+
+/// How often the directory of collateral is looked at.
+const COLLATERAL_EVERY: Duration = Duration::from_secs(60);
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -64,13 +66,6 @@ struct Listening<'a> {
     metrics: Option<SocketAddr>,
 }
 
-/// A build that anybody can repeat has no date, and knows of no commit.
-const BUILD: Build = Build {
-    version: env!("CARGO_PKG_VERSION"),
-    git_hash: "",
-    date: "",
-};
-
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let config = config(&args)?;
     if args.print_config {
@@ -82,6 +77,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         trust: trust(&config)?,
         policy: config.policy.clone(),
         authorities: Authorities::default(),
+        collateral: config.collateral(&args.data_dir)?,
         database: config.location(&args.data_dir)?,
         faults: args.fault,
     };
@@ -158,7 +154,7 @@ async fn serve(
 ) -> anyhow::Result<()> {
     // Before anything is opened: a signal during the start must not be lost.
     let stop = stop_signal()?;
-    let limits = config.limits();
+    let limits = config.limits()?;
     let policy = settings.policy.clone();
     let simulated = match (&settings.trust.sample, &settings.trust.simulated) {
         (SampleTrust::Refused, _) => "refused",
@@ -167,8 +163,8 @@ async fn serve(
             "allowed, and samples: such evidence protects nothing"
         }
     };
-    let metrics = Arc::new(Metrics::new(BUILD));
     let service = start(data_dir.to_owned(), settings, journal.clone()).await?;
+    let metrics = Arc::clone(service.metrics());
     let server = Server::bind(config.listen, data_dir, limits, journal.clone()).await?;
     let address = server.address();
     let shown = match config.metrics()? {
@@ -193,10 +189,25 @@ async fn serve(
         // Until the runtime ends.
         tokio::spawn(shown.run(Arc::clone(&metrics)));
     }
-    let app = counted(router(Arc::new(service), &limits), metrics);
+    let service = Arc::new(service);
+    tokio::spawn(keep_collateral_new(Arc::clone(&service)));
+    let app = counted(router(service, &limits), metrics);
     server.run(app, stop).await;
     journal.info("stopped", &serde_json::json!({}));
     Ok(())
+}
+
+/// Looks now and then, until the runtime ends.
+async fn keep_collateral_new(service: Arc<Service>) {
+    let mut due = tokio::time::interval(COLLATERAL_EVERY);
+    loop {
+        due.tick().await;
+        let service = Arc::clone(&service);
+        let refreshed = tokio::task::spawn_blocking(move || service.refresh_collateral());
+        if refreshed.await.is_err() {
+            return;
+        }
+    }
 }
 
 /// Blocks, on the whole log: in a thread that may.

@@ -51,18 +51,18 @@ impl Rate {
     pub const MOST_AT_ONCE: u32 = 1_000_000;
     /// Challenges of a tenant: they cost a MAC each.
     pub const CHALLENGES: Self = Self {
-        per_second: 100,
-        burst: 500,
+        per_second: 500,
+        burst: 5000,
     };
     /// Attempts of a tenant: each is judged and logged.
     pub const ATTESTS: Self = Self {
-        per_second: 10,
-        burst: 100,
+        per_second: 200,
+        burst: 2000,
     };
     /// Requests of a client's address prefix.
     pub const CLIENT: Self = Self {
-        per_second: 20,
-        burst: 100,
+        per_second: 100,
+        burst: 1000,
     };
 
     /// So many a second, and so many at once.

@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use attestation_evidence::{ResourcePath, ResourcePathError};
+use attestation_metrics::Limit;
 use axum::Router;
 use axum::body::{Body, Bytes, HttpBody, to_bytes};
 use axum::extract::{FromRequestParts, Path, Request, State};
@@ -28,14 +29,18 @@ use serde::Deserialize;
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::Limits;
+use crate::peer::Peer;
 use crate::problem::Problem;
 use crate::service::Service;
+use crate::throttle::Throttle;
 
 /// The largest body of any request: a report, certificates and a manifest of 50 bytes a page.
 const BODY_LIMIT: usize = 4 * 1024 * 1024;
 
 /// Every path of the verifier, within `limits`.
 pub fn router(service: Arc<Service>, limits: &Limits) -> Router {
+    let throttle = Arc::new(Throttle::new(limits.client, limits.clients));
+    let throttle = (Arc::clone(&service), throttle);
     let of_a_tenant = kbs::router(limits.appraisals)
         .merge(kbs_admin::router())
         .merge(v1::of_a_tenant());
@@ -43,6 +48,7 @@ pub fn router(service: Arc<Service>, limits: &Limits) -> Router {
         .nest("/t/{tenant}", of_a_tenant.clone())
         .merge(of_a_tenant)
         .merge(v1::of_all())
+        .layer(from_fn_with_state(throttle, at_its_rate))
         .route("/livez", get(|| async { "alive\n" }))
         .route("/readyz", get(ready))
         .fallback(|| async { Problem::NotFound("there is no such path".to_owned()) })
@@ -68,6 +74,22 @@ async fn in_time(
     tokio::time::timeout(limit, next.run(request))
         .await
         .map_err(|_| service.refuse(what, "", Problem::TooSlow(limit.as_secs())))
+}
+
+/// No client's address is served beyond its rate; whoever looks whether the verifier lives always is.
+async fn at_its_rate(
+    State((service, throttle)): State<(Arc<Service>, Arc<Throttle>)>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Problem> {
+    let peer = request.extensions().get::<Arc<Peer>>();
+    if let Some(peer) = peer
+        && let Err(soon) = throttle.client(peer.address.ip())
+    {
+        service.metrics().challenge_limited(Limit::Client);
+        return Err(soon.into());
+    }
+    Ok(next.run(request).await)
 }
 
 /// What a request is for, in the words of the operator's log.
@@ -189,7 +211,12 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status =
             StatusCode::from_u16(self.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        json(status, self.body())
+        let mut response = json(status, self.body());
+        if let Some(seconds) = self.retry_after() {
+            let headers = response.headers_mut();
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
     }
 }
 

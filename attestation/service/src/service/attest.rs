@@ -5,6 +5,7 @@ use attestation_ear::Issue;
 use attestation_evidence::{Nonce, Tee};
 use attestation_judge::Verdict;
 use attestation_ledger::Outcome;
+use attestation_metrics::{AttestationOutcome, Label};
 use serde::Serialize;
 
 use super::judge::Judged;
@@ -62,8 +63,14 @@ impl Service {
         cookie: &SessionCookie,
     ) -> Result<OpenedSession, Problem> {
         let name = cookie.session_name();
-        self.burn_named(tenant, cookie, name.clone())
+        self.admit_attempt(tenant)
+            .and_then(|()| self.burn_named(tenant, cookie, name.clone()))
             .map_err(|problem| self.refuse("attest", &name, problem))
+    }
+
+    fn admit_attempt(&self, tenant: &TenantName) -> Result<(), Problem> {
+        let quotas = self.quotas(tenant)?;
+        Ok(self.throttle.attempt(tenant, &quotas)?)
     }
 
     fn burn_named(
@@ -83,6 +90,7 @@ impl Service {
             writing.forget_attempts(now)?;
             Ok(writing.burn(&name, forget_at)?)
         })?;
+        self.metrics.nonce_burned(fresh);
         Ok(OpenedSession {
             name,
             tenant: challenge.tenant,
@@ -110,13 +118,22 @@ impl Service {
 
     /// Judges the evidence in `body`; `opened` is what [`Service::burn`] answered.
     pub fn attest(&self, opened: &OpenedSession, body: &[u8]) -> Result<Attested, Problem> {
+        self.metrics.attestation_requested();
+        let judged = self.judge(opened, body).map_err(|problem| {
+            self.metrics.attestation_failed();
+            self.refuse("attest", &opened.name, problem)
+        });
         let Judged {
             verdict,
             now,
             index,
-        } = self
-            .judge(opened, body)
-            .map_err(|problem| self.refuse("attest", &opened.name, problem))?;
+        } = judged?;
+        let outcome = match verdict.is_accepted() {
+            true => AttestationOutcome::Accepted,
+            false => AttestationOutcome::Refused,
+        };
+        let tenant = Label::Known(opened.tenant.as_str());
+        self.metrics.attested(verdict.tee(), tenant, outcome);
         self.journal_verdict(opened, &verdict, index);
         if !verdict.is_accepted() {
             return Err(Problem::Refused(verdict.record().rejections));

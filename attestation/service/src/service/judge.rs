@@ -7,13 +7,14 @@ use attestation_audit::{OversizedEvidence, Received, Recording, record_verdict};
 use attestation_envelope::JweParts;
 use attestation_evidence::{Attestation, Tee};
 use attestation_judge::{
-    Attempt as Answered, Case, Collateral, Exchange, Freshness, IssuedSession, NonceState,
-    Protocol, Session, Trust, Verdict, judge,
+    Attempt as Answered, Case, Exchange, Freshness, IssuedSession, NonceState, Protocol, Session,
+    Trust, Verdict, judge,
 };
 use attestation_ledger::{AuditRecord, Entry};
 use attestation_store::{Reading, Writing};
 
 use super::attest::OpenedSession;
+use super::collateral::Found;
 use super::rules::Rules;
 use super::{Failure, Service};
 use crate::fault::{Moment, pause_thread};
@@ -39,6 +40,7 @@ struct Attempt<'a> {
     evidence: String,
     exchange: Exchange,
     received: Received,
+    found: Found,
 }
 
 /// A verdict that is ready for the log, which may have gone on since.
@@ -58,7 +60,16 @@ impl Service {
     /// written. If that was overtaken, evidence is judged anew, and at last with the turn held, so
     /// that no flood of registrations can put an answer off for ever.
     pub(super) fn judge(&self, opened: &OpenedSession, body: &[u8]) -> Result<Judged, Problem> {
-        let attempt = read_attempt(opened, body)?;
+        let mut attempt = read_attempt(opened, body)?;
+        attempt.found = self.collateral_for(attempt.tee, &attempt.evidence)?;
+        let judged = self.judge_attempt(&attempt)?;
+        if judged.verdict.is_accepted() {
+            self.confirm(&attempt.found);
+        }
+        Ok(judged)
+    }
+
+    fn judge_attempt(&self, attempt: &Attempt<'_>) -> Result<Judged, Problem> {
         let trust = &self.settings.trust;
         for _ in 0..FREE_ATTEMPTS {
             let (now, rules) =
@@ -126,6 +137,7 @@ fn read_attempt<'a>(opened: &'a OpenedSession, body: &[u8]) -> Result<Attempt<'a
         evidence,
         exchange,
         received,
+        found: Found::default(),
     })
 }
 
@@ -141,8 +153,8 @@ impl<'a> Attempt<'a> {
             evidence: self.evidence.clone(),
             exchange: self.exchange.clone(),
             trust: trust.clone(),
-            collateral: Collateral::default(),
-            seen: None,
+            collateral: self.found.collateral.clone(),
+            seen: self.found.seen.clone(),
             policy: Arc::clone(&rules.policy),
             references: Arc::clone(&rules.references),
             now,

@@ -4,6 +4,7 @@
 //! may block.
 
 mod attest;
+mod collateral;
 mod documents;
 mod judge;
 mod listing;
@@ -18,14 +19,16 @@ mod withdraw;
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use attestation_access::TenantName;
+use attestation_access::{Rate, TenantName};
 use attestation_audit::VERDICT_SECONDS;
+use attestation_collateral::Collateral;
 use attestation_evidence::Challenge;
 use attestation_judge::Trust;
 use attestation_kbs_protocol::{SessionRequest, SessionRequestError};
 use attestation_ledger::{LogProof, VerifyingKey};
+use attestation_metrics::{Build, Limit, Metrics, StoreTrouble};
 use attestation_store::{Location, Logged, Reading, Store, StoreError, Trouble, Writing};
 use serde::Serialize;
 
@@ -36,12 +39,12 @@ use crate::fault::Fault;
 use crate::gate::Authorities;
 use crate::keys::{Keys, UnsealError, load_log_key};
 use crate::problem::Problem;
+use crate::throttle::Throttle;
 use crate::{Clock, Journal};
 
 use rules::Slot;
 
 pub use attest::Attested;
-pub use listing::{Listed, ListedSecret};
 pub use register::{Registered, SECRET_LIMIT};
 pub use release::Shown;
 pub use start::StartError;
@@ -52,6 +55,13 @@ pub use withdraw::NOTHING;
 pub const SESSION_SECONDS: u64 = VERDICT_SECONDS;
 /// For how long after its end a challenge is still known, so that who comes late hears the true reason.
 const REMEMBERED_SECONDS: u64 = 3600;
+/// A build that anybody can repeat has no date, and knows of no commit.
+const BUILD: Build = Build {
+    version: env!("CARGO_PKG_VERSION"),
+    git_hash: "",
+    date: "",
+};
+
 const UNKNOWN_SESSION: Problem =
     Problem::NoSession("the session is unknown here: POST /kbs/v0/auth first");
 
@@ -64,6 +74,8 @@ pub struct Settings {
     pub policy: String,
     /// By whom administrators are proven.
     pub authorities: Authorities,
+    /// Where certificates and collateral are kept, and whether vendors are asked.
+    pub collateral: attestation_collateral::Settings,
     /// Where the store is.
     pub database: Location,
     /// Test-only pauses.
@@ -76,6 +88,7 @@ pub struct Service {
     dir: DataDir,
     keys: Keys,
     store: Store,
+    collateral: Collateral,
     /// The store's, which challenges are of.
     generation: String,
     /// What evidence is judged by, if it was read since something was put.
@@ -83,6 +96,11 @@ pub struct Service {
     /// Why the log cannot be written. Once set it stays: only a restart, which verifies the whole
     /// log, knows again what is on the disk.
     failure: Mutex<Option<String>>,
+    /// Tenants' settings, as they were read last.
+    tenants: Mutex<tenants::Kept>,
+    /// How often tenants' guests were served.
+    throttle: Throttle,
+    metrics: Arc<Metrics>,
     journal: Journal,
     clock: Clock,
     _lock: Lock,
@@ -115,6 +133,17 @@ impl Service {
             registered::compare(reading)?;
             Ok::<_, StartError>(reading.generation()?)
         })?;
+        let collateral = Collateral::open(settings.collateral.clone())?;
+        let metrics = Arc::new(Metrics::new(BUILD));
+        metrics.log_is(head.size);
+        let counted = Arc::clone(&metrics);
+        store.watch(Box::new(move |commit| {
+            counted.committed(
+                commit.took,
+                u64::try_from(commit.writers).unwrap_or(u64::MAX),
+            );
+            counted.log_is(commit.entries);
+        }));
         for fault in &settings.faults {
             journal.error("test-fault-enabled", fault);
         }
@@ -130,9 +159,13 @@ impl Service {
             dir,
             keys,
             store,
+            collateral,
             generation,
             rules: Mutex::default(),
             failure: Mutex::default(),
+            tenants: Mutex::default(),
+            throttle: Throttle::new(Rate::CLIENT, 1),
+            metrics,
             journal,
             clock,
             _lock: lock,
@@ -141,6 +174,28 @@ impl Service {
 
     /// Opens a session of this tenant's guest: a nonce that is good once and for five minutes.
     pub fn open_session(
+        &self,
+        tenant: &TenantName,
+        body: &[u8],
+    ) -> Result<(Challenge, SessionCookie), Problem> {
+        self.metrics.challenge_requested();
+        let opened = self
+            .admit_challenge(tenant)
+            .and_then(|()| self.challenge(tenant, body));
+        match &opened {
+            Ok(_) => self.metrics.challenged(),
+            Err(Problem::TooSoon(_)) => self.metrics.challenge_limited(Limit::Tenant),
+            Err(_) => self.metrics.challenge_failed(),
+        }
+        opened
+    }
+
+    fn admit_challenge(&self, tenant: &TenantName) -> Result<(), Problem> {
+        let quotas = self.quotas(tenant)?;
+        Ok(self.throttle.challenge(tenant, &quotas)?)
+    }
+
+    fn challenge(
         &self,
         tenant: &TenantName,
         body: &[u8],
@@ -173,6 +228,11 @@ impl Service {
             Some(_) => Err(Problem::LogFailed),
             None => Ok(()),
         }
+    }
+
+    /// What is counted.
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
     }
 
     /// What the operator chose.
@@ -251,10 +311,18 @@ impl Service {
     fn problem(&self, failure: Failure) -> Problem {
         match failure {
             Failure::Problem(problem) => problem,
-            Failure::Store(error) => match error.trouble() {
-                Trouble::Failed => self.stop(&error),
-                Trouble::Busy | Trouble::Unreachable => self.busy(&error),
-            },
+            Failure::Store(error) => {
+                let trouble = error.trouble();
+                self.metrics.store_failed(match trouble {
+                    Trouble::Failed => StoreTrouble::Failed,
+                    Trouble::Busy => StoreTrouble::Busy,
+                    Trouble::Unreachable => StoreTrouble::Unreachable,
+                });
+                match trouble {
+                    Trouble::Failed => self.stop(&error),
+                    Trouble::Busy | Trouble::Unreachable => self.busy(&error),
+                }
+            }
             Failure::Entropy(error) => self.internal(&error),
             Failure::Unseal(error) => self.internal(&error),
             Failure::Entry(error) => self.internal(&error),
@@ -284,6 +352,7 @@ impl Service {
             },
         );
         *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
+        self.metrics.fails_closed(true);
         Problem::LogFailed
     }
 

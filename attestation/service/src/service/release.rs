@@ -6,6 +6,7 @@ use attestation_envelope::Entropy;
 use attestation_evidence::{ResourcePath, Tee};
 use attestation_judge::LoggedVerdict;
 use attestation_ledger::{AuditRecord, Digest, Entry};
+use attestation_metrics::Label;
 use attestation_release::{Circumstances, Release};
 use attestation_store::{Attempt, Logged, Reading, StoreError, Writing};
 use serde::Serialize;
@@ -52,6 +53,24 @@ struct Asked<'a> {
 impl Service {
     /// The answer that carries `resource`, for the accepted verdict of whoever shows this.
     pub fn release(
+        &self,
+        tenant: &TenantName,
+        shown: &Shown,
+        resource: &ResourcePath,
+    ) -> Result<String, Problem> {
+        self.metrics.resource_requested();
+        let released = self.release_counted(tenant, shown, resource);
+        match &released {
+            Ok(_) => self.metrics.released(
+                Label::Known(tenant.as_str()),
+                Label::Known(resource.as_str()),
+            ),
+            Err(_) => self.metrics.resource_refused(),
+        }
+        released
+    }
+
+    fn release_counted(
         &self,
         tenant: &TenantName,
         shown: &Shown,

@@ -3,6 +3,7 @@
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use attestation_collateral::OpenError;
 use attestation_evidence::VerifierPins;
 use attestation_ledger::VerifyingKey;
 use attestation_store::StoreError;
@@ -21,6 +22,9 @@ pub enum StartError {
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The directory of certificates and collateral, or who vouches for the vendors' servers.
+    #[error(transparent)]
+    Collateral(#[from] OpenError),
     /// What is registered in it.
     #[error(transparent)]
     Registry(#[from] RegistryError),

@@ -179,6 +179,7 @@ impl<'a> Verifier<'a> {
             },
             policy: "demo".to_owned(),
             authorities: Authorities::default(),
+            collateral: Config::default().collateral(&place.data_dir).unwrap(),
             database: Config::load(&place.data_dir, None)
                 .unwrap()
                 .location(&place.data_dir)
