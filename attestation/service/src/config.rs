@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::Limits;
+use crate::authorities::{Authorities, AuthoritiesError};
 use crate::data_dir::names;
 
 /// What an operator decides.
@@ -31,6 +32,8 @@ pub struct Config {
     pub metrics: String,
     /// Whether it serves where the kernel does not confine it.
     pub confinement: ConfinementMode,
+    /// Who administers: a file that docs/access.md describes; empty for `access.json` of the data directory, if it is there.
+    pub access: PathBuf,
     /// Where the log and all that is registered is.
     pub database: Database,
     /// What AMD and Intel say of machines.
@@ -136,6 +139,11 @@ const MEMBERS: &[(&str, &str, &str)] = &[
         "confinement",
         "required: does not serve where the kernel does not confine it. best-effort: serves, and the journal says what is \
          missing.",
+    ),
+    (
+        "",
+        "access",
+        "Who administers, beside bootstrap tokens (docs/access.md). Empty: access.json of the data directory, if it is there.",
     ),
     (
         "database",
@@ -288,6 +296,7 @@ impl Default for Config {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8443)),
             policy: "strict".to_owned(),
+            access: PathBuf::new(),
             metrics: String::new(),
             confinement: ConfinementMode::default(),
             database: Database::default(),
@@ -430,6 +439,19 @@ impl Config {
             }
         }
         Ok(settings)
+    }
+
+    /// By whom administrators of the verifier in `data_dir` are proven.
+    ///
+    /// # Errors
+    /// The file, or one that it names, cannot be read or says what cannot be meant.
+    pub fn authorities(&self, data_dir: &Path) -> Result<Authorities, AuthoritiesError> {
+        let own = data_dir.join(names::ACCESS);
+        match self.access.as_os_str().is_empty() {
+            false => Authorities::read(&self.access),
+            true if own.exists() => Authorities::read(&own),
+            true => Ok(Authorities::default()),
+        }
     }
 
     /// The limits as the server takes them.

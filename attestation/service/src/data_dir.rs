@@ -47,6 +47,8 @@ pub mod names {
     pub const STORE: &str = "store.sqlite";
     /// What the operator decided.
     pub const CONFIG: &str = "verifier.toml";
+    /// Who administers.
+    pub const ACCESS: &str = "access.json";
     /// Certificates and collateral of AMD and Intel.
     pub const COLLATERAL: &str = "collateral";
     /// The lock file.

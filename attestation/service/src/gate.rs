@@ -1,23 +1,13 @@
 //! Who asks, and whether they may.
 
 use attestation_access::{
-    AcceptedByTls, ClientCertificates, Deed, Denial, Identity, Mandate, Permit, TenantName, decide,
+    AcceptedByTls, Deed, Denial, Identity, Mandate, Permit, TenantName, decide,
 };
-use attestation_oidc::OidcIssuer;
 use serde::Serialize;
 
 use crate::bootstrap;
 use crate::problem::Problem;
 use crate::service::Service;
-
-/// By whom people and programs are proven, beside the bootstrap tokens.
-#[derive(Debug, Default)]
-pub struct Authorities {
-    /// Rules for client certificates.
-    pub certificates: ClientCertificates,
-    /// Issuers of tokens.
-    pub issuers: Vec<OidcIssuer>,
-}
 
 /// What came with a request that may prove somebody.
 #[derive(Debug, Default)]
@@ -35,9 +25,15 @@ impl Service {
         match (&shown.bearer, &shown.certificate) {
             (Some(token), _) => self.bearer(token),
             (None, Some(certificate)) => {
-                let accepted = AcceptedByTls::end_entity(certificate);
-                let proven = self.settings().authorities.certificates.prove(accepted);
-                Ok(proven.unwrap_or_else(|refusal| self.nobody(&refusal)))
+                let rules = self.settings().authorities.certificates.iter();
+                let mut refused = None;
+                for rules in rules {
+                    match rules.prove(AcceptedByTls::end_entity(certificate)) {
+                        Ok(identity) => return Ok(identity),
+                        Err(refusal) => refused = Some(refusal),
+                    }
+                }
+                Ok(refused.map_or_else(Identity::nobody, |refusal| self.nobody(&refusal)))
             }
             (None, None) => Ok(Identity::nobody()),
         }

@@ -14,6 +14,7 @@
 
 #![forbid(unsafe_code)]
 
+mod authorities;
 pub mod bootstrap;
 mod challenge;
 mod client;
@@ -46,6 +47,7 @@ mod token;
 pub use attestation_audit::rfc3339;
 pub use attestation_metrics::Metrics;
 pub use attestation_pinned_http::{Answer, Request};
+pub use authorities::{Authorities, AuthoritiesError};
 pub use client::{Client, ClientError};
 pub use clock::Clock;
 pub use config::{
@@ -55,7 +57,7 @@ pub use data_dir::{DataDir, DataDirError, names};
 pub use draft::remove_abandoned_drafts;
 pub use export::{ExportError, Exported, export};
 pub use fault::{Fault, FaultSyntax};
-pub use gate::{Authorities, Credentials};
+pub use gate::Credentials;
 pub use http::router;
 pub use init::{InitError, NewVerifier, init};
 pub use journal::Journal;

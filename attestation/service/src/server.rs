@@ -12,9 +12,12 @@ use axum::http::Request;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
-use rustls::ServerConfig;
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::ClientCertVerifier;
+use rustls::{RootCertStore, ServerConfig};
 use serde::Serialize;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -54,6 +57,9 @@ pub enum ServeError {
     /// The TLS key or certificate cannot be read.
     #[error(transparent)]
     Files(#[from] DataDirError),
+    /// The authorities of client certificates.
+    #[error("the `client_ca` of the access file cannot be used: {0}")]
+    ClientCa(String),
     /// The TLS key does not fit the certificate.
     #[error("{path} cannot be used as this server's TLS key with the certificate beside it")]
     Tls {
@@ -81,8 +87,19 @@ impl Server {
         limits: Limits,
         journal: Journal,
     ) -> Result<Self, ServeError> {
+        Self::bind_for(address, data_dir, limits, journal, None).await
+    }
+
+    /// The same, which takes certificates of clients for whom one of these authorities (PEM) vouches. Guests have none.
+    pub async fn bind_for(
+        address: SocketAddr,
+        data_dir: &Path,
+        limits: Limits,
+        journal: Journal,
+        client_ca: Option<&[u8]>,
+    ) -> Result<Self, ServeError> {
         let dir = DataDir::open(data_dir)?;
-        let tls = TlsAcceptor::from(Arc::new(tls_config(&dir)?));
+        let tls = TlsAcceptor::from(Arc::new(tls_config(&dir, client_ca)?));
         let listen = |source: io::Error| match source.kind() {
             io::ErrorKind::AddrInUse => ServeError::AddressInUse { address },
             _ => ServeError::Listen { address, source },
@@ -187,7 +204,7 @@ async fn serve_one(
     Ok(())
 }
 
-fn tls_config(dir: &DataDir) -> Result<ServerConfig, ServeError> {
+fn tls_config(dir: &DataDir, client_ca: Option<&[u8]>) -> Result<ServerConfig, ServeError> {
     let key = dir.read_private(names::TLS_KEY)?;
     let key = PrivateKeyDer::from_pem_slice(&key)
         .map_err(|_| dir.malformed(names::TLS_KEY, "PEM private key"))?;
@@ -198,10 +215,30 @@ fn tls_config(dir: &DataDir) -> Result<ServerConfig, ServeError> {
         path: dir.file(names::TLS_KEY),
         source,
     };
-    ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_protocol_versions(&[&rustls::version::TLS13])
-        .map_err(tls)?
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate], key)
-        .map_err(tls)
+        .map_err(tls)?;
+    let config = match client_ca {
+        None => config.with_no_client_auth(),
+        Some(pem) => config.with_client_cert_verifier(client_verifier(pem, provider)?),
+    };
+    config.with_single_cert(vec![certificate], key).map_err(tls)
+}
+
+/// Whoever shows a certificate has to show a good one; whoever shows none is let in, to be nobody in particular.
+fn client_verifier(
+    pem: &[u8],
+    provider: Arc<CryptoProvider>,
+) -> Result<Arc<dyn ClientCertVerifier>, ServeError> {
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(pem) {
+        let certificate = certificate.map_err(|error| ServeError::ClientCa(error.to_string()))?;
+        let added = roots.add(certificate);
+        added.map_err(|error| ServeError::ClientCa(error.to_string()))?;
+    }
+    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
+        .allow_unauthenticated()
+        .build()
+        .map_err(|error| ServeError::ClientCa(error.to_string()))
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use attestation_collateral::Settings as Collateral;
 use attestation_confinement::{Begun, Confinement, Layer, Reach, Strictness};
-use attestation_service::{Config, ConfinementMode, Journal, Metrics, Settings};
+use attestation_service::{Authorities, Config, ConfinementMode, Journal, Metrics, Settings};
 use attestation_store::{Location, ServerAddress};
 
 /// By which SQLite names its temporary files and salts its log of writes.
@@ -51,6 +51,7 @@ pub fn of(
     needed.bind.extend(config.metrics()?.map(|at| at.port()));
     needed.write.extend(ready_file.map(folder_of));
     add_vendors(&mut needed, &settings.collateral)?;
+    add_issuers(&mut needed, &settings.authorities);
     match &settings.database {
         Location::File(_) => needed.reach.file = true,
         Location::Postgres(location) => add_database(&mut needed, location.address()),
@@ -83,6 +84,15 @@ fn add_vendors(needed: &mut Confinement, collateral: &Collateral) -> anyhow::Res
     }
     add_names(needed);
     Ok(())
+}
+
+fn add_issuers(needed: &mut Confinement, authorities: &Authorities) {
+    needed.read.extend(authorities.files.clone());
+    if !authorities.ports.is_empty() {
+        needed.reach.fetch = true;
+        needed.connect.extend(&authorities.ports);
+        add_names(needed);
+    }
 }
 
 fn add_database(needed: &mut Confinement, database: ServerAddress) {

@@ -42,6 +42,13 @@ enum What {
         #[command(flatten)]
         to: Recipient,
     },
+    /// Make a tenant. Needs an operator's token: that of `cloister-verifier bootstrap --tenant NAME`, say.
+    Tenant {
+        /// Its name: a-z, 0-9 and -, a letter first.
+        name: TenantName,
+        #[command(flatten)]
+        to: Recipient,
+    },
     /// Register a secret, or its next version.
     Secret {
         /// The secret's name, REPOSITORY/TYPE/TAG.
@@ -87,7 +94,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let to = args.what.recipient();
     let answer = client(to)?.send(&Request {
         method: "PUT",
-        path: &format!("/t/{}{path}", to.tenant),
+        path: &path,
         body: Some(&body),
         ..Request::default()
     })?;
@@ -103,13 +110,25 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
 impl What {
     fn recipient(&self) -> &Recipient {
         match self {
-            Self::Policy { to, .. } | Self::Reference { to, .. } | Self::Secret { to, .. } => to,
+            Self::Policy { to, .. }
+            | Self::Reference { to, .. }
+            | Self::Tenant { to, .. }
+            | Self::Secret { to, .. } => to,
         }
     }
 }
 
-/// Path and body of the request. Documents are read here too: a slip is found before it is sent.
+/// Path and body of the request.
 fn request(what: &What) -> anyhow::Result<(String, Zeroizing<Vec<u8>>)> {
+    if let What::Tenant { name, .. } = what {
+        return Ok((format!("/v1/tenants/{name}"), Zeroizing::default()));
+    }
+    let (path, body) = within_a_tenant(what)?;
+    Ok((format!("/t/{}{path}", what.recipient().tenant), body))
+}
+
+/// Of what a tenant has. Documents are read here too: a slip is found before it is sent.
+fn within_a_tenant(what: &What) -> anyhow::Result<(String, Zeroizing<Vec<u8>>)> {
     match what {
         What::Policy { file, .. } => {
             let body = read(file)?;
@@ -143,6 +162,7 @@ fn request(what: &What) -> anyhow::Result<(String, Zeroizing<Vec<u8>>)> {
             }
             Ok((path, read(file)?))
         }
+        What::Tenant { .. } => bail!("a tenant is not within a tenant"),
     }
 }
 

@@ -11,8 +11,8 @@ use anyhow::Context;
 use attestation_confinement::Begun;
 use attestation_judge::{SampleTrust, SimulatedTrust, Trust};
 use attestation_service::{
-    Authorities, Clock, Config, Fault, Journal, MetricsListener, Server, Service, Settings,
-    counted, router, simulated_trust,
+    Clock, Config, Fault, Journal, MetricsListener, Server, Service, Settings, counted, router,
+    simulated_trust,
 };
 use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
@@ -76,7 +76,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let settings = Settings {
         trust: trust(&config)?,
         policy: config.policy.clone(),
-        authorities: Authorities::default(),
+        authorities: config.authorities(&args.data_dir)?,
         collateral: config.collateral(&args.data_dir)?,
         database: config.location(&args.data_dir)?,
         faults: args.fault,
@@ -163,9 +163,17 @@ async fn serve(
             "allowed, and samples: such evidence protects nothing"
         }
     };
+    let client_ca = settings.authorities.client_ca.clone();
     let service = start(data_dir.to_owned(), settings, journal.clone()).await?;
     let metrics = Arc::clone(service.metrics());
-    let server = Server::bind(config.listen, data_dir, limits, journal.clone()).await?;
+    let server = Server::bind_for(
+        config.listen,
+        data_dir,
+        limits,
+        journal.clone(),
+        client_ca.as_deref(),
+    )
+    .await?;
     let address = server.address();
     let shown = match config.metrics()? {
         Some(address) => Some(MetricsListener::bind(address).await?),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use attestation_access::{Deed, Mandate, Permit, TenantName, deeds};
+use attestation_access::{Deed, Mandate, Permit, TenantName, Verifier, deeds};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::rejection::QueryRejection;
@@ -47,6 +47,9 @@ pub(super) fn of_a_tenant() -> Router<Arc<Service>> {
 /// What is everybody's.
 pub(super) fn of_all() -> Router<Arc<Service>> {
     Router::new()
+        .route("/v1/tenants", get(tenants))
+        .route("/v1/tenants/{tenant}", put(create_tenant))
+        .route("/v1/tenants/{tenant}/quotas", get(read_quotas).put(quotas))
         .route("/v1/audit/checkpoint", get(checkpoint))
         .route("/v1/token-keys", get(token_keys))
         .route("/.well-known/jwks.json", get(token_keys))
@@ -289,6 +292,48 @@ async fn destroy_secret(
         service.destroy_secret(&mandate, &resource)
     });
     answer(&service, destroyed.await)
+}
+
+async fn tenants(State(service): State<Arc<Service>>, Who(who): Who) -> Result<Response, Problem> {
+    let permit: Permit<deeds::ListTenants> = service.permit(&who, &Verifier)?;
+    let listed = blocking(&service, move |service| service.tenants(&permit)).await?;
+    Ok(document(&listed))
+}
+
+async fn create_tenant(
+    State(service): State<Arc<Service>>,
+    tenant: Tenant,
+    who: Who,
+) -> Result<Response, Problem> {
+    let permit = permit::<deeds::CreateTenant>(&service, &who, &tenant)?;
+    let created = blocking(&service, move |service| service.create_tenant(&permit));
+    answer(&service, created.await)
+}
+
+async fn read_quotas(
+    State(service): State<Arc<Service>>,
+    tenant: Tenant,
+    who: Who,
+) -> Result<Response, Problem> {
+    let permit = permit::<deeds::ReadQuotas>(&service, &who, &tenant)?;
+    let settings = blocking(&service, move |service| service.tenant(permit.place())).await?;
+    Ok(document(&settings.quotas))
+}
+
+async fn quotas(
+    State(service): State<Arc<Service>>,
+    tenant: Tenant,
+    who: Who,
+    body: Body,
+) -> Result<Response, Problem> {
+    let permit = permit::<deeds::WriteQuotas>(&service, &who, &tenant)?;
+    let setting = async {
+        let body = read_body(body, BODY_LIMIT).await?;
+        let quotas = serde_json::from_slice(&body)
+            .map_err(|error| Problem::InvalidRequest(error.to_string()))?;
+        blocking(&service, move |service| service.set_quotas(&permit, quotas)).await
+    };
+    answer(&service, setting.await)
 }
 
 /// From where on a page of the log is wanted.

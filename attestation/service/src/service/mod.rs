@@ -32,11 +32,11 @@ use attestation_metrics::{Build, Limit, Metrics, StoreTrouble};
 use attestation_store::{Location, Logged, Reading, Store, StoreError, Trouble, Writing};
 use serde::Serialize;
 
+use crate::authorities::Authorities;
 use crate::challenge::{Challenge as Opened, SessionCookie};
 use crate::data_dir::{DataDir, Lock};
 use crate::entropy::{self, NoEntropy};
 use crate::fault::Fault;
-use crate::gate::Authorities;
 use crate::keys::{Keys, UnsealError, load_log_key};
 use crate::problem::Problem;
 use crate::throttle::Throttle;
@@ -410,7 +410,7 @@ enum Failure {
 }
 
 /// An error with all its causes, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());
     causes
         .map(ToString::to_string)

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use attestation_access::{Deed, Mandate, TenantName, deeds};
+use attestation_access::{Deed, Mandate, Permit, TenantName, deeds};
 use attestation_appraisal::Policy;
 use attestation_audit::policy_blob;
 use attestation_evidence::ResourcePath;
@@ -40,6 +40,17 @@ pub(super) struct Act<'a> {
     pub tenant: &'a TenantName,
     pub by: &'a str,
     pub approved_by: Option<&'a str>,
+}
+
+impl<'a> Act<'a> {
+    /// What an operator does to a tenant: no tenant has a second person for it.
+    pub fn of<D: Deed<Place = TenantName>>(permit: &'a Permit<D>) -> Self {
+        Self {
+            tenant: permit.tenant(),
+            by: permit.subject().as_str(),
+            approved_by: None,
+        }
+    }
 }
 
 impl<'a, D: Deed<Place = TenantName>> From<&'a Mandate<D>> for Act<'a> {

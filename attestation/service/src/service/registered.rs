@@ -24,6 +24,7 @@ type Rows = BTreeMap<(String, &'static str, String), Said>;
 const POLICY: &str = "policy";
 const REFERENCE: &str = "reference value";
 const SECRET: &str = "secret";
+const TENANT: &str = "settings";
 
 /// The store is not what its log says.
 #[derive(Debug, thiserror::Error)]
@@ -70,6 +71,7 @@ fn found(reading: &Reading<'_>) -> Result<Rows, StoreError> {
         let what = match kind {
             kind if kind == Kind::Policy.as_str() => POLICY,
             kind if kind == Kind::Reference.as_str() => REFERENCE,
+            kind if kind == Kind::Tenant.as_str() => TENANT,
             kind => return Err(reading.torn(format!("it has a document of the kind `{kind}`"))),
         };
         let digest = Said::Document(Digest::of(&document.bytes));
@@ -136,11 +138,12 @@ fn note(rows: &mut Rows, registration: &Registration) {
         Registered::SecretDestroyed { secret_version } => {
             destroy(rows, &tenant, name, *secret_version);
         }
+        Registered::TenantCreated { settings } | Registered::TenantChanged { settings } => {
+            rows.insert(row(TENANT, TENANT), Said::Document(*settings));
+        }
         // Of these no row here says anything.
         Registered::ReferenceKey { .. }
         | Registered::ReferenceKeyRemoved { .. }
-        | Registered::TenantCreated { .. }
-        | Registered::TenantChanged { .. }
         | Registered::TenantRemoved {}
         | Registered::ChangeProposed { .. }
         | Registered::ChangeRejected { .. }
