@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use attestation_evidence::{TLS_EXPORTER_LABEL, TlsExporter};
 use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
@@ -183,9 +184,17 @@ async fn serve_one(
         .map_err(|error| format!("TLS handshake failed: {error}"))?;
     let (_, session) = stream.get_ref();
     let certificates = session.peer_certificates().unwrap_or_default();
+    let exporter = session
+        .export_keying_material(
+            [0; TlsExporter::LENGTH],
+            TLS_EXPORTER_LABEL.as_bytes(),
+            None,
+        )
+        .map_err(|error| format!("TLS exports no value: {error}"))?;
     let peer = Arc::new(Peer {
         address,
         certificate: certificates.first().map(|own| own.to_vec()),
+        exporter: TlsExporter::from_bytes(exporter),
     });
     let service = app.map_request(move |request: Request<hyper::body::Incoming>| {
         let mut request = request.map(Body::new);

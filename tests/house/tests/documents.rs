@@ -9,7 +9,7 @@ use tests_house::sightings::{self, StandIn};
 
 /// The documents that name tests, and how many at least: a table that is no longer understood would
 /// keep every promise.
-const DOCUMENTS: [(&str, usize); 10] = [
+const DOCUMENTS: [(&str, usize); 11] = [
     ("docs/appraisal-policy.md", 30),
     ("docs/confinement.md", 15),
     ("docs/hardware.md", 35),

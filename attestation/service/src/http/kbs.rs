@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use attestation_access::deeds;
+use attestation_judge::Protocol;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -12,10 +14,12 @@ use serde_json::json;
 use tokio::sync::Semaphore;
 
 use super::tenant::Tenant;
-use super::who::bearer;
+use super::v1::{document, permit};
+use super::who::{Who, bearer};
 use super::{BODY_LIMIT, Resource, blocking, json, read_body};
 use crate::challenge::SessionCookie;
 use crate::fault::{Moment, pause};
+use crate::peer::Peer;
 use crate::problem::Problem;
 use crate::service::{SESSION_SECONDS, Service, Shown};
 
@@ -30,7 +34,10 @@ pub(super) fn router(appraisals: usize) -> Router<Arc<Service>> {
     let places = Arc::new(Semaphore::new(appraisals));
     Router::new()
         .route("/kbs/v0/auth", post(auth))
-        .route("/kbs/v0/attest", post(attest))
+        .route("/kbs/v0/attest", post(attest_kbs))
+        .route("/v1/challenge", post(challenge))
+        .route("/v1/attest", post(attest_v1))
+        .route("/v1/verify", post(verify))
         .route("/kbs/v0/resource/{repository}/{type}/{tag}", get(resource))
         .layer(Extension(places))
 }
@@ -40,10 +47,28 @@ async fn auth(
     tenant: Tenant,
     body: Body,
 ) -> Result<Response, Problem> {
+    open(service, tenant, "/kbs", body).await
+}
+
+/// The same challenge, whose cookie goes to the paths of `/v1`.
+async fn challenge(
+    State(service): State<Arc<Service>>,
+    tenant: Tenant,
+    body: Body,
+) -> Result<Response, Problem> {
+    open(service, tenant, "/v1", body).await
+}
+
+async fn open(
+    service: Arc<Service>,
+    tenant: Tenant,
+    below: &str,
+    body: Body,
+) -> Result<Response, Problem> {
     let body = read_body(body, AUTH_LIMIT)
         .await
         .map_err(|problem| service.refuse("open", "", problem))?;
-    let path = tenant.path("/kbs");
+    let path = tenant.path(below);
     let open = move |service: &Service| service.open_session(&tenant.name, &body);
     let (challenge, cookie) = blocking(&service, open).await?;
     let mut response = json(StatusCode::OK, challenge.to_json());
@@ -55,12 +80,58 @@ async fn auth(
     Ok(response)
 }
 
-async fn attest(
+async fn attest_kbs(
     State(service): State<Arc<Service>>,
     Extension(places): Extension<Arc<Semaphore>>,
     tenant: Tenant,
     headers: HeaderMap,
     body: Body,
+) -> Result<Response, Problem> {
+    attest(service, places, tenant, Protocol::Kbs, (headers, body)).await
+}
+
+/// The evidence has to bind this very TLS session too: nobody can have relayed it through another.
+async fn attest_v1(
+    State(service): State<Arc<Service>>,
+    Extension(places): Extension<Arc<Semaphore>>,
+    Extension(peer): Extension<Arc<Peer>>,
+    tenant: Tenant,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let protocol = Protocol::V1 {
+        exporter: peer.exporter,
+    };
+    attest(service, places, tenant, protocol, (headers, body)).await
+}
+
+async fn verify(
+    State(service): State<Arc<Service>>,
+    Extension(places): Extension<Arc<Semaphore>>,
+    tenant: Tenant,
+    who: Who,
+    body: Body,
+) -> Result<Response, Problem> {
+    let permit = permit::<deeds::Verify>(&service, &who, &tenant)?;
+    let body = read_body(body, BODY_LIMIT).await?;
+    let place = places
+        .acquire_owned()
+        .await
+        .map_err(|_| Problem::Internal)?;
+    let answer = blocking(&service, move |service| {
+        let _place = place;
+        service.verify(&permit, &body)
+    })
+    .await?;
+    Ok(document(&answer))
+}
+
+async fn attest(
+    service: Arc<Service>,
+    places: Arc<Semaphore>,
+    tenant: Tenant,
+    protocol: Protocol,
+    (headers, body): (HeaderMap, Body),
 ) -> Result<Response, Problem> {
     let cookie = session_cookie(&headers)?;
     let session = cookie.session_name();
@@ -77,7 +148,7 @@ async fn attest(
     let attested = blocking(&service, move |service| {
         // Kept for as long as the work goes on, which may be longer than the client stays.
         let _place = place;
-        service.attest(&opened, &body)
+        service.attest(&opened, protocol, &body)
     })
     .await?;
     Ok(json(
@@ -86,7 +157,7 @@ async fn attest(
     ))
 }
 
-async fn resource(
+pub(super) async fn resource(
     State(service): State<Arc<Service>>,
     tenant: Tenant,
     Resource(resource): Resource,

@@ -103,6 +103,12 @@ fn purpose(path: &str) -> &'static str {
             _ => "release",
         };
     }
+    match path {
+        "/v1/challenge" => return "open",
+        "/v1/attest" => return "attest",
+        "/v1/verify" => return "verify",
+        _ => {}
+    }
     let administers = path
         .strip_prefix("/v1/")
         .is_some_and(|path| ADMINISTRATORS.iter().any(|what| path.starts_with(what)));

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
+use super::kbs::resource;
 use super::tenant::Tenant;
 use super::who::Who;
 use super::{BODY_LIMIT, Resource, blocking, json, read_body, read_secret};
@@ -38,7 +39,7 @@ pub(super) fn of_a_tenant() -> Router<Arc<Service>> {
         .route("/v1/secrets", get(secrets))
         .route(
             "/v1/secrets/{repository}/{type}/{tag}",
-            put(secret).delete(destroy_secret),
+            get(resource).put(secret).delete(destroy_secret),
         )
         .route("/v1/audit/entries", get(entries))
         .route("/v1/audit/entries/{index}", get(entry))

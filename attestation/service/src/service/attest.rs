@@ -3,7 +3,7 @@
 use attestation_access::TenantName;
 use attestation_ear::Issue;
 use attestation_evidence::{Nonce, Tee};
-use attestation_judge::Verdict;
+use attestation_judge::{Protocol, Verdict};
 use attestation_ledger::Outcome;
 use attestation_metrics::{AttestationOutcome, Label};
 use serde::Serialize;
@@ -43,7 +43,7 @@ pub struct OpenedSession {
 #[derive(Serialize)]
 struct VerdictLine<'a> {
     tenant: &'a TenantName,
-    session: &'a str,
+    session: Option<&'a str>,
     tee: Tee,
     simulated: bool,
     outcome: Outcome,
@@ -117,9 +117,14 @@ impl Service {
     }
 
     /// Judges the evidence in `body`; `opened` is what [`Service::burn`] answered.
-    pub fn attest(&self, opened: &OpenedSession, body: &[u8]) -> Result<Attested, Problem> {
+    pub fn attest(
+        &self,
+        opened: &OpenedSession,
+        protocol: Protocol,
+        body: &[u8],
+    ) -> Result<Attested, Problem> {
         self.metrics.attestation_requested();
-        let judged = self.judge(opened, body).map_err(|problem| {
+        let judged = self.judge(opened, protocol, body).map_err(|problem| {
             self.metrics.attestation_failed();
             self.refuse("attest", &opened.name, problem)
         });
@@ -134,7 +139,7 @@ impl Service {
         };
         let tenant = Label::Known(opened.tenant.as_str());
         self.metrics.attested(verdict.tee(), tenant, outcome);
-        self.journal_verdict(opened, &verdict, index);
+        self.journal_verdict(&opened.tenant, Some(&opened.name), &verdict, index);
         if !verdict.is_accepted() {
             return Err(Problem::Refused(verdict.record().rejections));
         }
@@ -156,12 +161,18 @@ impl Service {
         Ok(Attested { token })
     }
 
-    fn journal_verdict(&self, opened: &OpenedSession, verdict: &Verdict, log_index: u64) {
+    pub(super) fn journal_verdict(
+        &self,
+        tenant: &TenantName,
+        session: Option<&str>,
+        verdict: &Verdict,
+        log_index: u64,
+    ) {
         let record = verdict.record();
         let rejections = record.rejections.iter();
         let line = VerdictLine {
-            tenant: &opened.tenant,
-            session: &opened.name,
+            tenant,
+            session,
             tee: verdict.tee(),
             simulated: verdict.tee().is_simulated(),
             outcome: match verdict.is_accepted() {

@@ -35,7 +35,7 @@ pub(super) struct Judged {
 /// What a client sent, and in which session.
 struct Attempt<'a> {
     tenant: &'a TenantName,
-    session: &'a str,
+    session: Option<&'a str>,
     tee: Tee,
     evidence: String,
     exchange: Exchange,
@@ -59,14 +59,40 @@ impl Service {
     /// depends on is looked up before it, and compared after it, when the verdict has its turn to be
     /// written. If that was overtaken, evidence is judged anew, and at last with the turn held, so
     /// that no flood of registrations can put an answer off for ever.
-    pub(super) fn judge(&self, opened: &OpenedSession, body: &[u8]) -> Result<Judged, Problem> {
-        let mut attempt = read_attempt(opened, body)?;
+    pub(super) fn judge(
+        &self,
+        opened: &OpenedSession,
+        protocol: Protocol,
+        body: &[u8],
+    ) -> Result<Judged, Problem> {
+        let mut attempt = read_attempt(opened, protocol, body)?;
         attempt.found = self.collateral_for(attempt.tee, &attempt.evidence)?;
         let judged = self.judge_attempt(&attempt)?;
         if judged.verdict.is_accepted() {
             self.confirm(&attempt.found);
         }
         Ok(judged)
+    }
+
+    /// Judges and logs evidence that a relying party has, which belongs to no session.
+    pub(super) fn judge_for(
+        &self,
+        tenant: &TenantName,
+        tee: Tee,
+        evidence: String,
+        exchange: Exchange,
+    ) -> Result<Judged, Problem> {
+        let received = Received::new(tee, &evidence, &exchange).map_err(too_large)?;
+        let found = self.collateral_for(tee, &evidence)?;
+        self.judge_attempt(&Attempt {
+            tenant,
+            session: None,
+            tee,
+            evidence,
+            exchange,
+            received,
+            found,
+        })
     }
 
     fn judge_attempt(&self, attempt: &Attempt<'_>) -> Result<Judged, Problem> {
@@ -106,7 +132,11 @@ impl Service {
 }
 
 /// All that can be refused without a judgement, before there is one.
-fn read_attempt<'a>(opened: &'a OpenedSession, body: &[u8]) -> Result<Attempt<'a>, Problem> {
+fn read_attempt<'a>(
+    opened: &'a OpenedSession,
+    protocol: Protocol,
+    body: &[u8],
+) -> Result<Attempt<'a>, Problem> {
     let attestation =
         Attestation::from_json(body).map_err(|error| Problem::InvalidRequest(error.to_string()))?;
     JweParts::check_recipient(&attestation.runtime_data.tee_pubkey)
@@ -126,13 +156,13 @@ fn read_attempt<'a>(opened: &'a OpenedSession, body: &[u8]) -> Result<Attempt<'a
                 expires_at: opened.expires,
             }),
             runtime_data: attestation.runtime_data,
-            protocol: Protocol::Kbs,
+            protocol,
         }),
     };
     let received = Received::new(opened.tee, &evidence, &exchange).map_err(too_large)?;
     Ok(Attempt {
         tenant: &opened.tenant,
-        session: &opened.name,
+        session: Some(&opened.name),
         tee: opened.tee,
         evidence,
         exchange,
@@ -162,7 +192,7 @@ impl<'a> Attempt<'a> {
         let verdict = judge(&case);
         let Recording { record, blobs } = record_verdict(
             self.tenant.as_str(),
-            Some(self.session),
+            self.session,
             &case,
             &verdict,
             &self.received,
@@ -192,8 +222,10 @@ impl Appraised<'_> {
             writing.put_blob(blob)?;
         }
         let index = writing.append(&self.entry)?.index;
-        if self.verdict.is_accepted() {
-            writing.set_verdict(self.attempt.session, index)?;
+        if let Some(session) = self.attempt.session
+            && self.verdict.is_accepted()
+        {
+            writing.set_verdict(session, index)?;
         }
         Ok(index)
     }

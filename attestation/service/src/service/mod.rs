@@ -15,6 +15,7 @@ mod release;
 mod rules;
 mod start;
 mod tenants;
+mod verify;
 mod withdraw;
 
 use std::collections::BTreeMap;
