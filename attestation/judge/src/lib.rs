@@ -14,6 +14,7 @@ mod bound;
 mod case;
 mod check;
 mod evidence;
+mod init_data;
 mod judge;
 mod logged;
 mod parts;
@@ -36,6 +37,7 @@ pub use case::{
     NonceState, Protocol, SampleTrust, Session, SimulatedTrust, Trust, VendorRoot,
 };
 pub use check::{CaseCheck, CaseRejection};
+pub use init_data::InitDataRejection;
 pub use judge::judge;
 pub use logged::{LoggedVerdict, NotLogged, launch as recorded_launch};
 pub use parts::{join, part};
@@ -59,7 +61,7 @@ pub use verdict::{AcceptedVerdict, Verdict};
 #[must_use]
 pub fn ruleset_version() -> String {
     format!(
-        "cloister-judge/1 ({})",
+        "cloister-judge/2 ({})",
         attestation_appraisal::Policy::engine()
     )
 }
