@@ -65,3 +65,50 @@ fn policy_data(text: &str) -> Option<Value> {
     let data: Map<String, Value> = serde_json::from_str(data).ok()?;
     Some(Value::Object(data))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn configuration_in_toml_is_given_as_json() {
+        let (name, value) = claim(
+            "cdh.toml",
+            "a = 1\nb = [1.5, nan]\nc.d = 2026-11-23\ne = true",
+        );
+        assert_eq!(name, "cdh.toml");
+        assert_eq!(
+            value,
+            json!({"a": 1, "b": [1.5, "NaN"], "c": {"d": "2026-11-23"}, "e": true})
+        );
+    }
+
+    #[test]
+    fn data_of_the_agents_policy_stand_in_the_place_of_its_rules() {
+        for text in [
+            "policy_data := {\"a\": 1}",
+            "package agent_policy\n\npolicy_data := {\n  \"a\": 1\n}\n",
+        ] {
+            let (name, value) = claim("policy.rego", text);
+            assert_eq!(
+                (name.as_str(), value),
+                ("agent_policy_claims", json!({"a": 1}))
+            );
+        }
+    }
+
+    #[test]
+    fn file_that_is_not_what_its_name_promises_stays_text() {
+        for (name, text) in [
+            ("aa.toml", "a = "),
+            ("other.toml", "a = 1"),
+            ("policy.rego", "package agent_policy"),
+            ("policy.rego", "# policy_data := {}"),
+            ("policy.rego", "policy_data := [1]"),
+            ("policy.rego", "policy_data := {}\nallow := true"),
+        ] {
+            assert_eq!(claim(name, text), (name.to_owned(), json!(text)), "{text}");
+        }
+    }
+}

@@ -364,3 +364,45 @@ fn verdict_with_init_data_replays_and_one_with_other_claims_does_not() {
     let refused = attestation_appraisal::Verdict::replay(&without.to_string(), &case.policy);
     assert!(refused.is_err());
 }
+
+/// Real evidence with other values of PCRs and another selection: what the TPM did not sign is not believed.
+#[test]
+fn init_data_of_an_azure_guest_is_believed_of_a_pcr_that_the_tpm_quoted_only() {
+    let file = "trustee/deps/verifier/test_data/az-snp-vtpm/evidence-v2.json";
+    let Some(evidence) = vector(file) else { return };
+    let mut evidence: Value = serde_json::from_slice(&evidence).expect("JSON");
+    let body = body("sha256");
+    let digest_of_body = digest(&SHA256, body.as_bytes());
+    let pcr = digest(&SHA256, &[&[0; 32], digest_of_body.as_ref()].concat());
+    evidence["tpm_quote"]["pcrs"][8] = json!(hex::encode(pcr));
+    let judged = |evidence: &Value| {
+        let text = evidence.to_string();
+        let mut case = asked(
+            Tee::AzSnpVtpm,
+            text.as_bytes(),
+            ExpectedData::Unbound,
+            1_767_225_600,
+        );
+        case.exchange.init_data = sent(&body);
+        judged_with_its_own_launch(case)
+    };
+    let verdict = judged(&evidence);
+    assert_eq!(
+        reason(&verdict, "init_data"),
+        "its digest is what PCR 8 holds"
+    );
+    assert!(failed(&verdict).contains(&"tpm_pcr_digest".to_owned()));
+    assert!(!verdict.is_accepted());
+    // One bank, SHA-256, of 24 PCRs; and the same without PCR 8.
+    let message = evidence["tpm_quote"]["message"].as_str().expect("hex");
+    let without = message.replace("00000001000b03ffffff", "00000001000b03fffeff");
+    assert_ne!(without, message);
+    evidence["tpm_quote"]["message"] = json!(without);
+    let verdict = judged(&evidence);
+    assert!(codes(&verdict).contains(&"init_data_unbound".to_owned()));
+    // A quote that cannot be read covers nothing.
+    evidence["tpm_quote"]["message"] = json!("00");
+    let record = judged(&evidence).record();
+    let check = record.check("init_data").expect("it is listed");
+    assert_eq!(check.result, CheckResult::NotChecked);
+}
