@@ -52,10 +52,9 @@ impl Input {
 
     fn found(judged: &Judged, context: &Context) -> Value {
         let mut limits = Map::new();
-        let mut input = Map::new();
+        let mut input = judged.claims();
         for part in judged.parts() {
             limits.insert(part.tee.name().to_owned(), part.limits.clone());
-            input.insert(part.tee.name().to_owned(), part.claims.clone());
         }
         input.insert("tee".to_owned(), json!(judged.tee().name()));
         input.insert("limits".to_owned(), Value::Object(limits));

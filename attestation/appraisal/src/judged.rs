@@ -2,7 +2,7 @@
 
 use crate::{PolicyError, Tee};
 use attestation_verdict::{Check, CheckRecord, CheckResult, Judgement, Record, Rejection};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// Why every check of a piece of evidence was left out.
 const NO_LIMITS: &str = "the policy gave no limits for this evidence, so that it was not judged";
@@ -14,6 +14,23 @@ pub struct Judged {
     record: Record,
     accepted: bool,
     unanswered: Option<PolicyError>,
+    init_data: Option<BoundInitData>,
+}
+
+/// What a guest was configured with at its start, and the evidence binds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BoundInitData {
+    /// Its digest, in hexadecimal digits.
+    pub digest: String,
+    /// What it says, where that is short enough to be shown.
+    pub claims: Option<Value>,
+}
+
+impl BoundInitData {
+    /// Where claims have the digest, beside the TEEs.
+    pub(crate) const DIGEST: &'static str = "init_data";
+    /// Where they have what it says.
+    pub(crate) const CLAIMS: &'static str = "init_data_claims";
 }
 
 #[derive(Debug, Clone)]
@@ -45,6 +62,7 @@ impl Judged {
             record: judgement.record(),
             accepted: judgement.accepted(),
             unanswered: None,
+            init_data: None,
         }
     }
 
@@ -68,6 +86,7 @@ impl Judged {
             },
             accepted: false,
             unanswered: Some(error),
+            init_data: None,
         }
     }
 
@@ -88,6 +107,7 @@ impl Judged {
             record,
             accepted,
             unanswered,
+            init_data: None,
         }
     }
 
@@ -103,6 +123,7 @@ impl Judged {
         self.record = self.record.and(other.record);
         self.accepted = self.accepted && other.accepted;
         self.unanswered = self.unanswered.or(other.unanswered);
+        self.init_data = self.init_data.or(other.init_data);
         Ok(self)
     }
 
@@ -119,6 +140,13 @@ impl Judged {
     pub fn then<R: Rejection>(mut self, after: &Judgement<R>) -> Self {
         self.record = self.record.and(after.record());
         self.accepted &= after.accepted();
+        self
+    }
+
+    /// This, with init data that was found to be what the evidence binds.
+    #[must_use]
+    pub fn with_init_data(mut self, bound: Option<BoundInitData>) -> Self {
+        self.init_data = bound;
         self
     }
 
@@ -146,6 +174,21 @@ impl Judged {
     /// Whether the evidence of any part proves nothing about hardware.
     pub(crate) fn proves_nothing(&self) -> bool {
         self.parts.iter().any(|part| part.tee.proves_nothing())
+    }
+
+    /// What the evidence says, by what signed it, and the init data that it binds.
+    pub(crate) fn claims(&self) -> Map<String, Value> {
+        let parts = self.parts.iter();
+        let mut claims: Map<_, _> = parts
+            .map(|part| (part.tee.name().to_owned(), part.claims.clone()))
+            .collect();
+        if let Some(bound) = &self.init_data {
+            let digest = Value::String(bound.digest.clone());
+            claims.insert(BoundInitData::DIGEST.to_owned(), digest);
+            let said = bound.claims.clone();
+            claims.extend(said.map(|said| (BoundInitData::CLAIMS.to_owned(), said)));
+        }
+        claims
     }
 
     pub(crate) fn parts(&self) -> &[Part] {

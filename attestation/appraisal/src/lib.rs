@@ -42,7 +42,7 @@ pub use ear::{Sign, SignError, signed};
 pub use engine::{Dialect, Rego};
 pub use fault::PolicyFault;
 pub use files::Files;
-pub use judged::{Judged, JudgedTwice};
+pub use judged::{BoundInitData, Judged, JudgedTwice};
 pub use library::{SHIPPED, Shipped};
 pub use policy::{About, Policy};
 pub use rejection::{AppraisalCheck, AppraisalRejection, PolicyError};

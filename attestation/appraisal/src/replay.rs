@@ -1,7 +1,7 @@
 //! Verdicts, appraised once more.
 
 use crate::input::Input;
-use crate::judged::Part;
+use crate::judged::{BoundInitData, Part};
 use crate::text::shown;
 use crate::verdict::{Document, VERSION};
 use crate::{AppraisalCheck, Context, Files, Judged, Policy, PolicyError, Tee, Verdict};
@@ -37,6 +37,9 @@ pub enum ReplayError {
     /// Its claims are of something else.
     #[error("the verdict has claims of `{0}`, which is no TEE")]
     Claims(String),
+    /// What it says of init data has no digest.
+    #[error("the verdict has `init_data` that is no text, or `init_data_claims` without it")]
+    InitData,
     /// Its binding says nothing.
     #[error(
         "the verdict's binding is neither `exactly` with 64 bytes of REPORT_DATA nor `unbound`"
@@ -163,6 +166,9 @@ fn judged(
     let mut parts = Vec::new();
     let mut unanswered = None;
     for (name, claims) in &then.claims {
+        if matches!(name.as_str(), BoundInitData::DIGEST | BoundInitData::CLAIMS) {
+            continue;
+        }
         let tee = Tee::ALL.into_iter().find(|tee| tee.name() == name);
         let tee = tee.ok_or_else(|| ReplayError::Claims(shown(name, 64)))?;
         let limits = limits(tee, claims).unwrap_or_else(|error| {
@@ -175,7 +181,20 @@ fn judged(
             limits,
         });
     }
-    Ok(Judged::recorded(parts, before_the_policy(then), unanswered))
+    let judged = Judged::recorded(parts, before_the_policy(then), unanswered);
+    Ok(judged.with_init_data(init_data(then)?))
+}
+
+fn init_data(then: &Document) -> Result<Option<BoundInitData>, ReplayError> {
+    let claims = then.claims.get(BoundInitData::CLAIMS);
+    match (then.claims.get(BoundInitData::DIGEST), claims) {
+        (None, None) => Ok(None),
+        (Some(Value::String(digest)), claims) => Ok(Some(BoundInitData {
+            digest: digest.clone(),
+            claims: claims.cloned(),
+        })),
+        _ => Err(ReplayError::InitData),
+    }
 }
 
 fn before_the_policy(then: &Document) -> Record {

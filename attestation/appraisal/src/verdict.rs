@@ -81,11 +81,10 @@ impl Verdict {
         &self.appraisal
     }
 
-    /// What the evidence says, by what signed it: for an accepted verdict, what is so.
+    /// What the evidence says, by what signed it, and the init data that it binds (`init_data`, `init_data_claims`): for an
+    /// accepted verdict, what is so.
     pub fn claims(&self) -> Map<String, Value> {
-        let parts = self.judged.parts().iter();
-        let claims = parts.map(|part| (part.tee.name().to_owned(), part.claims.clone()));
-        claims.collect()
+        self.judged.claims()
     }
 
     /// The verdict as one JSON document, the same bytes for the same verdict: members in the order of their names.

@@ -14,6 +14,9 @@ pub const CPU: &str = "cpu0";
 /// Where the annotated evidence has what the guest bound to its report.
 const RUNTIME_DATA: &str = "runtime_data_claims";
 
+/// Where it has what init data says, in full.
+pub(crate) const INIT_DATA_CLAIMS: &str = "init_data_claims";
+
 /// The claims as they are in the token.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

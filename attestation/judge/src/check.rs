@@ -5,6 +5,8 @@ use attestation_evidence::Tee;
 use attestation_shapes::Shape;
 use attestation_verdict::{Check, Rejection};
 
+use crate::InitDataRejection;
+
 /// A question about the session and what came along, asked before the TEE's own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CaseCheck {
@@ -14,7 +16,7 @@ pub enum CaseCheck {
     Nonce,
     /// Is there additional evidence that nobody here would check?
     AdditionalEvidence,
-    /// Is there init data that nobody here would check?
+    /// Is the init data that came along what the evidence binds?
     InitData,
     /// Is it evidence of the claimed TEE?
     Evidence,
@@ -82,9 +84,9 @@ pub enum CaseRejection {
     /// There is additional evidence.
     #[error("additional evidence was sent and nothing in this build would check it")]
     AdditionalEvidenceUnsupported,
-    /// There is init data.
-    #[error("init data was sent and nothing in this build would check it")]
-    InitDataUnsupported,
+    /// Init data that is not what the evidence binds.
+    #[error(transparent)]
+    InitData(#[from] InitDataRejection),
     /// No form of the claimed TEE's evidence.
     #[error("the evidence cannot be read: {problem}")]
     EvidenceUnreadable {
@@ -129,7 +131,7 @@ impl Rejection for CaseRejection {
             | Self::NonceExpired { .. }
             | Self::NonceOfAnotherSession => CaseCheck::Nonce,
             Self::AdditionalEvidenceUnsupported => CaseCheck::AdditionalEvidence,
-            Self::InitDataUnsupported => CaseCheck::InitData,
+            Self::InitData(_) => CaseCheck::InitData,
             Self::EvidenceUnreadable { .. } | Self::EvidenceOfOtherTee { .. } => {
                 CaseCheck::Evidence
             }
@@ -148,7 +150,7 @@ impl Rejection for CaseRejection {
             Self::NonceExpired { .. } => "nonce_expired",
             Self::NonceOfAnotherSession => "nonce_of_another_session",
             Self::AdditionalEvidenceUnsupported => "additional_evidence_unsupported",
-            Self::InitDataUnsupported => "init_data_unsupported",
+            Self::InitData(rejection) => rejection.code(),
             Self::EvidenceUnreadable { .. } => "evidence_unreadable",
             Self::EvidenceOfOtherTee { .. } => "evidence_of_other_tee",
             Self::CollateralMissing => "collateral_missing",

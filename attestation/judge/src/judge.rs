@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use crate::check::judged_as;
 use crate::evidence::{Evidence, Tpm};
+use crate::init_data::{self, Compared};
 use crate::prepared::{Prepared, is_named_root};
 use crate::reference::compare;
 use crate::simulated::SimulatedSubject;
@@ -30,7 +31,8 @@ pub fn judge(case: &Case) -> Verdict {
         Ok(evidence) => Some(Prepared::of(case, evidence)),
         Err(_) => None,
     };
-    let before = before(case, &evidence, prepared.as_ref());
+    let init_data = init_data::compare(case, evidence.as_ref().ok());
+    let before = before(case, &evidence, prepared.as_ref(), &init_data);
     let found = match (&evidence, &prepared) {
         (Ok(evidence), Some(Ok(prepared))) => Asked {
             case,
@@ -43,6 +45,7 @@ pub fn judge(case: &Case) -> Verdict {
     let compared = compare(case.references.values(), found.launch.as_ref(), case.now);
     let reference = Judgement::of(|ReferenceCheck::Reference| compared.finding.clone());
     let judged = found.judged.after(&before).then(&reference);
+    let judged = judged.with_init_data(init_data.bound);
     let context = Context {
         binding: expected,
         judged_at: case.now,
@@ -74,12 +77,13 @@ fn before(
     case: &Case,
     evidence: &Result<Evidence, CaseRejection>,
     prepared: Prep<'_>,
+    init_data: &Compared,
 ) -> Judgement<CaseRejection> {
     Judgement::of(|check| match check {
         CaseCheck::TeeAllowed => session::tee_allowed(case),
         CaseCheck::Nonce => session::nonce(case),
         CaseCheck::AdditionalEvidence => session::additional_evidence(case),
-        CaseCheck::InitData => session::init_data(case),
+        CaseCheck::InitData => init_data.finding.clone(),
         CaseCheck::Evidence => match evidence {
             Ok(_) => Finding::Pass(format!("evidence of `{}`, not yet judged", case.tee)),
             Err(reason) => Finding::fail(reason.clone()),

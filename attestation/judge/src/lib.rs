@@ -14,6 +14,7 @@ mod bound;
 mod case;
 mod check;
 mod evidence;
+mod init_data;
 mod judge;
 mod logged;
 mod needed;
@@ -37,6 +38,7 @@ pub use case::{
     NonceState, Protocol, SampleTrust, Session, SimulatedTrust, Trust, VendorRoot,
 };
 pub use check::{CaseCheck, CaseRejection};
+pub use init_data::InitDataRejection;
 pub use judge::judge;
 pub use logged::{LoggedVerdict, NotLogged, launch as recorded_launch};
 pub use needed::NeededCollateral;
@@ -61,7 +63,7 @@ pub use verdict::{AcceptedVerdict, Verdict};
 #[must_use]
 pub fn ruleset_version() -> String {
     format!(
-        "cloister-judge/1 ({})",
+        "cloister-judge/2 ({})",
         attestation_appraisal::Policy::engine()
     )
 }

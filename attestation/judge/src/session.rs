@@ -62,11 +62,3 @@ pub(crate) fn additional_evidence(case: &Case) -> Found {
         Finding::fail(Reason::AdditionalEvidenceUnsupported)
     }
 }
-
-/// The same of init data.
-pub(crate) fn init_data(case: &Case) -> Found {
-    match &case.exchange.init_data {
-        None => Finding::Pass("there is none".to_owned()),
-        Some(_) => Finding::fail(Reason::InitDataUnsupported),
-    }
-}

@@ -298,6 +298,18 @@ pub fn reference(launch_digest: [u8; 48]) -> ReferenceValue {
     }
 }
 
+/// Init data of these lines under `[data]`, as a client sends it, and the HOST_DATA of a guest that was started with it.
+///
+/// # Panics
+/// Never: SHA-256 has 32 bytes.
+#[must_use]
+pub fn init_data(data: &str) -> (String, [u8; 32]) {
+    let body = format!("version = \"0.1.0\"\nalgorithm = \"sha256\"\n[data]\n{data}\n");
+    let digest = ring::digest::digest(&ring::digest::SHA256, body.as_bytes());
+    let sent = serde_json::json!({"format": "toml", "body": body}).to_string();
+    (sent, digest.as_ref().try_into().expect("32 bytes"))
+}
+
 /// A session with this nonce, fresh, good for five minutes from [`NOW`].
 #[must_use]
 pub fn session(nonce: Nonce) -> Session {

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use attestation_evidence::{ParseError, from_json};
 use ring::digest::{Algorithm, SHA256, SHA384, SHA512, digest};
 use serde::{Deserialize, Serialize};
 
@@ -67,6 +68,20 @@ pub struct ReadInitData {
 pub struct InitDataDigest(Vec<u8>);
 
 impl InitData {
+    /// Reads what a client sends.
+    ///
+    /// # Errors
+    /// When it is not exactly one such JSON object.
+    pub fn from_json(text: &str) -> Result<Self, ParseError> {
+        from_json("init data", text.as_bytes())
+    }
+
+    /// Its JSON text, compact.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(self).expect("two texts are always JSON")
+    }
+
     /// Reads the document.
     ///
     /// # Errors

@@ -10,6 +10,7 @@
 mod admin;
 mod attest_request;
 mod init_data;
+mod init_data_claims;
 mod names;
 mod reference_values;
 mod session;

@@ -6,7 +6,7 @@ use attestation_audit::MAX_EVIDENCE_BYTES;
 use attestation_evidence::{Nonce, SimulatedEvidence, Tee, TeePublicKey};
 use attestation_judge::test_support::launch::{Component, GENUINE, launch, manifest, reference_of};
 use attestation_judge::test_support::{
-    ChainParams, NOW, Scene, SimulatedTee, offset, policy_with, session,
+    ChainParams, NOW, Scene, SimulatedTee, init_data, offset, policy_with, session,
 };
 use attestation_judge::{IssuedSession, NonceState, Revocation, Session, SimulatedTrust};
 use attestation_ledger::Digest;
@@ -42,6 +42,12 @@ fn spoilers() -> Vec<fn(Scene) -> Scene> {
         },
         |scene| scene.with_input(|input| input.tee = Tee::Sample),
         |scene| scene.with_input(|input| input.init_data = Some("{}".to_owned())),
+        |scene| scene.with_input(|input| input.init_data = Some(init_data("a = \"b\"").0)),
+        |scene| {
+            let (sent, host_data) = init_data("a = \"b\"");
+            let scene = scene.with_report(|it| it[0xC0..0xE0].copy_from_slice(&host_data));
+            scene.with_input(|input| input.init_data = Some(sent))
+        },
         |scene| scene.with_input(|input| input.references[0].min_svn = Some(1)),
         |scene| {
             scene.with_input(|input| {

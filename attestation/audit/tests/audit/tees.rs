@@ -7,7 +7,7 @@ use attestation_audit::FindingCode;
 use attestation_evidence::{
     Nonce, RuntimeData, SampleEvidence, Tee, TeePublicKey, report_data_binding,
 };
-use attestation_judge::test_support::{NOW, parsed, reference, session};
+use attestation_judge::test_support::{NOW, init_data, parsed, reference, session};
 use attestation_judge::{
     Attempt, Case, Collateral, Exchange, Expected, Freshness, Protocol, References, SampleTrust,
     Trust, VendorRoot, judge,
@@ -54,7 +54,13 @@ fn case(tee: Tee, evidence: String, freshness: Freshness, policy: &str, now: u64
 
 /// A guest on a made chip, whose root the verifier was given in AMD's place.
 fn on_a_made_chip() -> (Case, Vec<u8>) {
+    started_with([0; 32])
+}
+
+/// The same, started with this HOST_DATA.
+fn started_with(host_data: [u8; 32]) -> (Case, Vec<u8>) {
     let mut chip = Chip::new(Product::Genoa);
+    chip.report[0xC0..0xE0].copy_from_slice(&host_data);
     let attempt = attempt(4);
     let bound = report_data_binding(&attempt.runtime_data, "");
     chip.report[offset::REPORT_DATA..offset::REPORT_DATA + 64].copy_from_slice(&bound);
@@ -141,6 +147,34 @@ fn verdict_on_an_snp_report_that_names_other_collateral_is_found() {
         let report = world.judge_with(&world.bundle(), false, &[&root]);
         assert_eq!(codes(&report.expect("whole")), [code], "{place}");
     }
+}
+
+#[test]
+fn verdict_with_init_data_replays_and_one_that_passed_over_other_init_data_is_found() {
+    let (sent, host_data) = init_data("a = \"b\"");
+    let (mut case, root) = started_with(host_data);
+    case.exchange.init_data = Some(sent);
+    assert!(judge(&case).accepted().is_some());
+    let world = logged(Some("s"), &case, |_| ());
+    let report = world.judge_with(&world.bundle(), false, &[&root]);
+    let report = report.expect("whole");
+    assert_eq!(codes(&report), []);
+    assert_eq!(report.verdicts[0].outcome, Outcome::Accepted);
+
+    case.exchange.init_data = Some(init_data("a = \"c\"").0);
+    assert!(judge(&case).accepted().is_none());
+    let honest = logged(Some("s"), &case, |_| ());
+    let report = honest.judge_with(&honest.bundle(), false, &[&root]);
+    assert_eq!(codes(&report.expect("whole")), []);
+    let lie = logged(Some("s"), &case, |record| {
+        record.outcome = Outcome::Accepted;
+        record.rejections.clear();
+    });
+    let report = lie.judge_with(&lie.bundle(), false, &[&root]);
+    assert_eq!(
+        codes(&report.expect("whole")),
+        [FindingCode::VerdictDiffers]
+    );
 }
 
 #[test]

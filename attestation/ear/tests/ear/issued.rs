@@ -2,7 +2,7 @@
 
 use crate::support::{
     EXPECTED, ISSUER, LIFETIME, TENANT, claims, key, key_p384, keys, nonce, of, sample, simulated,
-    snp, token, verifier,
+    simulated_with_init_data, snp, token, verifier,
 };
 use attestation_appraisal::{EarPublicKey, Sign, SignError, TrustTier};
 use attestation_ear::{IssueError, LONGEST_LIFE, LONGEST_TOKEN, PROFILE, issue, verify};
@@ -179,4 +179,36 @@ fn token_is_the_same_for_the_same_verdict() {
         .document()
         .clone();
     assert_eq!(value["jti"], "BgYGBgYGBgYGBgYGBgYGBg");
+}
+
+/// Trustee's names, and where its resource policies look for them.
+#[test]
+fn token_has_the_init_data_that_the_evidence_binds() {
+    let with = simulated_with_init_data("a = \"b\"");
+    let given = claims(&token(&with, &key(7))).expect("its own token");
+    let evidence = "/submods/cpu0/ear.veraison.annotated-evidence";
+    let evidence = given.document().pointer(evidence).expect("evidence");
+    assert_eq!(
+        evidence["init_data"],
+        with.appraised().claims()["init_data"]
+    );
+    assert_eq!(evidence["init_data_claims"], json!({"a": "b"}));
+    let without = claims(&token(&simulated(), &key(7))).expect("its own token");
+    assert!(!without.document().to_string().contains("init_data"));
+}
+
+#[test]
+fn token_that_would_be_too_long_for_it_has_the_init_datas_digest_alone() {
+    for (bytes, whole) in [(8 * 1024, true), (16 * 1024, false)] {
+        let verdict = simulated_with_init_data(&format!("a = \"{}\"", "b".repeat(bytes)));
+        let judged = verdict.appraised().claims();
+        assert!(judged.contains_key("init_data_claims"));
+        let token = token(&verdict, &key(7));
+        assert!(token.len() <= LONGEST_TOKEN);
+        let claims = claims(&token).expect("its own token");
+        let evidence = "/submods/cpu0/ear.veraison.annotated-evidence";
+        let evidence = claims.document().pointer(evidence).expect("evidence");
+        assert_eq!(evidence["init_data"], judged["init_data"]);
+        assert_eq!(evidence.get("init_data_claims").is_some(), whole, "{bytes}");
+    }
 }

@@ -67,15 +67,6 @@ fn additional_evidence_is_refused_even_where_the_report_binds_it() {
 }
 
 #[test]
-fn init_data_is_refused_since_nobody_would_check_it() {
-    let scene = Scene::any().with_input(|input| input.init_data = Some("{}".to_owned()));
-    assert_eq!(
-        scene.refused_only_by("init_data"),
-        Rejection::InitDataUnsupported
-    );
-}
-
-#[test]
 fn simulated_evidence_is_refused_unless_the_verifier_was_started_for_it() {
     let scene = Scene::any().with_input(|input| input.trust.simulated = SimulatedTrust::Refused);
     assert_eq!(

@@ -11,6 +11,11 @@ use std::sync::Arc;
 
 /// A guest on a made chip answers a session; the chip's root is named.
 fn case() -> Case {
+    case_with(|_| ())
+}
+
+/// The same, of a report that was changed before the chip signed it.
+pub fn case_with(change: impl FnOnce(&mut [u8])) -> Case {
     let mut scene = Scene::new(Product::Milan);
     let runtime_data = RuntimeData {
         nonce: Nonce::from_bytes([4; 32]),
@@ -18,6 +23,7 @@ fn case() -> Case {
     };
     let bound = report_data_binding(&runtime_data, "");
     scene.report[offset::REPORT_DATA..offset::REPORT_DATA + 64].copy_from_slice(&bound);
+    change(scene.report.as_mut_slice());
     scene.chip.sign(&mut scene.report);
     let launch_digest = scene.report[0x90..0xC0].try_into().expect("48 bytes");
     let mut case = asked(

@@ -11,7 +11,14 @@ use attestation_verdict::ExpectedData;
 use std::sync::Arc;
 
 fn case() -> Case {
-    let made = Scene::new().make();
+    case_with(|_| ())
+}
+
+/// The same, of a body that was changed before it was signed.
+pub fn case_with(change: impl FnOnce(&mut [u8])) -> Case {
+    let mut scene = Scene::new();
+    change(&mut scene.body);
+    let made = scene.make();
     let mut case = asked(Tee::Tdx, &made.quote, ExpectedData::Unbound, NOW);
     case.trust.intel = VendorRoot::Named(made.root.clone());
     case.collateral.tdx = Some(made.json().into_bytes());
@@ -19,7 +26,7 @@ fn case() -> Case {
 }
 
 /// With a reference value of what the quote shows, changed.
-fn with(mut case: Case, changes: &[fn(&mut ReferenceValue)]) -> Case {
+pub fn with(mut case: Case, changes: &[fn(&mut ReferenceValue)]) -> Case {
     let launch = judge(&case)
         .launch()
         .cloned()

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use attestation_access::TenantName;
 use attestation_audit::{OversizedEvidence, Received, Recording, record_verdict};
 use attestation_envelope::JweParts;
-use attestation_evidence::{Attestation, Tee};
+use attestation_evidence::Tee;
 use attestation_judge::{
     Attempt as Answered, Case, Exchange, Freshness, IssuedSession, NonceState, Protocol, Session,
     Trust, Verdict, judge,
 };
+use attestation_kbs_protocol::AttestRequest;
 use attestation_ledger::{AuditRecord, Entry};
 use attestation_store::{Reading, Writing};
 
@@ -138,14 +139,14 @@ fn read_attempt<'a>(
     body: &[u8],
 ) -> Result<Attempt<'a>, Problem> {
     let attestation =
-        Attestation::from_json(body).map_err(|error| Problem::InvalidRequest(error.to_string()))?;
+        AttestRequest::from_json(body).map_err(|error| Problem::InvalidRequest(error.to_string()))?;
     JweParts::check_recipient(&attestation.runtime_data.tee_pubkey)
         .map_err(|error| Problem::InvalidRequest(error.to_string()))?;
     let sent = attestation.tee_evidence;
     let evidence = sent.primary_evidence.get().to_owned();
     let exchange = Exchange {
         additional_evidence: sent.additional_evidence,
-        init_data: None,
+        init_data: attestation.init_data.map(|it| it.to_json()),
         freshness: Freshness::Session(Answered {
             session: Session::Issued(IssuedSession {
                 nonce: opened.nonce,

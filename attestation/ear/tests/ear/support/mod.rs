@@ -3,7 +3,7 @@
 use attestation_appraisal::{EarKey, VerifierId, signed};
 use attestation_ear::{EarClaims, Expected, Issue, JwkSet, TokenError, issue, verify};
 use attestation_evidence::{Nonce, SampleEvidence, Tee, report_data_binding};
-use attestation_judge::test_support::{NOW, Scene, parsed, reference};
+use attestation_judge::test_support::{NOW, Scene, init_data, parsed, reference};
 use attestation_judge::{References, SampleTrust, VendorRoot, Verdict, judge};
 use attestation_snp::Product;
 use attestation_snp::test_support::{Scene as SnpScene, offset};
@@ -50,6 +50,14 @@ pub fn nonce() -> Nonce {
 /// An accepted verdict on simulated evidence.
 pub fn simulated() -> Verdict {
     Scene::any().input.verdict()
+}
+
+/// The same of a guest that was started with these files as init data.
+pub fn simulated_with_init_data(data: &str) -> Verdict {
+    let (sent, host_data) = init_data(data);
+    let scene = Scene::any().with_report(|report| report[0xC0..0xE0].copy_from_slice(&host_data));
+    let scene = scene.with_input(|input| input.init_data = Some(sent));
+    scene.input.verdict()
 }
 
 /// An accepted verdict on the sample attester's evidence.
