@@ -92,8 +92,10 @@ fn served(page: &str, cut: &[(&str, usize)]) -> Result<String> {
         script.contains("127.0.0.1:8443"),
         "the guide names no address"
     );
-    let address = format!("127.0.0.1:{}", free_port()?);
-    let script = script.replace("127.0.0.1:8443", &address);
+    let mut script = script;
+    for named in ["127.0.0.1:8443", "127.0.0.1:9100"] {
+        script = script.replace(named, &format!("127.0.0.1:{}", free_port()?));
+    }
     Ok(format!("set -eux\ntrap 'kill $!' ERR\n{script}"))
 }
 
@@ -180,6 +182,29 @@ fn guide_of_a_tenant_works_as_it_is_written() -> Result<()> {
     ] {
         ensure!(done.contains(said), "«{said}» is missing in\n{done}");
     }
+    Ok(())
+}
+
+#[test]
+fn guide_of_an_operator_works_as_it_is_written() -> Result<()> {
+    if lacks(&["curl", "jq", "xxd"]) {
+        return Ok(());
+    }
+    let folder = tempfile::tempdir()?;
+    let done = run(&served("operator.md", &[])?, folder.path())?;
+    for said in [
+        "[]\n",
+        r#","strict","refused"]"#,
+        "registered strict, log index 0",
+        "\nalive\nready\n",
+        "\ncloister_verifier_fail_closed 0\n",
+        "\ncloister_verifier_confined{layer=\"system-calls\"} 1\n",
+        "\nagrees",
+    ] {
+        ensure!(done.contains(said), "«{said}» is missing in\n{done}");
+    }
+    let backup = folder.path().join("backup/store.sqlite");
+    ensure!(backup.is_file(), "the backup has no store");
     Ok(())
 }
 
