@@ -1,4 +1,5 @@
-//! docs/api.md, line by line: real curl against a real server, in one shell, from the page's top to its end.
+//! docs/api.md, line by line: real curl against a real server, in one shell, from the page's top to its end. And the tables of errors,
+//! here and in docs/operator.md.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod support;
@@ -19,8 +20,12 @@ const TELL_STATUS: &str = "$curl --write-out '%{stderr}%{http_code}' ";
 const ADDRESS: &str = "verifier=https://127.0.0.1:8443";
 
 fn page() -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/api.md");
-    fs::read_to_string(path).unwrap()
+    document("api.md")
+}
+
+fn document(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs");
+    fs::read_to_string(path.join(name)).unwrap()
 }
 
 /// A fenced block: its language and its text.
@@ -249,27 +254,54 @@ fn problems() -> Vec<Problem> {
     all
 }
 
-/// Status and name of the rows between the page's two marks.
-fn rows(page: &str) -> Vec<(u16, String)> {
-    let table = page
-        .split("<!-- errors: held to the code by a test -->")
-        .nth(1);
-    let table = table.unwrap().split("<!-- end -->").next().unwrap();
-    let rows = table.lines().filter_map(|line| {
-        let mut cells = line.split('|').skip(1).map(str::trim);
-        let status = cells.next()?.parse().ok()?;
-        Some((status, cells.next()?.trim_matches('`').to_owned()))
+/// The rows of a table between `<!-- MARK: … -->` and `<!-- end -->`, head and rule left out.
+fn rows(page: &str, mark: &str) -> Vec<Vec<String>> {
+    let table = page.split(&format!("<!-- {mark}: ")).nth(1).unwrap();
+    let table = table.split("<!-- end -->").next().unwrap();
+    let rows = table.lines().skip(3).map(|line| {
+        let cells = line.split('|').skip(1);
+        cells
+            .map(|cell| cell.trim().trim_matches('`').to_owned())
+            .collect()
     });
     rows.collect()
 }
 
+/// A row's status and name.
+fn status_and_name(row: &[String]) -> (u16, String) {
+    (row[0].parse().unwrap(), row[1].clone())
+}
+
 #[test]
 fn page_has_every_error_with_its_status_once() {
-    let said = rows(&page());
+    let said: Vec<_> = rows(&page(), "errors")
+        .iter()
+        .map(|row| status_and_name(row))
+        .collect();
     let is = |problem: &Problem| (problem.status(), problem.name().to_owned());
     let found: BTreeSet<_> = problems().iter().map(is).collect();
     assert_eq!(said.iter().cloned().collect::<BTreeSet<_>>(), found);
     assert_eq!(said.len(), found.len(), "a row is there twice");
+}
+
+/// What `Service::ready` and the layers around it can answer.
+#[test]
+fn operators_page_has_whatever_readiness_can_say_in_its_words() {
+    let unready = [
+        Problem::LogFailed,
+        Problem::Busy,
+        Problem::ClockBehind { clock: 0, last: 0 },
+        Problem::Internal,
+        Problem::TooSlow(30),
+    ];
+    let said = rows(&document("operator.md"), "readyz");
+    assert_eq!(said.len(), unready.len());
+    for (row, problem) in said.iter().zip(unready) {
+        let found = (problem.status(), problem.name().to_owned());
+        assert_eq!(status_and_name(row), found);
+        let text = problem.to_string();
+        assert!(is_text(&row[2], &text), "{text}");
+    }
 }
 
 #[test]
