@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use attestation_evidence::Challenge;
 use attestation_service::Problem;
+use attestation_service::test_support::RESOURCE;
 use serde_json::Value;
 use support::{Place, SECRET};
 
@@ -200,6 +201,25 @@ fn page_of_the_api_is_answered_as_it_says() {
     assert!(faults.is_empty(), "{}\n{said}", faults.join("\n"));
     assert!(output.status.success(), "{said}");
     assert_eq!(releases, 2, "by cookie and by token");
+}
+
+/// Nothing of a verdict is in memory alone: so a load balancer may send each request anywhere, and a restart forgets nobody.
+#[test]
+fn guest_that_attested_before_a_restart_gets_its_secret_after_it() {
+    let place = Place::new();
+    let server = place.serve();
+    place.furnish(&server.url);
+    let guest = place.guest(&server.url);
+    let opened = guest.auth();
+    assert_eq!(guest.attest(&opened).status, 200);
+    server.kill();
+
+    let server = place.serve();
+
+    let answer = place.guest(&server.url).resource(&opened.cookie, RESOURCE);
+    assert_eq!(answer.status, 200);
+    let opened = guest.open(&answer.body, &place.pins);
+    assert_eq!(opened.secret.as_slice(), SECRET);
 }
 
 /// One of each. The match has no arm for what is new, so that nobody adds a problem without its row.
