@@ -135,11 +135,20 @@ impl Shown {
     }
 }
 
-/// The functions under a test attribute.
+/// The functions under a test attribute, and those that the store's `both!` makes tests of.
 fn tests_in(code: &str) -> impl Iterator<Item = String> + '_ {
     let mut attributed = false;
+    let mut listed = false;
     code.lines().filter_map(move |line| {
         let line = line.trim();
+        if listed {
+            listed = line != "}";
+            return line.strip_suffix(',').map(str::to_owned);
+        }
+        if line == "both! {" {
+            listed = true;
+            return None;
+        }
         if line.starts_with("#[") {
             attributed |= line.contains("test]") || line.contains("test(");
             return None;
@@ -170,6 +179,13 @@ mod tests {
         let found = promises("| claim | shown by |\n|---|---|\n| a | the service's tests |\n");
         assert_eq!(found.len(), 1);
         assert!(!Shown::default().has(&found[0].test));
+    }
+
+    #[test]
+    fn name_that_is_listed_for_both_stores_is_a_test_and_none_behind_the_list_is() {
+        let code = "both! {\n    first_one,\n    second_one,\n}\n\nfn first_one(database: &mut Database) {\n    call(\n        helper_one,\n    );\n}\n";
+        let found: Vec<String> = tests_in(code).collect();
+        assert_eq!(found, ["first_one", "second_one"]);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The guides to a first VM and to hardware, run as they are written, up to the launch and after it.
+//! The guides to a first VM, to hardware, for tenants and for operators, run as they are written, up to the launch and after it.
 
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
@@ -83,6 +83,37 @@ fn hardware_script() -> Result<String> {
     Ok(format!("set -eux\n{first}{second}"))
 }
 
+/// A page whose first block installs and whose server listens on port 8443: here on one that is free.
+fn served(page: &str, cut: &[(&str, usize)]) -> Result<String> {
+    let blocks = guide(page)?;
+    let blocks = blocks.get(1..).context("the guide has blocks")?;
+    let script = without(&blocks.concat(), cut)?;
+    ensure!(
+        script.contains("127.0.0.1:8443"),
+        "the guide names no address"
+    );
+    let mut script = script;
+    for named in ["127.0.0.1:8443", "127.0.0.1:9100"] {
+        script = script.replace(named, &format!("127.0.0.1:{}", free_port()?));
+    }
+    Ok(format!("set -eux\ntrap 'kill $!' ERR\n{script}"))
+}
+
+fn free_port() -> Result<u16> {
+    let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    Ok(free.local_addr()?.port())
+}
+
+/// Whether one of these programs is not there, which is said.
+fn lacks(needed: &[&str]) -> bool {
+    let is_there = |program: &str| Command::new(program).arg("--version").output().is_ok();
+    let missing = needed.iter().find(|program| !is_there(program));
+    if let Some(missing) = missing {
+        println!("skipped: there is no {missing}");
+    }
+    missing.is_some()
+}
+
 /// A folder with the kernel's package in it; `None`, after saying why, where there is none.
 fn folder_with_package() -> Result<Option<tempfile::TempDir>> {
     let package = match kernel_package(&root().join("target/demo/cache")) {
@@ -120,15 +151,60 @@ fn guide_to_a_first_vm_works_as_it_is_written() -> Result<()> {
     let Some(folder) = folder_with_package()? else {
         return Ok(());
     };
-    let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-    let port = free.local_addr()?.port();
-    drop(free);
-    let done = run(&script(port)?, folder.path())?;
+    let done = run(&script(free_port()?)?, folder.path())?;
     ensure!(
         done.contains("registered default/disk/data version 1, log index 2"),
         "{done}"
     );
     ensure!(done.trim_end().ends_with("agrees"), "{done}");
+    Ok(())
+}
+
+#[test]
+fn guide_of_a_tenant_works_as_it_is_written() -> Result<()> {
+    if lacks(&["curl", "jq", "xxd"]) {
+        return Ok(());
+    }
+    let Some(folder) = folder_with_package()? else {
+        return Ok(());
+    };
+    let cut = [("apt-get download ", 1), ("cloister vm run ", 1)];
+    let done = run(&served("tenant.md", &cut)?, folder.path())?;
+    for said in [
+        "\nready\n",
+        "registered default/disk/data version 1, log index 2",
+        "\tregistered\tdefault/disk/data\n",
+        "\nagrees",
+        r#"{"name":"web-1","log_index":3}"#,
+        "registered web-2, log index 4",
+        "registered default/disk/data version 2, log index 5",
+        r#"{"name":"default/disk/data","version":2,"log_index":6}"#,
+    ] {
+        ensure!(done.contains(said), "«{said}» is missing in\n{done}");
+    }
+    Ok(())
+}
+
+#[test]
+fn guide_of_an_operator_works_as_it_is_written() -> Result<()> {
+    if lacks(&["curl", "jq", "xxd"]) {
+        return Ok(());
+    }
+    let folder = tempfile::tempdir()?;
+    let done = run(&served("operator.md", &[])?, folder.path())?;
+    for said in [
+        "[]\n",
+        r#","strict","refused"]"#,
+        "registered strict, log index 0",
+        "\nalive\nready\n",
+        "\ncloister_verifier_fail_closed 0\n",
+        "\ncloister_verifier_confined{layer=\"system-calls\"} 1\n",
+        "\nagrees",
+    ] {
+        ensure!(done.contains(said), "«{said}» is missing in\n{done}");
+    }
+    let backup = folder.path().join("backup/store.sqlite");
+    ensure!(backup.is_file(), "the backup has no store");
     Ok(())
 }
 

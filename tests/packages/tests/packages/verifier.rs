@@ -118,7 +118,7 @@ fn verifier_serves_as_its_unit_says_once_it_was_made() {
     let machine = &installed.machine;
     // A commit, through the sandbox to the disk.
     machine.must(&format!(
-        "runuser -u cloister-verifier -- cloister-verifier put policy /usr/share/cloister/policies/strict.json --data-dir {DATA}"
+        "runuser -u cloister-verifier -- cloister-verifier put policy /usr/share/cloister/policies/strict.rego --data-dir {DATA}"
     ));
     assert_eq!(
         machine
