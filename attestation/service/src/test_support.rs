@@ -41,6 +41,8 @@ pub const RESOURCE: &str = "default/disk/data";
 /// A guest that the reference value allows, until a test spoils it.
 pub struct Guest<'a> {
     client: Client,
+    /// What stands before the paths that it asks: nothing, or `/t/TENANT`.
+    below: String,
     tee: &'a SimulatedTee,
     /// The key that its evidence binds.
     pub key: TeeKey,
@@ -63,10 +65,18 @@ impl<'a> Guest<'a> {
         let key = TeeKey::from_entropy(&Zeroizing::new(key)).unwrap();
         Self {
             client,
+            below: String::new(),
             tee,
             key,
             digest,
         }
+    }
+
+    /// The same guest, of this tenant.
+    #[must_use]
+    pub fn of(mut self, tenant: &str) -> Self {
+        self.below = format!("/t/{tenant}");
+        self
     }
 
     /// Opens a session.
@@ -117,7 +127,7 @@ impl<'a> Guest<'a> {
 
     /// Asks for a secret.
     pub fn resource(&self, cookie: &str, resource: &str) -> Answer {
-        let path = format!("/kbs/v0/resource/{resource}");
+        let path = format!("{}/kbs/v0/resource/{resource}", self.below);
         let request = Request {
             method: "GET",
             path: &path,
@@ -153,11 +163,12 @@ impl<'a> Guest<'a> {
     }
 
     fn post(&self, path: &str, cookie: Option<&str>, body: String) -> Answer {
+        let path = format!("{}{path}", self.below);
         let body = Some(body.as_bytes());
         self.client
             .send(&Request {
                 method: "POST",
-                path,
+                path: &path,
                 cookie,
                 body,
             })

@@ -198,7 +198,13 @@ fn unknown_path_and_method_are_answered_in_the_protocols_form() {
 
     expect_error(&verifier.get("/kbs/v0/nothing"), 404, "ResourceNotFound");
     expect_error(&verifier.get("/kbs/v0/auth"), 405, "MethodNotAllowed");
-    expect_error(&verifier.get("/v1/policies/demo"), 405, "MethodNotAllowed");
+    expect_error(&verifier.get("/v1/token-key"), 404, "ResourceNotFound");
+    for path in [
+        "/kbs/v0/attestation-policy",
+        "/v1/reference-values/a/revocation",
+    ] {
+        expect_error(&verifier.get(path), 405, "MethodNotAllowed");
+    }
 }
 
 #[test]
@@ -213,28 +219,70 @@ fn token_is_signed_by_the_published_key() {
 
     let answer: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
     let (signed, signature) = answer["token"].as_str().unwrap().rsplit_once('.').unwrap();
-    let key: serde_json::Value =
-        serde_json::from_slice(&verifier.get("/v1/token-key").body).unwrap();
+    let published = verifier.get("/v1/token-keys").body;
+    assert_eq!(verifier.get("/.well-known/jwks.json").body, published);
+    let published: serde_json::Value = serde_json::from_slice(&published).unwrap();
+    let [key] = published["keys"].as_array().unwrap().as_slice() else {
+        panic!("one key signs: {published}");
+    };
     let coordinate = |name: &str| decode(key[name].as_str().unwrap());
     let point = [vec![4], coordinate("x"), coordinate("y")].concat();
     UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point)
         .verify(signed.as_bytes(), &decode(signature))
         .unwrap();
-    let claims = decode(signed.split('.').nth(1).unwrap());
-    let claims: serde_json::Value = serde_json::from_slice(&claims).unwrap();
-    assert_eq!(
-        (&claims["tee"], &claims["simulated"]),
-        (&"simulated".into(), &true.into())
-    );
-    assert_eq!(claims["verdict_index"], 3);
-    assert_eq!(claims["iss"], "cloister-verifier");
-    let times = (claims["iat"].as_u64(), claims["exp"].as_u64());
-    assert_eq!(times, (Some(NOW), Some(NOW + 300)));
     let header = decode(signed.split('.').next().unwrap());
     let header: serde_json::Value = serde_json::from_slice(&header).unwrap();
-    assert_eq!(header["alg"], "ES256");
+    assert_eq!(
+        (&header["alg"], &key["alg"]),
+        (&"ES256".into(), &"ES256".into())
+    );
+    assert_eq!(key["use"], "sig");
     assert_eq!(header["kid"], key["kid"]);
     assert_eq!(key["kid"].as_str().unwrap().len(), 43, "a thumbprint");
+}
+
+#[test]
+fn token_says_what_the_verdict_says_and_where_it_is() {
+    let place = Place::new();
+    let verifier = place.serve().furnished();
+    let guest = verifier.guest();
+    let opened = guest.auth();
+
+    let answer = guest.attest(&opened);
+
+    let answer: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
+    let payload = answer["token"].as_str().unwrap().split('.').nth(1).unwrap();
+    let claims = attestation_evidence::encoding::base64url_decode(payload).unwrap();
+    let claims: serde_json::Value = serde_json::from_slice(&claims).unwrap();
+    let entry = verifier.entry(3);
+    for (claim, said) in [
+        ("iss", "cloister-verifier".into()),
+        ("iat", NOW.into()),
+        ("nbf", NOW.into()),
+        ("exp", (NOW + 300).into()),
+        ("cloister_tenant", "default".into()),
+        ("cloister_tee", "simulated".into()),
+        ("cloister_simulated", true.into()),
+        ("cloister_log_origin", "cloister-verifier".into()),
+        ("cloister_log_index", serde_json::json!(3)),
+        ("cloister_session", entry["session"].clone()),
+    ] {
+        assert_eq!(claims[claim], said, "{claim}");
+    }
+    let cpu = &claims["submods"]["cpu0"];
+    assert_ne!(
+        cpu["ear.status"], "affirming",
+        "it proves nothing about hardware"
+    );
+    let policy = cpu["ear.appraisal-policy-id"].as_str().unwrap();
+    assert!(policy.starts_with("default/demo@sha256:"), "{policy}");
+    let evidence = &cpu["ear.veraison.annotated-evidence"];
+    let runtime = &evidence["runtime_data_claims"];
+    let key = serde_json::to_value(guest.key.public()).unwrap();
+    assert_eq!(runtime["tee-pubkey"], key);
+    let nonce = serde_json::to_value(opened.nonce).unwrap();
+    assert_eq!(runtime["nonce"], nonce);
+    assert!(evidence["simulated"].is_object(), "{evidence}");
 }
 
 #[test]

@@ -12,7 +12,7 @@ use axum::routing::{get, post};
 use serde_json::{Map, Value};
 
 use super::tenant::Tenant;
-use super::v1::{answer, document, permit};
+use super::v1::{answer, destroy_secret, document, permit, read_reference};
 use super::who::Who;
 use super::{BODY_LIMIT, Resource, blocking, read_body, read_secret};
 use crate::problem::Problem;
@@ -23,7 +23,11 @@ pub(super) fn router() -> Router<Arc<Service>> {
     Router::new()
         .route("/kbs/v0/attestation-policy", post(attestation_policy))
         .route("/kbs/v0/reference-value", get(references).post(reference))
-        .route("/kbs/v0/resource/{repository}/{type}/{tag}", post(resource))
+        .route("/kbs/v0/reference-value/{name}", get(read_reference))
+        .route(
+            "/kbs/v0/resource/{repository}/{type}/{tag}",
+            post(resource).delete(destroy_secret),
+        )
 }
 
 /// `default` and `default_cpu` are the policy in force, whose own name has to be in the text.
@@ -99,7 +103,12 @@ fn only(message: &RegisterReferenceValues) -> Result<(String, String), Problem> 
         Value::Array(list) if list.len() == 1 => list.first().unwrap_or(value),
         value => value,
     };
-    Ok((name.clone(), value.to_string()))
+    // All that kbs-client can send of a document is its text.
+    let document = match value {
+        Value::String(text) => text.clone(),
+        value => value.to_string(),
+    };
+    Ok((name.clone(), document))
 }
 
 /// Its owner names neither policy nor launches: it is bound to the policy in force, and to the reference values that the tenant has

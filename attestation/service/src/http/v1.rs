@@ -58,7 +58,7 @@ pub(super) fn of_all() -> Router<Arc<Service>> {
 
 /// What a path names, beside its tenant.
 #[derive(Deserialize)]
-struct Named {
+pub(super) struct Named {
     name: String,
 }
 
@@ -218,7 +218,7 @@ async fn references(
     Ok(document(&listed))
 }
 
-async fn read_reference(
+pub(super) async fn read_reference(
     State(service): State<Arc<Service>>,
     tenant: Tenant,
     who: Who,
@@ -281,7 +281,7 @@ async fn secrets(
     Ok(document(&listed))
 }
 
-async fn destroy_secret(
+pub(super) async fn destroy_secret(
     State(service): State<Arc<Service>>,
     tenant: Tenant,
     who: Who,

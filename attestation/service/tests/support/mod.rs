@@ -16,11 +16,13 @@ use attestation_evidence::VerifierPins;
 use attestation_judge::test_support::{NOW, SimulatedTee, reference};
 use attestation_judge::{SampleTrust, SimulatedTrust, Trust};
 pub use attestation_service::test_support::{
-    Guest, RESOURCE, error_of, expect_error, policy, policy_named, policy_without_smt,
+    Guest, OpenedSession, RESOURCE, error_of, expect_error, policy, policy_named,
+    policy_without_smt,
 };
 use attestation_service::{
-    Answer, Authorities, Client, Clock, Config, Database, Fault, Journal, Limits, NewVerifier,
-    Request, Server, Service, Settings, StartError, export, init, names, router,
+    Answer, Authorities, Client, Clock, Config, DataDir, Database, Fault, Journal, Limits,
+    NewVerifier, Request, Server, Service, Settings, StartError, bootstrap, export, init, names,
+    router,
 };
 use tokio::sync::oneshot;
 
@@ -91,6 +93,14 @@ impl Place {
             admin_token: self.admin_token.clone(),
             tee: Arc::clone(&self.tee),
         }
+    }
+
+    /// A new token for everything within a tenant, good for so many days.
+    pub fn bootstrap(&self, tenant: &str, days: u64) -> String {
+        let dir = DataDir::open(&self.data_dir).unwrap();
+        let grants = bootstrap::grants_in(&tenant.parse().unwrap());
+        let made = bootstrap::add(&dir, grants, NOW, days).unwrap();
+        made.token.to_string()
     }
 
     pub fn store(&self) -> PathBuf {
@@ -268,6 +278,33 @@ impl<'a> Verifier<'a> {
             .unwrap()
     }
 
+    /// A request of whoever holds this bearer token.
+    pub fn send(&self, bearer: &str, method: &str, path: &str, body: Option<&[u8]>) -> Answer {
+        let client = self.client().with_bearer(bearer);
+        client
+            .send(&Request {
+                method,
+                path,
+                body,
+                cookie: None,
+            })
+            .unwrap()
+    }
+
+    /// A request of the first administrator of the tenant `default`.
+    pub fn administer(&self, method: &str, path: &str, body: Option<&[u8]>) -> Answer {
+        self.send(&self.place.admin_token, method, path, body)
+    }
+
+    /// What the administrator is answered that asks for this.
+    #[track_caller]
+    pub fn look(&self, path: &str) -> serde_json::Value {
+        let answer = self.administer("GET", path, None);
+        let text = String::from_utf8_lossy(&answer.body);
+        assert_eq!(answer.status, 200, "{path}: {text}");
+        serde_json::from_str(&text).unwrap()
+    }
+
     /// A client without a token.
     pub fn client(&self) -> Client {
         let pins = &self.place.pins;
@@ -297,6 +334,8 @@ impl<'a> Verifier<'a> {
     /// Exports the log and has the auditor judge it.
     pub fn audit(&self) -> AuditReport {
         let out = self.place.data_dir.with_extension("bundle");
+        // Of an audit before.
+        let _ = std::fs::remove_dir_all(&out);
         export(&self.place.data_dir, &out).unwrap();
         let log_key = self.place.pins.log_key.parse().unwrap();
         let anchors = Anchors {

@@ -1,0 +1,410 @@
+//! What is one tenant's is nobody else's, although everything of both is in one store and one log.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod support;
+
+use attestation_audit::Conclusion;
+use attestation_judge::test_support::reference;
+use attestation_service::{Answer, Request};
+use support::{DIGEST, Guest, Place, RESOURCE, Verifier, expect_error, policy, policy_without_smt};
+
+/// Every path of a tenant's that administrators ask, with each of its methods.
+const ADMINISTRATORS: [(&str, &str); 20] = [
+    ("POST", "/kbs/v0/attestation-policy"),
+    ("GET", "/kbs/v0/reference-value"),
+    ("POST", "/kbs/v0/reference-value"),
+    ("GET", "/kbs/v0/reference-value/demo"),
+    ("POST", "/kbs/v0/resource/default/disk/data"),
+    ("DELETE", "/kbs/v0/resource/default/disk/data"),
+    ("GET", "/v1/policies"),
+    ("GET", "/v1/policies/demo"),
+    ("PUT", "/v1/policies/demo"),
+    ("DELETE", "/v1/policies/demo"),
+    ("GET", "/v1/reference-values"),
+    ("GET", "/v1/reference-values/demo"),
+    ("PUT", "/v1/reference-values/demo"),
+    ("DELETE", "/v1/reference-values/demo"),
+    ("PUT", "/v1/reference-values/demo/revocation"),
+    ("GET", "/v1/secrets"),
+    ("PUT", "/v1/secrets/default/disk/data?references=demo"),
+    ("DELETE", "/v1/secrets/default/disk/data"),
+    ("GET", "/v1/audit/entries"),
+    ("GET", "/v1/audit/entries/0"),
+];
+
+/// Those that guests ask.
+const GUESTS: [&str; 3] = [
+    "/kbs/v0/auth",
+    "/kbs/v0/attest",
+    "/kbs/v0/resource/default/disk/data",
+];
+
+/// Those that belong to no tenant.
+const EVERYBODYS: [&str; 2] = ["/v1/audit/checkpoint", "/v1/token-keys"];
+
+/// Two tenants on one verifier, with the same names for other things: each has its own launch and its own secret.
+struct Two<'a> {
+    verifier: Verifier<'a>,
+    acme: Tenant,
+    beta: Tenant,
+}
+
+struct Tenant {
+    name: &'static str,
+    admin: String,
+    digest: [u8; 48],
+    secret: &'static [u8],
+}
+
+impl<'a> Two<'a> {
+    fn on(place: &'a Place) -> Self {
+        let tenant = |name, digest, secret| {
+            make(place, name);
+            let admin = place.bootstrap(name, 7);
+            Tenant {
+                name,
+                admin,
+                digest,
+                secret,
+            }
+        };
+        let verifier = place.serve();
+        let two = Self {
+            acme: tenant("acme", DIGEST, b"acme's key"),
+            beta: tenant("beta", [0x66; 48], b"beta's key, which is longer"),
+            verifier,
+        };
+        two.furnish(&two.acme);
+        two.furnish(&two.beta);
+        two
+    }
+
+    fn furnish(&self, tenant: &Tenant) {
+        let value = serde_json::to_vec(&reference(tenant.digest)).unwrap();
+        let secret = format!("/v1/secrets/{RESOURCE}?references=demo");
+        for (path, body) in [
+            ("/v1/policies/demo", policy().as_bytes()),
+            ("/v1/reference-values/demo", &value),
+            (&secret, tenant.secret),
+        ] {
+            let answer = self.ask(tenant, tenant, "PUT", path, Some(body));
+            let text = String::from_utf8_lossy(&answer.body);
+            assert_eq!(answer.status, 200, "{path}: {text}");
+        }
+    }
+
+    /// A request of the first one's administrator at a path of the second one's.
+    fn ask(
+        &self,
+        who: &Tenant,
+        whose: &Tenant,
+        method: &str,
+        path: &str,
+        body: Option<&[u8]>,
+    ) -> Answer {
+        let path = format!("/t/{}{path}", whose.name);
+        self.verifier.send(&who.admin, method, &path, body)
+    }
+
+    fn guest(&self, of: &Tenant) -> Guest<'_> {
+        let mut guest = self.verifier.guest().of(of.name);
+        guest.digest = of.digest;
+        guest
+    }
+
+    /// What a tenant has, as it sees it itself.
+    fn holdings(&self, tenant: &Tenant) -> Vec<Vec<u8>> {
+        let paths = ADMINISTRATORS.iter().filter(|(method, _)| *method == "GET");
+        let ask = |path| self.ask(tenant, tenant, "GET", path, None).body;
+        paths.map(|(_, path)| ask(path)).collect()
+    }
+}
+
+/// There is no call that makes a tenant yet: its settings are written as one would.
+fn make(place: &Place, tenant: &str) {
+    place.tamper(&format!(
+        "INSERT INTO document VALUES ('{tenant}', 'tenant', 'settings', CAST('{{\"four_eyes\":{{\"actions\":[]}}}}' AS BLOB))"
+    ));
+}
+
+fn token_of(guest: &Guest<'_>) -> (String, String) {
+    let opened = guest.auth();
+    let answer = guest.attest(&opened);
+    let said: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
+    (opened.cookie, said["token"].as_str().unwrap().to_owned())
+}
+
+fn body(method: &str) -> Option<&'static [u8]> {
+    matches!(method, "PUT" | "POST").then_some(b"{}")
+}
+
+/// A route that is forgotten here would be one that nobody looked at.
+#[test]
+fn tables_of_this_test_have_every_path_that_the_service_has() {
+    let source = [
+        include_str!("../src/http/kbs.rs"),
+        include_str!("../src/http/kbs_admin.rs"),
+        include_str!("../src/http/v1.rs"),
+    ]
+    .concat();
+    let literals = source.split('"').skip(1).step_by(2);
+    let routes = literals.filter(|text| text.starts_with("/v1/") || text.starts_with("/kbs/v0/"));
+    let routes: Vec<&str> = routes.collect();
+    let known = ADMINISTRATORS.iter().map(|(_, path)| *path);
+    let known: Vec<&str> = known.chain(GUESTS).chain(EVERYBODYS).collect();
+
+    for route in &routes {
+        assert!(known.iter().any(|path| is_of(path, route)), "{route}");
+    }
+    for path in known {
+        assert!(routes.iter().any(|route| is_of(path, route)), "{path}");
+    }
+}
+
+fn is_of(path: &str, route: &str) -> bool {
+    let path = path.split('?').next().unwrap();
+    let (path, route): (Vec<_>, Vec<_>) = (path.split('/').collect(), route.split('/').collect());
+    path.len() == route.len()
+        && path
+            .iter()
+            .zip(&route)
+            .all(|(part, of)| part == of || of.starts_with('{'))
+}
+
+#[test]
+fn administrator_of_one_tenant_may_nothing_in_another() {
+    let place = Place::new();
+    let two = Two::on(&place);
+    let before = (two.verifier.log_size(), two.holdings(&two.beta));
+
+    for (method, path) in ADMINISTRATORS {
+        let answer = two.ask(&two.acme, &two.beta, method, path, body(method));
+        expect_error(&answer, 403, "NotPermitted");
+        // Nor in the tenant that paths without a name are of.
+        let answer = two
+            .verifier
+            .send(&two.acme.admin, method, path, body(method));
+        expect_error(&answer, 403, "NotPermitted");
+        // And whether there is such a tenant is not told.
+        let nowhere = format!("/t/nowhere{path}");
+        let answer = two
+            .verifier
+            .send(&two.acme.admin, method, &nowhere, body(method));
+        expect_error(&answer, 403, "NotPermitted");
+    }
+
+    assert_eq!((two.verifier.log_size(), two.holdings(&two.beta)), before);
+    let denials = two.verifier.journal();
+    let denials: Vec<&str> = denials
+        .lines()
+        .filter(|line| line.contains("\"denied\""))
+        .collect();
+    assert_eq!(denials.len(), 3 * ADMINISTRATORS.len());
+    assert!(
+        denials.iter().all(|line| line.contains("why")),
+        "{denials:?}"
+    );
+}
+
+#[test]
+fn whoever_proves_nothing_may_nothing_in_any_tenant() {
+    let place = Place::new();
+    let two = Two::on(&place);
+    let before = (two.verifier.log_size(), two.holdings(&two.beta));
+
+    for (method, path) in ADMINISTRATORS {
+        let path = format!("/t/beta{path}");
+        let request = Request {
+            method,
+            path: &path,
+            body: body(method),
+            cookie: None,
+        };
+        let answer = two.verifier.client().send(&request).unwrap();
+        expect_error(&answer, 401, "NotProven");
+    }
+
+    assert_eq!((two.verifier.log_size(), two.holdings(&two.beta)), before);
+}
+
+#[test]
+fn administrator_may_in_its_own_tenant_what_others_may_not() {
+    let place = Place::new();
+    let two = Two::on(&place);
+
+    for (method, path) in ADMINISTRATORS {
+        let answer = two.ask(&two.beta, &two.beta, method, path, body(method));
+        assert!(
+            !matches!(answer.status, 401 | 403 | 405),
+            "{method} {path}: {}",
+            answer.status
+        );
+    }
+}
+
+#[test]
+fn secrets_of_one_name_go_each_to_its_own_tenants_guest() {
+    let place = Place::new();
+    let two = Two::on(&place);
+
+    for tenant in [&two.acme, &two.beta] {
+        let guest = two.guest(tenant);
+        let (secret, _) = guest.fetch(&place.pins);
+        assert_eq!(secret, tenant.secret, "{}", tenant.name);
+    }
+
+    assert_eq!(two.verifier.audit().verdict, Conclusion::Agrees);
+}
+
+#[test]
+fn launch_that_another_tenant_allows_is_refused() {
+    let place = Place::new();
+    let two = Two::on(&place);
+    let mut guest = two.guest(&two.acme);
+    guest.digest = two.beta.digest;
+
+    let answer = guest.attest(&guest.auth());
+
+    let detail = expect_error(&answer, 401, "AttestationFailed");
+    assert!(detail.contains("reference"), "{detail}");
+}
+
+#[test]
+fn cookie_of_one_tenants_session_is_nothing_in_another() {
+    let place = Place::new();
+    let two = Two::on(&place);
+    let guest = two.guest(&two.acme);
+    let elsewhere = two.guest(&two.acme).of("beta");
+    let opened = guest.auth();
+
+    let answer = elsewhere.attest(&opened);
+
+    expect_error(&answer, 401, "TokenNotFound");
+    // Its nonce is not used up by that: nobody can spoil another tenant's session.
+    assert_eq!(guest.attest(&opened).status, 200);
+    let answer = elsewhere.resource(&opened.cookie, RESOURCE);
+    expect_error(&answer, 401, "TokenNotFound");
+    let unnamed = two.verifier.guest().resource(&opened.cookie, RESOURCE);
+    expect_error(&unnamed, 401, "TokenNotFound");
+    assert_eq!(guest.resource(&opened.cookie, RESOURCE).status, 200);
+}
+
+#[test]
+fn cookie_is_sent_back_below_its_tenants_paths_alone() {
+    let place = Place::new();
+    let two = Two::on(&place);
+    let request = attestation_evidence::Request::new(attestation_evidence::Tee::Simulated);
+    let auth = |path: &str| {
+        let body = request.to_json();
+        let answer = two.verifier.client().send(&Request {
+            method: "POST",
+            path,
+            body: Some(body.as_bytes()),
+            cookie: None,
+        });
+        answer.unwrap().set_cookies.remove(0)
+    };
+
+    for (path, wanted) in [
+        ("/t/acme/kbs/v0/auth", "Path=/t/acme/kbs"),
+        ("/kbs/v0/auth", "Path=/kbs"),
+    ] {
+        let cookie = auth(path);
+        assert!(cookie.split("; ").any(|part| part == wanted), "{cookie}");
+    }
+}
+
+#[test]
+fn token_of_one_tenants_guest_is_nothing_in_another() {
+    let place = Place::new();
+    let two = Two::on(&place);
+    let (_, token) = token_of(&two.guest(&two.acme));
+    let at = |below: &str| {
+        let path = format!("{below}/kbs/v0/resource/{RESOURCE}");
+        two.verifier.send(&token, "GET", &path, None)
+    };
+
+    for below in ["/t/beta", "", "/t/default", "/t/nowhere"] {
+        expect_error(&at(below), 401, "TokenVerifierError");
+    }
+    assert_eq!(at("/t/acme").status, 200);
+}
+
+#[test]
+fn log_shows_each_tenant_its_own_entries_alone() {
+    let place = Place::new();
+    let two = Two::on(&place);
+    token_of(&two.guest(&two.beta));
+    let size = two.verifier.log_size();
+
+    let mut seen = 0;
+    for tenant in [&two.acme, &two.beta] {
+        let page = two
+            .ask(tenant, tenant, "GET", "/v1/audit/entries", None)
+            .body;
+        let page: Vec<serde_json::Value> = serde_json::from_slice(&page).unwrap();
+        let own: Vec<u64> = page
+            .iter()
+            .map(|one| one["index"].as_u64().unwrap())
+            .collect();
+        for one in &page {
+            assert_eq!(one["entry"]["tenant"], tenant.name, "{one}");
+        }
+        for index in 0..size {
+            let path = format!("/v1/audit/entries/{index}");
+            let status = two.ask(tenant, tenant, "GET", &path, None).status;
+            let wanted = if own.contains(&index) { 200 } else { 404 };
+            assert_eq!(status, wanted, "{} {index}", tenant.name);
+        }
+        seen += page.len();
+    }
+    assert_eq!(u64::try_from(seen).unwrap(), size);
+}
+
+#[test]
+fn what_one_tenant_does_to_its_own_leaves_the_others_as_it_is() {
+    let place = Place::new();
+    let two = Two::on(&place);
+    let (cookie, _) = token_of(&two.guest(&two.beta));
+    let before = two
+        .verifier
+        .send(&two.beta.admin, "GET", "/t/beta/v1/policies/demo", None)
+        .body;
+    let stricter = policy_without_smt().into_bytes();
+
+    for (method, path, body) in [
+        ("PUT", "/v1/policies/demo", Some(stricter.as_slice())),
+        (
+            "PUT",
+            "/v1/reference-values/demo/revocation",
+            Some(br#"{"reason":"over"}"#.as_slice()),
+        ),
+        ("DELETE", "/v1/secrets/default/disk/data", None),
+        ("DELETE", "/v1/reference-values/demo", None),
+        ("DELETE", "/v1/policies/demo", None),
+    ] {
+        let answer = two.ask(&two.acme, &two.acme, method, path, body);
+        assert_eq!(answer.status, 200, "{method} {path}");
+    }
+
+    let after = two
+        .verifier
+        .send(&two.beta.admin, "GET", "/t/beta/v1/policies/demo", None)
+        .body;
+    assert_eq!(before, after);
+    let answer = two.guest(&two.beta).resource(&cookie, RESOURCE);
+    assert_eq!(answer.status, 200);
+}
+
+#[test]
+fn tenant_that_nobody_made_is_refused_though_a_token_is_for_it() {
+    let place = Place::new();
+    let verifier = place.serve();
+    let admin = place.bootstrap("ghost", 1);
+    let policy = policy().into_bytes();
+
+    let answer = verifier.send(&admin, "PUT", "/t/ghost/v1/policies/demo", Some(&policy));
+
+    expect_error(&answer, 403, "NotPermitted");
+    assert_eq!(verifier.log_size(), 0);
+}
