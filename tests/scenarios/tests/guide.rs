@@ -196,6 +196,7 @@ fn guide_of_an_operator_works_as_it_is_written() -> Result<()> {
         "[]\n",
         r#","strict","refused"]"#,
         "registered strict, log index 0",
+        "\nacme\ndefault\n",
         "\nalive\nready\n",
         "\ncloister_verifier_fail_closed 0\n",
         "\ncloister_verifier_confined{layer=\"system-calls\"} 1\n",
