@@ -10,8 +10,8 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use attestation_evidence::Challenge;
 use attestation_access::TooSoon;
+use attestation_evidence::Challenge;
 use attestation_service::Problem;
 use attestation_service::test_support::RESOURCE;
 use serde_json::Value;
