@@ -32,6 +32,8 @@ pub(super) fn router(appraisals: usize) -> Router<Arc<Service>> {
         .route("/kbs/v0/auth", post(auth))
         .route("/kbs/v0/attest", post(attest))
         .route("/kbs/v0/resource/{repository}/{type}/{tag}", get(resource))
+        // So trustee-attester writes it where it is given a path and no URI.
+        .route("/kbs/v0/resource//{repository}/{type}/{tag}", get(resource))
         .layer(Extension(places))
 }
 

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use attestation_access::TenantName;
 use attestation_audit::{OversizedEvidence, Received, Recording, record_verdict};
 use attestation_envelope::JweParts;
-use attestation_evidence::{Attestation, Tee};
+use attestation_evidence::Tee;
 use attestation_judge::{
     Attempt as Answered, Case, Collateral, Exchange, Freshness, IssuedSession, NonceState,
     Protocol, Session, Trust, Verdict, judge,
 };
+use attestation_kbs_protocol::AttestRequest;
 use attestation_ledger::{AuditRecord, Entry};
 use attestation_store::{Reading, Writing};
 
@@ -96,15 +97,18 @@ impl Service {
 
 /// All that can be refused without a judgement, before there is one.
 fn read_attempt<'a>(opened: &'a OpenedSession, body: &[u8]) -> Result<Attempt<'a>, Problem> {
-    let attestation =
-        Attestation::from_json(body).map_err(|error| Problem::InvalidRequest(error.to_string()))?;
+    let attestation = AttestRequest::from_json(body)
+        .map_err(|error| Problem::InvalidRequest(error.to_string()))?;
     JweParts::check_recipient(&attestation.runtime_data.tee_pubkey)
         .map_err(|error| Problem::InvalidRequest(error.to_string()))?;
     let sent = attestation.tee_evidence;
     let evidence = sent.primary_evidence.get().to_owned();
+    let init_data = attestation.init_data.map(|init_data| {
+        serde_json::to_string(&init_data).expect("texts under string keys are always JSON")
+    });
     let exchange = Exchange {
         additional_evidence: sent.additional_evidence,
-        init_data: None,
+        init_data,
         freshness: Freshness::Session(Answered {
             session: Session::Issued(IssuedSession {
                 nonce: opened.nonce,
