@@ -33,10 +33,11 @@ const ADMINISTRATORS: [(&str, &str); 20] = [
 ];
 
 /// Those that guests ask.
-const GUESTS: [&str; 3] = [
+const GUESTS: [&str; 4] = [
     "/kbs/v0/auth",
     "/kbs/v0/attest",
     "/kbs/v0/resource/default/disk/data",
+    "/kbs/v0/resource//default/disk/data",
 ];
 
 /// Those that belong to no tenant.

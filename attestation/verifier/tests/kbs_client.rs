@@ -231,6 +231,23 @@ fn refusal_is_told_to_trustees_client_with_its_reason() {
 }
 
 #[test]
+fn what_nobody_here_would_check_is_refused_by_its_name() {
+    let Some(scene) = scene("") else { return };
+    scene.furnish();
+    let init_data = "version = \"0.1.0\"\nalgorithm = \"sha384\"\n\n[data]\n\"a\" = \"b\"\n";
+    let get = ["get-resource", "--path", RESOURCE];
+
+    let help = String::from_utf8(scene.run(&["get-resource", "--help"]).stdout).unwrap();
+    if help.contains("INIT_DATA") {
+        let told = scene.fail(&[get.as_slice(), &[init_data]].concat());
+        assert!(told.contains("init_data: "), "{told}");
+    } else {
+        println!("this kbs-client sends no init data");
+    }
+    scene.expect_agreement();
+}
+
+#[test]
 fn administrator_of_trustees_client_reads_and_destroys_what_was_registered() {
     let Some(scene) = scene("") else { return };
     if !scene.has_bearer_tokens() {

@@ -39,6 +39,8 @@ pub(super) fn router(appraisals: usize) -> Router<Arc<Service>> {
         .route("/v1/attest", post(attest_v1))
         .route("/v1/verify", post(verify))
         .route("/kbs/v0/resource/{repository}/{type}/{tag}", get(resource))
+        // So trustee-attester writes it where it is given a path and no URI.
+        .route("/kbs/v0/resource//{repository}/{type}/{tag}", get(resource))
         .layer(Extension(places))
 }
 
