@@ -358,8 +358,7 @@ fn store_does_not_hold_secret_or_cookie_in_clear() {
     let cookie = opened.cookie.split('=').next_back().unwrap().to_owned();
     verifier.stop();
 
-    for entry in std::fs::read_dir(&place.data_dir).unwrap() {
-        let bytes = std::fs::read(entry.unwrap().path()).unwrap();
+    for bytes in support::files_of(&place.data_dir).values() {
         let holds = |text: &[u8]| bytes.windows(text.len()).any(|window| window == text);
         assert!(!holds(SECRET) && !holds(cookie.as_bytes()));
     }

@@ -9,7 +9,7 @@ use attestation_service::{Answer, Request};
 use support::{DIGEST, Guest, Place, RESOURCE, Verifier, expect_error, policy, policy_without_smt};
 
 /// Every path of a tenant's that administrators ask, with each of its methods.
-const ADMINISTRATORS: [(&str, &str); 20] = [
+const ADMINISTRATORS: [(&str, &str); 21] = [
     ("POST", "/kbs/v0/attestation-policy"),
     ("GET", "/kbs/v0/reference-value"),
     ("POST", "/kbs/v0/reference-value"),
@@ -30,18 +30,27 @@ const ADMINISTRATORS: [(&str, &str); 20] = [
     ("DELETE", "/v1/secrets/default/disk/data"),
     ("GET", "/v1/audit/entries"),
     ("GET", "/v1/audit/entries/0"),
+    ("POST", "/v1/verify"),
 ];
 
 /// Those that guests ask.
-const GUESTS: [&str; 4] = [
+const GUESTS: [&str; 6] = [
     "/kbs/v0/auth",
     "/kbs/v0/attest",
     "/kbs/v0/resource/default/disk/data",
     "/kbs/v0/resource//default/disk/data",
+    "/v1/challenge",
+    "/v1/attest",
 ];
 
-/// Those that belong to no tenant.
-const EVERYBODYS: [&str; 2] = ["/v1/audit/checkpoint", "/v1/token-keys"];
+/// Those that belong to no tenant: everybody's, and the operator's.
+const EVERYBODYS: [&str; 5] = [
+    "/v1/audit/checkpoint",
+    "/v1/token-keys",
+    "/v1/tenants",
+    "/v1/tenants/acme",
+    "/v1/tenants/acme/quotas",
+];
 
 /// Two tenants on one verifier, with the same names for other things: each has its own launch and its own secret.
 struct Two<'a> {
@@ -59,9 +68,11 @@ struct Tenant {
 
 impl<'a> Two<'a> {
     fn on(place: &'a Place) -> Self {
+        let verifier = place.serve();
         let tenant = |name, digest, secret| {
-            make(place, name);
             let admin = place.bootstrap(name, 7);
+            let made = verifier.send(&admin, "PUT", &format!("/v1/tenants/{name}"), None);
+            assert_eq!(made.status, 200);
             Tenant {
                 name,
                 admin,
@@ -69,10 +80,11 @@ impl<'a> Two<'a> {
                 secret,
             }
         };
-        let verifier = place.serve();
+        let acme = tenant("acme", DIGEST, b"acme's key");
+        let beta = tenant("beta", [0x66; 48], b"beta's key, which is longer");
         let two = Self {
-            acme: tenant("acme", DIGEST, b"acme's key"),
-            beta: tenant("beta", [0x66; 48], b"beta's key, which is longer"),
+            acme,
+            beta,
             verifier,
         };
         two.furnish(&two.acme);
@@ -119,13 +131,6 @@ impl<'a> Two<'a> {
         let ask = |path| self.ask(tenant, tenant, "GET", path, None).body;
         paths.map(|(_, path)| ask(path)).collect()
     }
-}
-
-/// There is no call that makes a tenant yet: its settings are written as one would.
-fn make(place: &Place, tenant: &str) {
-    place.tamper(&format!(
-        "INSERT INTO document VALUES ('{tenant}', 'tenant', 'settings', CAST('{{\"four_eyes\":{{\"actions\":[]}}}}' AS BLOB))"
-    ));
 }
 
 fn token_of(guest: &Guest<'_>) -> (String, String) {
@@ -408,4 +413,57 @@ fn tenant_that_nobody_made_is_refused_though_a_token_is_for_it() {
 
     expect_error(&answer, 403, "NotPermitted");
     assert_eq!(verifier.log_size(), 0);
+}
+
+#[test]
+fn tenant_is_made_by_an_operator_once_and_stays_over_a_restart() {
+    let place = Place::new();
+    let verifier = place.serve();
+    let operator = place.bootstrap("acme", 7);
+    let path = "/v1/tenants/acme";
+
+    expect_error(&verifier.send("", "PUT", path, None), 401, "NotProven");
+    assert_eq!(verifier.send(&operator, "PUT", path, None).status, 200);
+    let again = verifier.send(&operator, "PUT", path, None);
+    expect_error(&again, 400, "InvalidRequest");
+    let quotas = br#"{"challenges": {"per_second": 1, "burst": 2}}"#;
+    let path = "/v1/tenants/acme/quotas";
+    assert_eq!(
+        verifier.send(&operator, "PUT", path, Some(quotas)).status,
+        200
+    );
+    verifier.stop();
+
+    let verifier = place.serve();
+    let listed = verifier.send(&operator, "GET", "/v1/tenants", None);
+    let listed: serde_json::Value = serde_json::from_slice(&listed.body).unwrap();
+    assert_eq!(listed[0]["name"], "acme");
+    assert_eq!(listed[0]["quotas"]["challenges"]["burst"], 2);
+    assert_eq!(listed[1]["name"], "default");
+    assert_eq!(verifier.audit().verdict, Conclusion::Agrees);
+}
+
+/// More challenges than a tenant may have at once are refused, and no other tenant's guest with them.
+#[test]
+fn tenant_beyond_its_rate_is_told_when_to_come_again_and_no_other_is() {
+    let place = Place::new();
+    let two = Two::on(&place);
+    let quotas = br#"{"challenges": {"per_second": 1, "burst": 2}}"#;
+    let path = "/v1/tenants/acme/quotas";
+    let set = two
+        .verifier
+        .send(&two.acme.admin, "PUT", path, Some(quotas));
+    assert_eq!(set.status, 200);
+    let ask = |tenant: &Tenant| {
+        let body = attestation_evidence::Request::new(attestation_evidence::Tee::Simulated);
+        let path = format!("/t/{}/kbs/v0/auth", tenant.name);
+        let body = body.to_json();
+        two.verifier.send("", "POST", &path, Some(body.as_bytes()))
+    };
+
+    let answers: Vec<Answer> = (0..4).map(|_| ask(&two.acme)).collect();
+
+    assert_eq!(answers[0].status, 200);
+    expect_error(&answers[3], 429, "TooManyRequests");
+    assert_eq!(ask(&two.beta).status, 200);
 }

@@ -138,8 +138,8 @@ fn read_attempt<'a>(
     protocol: Protocol,
     body: &[u8],
 ) -> Result<Attempt<'a>, Problem> {
-    let attestation =
-        AttestRequest::from_json(body).map_err(|error| Problem::InvalidRequest(error.to_string()))?;
+    let attestation = AttestRequest::from_json(body)
+        .map_err(|error| Problem::InvalidRequest(error.to_string()))?;
     JweParts::check_recipient(&attestation.runtime_data.tee_pubkey)
         .map_err(|error| Problem::InvalidRequest(error.to_string()))?;
     let sent = attestation.tee_evidence;

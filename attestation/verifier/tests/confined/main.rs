@@ -150,6 +150,7 @@ type Unseen = [(&'static str, usize, &'static str)];
 
 /// Of every verifier.
 const UNSEEN: &Unseen = &[
+    ("renameat", 1, "only where a piece of collateral comes"),
     ("getcwd", 1, "only at a panic"),
     ("readlink", 1, "likewise"),
     (
@@ -186,6 +187,11 @@ fn assert_unused(observed: &Observed, reach: Reach, expected: &[&Unseen]) {
 
 /// Of a verifier that is a client: kinds of connection that another test's verifier has, or none yet.
 const CLIENT: &Unseen = &[
+    (
+        "fsync",
+        1,
+        "of a store in a file, and of collateral that comes",
+    ),
     ("clock_nanosleep", 1, "of SQLite, and of the tests' pauses"),
     ("mremap", 1, "only where a large buffer grows"),
     (
