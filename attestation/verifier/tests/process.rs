@@ -64,6 +64,9 @@ fn stop_waits_neither_for_clients_that_do_not_read_nor_for_a_long_appraisal() {
 #[test]
 fn operators_log_that_nobody_reads_holds_nothing_up() {
     let place = Place::new();
+    // One client asks more often than any may.
+    let limits = "[limits]\nclient_requests_at_once = 10000\n";
+    std::fs::write(place.path("data/verifier.toml"), limits).unwrap();
     let ready = place.path("ready");
     let mut child = Command::new(env!("CARGO_BIN_EXE_cloister-verifier"))
         .args(place.serve_args())

@@ -151,6 +151,7 @@ type Unseen = [(&'static str, usize, &'static str)];
 /// Of every verifier.
 const UNSEEN: &Unseen = &[
     ("renameat", 1, "only where a piece of collateral comes"),
+    ("flock", 1, "likewise"),
     ("getcwd", 1, "only at a panic"),
     ("readlink", 1, "likewise"),
     (
