@@ -114,7 +114,7 @@ fn acts() -> Vec<Registered> {
 }
 
 fn entry(record: AuditRecord) -> Entry {
-    Entry::new(record).unwrap()
+    Entry::new(record).expect("a small record")
 }
 
 fn release() -> AuditRecord {

@@ -287,7 +287,6 @@ mod tests {
 
     #[test]
     fn file_that_cannot_be_meant_is_refused_with_the_reason() {
-        let operator = ISSUER.replace("\"settings\"", "\"settings\"");
         for (text, why) in [
             (r#"{"version": 2}"#.to_owned(), "does not say who"),
             (r#"{"version": 1, "issuer": []}"#.to_owned(), "issuer"),
@@ -301,7 +300,7 @@ mod tests {
             ),
             (
                 format!(
-                    r#"{{"version": 1, "tenants": [{{"name": "alpha", "issuers": [{operator}]}}]}}"#
+                    r#"{{"version": 1, "tenants": [{{"name": "alpha", "issuers": [{ISSUER}]}}]}}"#
                 ),
                 "issuer `corp`",
             ),

@@ -3,7 +3,10 @@
 mod bounds;
 mod compatible;
 mod shipped;
-#[allow(dead_code, reason = "the tokens of the ear crate's own tests, used in part")]
+#[allow(
+    dead_code,
+    reason = "the tokens of the ear crate's own tests, used in part"
+)]
 #[path = "../../../ear/tests/ear/support/mod.rs"]
 mod support;
 
