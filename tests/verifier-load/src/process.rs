@@ -1,7 +1,7 @@
 //! A verifier in a process of its own.
 
 use std::fs::{self, File};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use attestation_evidence::VerifierPins;
+use attestation_pinned_http::{HttpClient, Request, connect};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 
@@ -16,6 +17,12 @@ use crate::{LAUNCH_DIGEST, RESOURCE, SECRET, Tee};
 
 /// One that does not answer within this does not at all.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The shipped policy for simulated evidence.
+const POLICY: &str = include_str!("../../../policies/appraisal/simulated.rego");
+/// All load comes from one address.
+const LIMITS: &str =
+    "[limits]\nclient_requests_per_second = 100000\nclient_requests_at_once = 1000000\n";
 
 /// A verifier that runs. It is ended when this is dropped.
 pub struct Verifier {
@@ -41,6 +48,7 @@ impl Verifier {
             .args(["init", "--data-dir"])
             .arg(&data))?;
         fs::write(folder.join("ark.pem"), pem(tee.ark()))?;
+        fs::write(data.join("verifier.toml"), LIMITS)?;
         let verifier = Self::start(program, folder)?;
         verifier.furnish()?;
         Ok(verifier)
@@ -102,17 +110,10 @@ impl Verifier {
     }
 
     fn furnish(&self) -> Result<()> {
-        let policy = self.folder.join("policy.json");
+        let policy = self.folder.join("policy.rego");
         let reference = self.folder.join("reference.json");
         let secret = self.folder.join("secret");
-        fs::write(
-            &policy,
-            json!({
-                "version": 1, "name": "simulated", "accept_tee": ["simulated"], "allow_debug": false,
-                "allow_migration": false, "allow_smt": true, "max_vmpl": 0,
-            })
-            .to_string(),
-        )?;
+        fs::write(&policy, POLICY)?;
         fs::write(
             &reference,
             json!({
@@ -123,9 +124,29 @@ impl Verifier {
             .to_string(),
         )?;
         fs::write(&secret, SECRET)?;
+        self.lift_quotas()?;
         self.put(&["policy"], &policy)?;
         self.put(&["reference"], &reference)?;
         self.put(&["secret", "--reference", "load", RESOURCE], &secret)
+    }
+
+    /// All load is of one tenant.
+    fn lift_quotas(&self) -> Result<()> {
+        let token = fs::read_to_string(self.data_dir().join("admin.token"))?;
+        let stream = TcpStream::connect(self.address)?;
+        let pins = &self.pins;
+        let stream = connect(stream, &pins.server_name, pins.tls_spki_sha256)?;
+        let http = HttpClient::over(stream, &pins.server_name).with_bearer(token.trim_end());
+        let rate = json!({"per_second": 100_000, "burst": 1_000_000});
+        let quotas = json!({"challenges": rate, "attests": rate}).to_string();
+        let answer = http.send(&Request {
+            method: "PUT",
+            path: "/v1/tenants/default/quotas",
+            body: Some(quotas.as_bytes()),
+            ..Request::default()
+        })?;
+        ensure!(answer.status == 200, "the quotas were refused");
+        Ok(())
     }
 
     fn put(&self, what: &[&str], file: &Path) -> Result<()> {
