@@ -38,7 +38,7 @@ After=basic.target
 Type=oneshot
 ExecStart=/usr/bin/touch /run/booted
 END
-exec systemd-nspawn --quiet --register=no --keep-unit --link-journal=no --private-network --bind-ro="$packages:/packages" \
+exec systemd-nspawn --quiet --register=no --keep-unit --link-journal=no --private-network --system-call-filter='landlock_create_ruleset landlock_add_rule landlock_restrict_self' --bind-ro="$packages:/packages" \
     --directory="$folder/root" --boot systemd.unit=booted.target
 "#;
 
