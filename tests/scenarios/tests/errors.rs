@@ -194,12 +194,12 @@ fn unreachable_verifier_is_named_with_its_address() -> Result<()> {
     let desk = Desk::new()?;
     let verifier = Verifier::init(&desk.programs, &desk.path("verifier"))?;
     let error = verifier
-        .put(&["policy", word(&desk.path("p.json"))?])
+        .put(&["policy", word(&desk.path("p.rego"))?])
         .unwrap_err();
-    ensure!(format!("{error:#}").contains("p.json"), "{error:#}");
-    fs::write(desk.path("p.json"), POLICY)?;
+    ensure!(format!("{error:#}").contains("p.rego"), "{error:#}");
+    fs::write(desk.path("p.rego"), POLICY)?;
     let error = verifier
-        .put(&["policy", word(&desk.path("p.json"))?])
+        .put(&["policy", word(&desk.path("p.rego"))?])
         .unwrap_err();
     let said = format!("{error:#}");
     ensure!(
@@ -221,12 +221,12 @@ fn wrong_tls_key_is_refused_and_both_keys_are_named() -> Result<()> {
         log: &log,
         flags: &[],
     })?;
-    fs::write(desk.path("p.json"), POLICY)?;
+    fs::write(desk.path("p.rego"), POLICY)?;
     let outcome = desk.programs.cloister(&[
         "verifier",
         "put",
         "policy",
-        word(&desk.path("p.json"))?,
+        word(&desk.path("p.rego"))?,
         "--url",
         &format!("https://127.0.0.1:{}", verifier.port()),
         "--data-dir",
@@ -250,8 +250,8 @@ fn truncated_bundle_is_named_with_its_file_and_the_remedy() -> Result<()> {
         log: &log,
         flags: &[],
     })?;
-    fs::write(desk.path("p.json"), POLICY)?;
-    verifier.put(&["policy", word(&desk.path("p.json"))?])?;
+    fs::write(desk.path("p.rego"), POLICY)?;
+    verifier.put(&["policy", word(&desk.path("p.rego"))?])?;
     running.stop()?;
     let bundle = desk.path("bundle");
     verifier.export(&bundle)?;
@@ -327,5 +327,4 @@ fn errors_leave_no_process_behind() -> Result<()> {
     Ok(())
 }
 
-const POLICY: &str = r#"{"version":1,"name":"simulated","accept_tee":["simulated"],"allow_debug":false,
-    "allow_migration":false,"allow_smt":true,"max_vmpl":0}"#;
+const POLICY: &str = include_str!("../../../policies/appraisal/simulated.rego");
