@@ -31,11 +31,10 @@ pub fn verify(point: &[u8], message: &[u8], signature: &[u8; 96]) -> Result<(), 
 }
 
 /// As [`verify`], the signature being DER's `ECDSA-Sig-Value`, as certificates have it.
-pub(crate) fn verify_der(
-    point: &[u8],
-    message: &[u8],
-    signature: &[u8],
-) -> Result<(), BadSignature> {
+///
+/// # Errors
+/// It does not hold, or the point is not one.
+pub fn verify_der(point: &[u8], message: &[u8], signature: &[u8]) -> Result<(), BadSignature> {
     by(&ECDSA_P384_SHA384_ASN1, point, message, signature)
 }
 

@@ -6,14 +6,16 @@
 
 #![forbid(unsafe_code)]
 
+mod flood;
 mod guest;
 mod load;
 mod process;
 mod tee;
 
+pub use flood::{Flood, Flooded};
 pub use guest::{Guest, Stage};
 pub use load::{Latencies, at_rate, closed_loop};
-pub use process::{Verifier, peak_memory, resident_memory};
+pub use process::{Limits, Verifier, peak_memory, resident_memory};
 pub use tee::Tee;
 
 /// The secret that guests ask for.

@@ -21,8 +21,17 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// The shipped policy for simulated evidence.
 const POLICY: &str = include_str!("../../../policies/appraisal/simulated.rego");
 /// All load comes from one address.
-const LIMITS: &str =
+const LIFTED: &str =
     "[limits]\nclient_requests_per_second = 100000\nclient_requests_at_once = 1000000\n";
+
+/// How much a client may ask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limits {
+    /// What a verifier allows unless told otherwise.
+    Shipped,
+    /// More than any load here.
+    Lifted,
+}
 
 /// A verifier that runs. It is ended when this is dropped.
 pub struct Verifier {
@@ -41,16 +50,21 @@ impl Verifier {
     ///
     /// # Errors
     /// It does not come up.
-    pub fn furnished(program: &Path, folder: &Path, tee: &Tee) -> Result<Self> {
+    pub fn furnished(program: &Path, folder: &Path, tee: &Tee, limits: Limits) -> Result<Self> {
         fs::create_dir_all(folder)?;
         let data = folder.join("data");
         run(Command::new(program)
             .args(["init", "--data-dir"])
             .arg(&data))?;
         fs::write(folder.join("ark.pem"), pem(tee.ark()))?;
-        fs::write(data.join("verifier.toml"), LIMITS)?;
+        if limits == Limits::Lifted {
+            fs::write(data.join("verifier.toml"), LIFTED)?;
+        }
         let verifier = Self::start(program, folder)?;
         verifier.furnish()?;
+        if limits == Limits::Lifted {
+            verifier.lift_quotas()?;
+        }
         Ok(verifier)
     }
 
@@ -124,7 +138,6 @@ impl Verifier {
             .to_string(),
         )?;
         fs::write(&secret, SECRET)?;
-        self.lift_quotas()?;
         self.put(&["policy"], &policy)?;
         self.put(&["reference"], &reference)?;
         self.put(&["secret", "--reference", "load", RESOURCE], &secret)

@@ -4,12 +4,12 @@ use std::ops::Range;
 
 use anyhow::{Context, Result};
 use attestation_evidence::{CertChain, RuntimeData, SimulatedEvidence, report_data_binding};
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair};
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair,
     KeyUsagePurpose, PKCS_ECDSA_P384_SHA384, date_time_ymd,
 };
-use ring::rand::SystemRandom;
-use ring::signature::{ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair};
 
 use crate::LAUNCH_DIGEST;
 
@@ -44,14 +44,13 @@ impl Tee {
         let ask_made = ask.signed_by(&ask_key, &ark_issuer)?;
         let ask_issuer = Issuer::new(ask, ask_key);
         let vcek_made = named("simulated VCEK").signed_by(&vcek_key, &ask_issuer)?;
-        let vcek = EcdsaKeyPair::from_pkcs8(
-            &ECDSA_P384_SHA384_FIXED_SIGNING,
-            &vcek_key.serialize_der(),
-            &SystemRandom::new(),
-        );
+        let vcek =
+            EcdsaKeyPair::from_pkcs8(&ECDSA_P384_SHA384_FIXED_SIGNING, &vcek_key.serialize_der());
         let [vcek_der, ask, ark] = [vcek_made, ask_made, ark_made].map(|made| made.der().to_vec());
         Ok(Self {
-            vcek: vcek.ok().context("ring reads the keys that it makes")?,
+            vcek: vcek
+                .ok()
+                .context("a key that was just made cannot be read")?,
             chain: CertChain {
                 vcek: vcek_der,
                 ask,

@@ -1,7 +1,7 @@
 //! The chain VCEK <- ASK <- ARK, and its dates.
 
+use attestation_certificates::p384;
 use attestation_evidence::SimulatedEvidence;
-use ring::signature::{ECDSA_P384_SHA384_ASN1, UnparsedPublicKey};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::der_parser::{Oid, oid};
 use x509_parser::extensions::ParsedExtension;
@@ -17,9 +17,8 @@ const ECDSA_WITH_SHA384: Oid = oid!(1.2.840.10045.4.3.3);
 const EC_PUBLIC_KEY: Oid = oid!(1.2.840.10045.2.1);
 const SECP384R1: Oid = oid!(1.3.132.0.34);
 
-/// An uncompressed point: 0x04, x, y (SEC 1, 2.3.3).
+/// What an uncompressed point begins with: 0x04, x, y (SEC 1, 2.3.3).
 const UNCOMPRESSED: u8 = 4;
-const POINT_LENGTH: usize = 1 + 2 * 48;
 
 /// The signing key's chain ends in the root that the verifier was given.
 pub(super) fn verify_chain(evidence: &SimulatedEvidence, root: &[u8]) -> Result<String, Rejection> {
@@ -201,8 +200,7 @@ impl<'a> Link<'a> {
         if signature.unused_bits != 0 {
             return Err(CertificateProblem::Signature);
         }
-        UnparsedPublicKey::new(&ECDSA_P384_SHA384_ASN1, point(&issuer.parsed)?)
-            .verify(signed, &signature.data)
+        p384::verify_der(&point(&issuer.parsed)?, signed, &signature.data)
             .map_err(|_| CertificateProblem::Signature)
     }
 }
@@ -224,7 +222,7 @@ fn point(certificate: &X509Certificate) -> Result<Vec<u8>, CertificateProblem> {
     let on_p384 = key.algorithm.algorithm == EC_PUBLIC_KEY && curve == Some(SECP384R1);
     let point = &key.subject_public_key;
     let uncompressed =
-        point.data.len() == POINT_LENGTH && point.data.first() == Some(&UNCOMPRESSED);
+        point.data.len() == p384::POINT_LENGTH && point.data.first() == Some(&UNCOMPRESSED);
     if on_p384 && uncompressed && point.unused_bits == 0 {
         Ok(point.data.to_vec())
     } else {

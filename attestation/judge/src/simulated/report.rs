@@ -1,9 +1,9 @@
 //! The report itself: its form, what it binds, who signed it.
 
+use attestation_certificates::p384;
 use attestation_evidence::SimulatedEvidence;
 use attestation_verdict::{ExpectedData, Finding};
 use measured_boot_snp_abi::{AttestationReport, SIGNATURE_ECDSA_P384_SHA384};
-use ring::signature::{ECDSA_P384_SHA384_FIXED, UnparsedPublicKey};
 use zerocopy::IntoBytes;
 
 use super::{Found, SimulatedRejection as Rejection, certificates};
@@ -121,8 +121,7 @@ fn verify_signature(report: &AttestationReport, vcek: &[u8]) -> Result<String, R
         .signature
         .to_big_endian()
         .ok_or(Rejection::SignatureMalformed)?;
-    UnparsedPublicKey::new(&ECDSA_P384_SHA384_FIXED, vcek)
-        .verify(report.signed_bytes(), &signature)
+    p384::verify(vcek, report.signed_bytes(), &signature)
         .map_err(|_| Rejection::SignatureInvalid)?;
     Ok("the VCEK signed the report".to_owned())
 }

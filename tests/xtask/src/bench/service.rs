@@ -3,6 +3,8 @@
 //! The verifier is a process of its own, as installed; this process is its guests. Both share the machine's cores, so that a
 //! handshake costs what both sides of it cost.
 
+mod flood;
+
 use std::fs::File;
 use std::io::Write;
 use std::path::Path;
@@ -14,7 +16,7 @@ use aws_lc_rs::signature::{
     ECDSA_P384_SHA384_FIXED, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, KeyPair,
     UnparsedPublicKey,
 };
-use tests_verifier_load::{Guest, Tee, Verifier, at_rate, closed_loop, resident_memory};
+use tests_verifier_load::{Guest, Limits, Tee, Verifier, at_rate, closed_loop, resident_memory};
 
 use super::claims::{Bound, Claim};
 use super::samples::{Samples, Subject, Unit, median, ratio};
@@ -43,6 +45,15 @@ const MEMORY: (&str, Bound) = (
     "memory after all handshakes over memory after a tenth",
     Bound::AtMost(1.1),
 );
+const UNHARMED: (&str, Bound) = (
+    "p99 beside a flood of challenges over p99 without",
+    Bound::AtMost(2.0),
+);
+const FLOOD: (&str, Bound) = ("answers to the flood a second", Bound::AtLeast(10_000.0));
+const REFUSED: (&str, Bound) = (
+    "share of the flood that got a challenge",
+    Bound::AtMost(0.05),
+);
 const OVER_SYNC: (&str, Bound) = (
     "handshakes over synced writes of the disk",
     Bound::AtLeast(0.05),
@@ -61,7 +72,7 @@ pub fn service(root: &Path, program: &Path, rounds: usize, handshakes: u64) -> R
     let place = folder.join("service");
     let _ = std::fs::remove_dir_all(&place);
     let tee = Tee::generate()?;
-    let verifier = Verifier::furnished(program, &place, &tee)?;
+    let verifier = Verifier::furnished(program, &place, &tee, Limits::Lifted)?;
     let guest = Guest {
         tee: &tee,
         pins: &verifier.pins,
@@ -71,7 +82,14 @@ pub fn service(root: &Path, program: &Path, rounds: usize, handshakes: u64) -> R
     let mut tails = Vec::new();
     let samples = take(&guest, &place, rounds, &mut tails)?;
     let memory = memory(&guest, verifier.pid(), handshakes)?;
-    let claims = judge(&samples, &tails, memory);
+    drop(verifier);
+    let harm = flood::harm(program, &place, &tee, rounds)?;
+    let mut claims = judge(&samples, &tails, memory);
+    claims.extend([
+        claim(UNHARMED, Some(median(&harm.tails))),
+        claim(FLOOD, Some(median(&harm.rates))),
+        claim(REFUSED, Some(median(&harm.served))),
+    ]);
     conclude(
         &folder.join("service.json"),
         AT_ONCE,
@@ -172,7 +190,6 @@ fn judge(samples: &[Samples], tails: &[f64], memory: Option<f64>) -> Vec<Claim> 
         let found = samples.iter().find(|subject| subject.name == name);
         found.map(Samples::rates).unwrap_or_default()
     };
-    let claim = |(name, bound), value| Claim { name, bound, value };
     let service = rates(SERVICE);
     vec![
         claim(RATE, Some(median(&service))),
@@ -181,4 +198,8 @@ fn judge(samples: &[Samples], tails: &[f64], memory: Option<f64>) -> Vec<Claim> 
         claim(OVER_SYNC, Some(ratio(&service, &rates(SYNC)))),
         claim(OVER_P384, Some(ratio(&service, &rates(P384)))),
     ]
+}
+
+fn claim((name, bound): (&'static str, Bound), value: Option<f64>) -> Claim {
+    Claim { name, bound, value }
 }
