@@ -16,8 +16,8 @@ pub struct Proposal {
     pub id: u64,
     /// What exactly would be written.
     pub digest: ContentDigest,
-    /// The version of the target that it was made for; 0 if there is none yet.
-    pub base: u64,
+    /// What was there of the target when it was made, as [`ContentDigest::of`] it.
+    pub base: ContentDigest,
     /// Now.
     pub proposed_at: u64,
     /// The first second in which it is over.
@@ -67,7 +67,7 @@ struct Record {
     tenant: TenantName,
     action: Action,
     digest: ContentDigest,
-    base: u64,
+    base: ContentDigest,
     proposer: Subject,
     proposer_proof: Proof,
     proposed_at: u64,
@@ -100,13 +100,8 @@ pub enum ChangeRefusal {
     #[error("what was seen is not what was proposed")]
     OtherContent,
     /// The thing was changed since.
-    #[error("it was proposed for version {base}, and version {now} is there: propose it anew")]
-    Stale {
-        /// The version it was made for.
-        base: u64,
-        /// The version that is there.
-        now: u64,
-    },
+    #[error("what it would change is not what it was proposed for any more: propose it anew")]
+    Stale,
     /// Nobody came in time.
     #[error("it has expired")]
     Expired,
@@ -167,8 +162,8 @@ impl Change {
         }))
     }
 
-    /// Approves it: by somebody else, who may approve and may do the change too, and who saw `seen`. `base` is the
-    /// target's version now.
+    /// Approves it: by somebody else, who may approve and may do the change too, and who saw `seen`. `base` is what
+    /// is there of the target now.
     ///
     /// # Errors
     /// It stays as it was.
@@ -177,7 +172,7 @@ impl Change {
         approver: &Identity,
         rules: &FourEyes,
         seen: ContentDigest,
-        base: u64,
+        base: ContentDigest,
         now: u64,
     ) -> Result<(), ChangeRefusal> {
         let (subject, proof) = self.second(approver)?;
@@ -216,14 +211,14 @@ impl Change {
     }
 
     /// Applies it, once: the mandate is for what was approved. `permit` is of whoever asks for it, proposer, approver or
-    /// a third. `base` is the target's version now, read in the same transaction in which the mandate is used.
+    /// a third. `base` is what is there of the target now, read in the same transaction in which the mandate is used.
     ///
     /// # Errors
     /// It stays as it was.
     pub fn apply<D: Deed<Place = TenantName>>(
         &mut self,
         permit: &Permit<D>,
-        base: u64,
+        base: ContentDigest,
         now: u64,
     ) -> Result<Mandate<D>, ChangeRefusal> {
         if D::ACTION != self.0.action || *permit.tenant() != self.0.tenant {
@@ -263,13 +258,11 @@ impl Change {
         }
     }
 
-    fn fresh(&self, base: u64, now: u64) -> Result<(), ChangeRefusal> {
+    fn fresh(&self, base: ContentDigest, now: u64) -> Result<(), ChangeRefusal> {
         if now >= self.0.expires_at {
             Err(ChangeRefusal::Expired)
         } else if base != self.0.base {
-            let now = base;
-            let base = self.0.base;
-            Err(ChangeRefusal::Stale { base, now })
+            Err(ChangeRefusal::Stale)
         } else {
             Ok(())
         }
@@ -293,6 +286,11 @@ impl Change {
     /// With what.
     pub const fn digest(&self) -> ContentDigest {
         self.0.digest
+    }
+
+    /// Since when it waits.
+    pub const fn proposed_at(&self) -> u64 {
+        self.0.proposed_at
     }
 
     /// Who proposed it.

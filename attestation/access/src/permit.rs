@@ -85,7 +85,7 @@ pub enum DenialReason {
         tenant: Option<TenantName>,
     },
     /// The roles at this place do not include the action.
-    #[error("{subject} asked for {action} {}, which {} may not", at(.tenant.as_ref()), list(.roles))]
+    #[error("{subject} asked for {action} {}, which {} may not{}", at(.tenant.as_ref()), list(.roles), others(.elsewhere))]
     NotByRole {
         /// Who asked.
         subject: Subject,
@@ -95,6 +95,8 @@ pub enum DenialReason {
         tenant: Option<TenantName>,
         /// What they are there.
         roles: Vec<Role>,
+        /// The tenants in which they have roles that count there alone.
+        elsewhere: Vec<TenantName>,
     },
 }
 
@@ -107,6 +109,14 @@ fn at(tenant: Option<&TenantName>) -> String {
 fn list(roles: &[Role]) -> String {
     let names: Vec<_> = roles.iter().map(|role| role.as_str()).collect();
     names.join(", ")
+}
+
+fn others(tenants: &[TenantName]) -> String {
+    let names: Vec<_> = tenants.iter().map(TenantName::as_str).collect();
+    match names.is_empty() {
+        true => String::new(),
+        false => format!("; roles in {} do not count there", names.join(", ")),
+    }
 }
 
 impl Denial {
@@ -184,6 +194,7 @@ fn judge<'i>(
         return Ok((subject, proof));
     }
     let subject = subject.clone();
+    let place = tenant;
     let tenant = tenant.cloned();
     Err(Denial::new(if identity.grants().next().is_none() {
         DenialReason::NoRole { subject, action }
@@ -199,6 +210,15 @@ fn judge<'i>(
             action,
             tenant,
             roles: here,
+            elsewhere: elsewhere(identity, place),
         }
     }))
+}
+
+fn elsewhere(identity: &Identity, place: Option<&TenantName>) -> Vec<TenantName> {
+    let tenants = identity.tenants().into_iter();
+    tenants
+        .filter(|tenant| Some(*tenant) != place)
+        .cloned()
+        .collect()
 }

@@ -16,6 +16,8 @@ pub enum Quota {
     ReferenceValues,
     /// Secrets kept, each version for itself.
     Secrets,
+    /// Changes that wait for a second person.
+    Changes,
     /// Bytes of all of these together.
     StoredBytes,
     /// Bytes of evidence that the log keeps, of one day (UTC).
@@ -24,10 +26,11 @@ pub enum Quota {
 
 impl Quota {
     /// Each of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Policies,
         Self::ReferenceValues,
         Self::Secrets,
+        Self::Changes,
         Self::StoredBytes,
         Self::EvidenceBytesADay,
     ];
@@ -38,6 +41,7 @@ impl Quota {
             Self::Policies => "policies",
             Self::ReferenceValues => "reference_values",
             Self::Secrets => "secrets",
+            Self::Changes => "changes",
             Self::StoredBytes => "stored_bytes",
             Self::EvidenceBytesADay => "evidence_bytes_a_day",
         }
@@ -46,7 +50,7 @@ impl Quota {
     /// What a tenant has unless the operator says otherwise.
     pub const fn default_limit(self) -> u64 {
         match self {
-            Self::Policies => 64,
+            Self::Policies | Self::Changes => 64,
             Self::ReferenceValues | Self::Secrets => 256,
             Self::StoredBytes => 64 << 20,
             Self::EvidenceBytesADay => 256 << 20,
@@ -56,7 +60,7 @@ impl Quota {
     /// The most that an operator can give: beyond that, nothing of the verifier was measured.
     pub const fn highest_limit(self) -> u64 {
         match self {
-            Self::Policies => 1024,
+            Self::Policies | Self::Changes => 1024,
             Self::ReferenceValues => 4096,
             Self::Secrets => 1 << 16,
             Self::StoredBytes => 16 << 30,
@@ -83,6 +87,7 @@ struct Limits {
     policies: u64,
     reference_values: u64,
     secrets: u64,
+    changes: u64,
     stored_bytes: u64,
     evidence_bytes_a_day: u64,
     challenges: Rate,
@@ -151,6 +156,7 @@ impl Default for Limits {
             policies: Quota::Policies.default_limit(),
             reference_values: Quota::ReferenceValues.default_limit(),
             secrets: Quota::Secrets.default_limit(),
+            changes: Quota::Changes.default_limit(),
             stored_bytes: Quota::StoredBytes.default_limit(),
             evidence_bytes_a_day: Quota::EvidenceBytesADay.default_limit(),
             challenges: Rate::CHALLENGES,
@@ -165,6 +171,7 @@ impl Limits {
             Quota::Policies => self.policies,
             Quota::ReferenceValues => self.reference_values,
             Quota::Secrets => self.secrets,
+            Quota::Changes => self.changes,
             Quota::StoredBytes => self.stored_bytes,
             Quota::EvidenceBytesADay => self.evidence_bytes_a_day,
         }

@@ -137,13 +137,18 @@ impl Registry {
                 }
                 _ => unfounded("no such version of this secret is registered"),
             },
+            Registered::TenantRemoved {} => {
+                *self = Self::default();
+                Vec::new()
+            }
             Registered::ReferenceKey { .. }
             | Registered::ReferenceKeyRemoved { .. }
             | Registered::TenantCreated { .. }
             | Registered::TenantChanged { .. }
-            | Registered::TenantRemoved {}
             | Registered::ChangeProposed { .. }
+            | Registered::ChangeApproved { .. }
             | Registered::ChangeRejected { .. }
+            | Registered::ChangeExpired { .. }
             | Registered::Key { .. } => Vec::new(),
         }
     }

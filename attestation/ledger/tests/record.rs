@@ -103,7 +103,13 @@ fn acts() -> Vec<Registered> {
             change: "c1".to_owned(),
             content: digest("x"),
         },
+        Registered::ChangeApproved {
+            change: "c1".to_owned(),
+        },
         Registered::ChangeRejected {
+            change: "c1".to_owned(),
+        },
+        Registered::ChangeExpired {
             change: "c1".to_owned(),
         },
         Registered::Key {

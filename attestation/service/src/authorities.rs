@@ -58,10 +58,8 @@ struct Group {
 #[serde(deny_unknown_fields)]
 struct OfTenant {
     name: TenantName,
-    #[serde(default)]
-    certificates: Vec<CertificateRule>,
-    #[serde(default)]
-    issuers: Vec<WrittenIssuer>,
+    #[serde(flatten)]
+    own: Group,
 }
 
 #[derive(Deserialize)]
@@ -161,11 +159,7 @@ impl Authorities {
         }
         authorities.add(None, file.verifier, folder)?;
         for tenant in file.tenants {
-            let group = Group {
-                certificates: tenant.certificates,
-                issuers: tenant.issuers,
-            };
-            authorities.add(Some(&tenant.name), group, folder)?;
+            authorities.add(Some(&tenant.name), tenant.own, folder)?;
         }
         Ok(authorities)
     }
@@ -290,6 +284,10 @@ mod tests {
         for (text, why) in [
             (r#"{"version": 2}"#.to_owned(), "does not say who"),
             (r#"{"version": 1, "issuer": []}"#.to_owned(), "issuer"),
+            (
+                r#"{"version": 1, "tenants": [{"name": "alpha", "issuer": []}]}"#.to_owned(),
+                "issuer",
+            ),
             (
                 format!(r#"{{"version": 1, "certificates": [{RULE}]}}"#),
                 "no `client_ca`",

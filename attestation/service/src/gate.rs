@@ -1,8 +1,6 @@
 //! Who asks, and whether they may.
 
-use attestation_access::{
-    AcceptedByTls, Deed, Denial, Identity, Mandate, Permit, TenantName, decide,
-};
+use attestation_access::{AcceptedByTls, Deed, Denial, Identity, Permit, decide};
 use serde::Serialize;
 
 use crate::bootstrap;
@@ -77,18 +75,5 @@ impl Service {
             Some(_) => Problem::NotPermitted,
             None => Problem::NotProven,
         }
-    }
-
-    /// The permit as a mandate for exactly this content, where the tenant does not want a second person for it.
-    pub fn mandate<D: Deed<Place = TenantName>>(
-        &self,
-        permit: Permit<D>,
-        target: &str,
-        content: &[u8],
-    ) -> Result<Mandate<D>, Problem> {
-        let four_eyes = self.tenant(permit.tenant())?.four_eyes;
-        four_eyes
-            .alone(permit, target, content)
-            .map_err(|needs| Problem::NeedsApproval(needs.to_string()))
     }
 }

@@ -1,6 +1,6 @@
 //! Every way in which a request is answered with an error, and what the client is told.
 
-use attestation_access::{Denial, TooSoon};
+use attestation_access::{ChangeRefusal, Denial, OverQuota, TooSoon};
 use attestation_audit::rfc3339;
 use attestation_evidence::ErrorBody;
 use attestation_verdict::RejectionRecord;
@@ -32,9 +32,15 @@ pub enum Problem {
     /// It is not for the one who asks, or is not there: which, is not said.
     #[error("{}", Denial::ANSWER)]
     NotPermitted,
-    /// The tenant wants a second person for it.
+    /// A change that needs a second person cannot be proposed, approved or made.
     #[error("{0}")]
-    NeedsApproval(String),
+    ChangeRefused(ChangeRefusal),
+    /// The operator stopped serving the tenant.
+    #[error("the tenant is suspended: its operator can resume it")]
+    Suspended,
+    /// The tenant would have more than the operator allows.
+    #[error(transparent)]
+    OverQuota(#[from] OverQuota),
     /// The session's verdict does not entitle to this.
     #[error("{0}")]
     Denied(&'static str),
@@ -98,10 +104,10 @@ impl Problem {
         match self {
             Self::InvalidRequest(_) | Self::ProtocolVersion | Self::UnknownTee(_) => 400,
             Self::NoSession(_) | Self::InvalidToken(_) | Self::Refused(_) | Self::NotProven => 401,
-            Self::Denied(_) | Self::NotPermitted => 403,
+            Self::Denied(_) | Self::NotPermitted | Self::Suspended | Self::OverQuota(_) => 403,
             Self::NotFound(_) => 404,
             Self::Method => 405,
-            Self::NeedsApproval(_) => 409,
+            Self::ChangeRefused(_) => 409,
             Self::TooSlow(_) => 408,
             Self::TooLarge(_) => 413,
             Self::TooSoon(_) => 429,
@@ -126,7 +132,9 @@ impl Problem {
             Self::Refused(_) => "AttestationFailed",
             Self::NotProven => "NotProven",
             Self::NotPermitted => "NotPermitted",
-            Self::NeedsApproval(_) => "NeedsApproval",
+            Self::ChangeRefused(_) => "ChangeRefused",
+            Self::Suspended => "TenantSuspended",
+            Self::OverQuota(_) => "QuotaExceeded",
             Self::Denied(_) => "PolicyDeny",
             Self::NotFound(_) => "ResourceNotFound",
             Self::Method => "MethodNotAllowed",
@@ -154,6 +162,16 @@ impl Problem {
     /// The body: `{"type": …, "detail": …}`, as the KBS protocol has it, for every path.
     pub fn body(&self) -> String {
         ErrorBody::new(self.name(), self.to_string()).to_json()
+    }
+}
+
+/// Who may not is told no more than that.
+impl From<ChangeRefusal> for Problem {
+    fn from(refusal: ChangeRefusal) -> Self {
+        match refusal {
+            ChangeRefusal::Denied(_) => Self::NotPermitted,
+            refusal => Self::ChangeRefused(refusal),
+        }
     }
 }
 

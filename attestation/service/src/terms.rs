@@ -1,7 +1,6 @@
 //! To whom a secret may go.
 
 use serde::{Deserialize, Serialize};
-use zeroize::Zeroizing;
 
 /// To whom a version of a secret may go. It is part of what is sealed: a secret that is bound to something else in the store
 /// does not open.
@@ -20,15 +19,18 @@ impl Terms {
         serde_json::to_vec(self).expect("texts are plain data")
     }
 
-    /// What a mandate to register a secret under these terms is for.
-    pub fn content(&self, secret: &[u8]) -> Zeroizing<Vec<u8>> {
-        let mut terms = self.to_bytes();
+    /// What a mandate to register a secret under these terms is for. It is of the sealed bytes: a digest of the secret itself
+    /// would let its reader try guesses.
+    pub fn content(&self, sealed: &[u8]) -> Vec<u8> {
         // JSON text has no line's end, so that terms and secret cannot be divided in another place.
-        terms.push(b'\n');
-        let mut content = Zeroizing::new(Vec::with_capacity(terms.len() + secret.len()));
-        content.extend_from_slice(&terms);
-        content.extend_from_slice(secret);
-        content
+        [&self.to_bytes(), b"\n".as_slice(), sealed].concat()
+    }
+
+    /// Reads what [`Terms::content`] wrote.
+    pub fn of_content(content: &[u8]) -> Option<(Self, &[u8])> {
+        let end = content.iter().position(|byte| *byte == b'\n')?;
+        let (terms, sealed) = content.split_at_checked(end)?;
+        Some((Self::from_bytes(terms)?, sealed.get(1..)?))
     }
 
     /// Reads what [`Terms::to_bytes`] wrote; `None` of any other spelling.

@@ -9,7 +9,7 @@ use attestation_service::{Answer, Request};
 use support::{DIGEST, Guest, Place, RESOURCE, Verifier, expect_error, policy, policy_without_smt};
 
 /// Every path of a tenant's that administrators ask, with each of its methods.
-const ADMINISTRATORS: [(&str, &str); 21] = [
+const ADMINISTRATORS: [(&str, &str); 26] = [
     ("POST", "/kbs/v0/attestation-policy"),
     ("GET", "/kbs/v0/reference-value"),
     ("POST", "/kbs/v0/reference-value"),
@@ -28,10 +28,18 @@ const ADMINISTRATORS: [(&str, &str); 21] = [
     ("GET", "/v1/secrets"),
     ("PUT", "/v1/secrets/default/disk/data?references=demo"),
     ("DELETE", "/v1/secrets/default/disk/data"),
+    ("PUT", "/v1/four-eyes"),
+    ("GET", "/v1/changes"),
+    ("GET", "/v1/changes/0"),
+    ("POST", "/v1/changes/0/approve"),
+    ("POST", "/v1/changes/0/reject"),
     ("GET", "/v1/audit/entries"),
     ("GET", "/v1/audit/entries/0"),
     ("POST", "/v1/verify"),
 ];
+
+/// Those that the operator may ask as well, and so every bootstrap token.
+const OPERATORS_TOO: [(&str, &str); 1] = [("GET", "/v1/four-eyes")];
 
 /// Those that guests ask.
 const GUESTS: [&str; 6] = [
@@ -44,12 +52,13 @@ const GUESTS: [&str; 6] = [
 ];
 
 /// Those that belong to no tenant: everybody's, and the operator's.
-const EVERYBODYS: [&str; 5] = [
+const EVERYBODYS: [&str; 6] = [
     "/v1/audit/checkpoint",
     "/v1/token-keys",
     "/v1/tenants",
     "/v1/tenants/acme",
     "/v1/tenants/acme/quotas",
+    "/v1/tenants/acme/suspension",
 ];
 
 /// Two tenants on one verifier, with the same names for other things: each has its own launch and its own secret.
@@ -156,7 +165,8 @@ fn tables_of_this_test_have_every_path_that_the_service_has() {
     let literals = source.split('"').skip(1).step_by(2);
     let routes = literals.filter(|text| text.starts_with("/v1/") || text.starts_with("/kbs/v0/"));
     let routes: Vec<&str> = routes.collect();
-    let known = ADMINISTRATORS.iter().map(|(_, path)| *path);
+    let known = ADMINISTRATORS.iter().chain(&OPERATORS_TOO);
+    let known = known.map(|(_, path)| *path);
     let known: Vec<&str> = known.chain(GUESTS).chain(EVERYBODYS).collect();
 
     for route in &routes {
@@ -218,7 +228,7 @@ fn whoever_proves_nothing_may_nothing_in_any_tenant() {
     let two = Two::on(&place);
     let before = (two.verifier.log_size(), two.holdings(&two.beta));
 
-    for (method, path) in ADMINISTRATORS {
+    for (method, path) in ADMINISTRATORS.into_iter().chain(OPERATORS_TOO) {
         let path = format!("/t/beta{path}");
         let request = Request {
             method,
@@ -238,7 +248,7 @@ fn administrator_may_in_its_own_tenant_what_others_may_not() {
     let place = Place::new();
     let two = Two::on(&place);
 
-    for (method, path) in ADMINISTRATORS {
+    for (method, path) in ADMINISTRATORS.into_iter().chain(OPERATORS_TOO) {
         let answer = two.ask(&two.beta, &two.beta, method, path, body(method));
         assert!(
             !matches!(answer.status, 401 | 403 | 405),

@@ -136,6 +136,18 @@ impl Reading<'_> {
         )
     }
 
+    /// How many of a tenant's versions hold a secret, and the bytes of them all, with those of which only the row is left.
+    pub fn secret_sizes(&self, tenant: &str) -> Result<(u64, u64), StoreError> {
+        let found = self.connection().one(
+            "SELECT CAST(coalesce(sum(CASE WHEN length(sealed) > 0 THEN 1 ELSE 0 END), 0) AS BIGINT),
+                    CAST(coalesce(sum(length(terms) + length(sealed)), 0) AS BIGINT)
+             FROM secret WHERE tenant = ?1",
+            &[Value::Text(tenant)],
+            |row| Ok((unsigned(row.number(0)?)?, unsigned(row.number(1)?)?)),
+        )?;
+        Ok(found.unwrap_or_default())
+    }
+
     /// Every version of every secret: tenant, resource, version.
     pub fn each_secret(
         &self,

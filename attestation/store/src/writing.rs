@@ -65,11 +65,15 @@ impl<'a> Writing<'a> {
         Reading::new(self.connection, self.place, self.turn.time.get())
     }
 
+    /// The index that the next entry will have.
+    pub fn next_index(&self) -> u64 {
+        let added = u64::try_from(self.turn.leaves.borrow().len()).unwrap_or(u64::MAX);
+        self.turn.first.saturating_add(added)
+    }
+
     /// Appends an entry to the log.
     pub fn append(&self, entry: &Entry) -> Result<Logged, StoreError> {
-        let mut leaves = self.turn.leaves.borrow_mut();
-        let added = u64::try_from(leaves.len()).unwrap_or(u64::MAX);
-        let index = self.turn.first.saturating_add(added);
+        let index = self.next_index();
         let (record, bytes) = (entry.record(), entry.as_bytes());
         self.connection.execute(
             "INSERT INTO entry (idx, tenant, time, bytes) VALUES (?1, ?2, ?3, ?4)",
@@ -80,7 +84,7 @@ impl<'a> Writing<'a> {
                 Value::Bytes(bytes),
             ],
         )?;
-        leaves.push(Hash::leaf(bytes));
+        self.turn.leaves.borrow_mut().push(Hash::leaf(bytes));
         self.turn.time.set(Some(record.time()));
         Ok(Logged {
             index,

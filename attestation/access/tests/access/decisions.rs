@@ -107,6 +107,14 @@ fn every_denial_is_answered_alike_and_told_apart_within() {
             &person("corp", "bob", &[of("alpha", TenantRole::Auditor)]),
             "alpha",
         ),
+        deny(
+            &person(
+                "corp",
+                "carol",
+                &[Grant::Operator, of("alpha", TenantRole::SecretOwner)],
+            ),
+            "beta",
+        ),
     ];
     for denial in &denials {
         assert_eq!(denial.to_string(), Denial::ANSWER);
@@ -124,6 +132,8 @@ fn every_denial_is_answered_alike_and_told_apart_within() {
             "oidc:corp:alice, who has no role in tenant beta, asked for write-secret",
             "oidc:corp:alice, who has no role in tenant no-such-tenant, asked for write-secret",
             "oidc:corp:bob asked for write-secret in tenant alpha, which auditor may not",
+            "oidc:corp:carol asked for write-secret in tenant beta, which operator may not; roles in \
+             alpha do not count there",
         ]
     );
     let reason = denials[4].reason();

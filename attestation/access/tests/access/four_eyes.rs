@@ -32,11 +32,20 @@ fn digest() -> ContentDigest {
     ContentDigest::of(&alpha(), Action::WritePolicy, "strict", POLICY)
 }
 
+/// What is there of the policy that is to be replaced.
+fn there(text: &[u8]) -> ContentDigest {
+    ContentDigest::of(&alpha(), Action::WritePolicy, "strict", text)
+}
+
+fn older() -> ContentDigest {
+    there(b"package older")
+}
+
 fn proposal() -> Proposal {
     Proposal {
         id: 7,
         digest: digest(),
-        base: 3,
+        base: older(),
         proposed_at: NOW,
         expires_at: NOW + DAY,
     }
@@ -49,7 +58,7 @@ fn proposed() -> Change {
 fn approved() -> Change {
     let mut change = proposed();
     change
-        .approve(&author("bob"), &rules(), digest(), 3, NOW + 1)
+        .approve(&author("bob"), &rules(), digest(), older(), NOW + 1)
         .unwrap();
     change
 }
@@ -57,7 +66,7 @@ fn approved() -> Change {
 /// What an approval by this person comes to, which changes nothing if it is refused.
 fn approval(by: &Identity, rules: &FourEyes) -> Result<(), ChangeRefusal> {
     let mut change = proposed();
-    let result = change.approve(by, rules, digest(), 3, NOW + 1);
+    let result = change.approve(by, rules, digest(), older(), NOW + 1);
     let waits = *change.state() == ChangeState::Waiting;
     assert_eq!(waits, result.is_err());
     result
@@ -66,7 +75,9 @@ fn approval(by: &Identity, rules: &FourEyes) -> Result<(), ChangeRefusal> {
 #[test]
 fn change_that_another_approved_is_applied_with_its_content_alone() {
     let mut change = approved();
-    let mandate = change.apply(&permit(&author("alice")), 3, NOW + 2).unwrap();
+    let mandate = change
+        .apply(&permit(&author("alice")), older(), NOW + 2)
+        .unwrap();
     assert!(mandate.covers("strict", POLICY));
     assert!(!mandate.covers("strict", b"package other"));
     assert!(!mandate.covers("loose", POLICY));
@@ -79,12 +90,12 @@ fn change_that_another_approved_is_applied_with_its_content_alone() {
 fn change_is_applied_once() {
     let mut change = approved();
     let by = permit(&author("alice"));
-    assert!(change.apply(&by, 3, NOW + 2).is_ok());
+    assert!(change.apply(&by, older(), NOW + 2).is_ok());
     assert_eq!(
-        change.apply(&by, 3, NOW + 2).unwrap_err(),
+        change.apply(&by, older(), NOW + 2).unwrap_err(),
         ChangeRefusal::Decided
     );
-    let again = change.approve(&author("bob"), &rules(), digest(), 3, NOW + 2);
+    let again = change.approve(&author("bob"), &rules(), digest(), older(), NOW + 2);
     assert_eq!(again, Err(ChangeRefusal::Decided));
     assert_eq!(
         change.reject(&author("bob"), NOW + 2),
@@ -94,7 +105,7 @@ fn change_is_applied_once() {
 
 #[test]
 fn change_that_nobody_approved_is_not_applied() {
-    let refused = proposed().apply(&permit(&author("bob")), 3, NOW + 2);
+    let refused = proposed().apply(&permit(&author("bob")), older(), NOW + 2);
     assert_eq!(refused.unwrap_err(), ChangeRefusal::NotApproved);
 }
 
@@ -161,16 +172,22 @@ fn bootstrap_token_is_no_second_person() {
 #[test]
 fn approval_of_what_was_not_seen_is_refused() {
     let other = ContentDigest::of(&alpha(), Action::WritePolicy, "strict", b"other");
-    let refused = proposed().approve(&author("bob"), &rules(), other, 3, NOW + 1);
+    let refused = proposed().approve(&author("bob"), &rules(), other, older(), NOW + 1);
     assert_eq!(refused, Err(ChangeRefusal::OtherContent));
 }
 
 #[test]
 fn change_of_what_moved_meanwhile_is_stale() {
-    let stale = ChangeRefusal::Stale { base: 3, now: 4 };
-    let refused = proposed().approve(&author("bob"), &rules(), digest(), 4, NOW + 1);
+    let stale = ChangeRefusal::Stale;
+    let refused = proposed().approve(
+        &author("bob"),
+        &rules(),
+        digest(),
+        there(b"package newer"),
+        NOW + 1,
+    );
     assert_eq!(refused, Err(stale.clone()));
-    let refused = approved().apply(&permit(&author("alice")), 4, NOW + 2);
+    let refused = approved().apply(&permit(&author("alice")), there(b"package newer"), NOW + 2);
     assert_eq!(refused.unwrap_err(), stale);
 }
 
@@ -178,11 +195,11 @@ fn change_of_what_moved_meanwhile_is_stale() {
 fn change_expires_before_and_after_its_approval() {
     let end = NOW + DAY;
     let mut change = proposed();
-    let refused = change.approve(&author("bob"), &rules(), digest(), 3, end);
+    let refused = change.approve(&author("bob"), &rules(), digest(), older(), end);
     assert_eq!(refused, Err(ChangeRefusal::Expired));
-    let last = change.approve(&author("bob"), &rules(), digest(), 3, end - 1);
+    let last = change.approve(&author("bob"), &rules(), digest(), older(), end - 1);
     assert_eq!(last, Ok(()));
-    let refused = change.apply(&permit(&author("alice")), 3, end);
+    let refused = change.apply(&permit(&author("alice")), older(), end);
     assert_eq!(refused.unwrap_err(), ChangeRefusal::Expired);
 }
 
@@ -191,9 +208,9 @@ fn change_that_was_rejected_or_withdrawn_is_over() {
     for by in ["bob", "alice"] {
         for mut change in [proposed(), approved()] {
             assert_eq!(change.reject(&author(by), NOW + 2), Ok(()));
-            let refused = change.approve(&author("carol"), &rules(), digest(), 3, NOW + 3);
+            let refused = change.approve(&author("carol"), &rules(), digest(), older(), NOW + 3);
             assert_eq!(refused, Err(ChangeRefusal::Decided));
-            let refused = change.apply(&permit(&author("carol")), 3, NOW + 3);
+            let refused = change.apply(&permit(&author("carol")), older(), NOW + 3);
             assert_eq!(refused.unwrap_err(), ChangeRefusal::Decided);
         }
     }
@@ -210,10 +227,10 @@ fn permit_for_another_change_does_not_apply_it() {
     grants.push(Grant::of(beta.clone(), TenantRole::PolicyAuthor));
     let identity = person("corp", "carol", &grants);
     let other_action = decide::<deeds::WriteReferenceValue>(&identity, &alpha()).unwrap();
-    let refused = approved().apply(&other_action, 3, NOW + 2);
+    let refused = approved().apply(&other_action, older(), NOW + 2);
     assert_eq!(refused.unwrap_err(), ChangeRefusal::OtherPermit);
     let other_tenant = decide::<deeds::WritePolicy>(&identity, &beta).unwrap();
-    let refused = approved().apply(&other_tenant, 3, NOW + 2);
+    let refused = approved().apply(&other_tenant, older(), NOW + 2);
     assert_eq!(refused.unwrap_err(), ChangeRefusal::OtherPermit);
 }
 

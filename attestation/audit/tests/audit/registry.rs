@@ -148,7 +148,13 @@ fn acts_that_no_verdict_depends_on_are_counted_and_agreed_with() {
             change: "1".to_owned(),
             content: settings,
         },
+        Registered::ChangeApproved {
+            change: "1".to_owned(),
+        },
         Registered::ChangeRejected {
+            change: "1".to_owned(),
+        },
+        Registered::ChangeExpired {
             change: "1".to_owned(),
         },
         Registered::Key {
@@ -165,7 +171,7 @@ fn acts_that_no_verdict_depends_on_are_counted_and_agreed_with() {
     }
     let report = world.audit();
     assert!(report.agrees(), "{:?}", report.findings);
-    assert_eq!(report.counts.registrations, 12);
+    assert_eq!(report.counts.registrations, 14);
 }
 
 /// A signed document is a blob: the auditor opens it again, by keys of its own, as of when it was registered.

@@ -115,8 +115,18 @@ pub enum Registered {
         /// Digest of exactly what is to be approved.
         content: Digest,
     },
-    /// It was refused, or nobody approved it in time.
+    /// A second person approved it; what is done for it is the entry that follows.
+    ChangeApproved {
+        /// The proposal's id.
+        change: String,
+    },
+    /// A second person refused it, or its proposer withdrew it.
     ChangeRejected {
+        /// The proposal's id.
+        change: String,
+    },
+    /// Nobody approved it in time.
+    ChangeExpired {
         /// The proposal's id.
         change: String,
     },

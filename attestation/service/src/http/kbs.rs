@@ -13,9 +13,9 @@ use axum::{Extension, Router};
 use serde_json::json;
 use tokio::sync::Semaphore;
 
+use super::may::{Answered, May};
 use super::tenant::Tenant;
-use super::v1::{document, permit};
-use super::who::{Who, bearer};
+use super::who::bearer;
 use super::{BODY_LIMIT, Resource, blocking, json, read_body};
 use crate::challenge::SessionCookie;
 use crate::fault::{Moment, pause};
@@ -108,24 +108,20 @@ async fn attest_v1(
 }
 
 async fn verify(
-    State(service): State<Arc<Service>>,
+    may: May<deeds::Verify>,
     Extension(places): Extension<Arc<Semaphore>>,
-    tenant: Tenant,
-    who: Who,
     body: Body,
-) -> Result<Response, Problem> {
-    let permit = permit::<deeds::Verify>(&service, &who, &tenant)?;
+) -> Answered {
     let body = read_body(body, BODY_LIMIT).await?;
     let place = places
         .acquire_owned()
         .await
         .map_err(|_| Problem::Internal)?;
-    let answer = blocking(&service, move |service| {
+    may.show(move |service, permit| {
         let _place = place;
-        service.verify(&permit, &body)
+        service.verify(permit, &body)
     })
-    .await?;
-    Ok(document(&answer))
+    .await
 }
 
 async fn attest(

@@ -6,17 +6,14 @@ use attestation_access::deeds;
 use attestation_kbs_protocol::{PolicyId, RegisterReferenceValues, SetAttestationPolicy};
 use axum::Router;
 use axum::body::Body;
-use axum::extract::State;
-use axum::response::Response;
 use axum::routing::{get, post};
 use serde_json::{Map, Value};
 
-use super::tenant::Tenant;
-use super::v1::{answer, destroy_secret, document, permit, read_reference};
-use super::who::Who;
-use super::{BODY_LIMIT, Resource, blocking, read_body, read_secret};
+use super::may::{Answered, May};
+use super::v1::{destroy_secret, read_reference};
+use super::{BODY_LIMIT, Resource, read_body};
 use crate::problem::Problem;
-use crate::service::{SECRET_LIMIT, Service};
+use crate::service::Service;
 use crate::terms::Terms;
 
 pub(super) fn router() -> Router<Arc<Service>> {
@@ -31,65 +28,39 @@ pub(super) fn router() -> Router<Arc<Service>> {
 }
 
 /// `default` and `default_cpu` are the policy in force, whose own name has to be in the text.
-async fn attestation_policy(
-    State(service): State<Arc<Service>>,
-    tenant: Tenant,
-    who: Who,
-    body: Body,
-) -> Result<Response, Problem> {
-    let permit = permit::<deeds::WritePolicy>(&service, &who, &tenant)?;
-    let registering = async {
+async fn attestation_policy(may: May<deeds::WritePolicy>, body: Body) -> Answered {
+    let in_force = may.service.settings().policy.clone();
+    may.put(async {
         let body = read_body(body, BODY_LIMIT).await?;
         let set = SetAttestationPolicy::from_json(&body).map_err(invalid)?;
-        blocking(&service, move |service| {
-            let name = match set.id {
-                PolicyId::Cpu => service.settings().policy.clone(),
-                PolicyId::Other(name) => name,
-            };
-            let text = set.source.as_bytes();
-            let mandate = service.mandate(permit, &name, text)?;
-            service.put_policy(&mandate, &name, text)
-        })
-        .await
-    };
-    answer(&service, registering.await)
+        let name = match set.id {
+            PolicyId::Cpu => in_force,
+            PolicyId::Other(name) => name,
+        };
+        Ok((name, set.source.into_bytes()))
+    })
+    .await
 }
 
-async fn references(
-    State(service): State<Arc<Service>>,
-    tenant: Tenant,
-    who: Who,
-) -> Result<Response, Problem> {
-    let permit = permit::<deeds::ReadReferenceValues>(&service, &who, &tenant)?;
-    let values = blocking(&service, move |service| service.references(&permit)).await?;
-    let by_name = values
-        .iter()
-        .map(|value| Ok((value.name.clone(), serde_json::to_value(value)?)));
-    let by_name: Map<String, Value> = by_name
-        .collect::<serde_json::Result<_>>()
-        .map_err(|_| Problem::Internal)?;
-    Ok(document(&by_name))
+async fn references(may: May<deeds::ReadReferenceValues>) -> Answered {
+    may.show(|service, permit| {
+        let values = service.references(permit)?.into_iter();
+        let by_name = values.map(|value| Ok((value.name.clone(), serde_json::to_value(value)?)));
+        let by_name: serde_json::Result<Map<String, Value>> = by_name.collect();
+        by_name.map_err(|_| Problem::Internal)
+    })
+    .await
 }
 
 /// One value a message, so that a message is registered whole or not at all.
-async fn reference(
-    State(service): State<Arc<Service>>,
-    tenant: Tenant,
-    who: Who,
-    body: Body,
-) -> Result<Response, Problem> {
-    let permit = permit::<deeds::WriteReferenceValue>(&service, &who, &tenant)?;
-    let registering = async {
+async fn reference(may: May<deeds::WriteReferenceValue>, body: Body) -> Answered {
+    may.put(async {
         let body = read_body(body, BODY_LIMIT).await?;
         let message = RegisterReferenceValues::from_json(&body).map_err(invalid)?;
         let (name, value) = only(&message)?;
-        blocking(&service, move |service| {
-            let mandate = service.mandate(permit, &name, value.as_bytes())?;
-            service.put_reference(&mandate, &name, value.as_bytes())
-        })
-        .await
-    };
-    answer(&service, registering.await)
+        Ok((name, value.into_bytes()))
+    })
+    .await
 }
 
 /// The one name with its value, which kbs-client puts into a list.
@@ -114,31 +85,21 @@ fn only(message: &RegisterReferenceValues) -> Result<(String, String), Problem> 
 /// Its owner names neither policy nor launches: it is bound to the policy in force, and to the reference values that the tenant has
 /// by now.
 async fn resource(
-    State(service): State<Arc<Service>>,
-    tenant: Tenant,
-    who: Who,
+    may: May<deeds::WriteSecret>,
     Resource(resource): Resource,
     body: Body,
-) -> Result<Response, Problem> {
-    let permit = permit::<deeds::WriteSecret>(&service, &who, &tenant)?;
-    let registering = async {
-        let secret = read_secret(body, SECRET_LIMIT).await?;
-        blocking(&service, move |service| {
-            let terms = Terms {
-                policy: service.settings().policy.clone(),
-                references: service.reference_names(&permit)?,
-            };
-            if terms.references.is_empty() {
-                let why =
-                    "no reference value is registered: put those first that may have the resource";
-                return Err(Problem::InvalidRequest(why.to_owned()));
-            }
-            let mandate = service.mandate(permit, resource.as_str(), &terms.content(&secret))?;
-            service.put_secret(&mandate, &resource, &terms, &secret)
-        })
-        .await
-    };
-    answer(&service, registering.await)
+) -> Answered {
+    may.put_secret(resource, body, |service, permit| {
+        let references = service.reference_names(permit)?;
+        if references.is_empty() {
+            let why =
+                "no reference value is registered: put those first that may have the resource";
+            return Err(Problem::InvalidRequest(why.to_owned()));
+        }
+        let policy = service.settings().policy.clone();
+        Ok(Terms { policy, references })
+    })
+    .await
 }
 
 fn invalid(error: impl std::error::Error) -> Problem {

@@ -4,6 +4,7 @@
 
 mod kbs;
 mod kbs_admin;
+mod may;
 mod tenant;
 mod v1;
 mod who;
@@ -95,7 +96,15 @@ async fn at_its_rate(
 /// What a request is for, in the words of the operator's log.
 fn purpose(path: &str) -> &'static str {
     let path = of_its_tenant(path);
-    const ADMINISTRATORS: [&str; 4] = ["policies", "reference-values", "secrets", "audit/entries"];
+    const ADMINISTRATORS: [&str; 7] = [
+        "policies",
+        "reference-values",
+        "secrets",
+        "four-eyes",
+        "changes",
+        "tenants",
+        "audit/entries",
+    ];
     if let Some(guests) = path.strip_prefix("/kbs/v0/") {
         return match guests {
             "auth" => "open",
@@ -242,6 +251,9 @@ mod tests {
             ("/v1/reference-values/demo", "administer"),
             ("/v1/secrets/default/disk/data", "administer"),
             ("/v1/audit/entries/0", "administer"),
+            ("/t/acme/v1/changes/3/approve", "administer"),
+            ("/v1/four-eyes", "administer"),
+            ("/v1/tenants/acme/suspension", "administer"),
             ("/v1/audit/checkpoint", "look"),
             ("/v1/token-key", "look"),
             ("/livez", "look"),

@@ -2,24 +2,22 @@
 
 use std::sync::Arc;
 
-use attestation_access::{Deed, Mandate, Permit, TenantName, Verifier, deeds};
+use attestation_access::{ContentDigest, deeds};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
-use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse, Response};
-use axum::routing::{get, put};
+use axum::http::StatusCode;
+use axum::response::Response;
+use axum::routing::{get, post, put};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use zeroize::Zeroizing;
 
 use super::kbs::resource;
-use super::tenant::Tenant;
-use super::who::Who;
-use super::{BODY_LIMIT, Resource, blocking, json, read_body, read_secret};
+use super::may::{Answered, JSON, May, TEXT, as_is, named, said};
+use super::{Resource, blocking, json};
 use crate::problem::Problem;
-use crate::service::{NOTHING, Registered, SECRET_LIMIT, Service};
+use crate::service::Service;
 use crate::terms::Terms;
 
 /// A tenant's own.
@@ -41,6 +39,11 @@ pub(super) fn of_a_tenant() -> Router<Arc<Service>> {
             "/v1/secrets/{repository}/{type}/{tag}",
             get(resource).put(secret).delete(destroy_secret),
         )
+        .route("/v1/four-eyes", get(read_four_eyes).put(four_eyes))
+        .route("/v1/changes", get(changes))
+        .route("/v1/changes/{id}", get(change))
+        .route("/v1/changes/{id}/approve", post(approve))
+        .route("/v1/changes/{id}/reject", post(reject))
         .route("/v1/audit/entries", get(entries))
         .route("/v1/audit/entries/{index}", get(entry))
 }
@@ -49,8 +52,15 @@ pub(super) fn of_a_tenant() -> Router<Arc<Service>> {
 pub(super) fn of_all() -> Router<Arc<Service>> {
     Router::new()
         .route("/v1/tenants", get(tenants))
-        .route("/v1/tenants/{tenant}", put(create_tenant))
+        .route(
+            "/v1/tenants/{tenant}",
+            get(read_tenant).put(create_tenant).delete(remove_tenant),
+        )
         .route("/v1/tenants/{tenant}/quotas", get(read_quotas).put(quotas))
+        .route(
+            "/v1/tenants/{tenant}/suspension",
+            put(suspend).delete(resume),
+        )
         .route("/v1/audit/checkpoint", get(checkpoint))
         .route("/v1/token-keys", get(token_keys))
         .route("/.well-known/jwks.json", get(token_keys))
@@ -58,7 +68,7 @@ pub(super) fn of_all() -> Router<Arc<Service>> {
 
 /// What a path names, beside its tenant.
 #[derive(Deserialize)]
-pub(super) struct Named {
+pub(super) struct Name {
     name: String,
 }
 
@@ -68,65 +78,81 @@ struct At {
     index: String,
 }
 
-/// Whether the one who asks may do `D` in this tenant: asked before anything of the request's body is read.
-pub(super) fn permit<D: Deed<Place = TenantName>>(
-    service: &Service,
-    Who(who): &Who,
-    tenant: &Tenant,
-) -> Result<Permit<D>, Problem> {
-    service.permit(who, &tenant.name)
+/// A proposed change.
+#[derive(Deserialize)]
+struct Id {
+    id: String,
+}
+
+async fn policies(may: May<deeds::ReadPolicies>) -> Answered {
+    may.show(Service::policies).await
+}
+
+async fn read_policy(may: May<deeds::ReadPolicies>, Path(Name { name }): Path<Name>) -> Answered {
+    let read = move |service: &Service, permit: &_| service.policy(permit, &name);
+    Ok(as_is(TEXT, may.ask(read).await?))
 }
 
 async fn policy(
-    State(service): State<Arc<Service>>,
-    tenant: Tenant,
-    who: Who,
-    Path(Named { name }): Path<Named>,
+    may: May<deeds::WritePolicy>,
+    Path(Name { name }): Path<Name>,
     body: Body,
-) -> Result<Response, Problem> {
-    let permit = permit::<deeds::WritePolicy>(&service, &who, &tenant)?;
-    let write = move |service: &Service, mandate: &Mandate<_>, name: &str, body: &[u8]| {
-        service.put_policy(mandate, name, body)
-    };
-    register(&service, permit, name, body, write).await
+) -> Answered {
+    may.put(named(name, body)).await
+}
+
+async fn remove_policy(may: May<deeds::WritePolicy>, Path(Name { name }): Path<Name>) -> Answered {
+    may.remove(name).await
+}
+
+async fn references(may: May<deeds::ReadReferenceValues>) -> Answered {
+    may.show(Service::references).await
+}
+
+pub(super) async fn read_reference(
+    may: May<deeds::ReadReferenceValues>,
+    Path(Name { name }): Path<Name>,
+) -> Answered {
+    let read = move |service: &Service, permit: &_| service.reference(permit, &name);
+    Ok(as_is(JSON, may.ask(read).await?))
 }
 
 async fn reference(
-    State(service): State<Arc<Service>>,
-    tenant: Tenant,
-    who: Who,
-    Path(Named { name }): Path<Named>,
+    may: May<deeds::WriteReferenceValue>,
+    Path(Name { name }): Path<Name>,
     body: Body,
-) -> Result<Response, Problem> {
-    let permit = permit::<deeds::WriteReferenceValue>(&service, &who, &tenant)?;
-    let write = move |service: &Service, mandate: &Mandate<_>, name: &str, body: &[u8]| {
-        service.put_reference(mandate, name, body)
-    };
-    register(&service, permit, name, body, write).await
+) -> Answered {
+    may.put(named(name, body)).await
 }
 
-/// Has a document of this name written by the permit's mandate.
-pub(super) async fn register<D: Deed<Place = TenantName> + 'static>(
-    service: &Arc<Service>,
-    permit: Permit<D>,
-    name: String,
+async fn remove_reference(
+    may: May<deeds::WriteReferenceValue>,
+    Path(Name { name }): Path<Name>,
+) -> Answered {
+    may.remove(name).await
+}
+
+/// Why a reference value is taken back.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Reason {
+    reason: String,
+}
+
+async fn revocation(
+    may: May<deeds::RevokeReferenceValue>,
+    Path(Name { name }): Path<Name>,
     body: Body,
-    write: impl FnOnce(&Service, &Mandate<D>, &str, &[u8]) -> Result<Registered, Problem>
-    + Send
-    + 'static,
-) -> Result<Response, Problem>
-where
-    Permit<D>: Send,
-{
-    let registering = async {
-        let body = read_body(body, BODY_LIMIT).await?;
-        blocking(service, move |service| {
-            let mandate = service.mandate(permit, &name, &body)?;
-            write(service, &mandate, &name, &body)
-        })
-        .await
-    };
-    answer(service, registering.await)
+) -> Answered {
+    may.put(async {
+        let Reason { reason } = said(body).await?;
+        Ok((name, reason.into_bytes()))
+    })
+    .await
+}
+
+async fn secrets(may: May<deeds::ListSecrets>) -> Answered {
+    may.show(Service::secrets).await
 }
 
 /// To whom a secret may be released.
@@ -152,189 +178,96 @@ impl Binding {
 }
 
 async fn secret(
-    State(service): State<Arc<Service>>,
-    tenant: Tenant,
-    who: Who,
+    may: May<deeds::WriteSecret>,
     Resource(resource): Resource,
     binding: Result<Query<Binding>, QueryRejection>,
     body: Body,
-) -> Result<Response, Problem> {
-    let permit = permit::<deeds::WriteSecret>(&service, &who, &tenant)?;
+) -> Answered {
     let Query(binding) = binding.map_err(|error| Problem::InvalidRequest(error.body_text()))?;
-    let terms = binding.into_terms(&service);
-    let registering = async {
-        let secret: Zeroizing<Vec<u8>> = read_secret(body, SECRET_LIMIT).await?;
-        blocking(&service, move |service| {
-            let mandate = service.mandate(permit, resource.as_str(), &terms.content(&secret))?;
-            service.put_secret(&mandate, &resource, &terms, &secret)
-        })
-        .await
-    };
-    answer(&service, registering.await)
-}
-
-async fn policies(
-    State(service): State<Arc<Service>>,
-    tenant: Tenant,
-    who: Who,
-) -> Result<Response, Problem> {
-    let permit = permit::<deeds::ReadPolicies>(&service, &who, &tenant)?;
-    let listed = blocking(&service, move |service| service.policies(&permit)).await?;
-    Ok(document(&listed))
-}
-
-async fn read_policy(
-    State(service): State<Arc<Service>>,
-    tenant: Tenant,
-    who: Who,
-    Path(Named { name }): Path<Named>,
-) -> Result<Response, Problem> {
-    let permit = permit::<deeds::ReadPolicies>(&service, &who, &tenant)?;
-    let text = blocking(&service, move |service| service.policy(&permit, &name)).await?;
-    Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response())
-}
-
-async fn remove_policy(
-    State(service): State<Arc<Service>>,
-    tenant: Tenant,
-    who: Who,
-    Path(Named { name }): Path<Named>,
-) -> Result<Response, Problem> {
-    let permit = permit::<deeds::WritePolicy>(&service, &who, &tenant)?;
-    let removed = blocking(&service, move |service| {
-        let mandate = service.mandate(permit, &name, NOTHING)?;
-        service.remove_policy(&mandate, &name)
-    });
-    answer(&service, removed.await)
-}
-
-async fn references(
-    State(service): State<Arc<Service>>,
-    tenant: Tenant,
-    who: Who,
-) -> Result<Response, Problem> {
-    let permit = permit::<deeds::ReadReferenceValues>(&service, &who, &tenant)?;
-    let listed = blocking(&service, move |service| service.references(&permit)).await?;
-    Ok(document(&listed))
-}
-
-pub(super) async fn read_reference(
-    State(service): State<Arc<Service>>,
-    tenant: Tenant,
-    who: Who,
-    Path(Named { name }): Path<Named>,
-) -> Result<Response, Problem> {
-    let permit = permit::<deeds::ReadReferenceValues>(&service, &who, &tenant)?;
-    let value = blocking(&service, move |service| service.reference(&permit, &name)).await?;
-    Ok(([(header::CONTENT_TYPE, "application/json")], value).into_response())
-}
-
-async fn remove_reference(
-    State(service): State<Arc<Service>>,
-    tenant: Tenant,
-    who: Who,
-    Path(Named { name }): Path<Named>,
-) -> Result<Response, Problem> {
-    let permit = permit::<deeds::WriteReferenceValue>(&service, &who, &tenant)?;
-    let removed = blocking(&service, move |service| {
-        let mandate = service.mandate(permit, &name, NOTHING)?;
-        service.remove_reference(&mandate, &name)
-    });
-    answer(&service, removed.await)
-}
-
-/// Why a reference value is taken back.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Reason {
-    reason: String,
-}
-
-async fn revocation(
-    State(service): State<Arc<Service>>,
-    tenant: Tenant,
-    who: Who,
-    Path(Named { name }): Path<Named>,
-    body: Body,
-) -> Result<Response, Problem> {
-    let permit = permit::<deeds::RevokeReferenceValue>(&service, &who, &tenant)?;
-    let revoking = async {
-        let body = read_body(body, BODY_LIMIT).await?;
-        let Reason { reason } = serde_json::from_slice(&body)
-            .map_err(|error| Problem::InvalidRequest(error.to_string()))?;
-        blocking(&service, move |service| {
-            let mandate = service.mandate(permit, &name, reason.as_bytes())?;
-            service.revoke_reference(&mandate, &name, &reason)
-        })
-        .await
-    };
-    answer(&service, revoking.await)
-}
-
-async fn secrets(
-    State(service): State<Arc<Service>>,
-    tenant: Tenant,
-    who: Who,
-) -> Result<Response, Problem> {
-    let permit = permit::<deeds::ListSecrets>(&service, &who, &tenant)?;
-    let listed = blocking(&service, move |service| service.secrets(&permit)).await?;
-    Ok(document(&listed))
+    let terms = move |service: &Service, _: &_| Ok(binding.into_terms(service));
+    may.put_secret(resource, body, terms).await
 }
 
 pub(super) async fn destroy_secret(
-    State(service): State<Arc<Service>>,
-    tenant: Tenant,
-    who: Who,
+    may: May<deeds::DestroySecret>,
     Resource(resource): Resource,
-) -> Result<Response, Problem> {
-    let permit = permit::<deeds::DestroySecret>(&service, &who, &tenant)?;
-    let destroyed = blocking(&service, move |service| {
-        let mandate = service.mandate(permit, resource.as_str(), NOTHING)?;
-        service.destroy_secret(&mandate, &resource)
-    });
-    answer(&service, destroyed.await)
+) -> Answered {
+    may.remove(resource.to_string()).await
 }
 
-async fn tenants(State(service): State<Arc<Service>>, Who(who): Who) -> Result<Response, Problem> {
-    let permit: Permit<deeds::ListTenants> = service.permit(&who, &Verifier)?;
-    let listed = blocking(&service, move |service| service.tenants(&permit)).await?;
-    Ok(document(&listed))
+async fn read_four_eyes(may: May<deeds::ReadTenant>) -> Answered {
+    may.show(Service::four_eyes).await
 }
 
-async fn create_tenant(
-    State(service): State<Arc<Service>>,
-    tenant: Tenant,
-    who: Who,
-) -> Result<Response, Problem> {
-    let permit = permit::<deeds::CreateTenant>(&service, &who, &tenant)?;
-    let created = blocking(&service, move |service| service.create_tenant(&permit));
-    answer(&service, created.await)
+async fn four_eyes(may: May<deeds::WriteTenant>, body: Body) -> Answered {
+    may.put(named(String::new(), body)).await
 }
 
-async fn read_quotas(
-    State(service): State<Arc<Service>>,
-    tenant: Tenant,
-    who: Who,
-) -> Result<Response, Problem> {
-    let permit = permit::<deeds::ReadQuotas>(&service, &who, &tenant)?;
-    let settings = blocking(&service, move |service| service.tenant(permit.place())).await?;
-    Ok(document(&settings.quotas))
+async fn changes(may: May<deeds::ReadChanges>) -> Answered {
+    may.show(Service::changes).await
 }
 
-async fn quotas(
-    State(service): State<Arc<Service>>,
-    tenant: Tenant,
-    who: Who,
+async fn change(may: May<deeds::ReadChanges>, Path(Id { id }): Path<Id>) -> Answered {
+    may.show(move |service, permit| service.change(permit, &id))
+        .await
+}
+
+/// What an approver saw.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Seen {
+    digest: ContentDigest,
+}
+
+async fn approve(
+    may: May<deeds::ApproveChange>,
+    Path(Id { id }): Path<Id>,
     body: Body,
-) -> Result<Response, Problem> {
-    let permit = permit::<deeds::WriteQuotas>(&service, &who, &tenant)?;
-    let setting = async {
-        let body = read_body(body, BODY_LIMIT).await?;
-        let quotas = serde_json::from_slice(&body)
-            .map_err(|error| Problem::InvalidRequest(error.to_string()))?;
-        blocking(&service, move |service| service.set_quotas(&permit, quotas)).await
-    };
-    answer(&service, setting.await)
+) -> Answered {
+    let who = may.who.clone();
+    may.act_on(said(body), move |service, permit, Seen { digest }| {
+        service.approve(permit, &who, &id, digest)
+    })
+    .await
+}
+
+async fn reject(may: May<deeds::ApproveChange>, Path(Id { id }): Path<Id>) -> Answered {
+    let who = may.who.clone();
+    may.act(move |service, permit| service.reject(permit, &who, &id))
+        .await
+}
+
+async fn tenants(may: May<deeds::ListTenants>) -> Answered {
+    may.show(Service::tenants).await
+}
+
+async fn read_tenant(may: May<deeds::ReadQuotas>) -> Answered {
+    may.show(Service::listed_tenant).await
+}
+
+async fn create_tenant(may: May<deeds::CreateTenant>) -> Answered {
+    may.act(Service::create_tenant).await
+}
+
+async fn remove_tenant(may: May<deeds::DestroyTenant>) -> Answered {
+    may.act(Service::remove_tenant).await
+}
+
+async fn suspend(may: May<deeds::SuspendTenant>) -> Answered {
+    may.act(Service::suspend_tenant).await
+}
+
+async fn resume(may: May<deeds::SuspendTenant>) -> Answered {
+    may.act(Service::resume_tenant).await
+}
+
+async fn read_quotas(may: May<deeds::ReadQuotas>) -> Answered {
+    let read = |service: &Service, permit: &_| Ok(service.listed_tenant(permit)?.quotas);
+    may.show(read).await
+}
+
+async fn quotas(may: May<deeds::WriteQuotas>, body: Body) -> Answered {
+    may.act_on(said(body), Service::set_quotas).await
 }
 
 /// From where on a page of the log is wanted.
@@ -353,56 +286,32 @@ struct Placed {
 }
 
 async fn entries(
-    State(service): State<Arc<Service>>,
-    tenant: Tenant,
-    who: Who,
+    may: May<deeds::ReadAudit>,
     page: Result<Query<From>, QueryRejection>,
-) -> Result<Response, Problem> {
-    let permit = permit::<deeds::ReadAudit>(&service, &who, &tenant)?;
+) -> Answered {
     let Query(From { from }) = page.map_err(|error| Problem::InvalidRequest(error.body_text()))?;
-    let entries = blocking(&service, move |service| service.entries(&permit, from)).await?;
-    let placed = entries.into_iter().map(|(index, bytes)| {
-        let entry = serde_json::from_slice(&bytes).map_err(|_| Problem::Internal)?;
-        Ok(Placed { index, entry })
-    });
-    let placed = placed.collect::<Result<Vec<_>, Problem>>()?;
-    Ok(document(&placed))
+    may.show(move |service, permit| {
+        let entries = service.entries(permit, from)?.into_iter();
+        let placed = entries.map(|(index, bytes)| {
+            let entry = serde_json::from_slice(&bytes).map_err(|_| Problem::Internal)?;
+            Ok(Placed { index, entry })
+        });
+        placed.collect::<Result<Vec<_>, Problem>>()
+    })
+    .await
 }
 
-pub(super) fn answer(
-    service: &Service,
-    registered: Result<Registered, Problem>,
-) -> Result<Response, Problem> {
-    let registered = registered.map_err(|problem| service.refuse("administer", "", problem))?;
-    Ok(document(&registered))
-}
-
-pub(super) fn document(value: &impl Serialize) -> Response {
-    let body = serde_json::to_string(value).expect("answers are plain data");
-    json(StatusCode::OK, body)
-}
-
-async fn checkpoint(State(service): State<Arc<Service>>) -> Result<Response, Problem> {
-    let checkpoint = blocking(&service, Service::checkpoint).await?;
-    Ok((
-        [(header::CONTENT_TYPE, "text/plain; charset=utf-8")],
-        checkpoint,
-    )
-        .into_response())
-}
-
-async fn entry(
-    State(service): State<Arc<Service>>,
-    tenant: Tenant,
-    who: Who,
-    Path(At { index }): Path<At>,
-) -> Result<Response, Problem> {
-    let permit = permit::<deeds::ReadAudit>(&service, &who, &tenant)?;
+async fn entry(may: May<deeds::ReadAudit>, Path(At { index }): Path<At>) -> Answered {
     let index = index
         .parse()
         .map_err(|_| Problem::InvalidRequest("an entry's index is a number".to_owned()))?;
-    let entry = blocking(&service, move |service| service.entry(&permit, index)).await?;
-    Ok(([(header::CONTENT_TYPE, "application/json")], entry).into_response())
+    let read = move |service: &Service, permit: &_| service.entry(permit, index);
+    Ok(as_is(JSON, may.ask(read).await?))
+}
+
+async fn checkpoint(State(service): State<Arc<Service>>) -> Answered {
+    let checkpoint = blocking(&service, Service::checkpoint).await?;
+    Ok(as_is(TEXT, checkpoint))
 }
 
 async fn token_keys(State(service): State<Arc<Service>>) -> Response {

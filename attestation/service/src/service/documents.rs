@@ -3,6 +3,7 @@
 use attestation_judge::ReferenceValue;
 use measured_boot_digest::Manifest;
 
+use super::Failure;
 use crate::problem::Problem;
 
 /// The name is part of log lines and URLs, so it is kept plain.
@@ -18,7 +19,6 @@ pub(super) fn refuse_odd_name(what: &str, name: &str) -> Result<(), Problem> {
 
 /// It must be the document's own, since verdicts call the document by that.
 pub(super) fn refuse_other_name(what: &str, name: &str, inside: &str) -> Result<(), Problem> {
-    refuse_odd_name(what, name)?;
     match name == inside {
         true => Ok(()),
         false => refuse(format!(
@@ -44,6 +44,35 @@ pub(super) fn refuse_other_manifest(reference: &ReferenceValue) -> Result<(), Pr
         ));
     }
     Ok(())
+}
+
+/// A document's bytes, or none; where it has to be there it is.
+pub(super) fn there(
+    what: &str,
+    name: &str,
+    document: Option<Vec<u8>>,
+    needed: bool,
+) -> Result<Vec<u8>, Failure> {
+    match document {
+        None if needed => Err(missing(what, name)),
+        document => Ok(document.unwrap_or_default()),
+    }
+}
+
+pub(super) fn missing(what: &str, name: &str) -> Failure {
+    let name = name.escape_default();
+    Problem::NotFound(format!("no {what} `{name}` is registered")).into()
+}
+
+pub(super) fn unregistered(what: &str, name: &str) -> Failure {
+    let name = name.escape_default();
+    let text = format!("no {what} `{name}` is registered: put it before the secrets bound to it");
+    Problem::NotFound(text).into()
+}
+
+/// The document's error and its cause; a document of an administrator's own may be quoted to him.
+pub(super) fn invalid(error: &dyn std::error::Error) -> Problem {
+    Problem::InvalidRequest(super::chain(error))
 }
 
 fn refuse(why: impl Into<String>) -> Result<(), Problem> {

@@ -3,20 +3,24 @@
 //! Every method blocks, on the store's disk above all; the HTTP layer calls them from threads that
 //! may block.
 
+mod amend;
 mod attest;
+mod changes;
 mod collateral;
 mod documents;
 mod judge;
 mod listing;
 mod moment;
-mod register;
+mod policies;
+mod references;
 mod registered;
 mod release;
 mod rules;
+mod secrets;
 mod start;
 mod tenants;
+mod usage;
 mod verify;
-mod withdraw;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -45,12 +49,12 @@ use crate::{Clock, Journal};
 
 use rules::Slot;
 
+pub use amend::{Amended, Amendment, Registered};
 pub use attest::Attested;
-pub use register::{Registered, SECRET_LIMIT};
 pub use release::Shown;
+pub use secrets::SECRET_LIMIT;
 pub use start::StartError;
 pub use tenants::{DEFAULT, TenantSettings};
-pub use withdraw::NOTHING;
 
 /// How long a nonce is good, in seconds: as long as afterwards an accepted verdict.
 pub const SESSION_SECONDS: u64 = VERDICT_SECONDS;
@@ -121,9 +125,10 @@ impl Service {
             root: String,
         }
         let dir = DataDir::open(path)?;
+        // Before anything is written: a lock of another user's would keep its owner out.
+        start::check_owner(path)?;
         let lock = dir.lock()?;
         let keys = Keys::load(&dir)?;
-        start::check_owner(path)?;
         if settings.database.file().is_some() {
             start::check_store_files(&dir)?;
         }
@@ -394,18 +399,23 @@ impl Service {
 
 /// Why a transaction was not committed.
 #[derive(Debug, thiserror::Error)]
-enum Failure {
+pub enum Failure {
     /// The request is at fault; the store is well.
     #[error(transparent)]
     Problem(#[from] Problem),
+    /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// There are no random bytes.
     #[error(transparent)]
     Entropy(#[from] NoEntropy),
+    /// A secret does not open.
     #[error(transparent)]
     Unseal(#[from] UnsealError),
+    /// What was done cannot be said in an entry of the log.
     #[error(transparent)]
     Entry(#[from] attestation_ledger::EntryError),
+    /// A secret cannot be wrapped to the guest's key.
     #[error(transparent)]
     Wrap(#[from] attestation_release::ReleaseError),
 }

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use attestation_ledger::{AuditRecord, Digest, Entry, Registered, Registration};
 use attestation_store::{Kind, Reading, StoreError};
 
+use super::changes;
+use super::tenants::{REMOVED, REMOVED_BYTES};
 use crate::terms::Terms;
 
 /// What a row has to be.
@@ -16,6 +18,8 @@ enum Said {
     Secret(Terms),
     /// A secret whose bytes are gone.
     Destroyed,
+    /// A change that waits, with the digest of what it would write.
+    Change(Digest),
 }
 
 /// Rows by tenant, table and name, secrets with their version.
@@ -25,6 +29,7 @@ const POLICY: &str = "policy";
 const REFERENCE: &str = "reference value";
 const SECRET: &str = "secret";
 const TENANT: &str = "settings";
+const CHANGE: &str = "change";
 
 /// The store is not what its log says.
 #[derive(Debug, thiserror::Error)]
@@ -72,6 +77,13 @@ fn found(reading: &Reading<'_>) -> Result<Rows, StoreError> {
             kind if kind == Kind::Policy.as_str() => POLICY,
             kind if kind == Kind::Reference.as_str() => REFERENCE,
             kind if kind == Kind::Tenant.as_str() => TENANT,
+            kind if kind == Kind::Change.as_str() => {
+                let change = changes::row(&document.bytes)
+                    .ok_or_else(|| reading.torn("a proposed change is damaged"))?;
+                let row = (tenant.to_owned(), CHANGE, document.name);
+                rows.insert(row, Said::Change(change));
+                return Ok(());
+            }
             kind => return Err(reading.torn(format!("it has a document of the kind `{kind}`"))),
         };
         let digest = Said::Document(Digest::of(&document.bytes));
@@ -141,12 +153,25 @@ fn note(rows: &mut Rows, registration: &Registration) {
         Registered::TenantCreated { settings } | Registered::TenantChanged { settings } => {
             rows.insert(row(TENANT, TENANT), Said::Document(*settings));
         }
+        Registered::TenantRemoved {} => {
+            rows.retain(|(of, what, _), _| *of != tenant || *what == SECRET);
+            for (_, said) in rows.iter_mut().filter(|((of, ..), _)| *of == tenant) {
+                *said = Said::Destroyed;
+            }
+            let left = Said::Document(Digest::of(REMOVED_BYTES));
+            rows.insert(row(TENANT, REMOVED), left);
+        }
+        Registered::ChangeProposed { change, content } => {
+            rows.insert(row(CHANGE, change), Said::Change(*content));
+        }
+        Registered::ChangeApproved { change }
+        | Registered::ChangeRejected { change }
+        | Registered::ChangeExpired { change } => {
+            rows.remove(&row(CHANGE, change));
+        }
         // Of these no row here says anything.
         Registered::ReferenceKey { .. }
         | Registered::ReferenceKeyRemoved { .. }
-        | Registered::TenantRemoved {}
-        | Registered::ChangeProposed { .. }
-        | Registered::ChangeRejected { .. }
         | Registered::Key { .. } => {}
     }
 }

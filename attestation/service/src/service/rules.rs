@@ -10,6 +10,7 @@ use attestation_ledger::Digest;
 use attestation_store::{Kind, Reading, StoreError};
 use serde::Serialize;
 
+use super::tenants::settings_of;
 use super::{Failure, Service};
 use crate::problem::Problem;
 
@@ -28,7 +29,8 @@ pub(super) struct Rules {
 pub(super) type Slot = Arc<Mutex<Option<Arc<Rules>>>>;
 
 impl Service {
-    /// The rules of this moment of the store, of which all is committed.
+    /// The rules of this moment of the store, of which all is committed. A tenant that is suspended has none: nothing is judged
+    /// or released for it.
     pub(super) fn rules(
         &self,
         tenant: &TenantName,
@@ -85,6 +87,7 @@ impl Service {
             policy: &'a str,
             references: usize,
         }
+        settings_of(tenant, reading)?.refuse_suspended()?;
         let name = &self.settings.policy;
         let policy = reading
             .document(tenant.as_str(), Kind::Policy, name)?

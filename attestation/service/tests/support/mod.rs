@@ -5,6 +5,8 @@
     reason = "each test program uses its own part of this"
 )]
 
+pub mod people;
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -86,6 +88,9 @@ impl Place {
         for file in std::fs::read_dir(&self.data_dir).unwrap().flatten() {
             std::fs::copy(file.path(), data_dir.join(file.file_name())).unwrap();
         }
+        if self.access().exists() {
+            people::write(parent.path());
+        }
         Self {
             _parent: parent,
             data_dir,
@@ -101,6 +106,24 @@ impl Place {
         let grants = bootstrap::grants_in(&tenant.parse().unwrap());
         let made = bootstrap::add(&dir, grants, NOW, days).unwrap();
         made.token.to_string()
+    }
+
+    /// Who is proven beside the bootstrap token: whoever [`people`] sign for.
+    fn authorities(&self) -> Authorities {
+        match self.access().exists() {
+            true => Authorities::read(&self.access()).unwrap(),
+            false => Authorities::default(),
+        }
+    }
+
+    fn access(&self) -> PathBuf {
+        self.data_dir.with_file_name(people::ACCESS)
+    }
+
+    /// Has the tokens of two issuers believed.
+    pub fn believes_people(self) -> Self {
+        people::write(self.data_dir.parent().unwrap());
+        self
     }
 
     pub fn store(&self) -> PathBuf {
@@ -188,7 +211,7 @@ impl<'a> Verifier<'a> {
                 ..Trust::default()
             },
             policy: "demo".to_owned(),
-            authorities: Authorities::default(),
+            authorities: place.authorities(),
             collateral: Config::default().collateral(&place.data_dir).unwrap(),
             database: Config::load(&place.data_dir, None)
                 .unwrap()
