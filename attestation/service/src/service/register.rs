@@ -13,6 +13,8 @@ use serde::Serialize;
 
 use super::documents::{refuse_other_manifest, refuse_other_name};
 use super::{Failure, Service};
+use crate::key_log;
+use crate::keyring::Place;
 use crate::problem::Problem;
 use crate::terms::Terms;
 
@@ -128,16 +130,24 @@ impl Service {
         refuse_secret(&terms.references, secret)?;
         let act = Act::from(mandate);
         let tenant = act.tenant.as_str();
+        self.follow_ring()?;
         let (version, log_index) = self.commit(|writing| {
             let reading = writing.reading();
+            // Under a key that was retired meanwhile it might be destroyed with it.
+            self.refuse_stale_ring(&key_log::rows(&reading)?)?;
             refuse_unknown(&reading, tenant, terms)?;
             let older = reading.newest_version(tenant, name)?;
             let version = older.saturating_add(1);
-            let seal = &self.keys.seal;
+            let place = Place {
+                tenant: act.tenant,
+                resource,
+                version,
+                terms,
+            };
             let sealed = SealedSecret {
                 version,
                 terms: terms.to_bytes(),
-                sealed: seal.seal(act.tenant, resource, version, terms, secret)?,
+                sealed: self.keys.ring.seal(place, secret)?,
             };
             writing.put_secret(tenant, name, &sealed)?;
             if older > 0 {
