@@ -242,6 +242,7 @@ fn problems() -> Vec<Problem> {
         Problem::TooSlow(0),
         Problem::TooSoon(TooSoon { nanoseconds: 1 }),
         Problem::NoCollateral(text()),
+        Problem::KeysUnavailable,
         Problem::TooLarge(text()),
         Problem::Busy,
         Problem::NotReady(text()),
@@ -267,6 +268,7 @@ fn problems() -> Vec<Problem> {
             | Problem::TooSlow(_)
             | Problem::TooSoon(_)
             | Problem::NoCollateral(_)
+            | Problem::KeysUnavailable
             | Problem::TooLarge(_)
             | Problem::Busy
             | Problem::NotReady(_)
@@ -315,6 +317,7 @@ fn operators_page_has_whatever_readiness_can_say_in_its_words() {
     let unready = [
         Problem::LogFailed,
         Problem::Busy,
+        Problem::KeysUnavailable,
         Problem::ClockBehind { clock: 0, last: 0 },
         Problem::Internal,
         Problem::TooSlow(30),

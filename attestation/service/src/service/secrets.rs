@@ -10,6 +10,7 @@ use attestation_store::{Kind, Reading, SealedSecret, Writing};
 use super::amend::{Act, Amendment, Done};
 use super::documents::{missing, unregistered};
 use super::{Failure, Service};
+use crate::key_log::{self, purpose};
 use crate::problem::Problem;
 use crate::terms::Terms;
 
@@ -34,7 +35,11 @@ impl Amendment for deeds::WriteSecret {
         (terms, _): &Self::Content,
     ) -> Result<Vec<u8>, Failure> {
         refuse_unknown(reading, tenant.as_str(), terms)?;
-        newest(reading, tenant, target)
+        let mut present = newest(reading, tenant, target)?;
+        // What waits is sealed already: under a key that is retired meanwhile, it might be destroyed with it.
+        let keys = key_log::rows(reading)?;
+        present.extend(key_log::active(&keys, purpose::SECRETS).map_or(&b""[..], str::as_bytes));
+        Ok(present)
     }
 
     fn carry_out(
