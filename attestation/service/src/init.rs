@@ -15,6 +15,7 @@ use crate::bootstrap::{self, BootstrapError};
 use crate::config::{Config, ConfigError, Database};
 use crate::data_dir::{DataDir, DataDirError, names};
 use crate::entropy::{self, NoEntropy};
+use crate::service::DEFAULT;
 use attestation_store::{Location, Store, StoreError};
 
 /// For how many days the first administrator's token is good.
@@ -109,6 +110,7 @@ pub fn init(path: &Path, new: &NewVerifier) -> Result<VerifierPins, InitError> {
             verifier_vsock_port: new.vsock_port,
             server_name: new.name.clone(),
             resource: new.resource.clone(),
+            tenant: Some(new.tenant.to_string()).filter(|tenant| tenant != DEFAULT),
         };
         dir.write_public(names::PINS, format!("{}\n", made.to_json()).as_bytes())?;
         // Last: a database elsewhere is not taken back when something here fails.
