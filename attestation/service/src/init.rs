@@ -17,6 +17,7 @@ use crate::data_dir::{DataDir, DataDirError, names};
 use crate::entropy::{self, NoEntropy};
 use crate::key_log::{self, KeyLogError, Stamp, purpose};
 use crate::keyring::{KeySource, KeySourceError};
+use crate::service::DEFAULT;
 use attestation_appraisal::EarKey;
 use attestation_keyring::{KeyringError, Operation};
 use attestation_ledger::KeyEvent;
@@ -127,6 +128,7 @@ pub fn init(path: &Path, new: &NewVerifier) -> Result<VerifierPins, InitError> {
             verifier_vsock_port: new.vsock_port,
             server_name: new.name.clone(),
             resource: new.resource.clone(),
+            tenant: Some(new.tenant.to_string()).filter(|tenant| tenant != DEFAULT),
         };
         dir.write_public(names::PINS, format!("{}\n", made.to_json()).as_bytes())?;
         // Last: a database elsewhere is not taken back when something here fails.

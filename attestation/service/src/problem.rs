@@ -172,7 +172,7 @@ impl Problem {
     }
 }
 
-/// Who may not is told no more than that.
+/// Who may not is told no more than that, wherever it is seen.
 impl From<ChangeRefusal> for Problem {
     fn from(refusal: ChangeRefusal) -> Self {
         match refusal {

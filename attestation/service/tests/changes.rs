@@ -618,3 +618,24 @@ fn proposals_beyond_the_quota_are_refused_by_its_name() {
     assert!(detail.contains("changes is 1"), "{detail}");
     assert_eq!(waiting(&verifier).len(), 1);
 }
+
+/// To put nothing is a slip, and not the way to take something away.
+#[test]
+fn empty_body_takes_nothing_away() {
+    let place = Place::new();
+    let verifier = place.serve().furnished();
+    let nothing = policy_message("");
+    let size = verifier.log_size();
+
+    for (method, path, body) in [
+        ("PUT", "/v1/policies/demo", b"".as_slice()),
+        ("PUT", "/v1/reference-values/demo", b""),
+        ("POST", "/kbs/v0/attestation-policy", &nothing),
+    ] {
+        let answer = verifier.send(&place.admin_token, method, path, Some(body));
+        expect_error(&answer, 400, "InvalidRequest");
+    }
+
+    assert_eq!(verifier.log_size(), size);
+    assert_eq!(verifier.guest().fetch(&place.pins).0, SECRET);
+}

@@ -5,8 +5,6 @@
     reason = "each test program uses its own part of this"
 )]
 
-pub mod people;
-
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,7 +16,7 @@ use attestation_evidence::VerifierPins;
 use attestation_judge::test_support::{NOW, SimulatedTee, reference};
 use attestation_judge::{SampleTrust, SimulatedTrust, Trust};
 pub use attestation_service::test_support::{
-    Guest, OpenedSession, RESOURCE, error_of, expect_error, policy, policy_named,
+    Guest, OpenedSession, RESOURCE, error_of, expect_error, people, policy, policy_named,
     policy_without_smt,
 };
 use attestation_service::{
