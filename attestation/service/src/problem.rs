@@ -67,6 +67,11 @@ pub enum Problem {
     /// What a vendor says of the evidence's hardware is not to be had now.
     #[error("the evidence cannot be judged now: {0}")]
     NoCollateral(String),
+    /// The token with the keys of secrets does not do its work, or the ring of keys is not that of the log.
+    #[error(
+        "the keys of secrets cannot be used, so nothing is put or released: see the verifier's own log"
+    )]
+    KeysUnavailable,
     /// The server is not set up for this yet.
     #[error("{0}")]
     NotReady(String),
@@ -115,6 +120,7 @@ impl Problem {
             Self::Busy
             | Self::NotReady(_)
             | Self::NoCollateral(_)
+            | Self::KeysUnavailable
             | Self::LogFailed
             | Self::Restored
             | Self::ClockBehind { .. } => 503,
@@ -144,6 +150,7 @@ impl Problem {
             Self::Busy => "StoreBusy",
             Self::NotReady(_) => "NotReady",
             Self::NoCollateral(_) => "CollateralUnavailable",
+            Self::KeysUnavailable => "KeysUnavailable",
             Self::LogFailed => "LogUnavailable",
             Self::Restored => "NotReady",
             Self::ClockBehind { .. } => "ClockBehind",

@@ -27,7 +27,7 @@ fn guest_gets_its_secret_and_the_auditor_agrees() {
 
     let (secret, index) = verifier.guest().fetch(&place.pins);
 
-    assert_eq!((secret.as_slice(), index), (SECRET, 4));
+    assert_eq!((secret.as_slice(), index), (SECRET, 8));
     assert_eq!(verifier.audit().verdict, Conclusion::Agrees);
     verifier.stop();
     assert_eq!(place.serve().guest().fetch(&place.pins).0, SECRET);

@@ -4,6 +4,7 @@ mod bootstrap;
 mod confinement;
 mod export;
 mod init;
+mod key;
 mod making;
 mod output;
 mod privacy;
@@ -33,6 +34,9 @@ enum Command {
     Init(init::Args),
     /// Make another first administrator's token, good for a few days.
     Bootstrap(bootstrap::Args),
+    /// See to the keys that secrets are under; works beside a running verifier.
+    #[command(subcommand)]
+    Key(key::Command),
     /// Serve guests and administrators over TLS until SIGTERM or SIGINT.
     Serve(serve::Args),
     /// Register a policy, a reference value or a secret with a running verifier.
@@ -56,6 +60,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Init(args) => init::run(&args),
         Command::Bootstrap(args) => bootstrap::run(&args),
+        Command::Key(command) => key::run(&command),
         Command::Serve(args) => serve::run(args),
         Command::Put(args) => put::run(&args),
         Command::Export(args) => export::run(&args),

@@ -242,6 +242,7 @@ fn problems() -> Vec<Problem> {
         Problem::TooSlow(0),
         Problem::TooSoon(TooSoon { nanoseconds: 1 }),
         Problem::NoCollateral(text()),
+        Problem::KeysUnavailable,
         Problem::TooLarge(text()),
         Problem::Busy,
         Problem::NotReady(text()),
@@ -267,6 +268,7 @@ fn problems() -> Vec<Problem> {
             | Problem::TooSlow(_)
             | Problem::TooSoon(_)
             | Problem::NoCollateral(_)
+            | Problem::KeysUnavailable
             | Problem::TooLarge(_)
             | Problem::Busy
             | Problem::NotReady(_)

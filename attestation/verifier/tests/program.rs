@@ -15,7 +15,7 @@ fn whole_life_of_a_verifier_through_its_commands() {
 
     let (secret, log_index) = place.guest(&server.url).fetch(&place.pins);
 
-    assert_eq!((secret.as_slice(), log_index), (SECRET, 4));
+    assert_eq!((secret.as_slice(), log_index), (SECRET, 8));
     let report = place.audit("bundle");
     assert_eq!(report.verdict, Conclusion::Agrees, "{:?}", report.findings);
     assert_eq!(server.signal("TERM"), Some(0));
@@ -58,7 +58,7 @@ fn results_as_json_are_one_document() {
         "-o",
         "json",
     ];
-    assert_eq!(json(success(&put))["log_index"], 0);
+    assert_eq!(json(success(&put))["log_index"], 4);
     let out = place.path("bundle");
     let exported = json(success(&[
         "export",
@@ -69,12 +69,12 @@ fn results_as_json_are_one_document() {
         "-o",
         "json",
     ]));
-    assert_eq!(exported["entries"], 1);
+    assert_eq!(exported["entries"], 5);
     assert!(
         exported["checkpoint"]
             .as_str()
             .unwrap()
-            .starts_with("cloister-verifier\n1\n")
+            .starts_with("cloister-verifier\n5\n")
     );
 }
 

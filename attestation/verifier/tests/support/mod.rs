@@ -130,6 +130,18 @@ impl Place {
         Guest::new(client, &self.tee, [7; 32], DIGEST)
     }
 
+    /// What it answers to who asks whether it is ready.
+    pub fn ready(&self, url: &str) -> attestation_service::Answer {
+        let pins = &self.pins;
+        let client = Client::new(url, &pins.server_name, pins.tls_spki_sha256).unwrap();
+        let request = attestation_service::Request {
+            method: "GET",
+            path: "/readyz",
+            ..Default::default()
+        };
+        client.send(&request).unwrap()
+    }
+
     /// Exports the log and has the auditor judge it.
     pub fn audit(&self, bundle: &str) -> AuditReport {
         let out = self.path(bundle);
@@ -205,6 +217,11 @@ impl Server {
                 return line;
             }
         }
+    }
+
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// `kill -9`.
