@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use attestation_keyring::{Home, KeyId, KeyState};
 use attestation_service::{
-    Clock, Config, Errand, Fault, KeyDesk, KeyLine, KeySource, Settled, Stepped,
+    Clock, Config, DataDir, Errand, Fault, KeyDesk, KeyLine, KeySource, Settled, Stepped,
 };
 
 use crate::output::{Output, tell};
@@ -78,6 +78,7 @@ pub fn run(command: &Command) -> anyhow::Result<ExitCode> {
 }
 
 fn open(args: &Args) -> anyhow::Result<KeyDesk> {
+    DataDir::open(&args.data_dir)?;
     let config = Config::load(&args.data_dir, args.config.as_deref())?;
     config.check()?;
     let errand = Errand {

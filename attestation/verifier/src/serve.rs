@@ -11,8 +11,8 @@ use anyhow::Context;
 use attestation_confinement::Begun;
 use attestation_judge::{SampleTrust, SimulatedTrust, Trust};
 use attestation_service::{
-    Clock, Config, Fault, Journal, KeySource, MetricsListener, Server, Service, Settings, counted,
-    router, simulated_trust,
+    Clock, Config, DataDir, Fault, Journal, KeySource, MetricsListener, Server, Service, Settings,
+    counted, router, simulated_trust,
 };
 use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
@@ -81,6 +81,8 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         database: config.location(&args.data_dir)?,
         faults: args.fault,
     };
+    // Whether it is a verifier's directory is said before what is missing in it.
+    DataDir::open(&args.data_dir)?;
     // A token's process is started while this one still may start any.
     let source = KeySource::open_to_serve(&config.key_place(&args.data_dir)?)?;
     // Asked before: what limits this process's share of the machine is in files that it reads no more.

@@ -317,6 +317,7 @@ fn operators_page_has_whatever_readiness_can_say_in_its_words() {
     let unready = [
         Problem::LogFailed,
         Problem::Busy,
+        Problem::KeysUnavailable,
         Problem::ClockBehind { clock: 0, last: 0 },
         Problem::Internal,
         Problem::TooSlow(30),
