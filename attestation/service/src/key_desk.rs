@@ -12,7 +12,7 @@ use attestation_keyring::{
     Home, KeyEvent, KeyId, KeyState, KeyringError, LifeCycleError, Operation,
 };
 use attestation_ledger::{self as ledger, Registered};
-use attestation_store::{Location, Reading, Store, StoreError, Writing};
+use attestation_store::{Kind, Location, Reading, Store, StoreError, Writing};
 use serde::Serialize;
 
 use crate::data_dir::{DataDir, DataDirError, Lock, names};
@@ -21,7 +21,9 @@ use crate::key_check::{OtherRing, Settled, refuse_other, settle};
 use crate::key_log::{self, KeyLogError, Stamp, purpose};
 use crate::keyring::{KeySource, Place, Ring, UnsealError, key_of};
 use crate::keys::load_log_key;
-use crate::service::{RegistryError, StartError, check_owner, check_store_files, compare};
+use crate::service::{
+    RegistryError, StartError, check_owner, check_store_files, compare, waiting_secret,
+};
 use crate::terms::Terms;
 
 /// The keys of secrets of one data directory, with nobody else taking a step.
@@ -221,18 +223,19 @@ impl KeyDesk {
     /// # Errors
     /// [`KeyDeskError`]: without `with_secrets`, a secret is under it.
     pub fn destroy(&self, key: KeyId, with_secrets: bool) -> Result<Stepped, KeyDeskError> {
-        let still_wrapped = count(&self.store.read(secrets)?, key);
+        let still_wrapped = self.store.read(|reading| under(reading, key))?;
         let operation = Operation::Destroy {
             key,
             still_wrapped,
             with_secrets,
         };
         self.step(operation, |writing| {
-            let lost = self.shred(writing, key)?;
-            match lost == still_wrapped {
-                true => Ok(lost),
-                false => Err(KeyDeskError::Meanwhile),
+            let lost = under(&writing.reading(), key)?;
+            if lost != still_wrapped {
+                return Err(KeyDeskError::Meanwhile);
             }
+            self.shred(writing, key)?;
+            Ok(lost)
         })
     }
 
@@ -313,7 +316,7 @@ impl KeyDesk {
     }
 
     /// The secrets under a key go, each with its own entry.
-    fn shred(&self, writing: &Writing<'_>, key: KeyId) -> Result<u64, KeyDeskError> {
+    fn shred(&self, writing: &Writing<'_>, key: KeyId) -> Result<(), KeyDeskError> {
         let kept = secrets(&writing.reading())?;
         for kept in kept.iter().filter(|kept| key_of(&kept.sealed) == Some(key)) {
             let (tenant, name) = (kept.tenant.as_str(), kept.resource.as_str());
@@ -323,7 +326,7 @@ impl KeyDesk {
             };
             key_log::append(writing, self.stamp(), Some(tenant), name, what)?;
         }
-        Ok(count(&kept, key))
+        Ok(())
     }
 
     fn stamp(&self) -> Stamp<'_> {
@@ -367,6 +370,21 @@ fn secrets(reading: &Reading<'_>) -> Result<Vec<Kept>, KeyDeskError> {
         Ok(())
     })?;
     Ok(kept)
+}
+
+/// How many secrets are under a key, with those that wait for a second person. What waits is approved byte by byte, so it
+/// cannot be rewrapped.
+fn under(reading: &Reading<'_>, key: KeyId) -> Result<u64, KeyDeskError> {
+    let mut waiting: u64 = 0;
+    reading.each_document(|_, kind, document| {
+        let sealed = match kind == Kind::Change.as_str() {
+            true => waiting_secret(&document.bytes),
+            false => None,
+        };
+        waiting += u64::from(sealed.is_some_and(|sealed| key_of(&sealed) == Some(key)));
+        Ok(())
+    })?;
+    Ok(waiting.saturating_add(count(&secrets(reading)?, key)))
 }
 
 fn count(kept: &[Kept], key: KeyId) -> u64 {

@@ -115,13 +115,6 @@ pub fn rows(reading: &Reading<'_>) -> Result<KeyRows, StoreError> {
     Ok(rows)
 }
 
-/// The key that serves this purpose now.
-pub fn active<'a>(rows: &'a KeyRows, purpose: &str) -> Option<&'a str> {
-    let mut rows = rows.iter();
-    let active = rows.find(|(_, row)| row.purpose == purpose && row.state == KeyState::Active);
-    active.map(|(name, _)| name.as_str())
-}
-
 /// Logs an event, and answers its index.
 pub fn log(
     writing: &Writing<'_>,

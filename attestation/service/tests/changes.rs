@@ -5,7 +5,7 @@ mod support;
 
 use attestation_audit::Conclusion;
 use attestation_judge::test_support::{NOW, reference};
-use attestation_service::{Answer, Config, Errand, KeyDesk, KeySource};
+use attestation_service::Answer;
 use base64_of::{policy_message, reference_message};
 use serde_json::{Value, json};
 use support::people::{token, token_of};
@@ -365,36 +365,6 @@ fn change_of_what_was_changed_meanwhile_is_stale() {
         assert_eq!(decide(&verifier, &alice(), &second, "reject").status, 200);
     }
     assert_eq!(verifier.audit().verdict, Conclusion::Agrees);
-}
-
-/// What waits is sealed already, and a key that is retired may be destroyed with all that is under it.
-#[test]
-fn secret_that_waits_under_a_key_that_was_rotated_is_stale() {
-    let place = Place::new().believes_people();
-    let verifier = careful(&place);
-    let path = format!("/v1/secrets/{RESOURCE}?references=demo");
-    let change = propose(&verifier, "PUT", &path, Some(b"one"));
-    let config = Config::load(&place.data_dir, None).unwrap();
-    let keys = config.key_place(&place.data_dir).unwrap();
-    let desk = KeyDesk::open(
-        &place.data_dir,
-        Errand {
-            source: KeySource::open(&keys).unwrap(),
-            database: config.location(&place.data_dir).unwrap(),
-            by: "console:test".to_owned(),
-            now: NOW,
-            faults: vec![],
-        },
-    );
-    desk.unwrap().rotate().unwrap();
-
-    let answer = approve(&verifier, &bob(), &change);
-
-    let detail = expect_error(&answer, 409, "ChangeRefused");
-    assert!(detail.contains("propose it anew"), "{detail}");
-    let again = propose(&verifier, "PUT", &path, Some(b"one"));
-    assert_eq!(approve(&verifier, &bob(), &again).status, 200);
-    assert_eq!(verifier.guest().fetch(&place.pins).0, b"one");
 }
 
 #[test]

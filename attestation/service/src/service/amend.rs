@@ -216,15 +216,15 @@ impl Service {
         let target = resource.as_str();
         self.follow_ring()?;
         let amended = self.commit(|writing| {
-            let tenant = permit.tenant();
-            let reading = writing.reading();
             // Under a key that was retired meanwhile it might be destroyed with it.
-            self.refuse_stale_ring(&key_log::rows(&reading)?)?;
-            let newest = reading.newest_version(tenant.as_str(), target)?;
+            self.refuse_stale_ring(&key_log::rows(&writing.reading())?)?;
+            let tenant = permit.tenant();
+            let newest = writing.reading().newest_version(tenant.as_str(), target)?;
+            let version = newest.saturating_add(1);
             let place = Place {
                 tenant,
                 resource,
-                version: newest.saturating_add(1),
+                version,
                 terms,
             };
             let sealed = self.keys.ring.seal(place, secret)?;

@@ -146,6 +146,15 @@ impl Kept {
     }
 }
 
+/// The sealed bytes of a secret that waits; `None` of another change.
+pub(crate) fn waiting_secret(document: &[u8]) -> Option<Vec<u8>> {
+    let kept: Kept = serde_json::from_slice(document).ok()?;
+    match (kept.change.action(), Terms::of_content(&kept.content)) {
+        (Action::WriteSecret, Some((_, sealed))) => Some(sealed.to_vec()),
+        _ => None,
+    }
+}
+
 /// The name of a change's row, and what its entry of the log says of it; `None` of what is none.
 pub(super) fn row(document: &[u8]) -> Option<Digest> {
     let kept: Kept = serde_json::from_slice(document).ok()?;

@@ -52,10 +52,11 @@ use crate::{Clock, Journal};
 
 use rules::Slot;
 
+pub use amend::{Amended, Amendment, Registered};
+pub(crate) use changes::waiting_secret;
 pub(crate) use registered::{RegistryError, compare};
 pub(crate) use start::{check_owner, check_store_files};
 
-pub use amend::{Amended, Amendment, Registered};
 pub use attest::Attested;
 pub use release::Shown;
 pub use secrets::SECRET_LIMIT;
@@ -441,14 +442,14 @@ pub enum Failure {
     #[error(transparent)]
     Unseal(#[from] UnsealError),
     /// What was done cannot be said in an entry of the log.
+    #[error(transparent)]
+    Entry(#[from] attestation_ledger::EntryError),
     /// The keys of secrets cannot be used.
     #[error(transparent)]
     Keys(#[from] attestation_keyring::KeyringError),
-    /// What was done to a key cannot be logged.
+    /// What befell a key cannot be said in an entry of the log.
     #[error(transparent)]
     KeyLog(#[from] KeyLogError),
-    #[error(transparent)]
-    Entry(#[from] attestation_ledger::EntryError),
     /// A secret cannot be wrapped to the guest's key.
     #[error(transparent)]
     Wrap(#[from] attestation_release::ReleaseError),
