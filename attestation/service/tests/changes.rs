@@ -36,6 +36,9 @@ mod base64_of {
     }
 }
 
+/// Method, path and body.
+type Asked<'a> = (&'a str, &'a str, Option<&'a [u8]>);
+
 fn alice() -> String {
     token("alice", &ROLES)
 }
@@ -106,7 +109,7 @@ fn change_waits_until_another_approves_it_and_both_are_in_the_log() {
     assert_eq!(change["action"], "write-policy");
     assert_eq!(change["expires_at"], NOW + WEEK);
     assert_eq!(policy_of(&verifier), policy(), "nothing is done yet");
-    assert_eq!(waiting(&verifier), [change.clone()]);
+    assert_eq!(waiting(&verifier), std::slice::from_ref(&change));
     let path = format!("/v1/changes/{}", change["change"].as_str().unwrap());
     let whole = said(&verifier.send(&bob(), "GET", &path, None));
     assert_eq!(whole["text"], policy_without_smt());
@@ -149,7 +152,7 @@ fn everything_that_a_tenant_puts_under_four_eyes_is_proposed_whichever_way_it_is
     let put_secret = format!("{secret}?references=demo");
     let by_kbs_resource = format!("/kbs/v0/resource/{RESOURCE}");
     let reason = br#"{"reason": "it was a bad one"}"#.as_slice();
-    let requests: [(&str, &str, Option<&[u8]>); 12] = [
+    let requests: [Asked<'_>; 12] = [
         ("PUT", "/v1/policies/demo", Some(&policy_body)),
         ("POST", "/kbs/v0/attestation-policy", Some(&by_kbs)),
         ("PUT", "/v1/reference-values/demo", Some(&value)),
@@ -329,15 +332,12 @@ fn change_of_what_was_changed_meanwhile_is_stale() {
     let verifier = careful(&place);
     let secret = format!("/v1/secrets/{RESOURCE}?references=demo");
     let value = serde_json::to_vec(&reference([0x66; 48])).unwrap();
+    let stricter = policy_without_smt();
     let four_eyes = r#"{"actions": ["write-tenant"]}"#.as_bytes();
     let other_four_eyes = r#"{"actions": []}"#.as_bytes();
-    let requests: [[(&str, &str, Option<&[u8]>); 2]; 4] = [
+    let requests: [[Asked<'_>; 2]; 4] = [
         [
-            (
-                "PUT",
-                "/v1/policies/demo",
-                Some(Box::leak(policy_without_smt().into_boxed_str()).as_bytes()),
-            ),
+            ("PUT", "/v1/policies/demo", Some(stricter.as_bytes())),
             ("DELETE", "/v1/policies/demo", None),
         ],
         [
@@ -485,7 +485,7 @@ fn change_outlives_a_restart() {
 
     let verifier = place.serve();
 
-    assert_eq!(waiting(&verifier), [change.clone()]);
+    assert_eq!(waiting(&verifier), std::slice::from_ref(&change));
     assert_eq!(approve(&verifier, &bob(), &change).status, 200);
     assert_eq!(policy_of(&verifier), policy_without_smt());
 }
