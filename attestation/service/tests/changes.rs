@@ -9,7 +9,7 @@ use attestation_service::Answer;
 use base64_of::{policy_message, reference_message};
 use serde_json::{Value, json};
 use support::people::{token, token_of};
-use support::{Place, RESOURCE, SECRET, Verifier, expect_error, policy, policy_without_smt};
+use support::{BORN, Place, RESOURCE, SECRET, Verifier, expect_error, policy, policy_without_smt};
 
 const WEEK: u64 = 7 * 86_400;
 const EVERYTHING: &str = r#"{"actions": ["write-tenant", "write-policy", "write-reference-value",
@@ -121,19 +121,21 @@ fn change_waits_until_another_approves_it_and_both_are_in_the_log() {
     assert_eq!(said(&answer), json!({"name": "demo", "log_index": at + 2}));
     assert_eq!(policy_of(&verifier), policy_without_smt());
     assert!(waiting(&verifier).is_empty());
-    let proposed = verifier.entry(at);
+    // As the tests count entries: without those of `init`.
+    let from = at - BORN;
+    let proposed = verifier.entry(from);
     assert_eq!(proposed["by"], "oidc:corp:alice");
     assert_eq!(
         proposed["what"]["change_proposed"]["content"],
         change["digest"]
     );
-    let approved = verifier.entry(at + 1);
+    let approved = verifier.entry(from + 1);
     assert_eq!(approved["by"], "oidc:corp:bob");
     assert_eq!(
         approved["what"]["change_approved"]["change"],
         change["change"]
     );
-    let made = verifier.entry(at + 2);
+    let made = verifier.entry(from + 2);
     assert_eq!(made["by"], "oidc:corp:alice");
     assert_eq!(made["approved_by"], "oidc:corp:bob");
     assert_eq!(verifier.audit().verdict, Conclusion::Agrees);
@@ -384,7 +386,7 @@ fn change_that_was_rejected_or_withdrawn_is_over_and_in_the_log() {
         let answer = decide(&verifier, &who, &change, "reject");
 
         assert_eq!(answer.status, 200);
-        let entry = verifier.entry(said(&answer)["log_index"].as_u64().unwrap());
+        let entry = verifier.entry(said(&answer)["log_index"].as_u64().unwrap() - BORN);
         assert_eq!(entry["by"], name);
         assert_eq!(entry["what"]["change_rejected"]["change"], change["change"]);
         expect_error(
@@ -417,7 +419,7 @@ fn change_that_nobody_approved_in_a_week_is_over_and_in_the_log() {
     let detail = expect_error(&answer, 409, "ChangeRefused");
     assert!(detail.contains("expired"), "{detail}");
     assert_eq!(verifier.log_size(), before + 3);
-    let entry = format!("/v1/audit/entries/{}", before + 2);
+    let entry = format!("/v1/audit/entries/{}", BORN + before + 2);
     let auditor = token_of("corp", "eve", &["default:auditor"], NOW + WEEK);
     let entry = said(&verifier.send(&auditor, "GET", &entry, None));
     assert_eq!(entry["by"], "verifier");
@@ -608,4 +610,28 @@ fn empty_body_takes_nothing_away() {
 
     assert_eq!(verifier.log_size(), size);
     assert_eq!(verifier.guest().fetch(&place.pins).0, SECRET);
+}
+
+/// What waits is under a key like what is stored: the key is not destroyed unless on purpose, and then nothing comes of it.
+#[test]
+fn secret_whose_key_was_destroyed_while_it_waited_is_not_put() {
+    let place = Place::new().believes_people();
+    let verifier = careful(&place);
+    let path = format!("/v1/secrets/{RESOURCE}?references=demo");
+    let change = propose(&verifier, "PUT", &path, Some(b"what waits"));
+    let first = place.key_desk().list().unwrap()[0].key;
+    place.key_desk().rotate().unwrap();
+    place.key_desk().rewrap().unwrap();
+
+    let refused = place.key_desk().destroy(first, false);
+    assert!(refused.is_err_and(|error| error.to_string().contains("1 secrets are still under")));
+    place.key_desk().destroy(first, true).unwrap();
+
+    let detail = expect_error(&approve(&verifier, &bob(), &change), 403, "PolicyDeny");
+    assert!(detail.contains("destroyed while it waited"), "{detail}");
+    assert_eq!(verifier.guest().fetch(&place.pins).0, SECRET);
+    let again = propose(&verifier, "PUT", &path, Some(b"what waits"));
+    assert_eq!(approve(&verifier, &bob(), &again).status, 200);
+    assert_eq!(verifier.guest().fetch(&place.pins).0, b"what waits");
+    assert_eq!(verifier.audit().verdict, Conclusion::Agrees);
 }

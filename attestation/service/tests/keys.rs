@@ -8,31 +8,19 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use attestation_audit::Conclusion;
-use attestation_judge::test_support::NOW;
 use attestation_keyring::{
     Backend, Credential, KeyId, KeyState, Keyring, Operation, SystemEntropy,
 };
 use attestation_ledger::{AuditRecord, Entry, KeyEvent, Registered};
-use attestation_service::{
-    Config, Errand, Fault, KeyDesk, KeyDeskError, KeySource, Settled, names,
-};
+use attestation_service::{Config, Fault, KeyDesk, KeyDeskError, KeySource, Settled, names};
 use support::{Place, RESOURCE, SECRET, Verifier, expect_error};
 
 fn desk_with(place: &Place, faults: Vec<Fault>) -> Result<KeyDesk, KeyDeskError> {
-    let config = Config::load(&place.data_dir, None).unwrap();
-    let keys = config.key_place(&place.data_dir).unwrap();
-    let errand = Errand {
-        source: KeySource::open(&keys).unwrap().on("here"),
-        database: config.location(&place.data_dir).unwrap(),
-        by: "console:test".to_owned(),
-        now: NOW,
-        faults,
-    };
-    KeyDesk::open(&place.data_dir, errand)
+    place.key_desk_with(faults)
 }
 
 fn desk(place: &Place) -> KeyDesk {
-    desk_with(place, vec![]).unwrap()
+    place.key_desk()
 }
 
 fn ring_file(place: &Place) -> PathBuf {

@@ -20,9 +20,9 @@ pub use attestation_service::test_support::{
     policy_without_smt,
 };
 use attestation_service::{
-    Answer, Authorities, Client, Clock, Config, DataDir, Database, Fault, Journal, KeySource,
-    KeysConfig, Limits, NewVerifier, Request, Server, Service, Settings, StartError, bootstrap,
-    export, init, names, router,
+    Answer, Authorities, Client, Clock, Config, DataDir, Database, Errand, Fault, Journal, KeyDesk,
+    KeyDeskError, KeySource, KeysConfig, Limits, NewVerifier, Request, Server, Service, Settings,
+    StartError, bootstrap, export, init, names, router,
 };
 use tokio::sync::oneshot;
 
@@ -171,6 +171,25 @@ impl Place {
         let fault = |file: &&Path| format!("pause-in-appraisal={}", file.display());
         let faults = pauses.iter().map(|file| fault(file).parse().unwrap());
         Verifier::start(self, self.trust(), limits, faults.collect()).unwrap()
+    }
+
+    /// What `cloister-verifier key` does.
+    pub fn key_desk(&self) -> KeyDesk {
+        self.key_desk_with(vec![]).unwrap()
+    }
+
+    /// The same, pausing.
+    pub fn key_desk_with(&self, faults: Vec<Fault>) -> Result<KeyDesk, KeyDeskError> {
+        let config = Config::load(&self.data_dir, None).unwrap();
+        let keys = config.key_place(&self.data_dir).unwrap();
+        let errand = Errand {
+            source: KeySource::open(&keys).unwrap().on("here"),
+            database: config.location(&self.data_dir).unwrap(),
+            by: "console:test".to_owned(),
+            now: NOW,
+            faults,
+        };
+        KeyDesk::open(&self.data_dir, errand)
     }
 
     /// On a machine of another name.
