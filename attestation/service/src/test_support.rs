@@ -7,6 +7,8 @@
     reason = "a test that cannot go on fails"
 )]
 
+pub mod openapi;
+
 use std::net::TcpStream;
 
 use attestation_envelope::{Expected, Opened, TeeKey};

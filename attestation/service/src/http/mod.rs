@@ -2,6 +2,7 @@
 //!
 //! docs/verifier-api.md describes it to its users.
 
+mod api;
 mod kbs;
 mod kbs_admin;
 mod may;
@@ -25,33 +26,79 @@ use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use zeroize::{Zeroize, Zeroizing};
 
+use self::api::{Api, Content, Operation, Tag};
 use crate::Limits;
 use crate::peer::Peer;
 use crate::problem::Problem;
 use crate::service::Service;
 use crate::throttle::Throttle;
 
+pub use api::openapi;
+
 /// The largest body of any request: a report, certificates and a manifest of 50 bytes a page.
 const BODY_LIMIT: usize = 4 * 1024 * 1024;
+
+/// Every path of the verifier.
+struct Paths {
+    /// Those that each tenant has.
+    of_a_tenant: Api,
+    of_all: Api,
+    /// Those at which no client comes too often.
+    always: Api,
+}
+
+impl Paths {
+    /// Where so many `appraisals` are made at once.
+    fn of(appraisals: usize) -> Self {
+        Self {
+            of_a_tenant: kbs::api(appraisals)
+                .and(kbs_admin::api())
+                .and(v1::of_a_tenant()),
+            of_all: v1::of_all(),
+            always: Api::new()
+                .on(
+                    Operation::get(
+                        Tag::Everybody,
+                        "/livez",
+                        "live",
+                        "Whether the process answers.",
+                    )
+                    .unlimited()
+                    .answers(Content::Text("alive\n")),
+                    || async { "alive\n" },
+                )
+                .on(
+                    Operation::get(
+                        Tag::Everybody,
+                        "/readyz",
+                        "ready",
+                        "Whether it can log and release.",
+                    )
+                    .unlimited()
+                    .answers(Content::Text("ready\n"))
+                    .refuses(&["StoreBusy", "LogUnavailable", "ClockBehind"]),
+                    ready,
+                ),
+        }
+    }
+}
 
 /// Every path of the verifier, within `limits`.
 pub fn router(service: Arc<Service>, limits: &Limits) -> Router {
     let throttle = Arc::new(Throttle::new(limits.client, limits.clients));
     let throttle = (Arc::clone(&service), throttle);
-    let of_a_tenant = kbs::router(limits.appraisals)
-        .merge(kbs_admin::router())
-        .merge(v1::of_a_tenant());
+    let paths = Paths::of(limits.appraisals);
+    let of_a_tenant = paths.of_a_tenant.into_router();
     Router::new()
         .nest("/t/{tenant}", of_a_tenant.clone())
         .merge(of_a_tenant)
-        .merge(v1::of_all())
+        .merge(paths.of_all.into_router())
         .layer(from_fn_with_state(throttle, at_its_rate))
-        .route("/livez", get(|| async { "alive\n" }))
-        .route("/readyz", get(ready))
+        .merge(paths.always.into_router())
         .fallback(|| async { Problem::NotFound("there is no such path".to_owned()) })
         .method_not_allowed_fallback(|| async { Problem::Method })
         .layer(from_fn_with_state(
@@ -156,6 +203,20 @@ async fn blocking<T: Send + 'static>(
         .map_err(|_| Problem::Internal)?
 }
 
+/// What a path names. What is no text (`%FF`) is refused as anything else is.
+struct InPath<T>(T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for InPath<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let found = Path::from_request_parts(parts, state).await;
+        found
+            .map(|Path(named)| Self(named))
+            .map_err(|error| Problem::InvalidRequest(error.body_text()))
+    }
+}
+
 /// A secret's name, of the last three segments of a path.
 struct Resource(ResourcePath);
 
@@ -169,9 +230,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Resource {
             r#type: String,
             tag: String,
         }
-        let Path(of) = Path::<Segments>::from_request_parts(parts, state)
-            .await
-            .map_err(|error| Problem::InvalidRequest(error.body_text()))?;
+        let InPath(of) = InPath::<Segments>::from_request_parts(parts, state).await?;
         format!("{}/{}/{}", of.repository, of.r#type, of.tag)
             .parse()
             .map(Self)
