@@ -21,7 +21,8 @@ const SEED: &str = "20261124";
 const EXAMPLES: &str = "6";
 
 /// No client and no tenant is told to wait.
-const LIMITS: &str = "[limits]\nclient_requests_per_second = 100000\nclient_requests_at_once = 1000000\n";
+const LIMITS: &str =
+    "[limits]\nclient_requests_per_second = 100000\nclient_requests_at_once = 1000000\n";
 const QUOTAS: &[u8] = br#"{"challenges": {"per_second": 100000, "burst": 1000000}, "attests": {"per_second": 100000, "burst": 1000000}}"#;
 
 fn schemathesis() -> Option<PathBuf> {
@@ -86,7 +87,12 @@ fn schemathesis_finds_nothing() {
         .args(["--tls-verify", &place.path("data/tls.crt.pem")])
         .args(["--seed", &chosen("CLOISTER_SEED", SEED)])
         .args(["--max-examples", &chosen("CLOISTER_EXAMPLES", EXAMPLES)])
-        .args(["--continue-on-failure", "--no-color", "--generation-database", "none"])
+        .args([
+            "--continue-on-failure",
+            "--no-color",
+            "--generation-database",
+            "none",
+        ])
         .current_dir(settings)
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .env("CLOISTER_TOKEN", token.trim_end())
@@ -98,7 +104,10 @@ fn schemathesis_finds_nothing() {
     let complaint = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}\n{complaint}");
     let summary: Vec<&str> = said.lines().rev().take(25).collect();
-    println!("{}", summary.into_iter().rev().collect::<Vec<_>>().join("\n"));
+    println!(
+        "{}",
+        summary.into_iter().rev().collect::<Vec<_>>().join("\n")
+    );
     // What could not be asked was not tried.
     assert!(said.contains("Tested: "), "{said}");
     assert!(!said.contains("Errored"), "{said}");

@@ -115,6 +115,7 @@ const JUDGE: &[&str] = &[
     "CollateralUnavailable",
     "LogUnavailable",
     "ClockBehind",
+    "NotPermitted",
     "TenantSuspended",
 ];
 /// And what an attempt of a guest's can, with its nonce.
@@ -123,14 +124,21 @@ const ATTEST: &[&str] = &[
     "CollateralUnavailable",
     "LogUnavailable",
     "ClockBehind",
+    "NotPermitted",
     "TenantSuspended",
 ];
-const RELEASE: &[&str] = &["LogUnavailable", "ClockBehind", "TenantSuspended"];
+const RELEASE: &[&str] = &[
+    "LogUnavailable",
+    "ClockBehind",
+    "NotPermitted",
+    "TenantSuspended",
+];
 const OPEN: &[&str] = &[
     "ProtocolVersion",
     "UnsupportedTee",
     "LogUnavailable",
     "ClockBehind",
+    "NotPermitted",
     "TenantSuspended",
 ];
 

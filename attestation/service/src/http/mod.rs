@@ -10,9 +10,7 @@ mod tenant;
 mod v1;
 mod who;
 
-use std::error::Error;
 use std::future::poll_fn;
-use std::iter::successors;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +18,7 @@ use std::time::Duration;
 use attestation_evidence::{ResourcePath, ResourcePathError};
 use attestation_metrics::Limit;
 use axum::Router;
-use axum::body::{Body, Bytes, HttpBody, to_bytes};
+use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{FromRequestParts, Path, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -239,9 +237,9 @@ impl<S: Send + Sync> FromRequestParts<S> for Resource {
 }
 
 async fn read_body(body: Body, limit: usize) -> Result<Bytes, Problem> {
-    to_bytes(body, limit)
-        .await
-        .map_err(|error| body_problem(&error, limit))
+    let mut read = Vec::new();
+    each_part(body, limit, |part| read.extend_from_slice(&part)).await?;
+    Ok(read.into())
 }
 
 /// Reads a secret: into one place, which is wiped. Its other copies are in buffers of the TLS and HTTP
@@ -249,32 +247,43 @@ async fn read_body(body: Body, limit: usize) -> Result<Bytes, Problem> {
 async fn read_secret(body: Body, limit: usize) -> Result<Zeroizing<Vec<u8>>, Problem> {
     // Never moved: it has all the room that it may need.
     let mut secret = Zeroizing::new(Vec::with_capacity(limit));
-    let mut body = pin!(body);
-    while let Some(frame) = poll_fn(|context| body.as_mut().poll_frame(context)).await {
-        let frame = frame.map_err(|error| body_problem(&error, limit))?;
-        let Ok(data) = frame.into_data() else {
-            continue;
-        };
-        if data.len() > limit.saturating_sub(secret.len()) {
-            return Err(Problem::body_too_large(limit));
+    each_part(body, limit, |part| {
+        secret.extend_from_slice(&part);
+        if let Ok(mut part) = part.try_into_mut() {
+            part.zeroize();
         }
-        secret.extend_from_slice(&data);
-        if let Ok(mut data) = data.try_into_mut() {
-            data.zeroize();
-        }
-    }
+    })
+    .await?;
     Ok(secret)
 }
 
-/// The connection's errors are hyper's; the other one is that of the limit.
-fn body_problem(error: &axum::Error, limit: usize) -> Problem {
-    let error: &(dyn Error + 'static) = error;
-    let mut causes = successors(Some(error), |error| (*error).source());
-    if causes.any(|cause| cause.is::<hyper::Error>()) {
-        let why = "the body was cut off: the connection ended before all of it had come";
-        return Problem::InvalidRequest(why.to_owned());
+/// Hands on a body of `limit` bytes at most. What is longer is read on for a while, and thrown away: a client that is still sending
+/// would not hear why it is refused.
+async fn each_part(body: Body, limit: usize, mut take: impl FnMut(Bytes)) -> Result<(), Problem> {
+    let mut read: usize = 0;
+    let mut body = pin!(body);
+    while let Some(frame) = poll_fn(|context| body.as_mut().poll_frame(context)).await {
+        let frame = frame.map_err(|_| cut_off())?;
+        let Ok(part) = frame.into_data() else {
+            continue;
+        };
+        read = read.saturating_add(part.len());
+        if read <= limit {
+            take(part);
+        } else if read - limit > BODY_LIMIT {
+            break;
+        }
     }
-    Problem::body_too_large(limit)
+    match read <= limit {
+        true => Ok(()),
+        false => Err(Problem::body_too_large(limit)),
+    }
+}
+
+/// A body ends otherwise than well where its connection does.
+fn cut_off() -> Problem {
+    let why = "the body was cut off: the connection ended before all of it had come";
+    Problem::InvalidRequest(why.to_owned())
 }
 
 fn json(status: StatusCode, body: String) -> Response {

@@ -160,7 +160,12 @@ fn secrets_api() -> Api {
             Operation::get(Secrets, ONE, "getSecret", release)
                 .needs_verdict()
                 .answers(Content::Json("SealedRelease"))
-                .refuses(&["LogUnavailable", "ClockBehind", "TenantSuspended"]),
+                .refuses(&[
+                    "LogUnavailable",
+                    "ClockBehind",
+                    "NotPermitted",
+                    "TenantSuspended",
+                ]),
             resource,
         )
         .on(

@@ -323,10 +323,6 @@ impl Operation {
         if named || self.parameters().next().is_some() {
             names.extend(["InvalidRequest", "ResourceNotFound"]);
         }
-        if named {
-            // There is no such tenant.
-            names.push("NotPermitted");
-        }
         if !self.query.is_empty() {
             names.push("InvalidRequest");
         }
