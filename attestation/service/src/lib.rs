@@ -63,7 +63,7 @@ pub use draft::remove_abandoned_drafts;
 pub use export::{ExportError, Exported, export};
 pub use fault::{Fault, FaultSyntax};
 pub use gate::Credentials;
-pub use http::router;
+pub use http::{openapi, router};
 pub use init::{InitError, NewVerifier, init};
 pub use journal::Journal;
 pub use key_check::{OtherRing, Settled};

@@ -99,6 +99,33 @@ pub enum Problem {
 }
 
 impl Problem {
+    /// Every [`Problem::name`] with its [`Problem::status`].
+    pub const KINDS: [(&'static str, u16); 23] = [
+        ("InvalidRequest", 400),
+        ("ProtocolVersion", 400),
+        ("UnsupportedTee", 400),
+        ("TokenNotFound", 401),
+        ("TokenVerifierError", 401),
+        ("AttestationFailed", 401),
+        ("NotProven", 401),
+        ("NotPermitted", 403),
+        ("TenantSuspended", 403),
+        ("QuotaExceeded", 403),
+        ("PolicyDeny", 403),
+        ("ResourceNotFound", 404),
+        ("MethodNotAllowed", 405),
+        ("RequestTimeout", 408),
+        ("ChangeRefused", 409),
+        ("PayloadTooLarge", 413),
+        ("TooManyRequests", 429),
+        ("InternalError", 500),
+        ("CollateralUnavailable", 503),
+        ("StoreBusy", 503),
+        ("NotReady", 503),
+        ("ClockBehind", 503),
+        ("LogUnavailable", 503),
+    ];
+
     /// The body is longer than `limit` bytes.
     pub(crate) fn body_too_large(limit: usize) -> Self {
         Self::TooLarge(format!("the body is larger than {limit} bytes"))

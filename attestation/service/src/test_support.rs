@@ -7,6 +7,7 @@
     reason = "a test that cannot go on fails"
 )]
 
+pub mod openapi;
 pub mod people;
 
 use std::net::TcpStream;

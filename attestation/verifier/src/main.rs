@@ -6,6 +6,7 @@ mod export;
 mod init;
 mod key;
 mod making;
+mod openapi;
 mod output;
 mod privacy;
 mod put;
@@ -45,6 +46,8 @@ enum Command {
     Export(export::Args),
     /// Appraise evidence offline, without a service, a log or a release.
     Verify(verify::Args),
+    /// Print the OpenAPI document of the HTTP API, as a server has it at /v1/openapi.json.
+    Openapi,
 }
 
 fn main() -> ExitCode {
@@ -65,5 +68,6 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Put(args) => put::run(&args),
         Command::Export(args) => export::run(&args),
         Command::Verify(args) => verify::run(&args),
+        Command::Openapi => openapi::run(),
     }
 }

@@ -320,6 +320,9 @@ fn page_has_every_error_with_its_status_once() {
     let found: BTreeSet<_> = problems().iter().map(is).collect();
     assert_eq!(said.iter().cloned().collect::<BTreeSet<_>>(), found);
     assert_eq!(said.len(), found.len(), "a row is there twice");
+    // And so has the API's description.
+    let described = Problem::KINDS.map(|(name, status)| (status, name.to_owned()));
+    assert_eq!(BTreeSet::from(described), found);
 }
 
 /// What `Service::ready` and the layers around it can answer.

@@ -124,10 +124,14 @@ impl Place {
         success(&[secret.as_slice(), at.as_slice()].concat());
     }
 
-    pub fn guest(&self, url: &str) -> Guest<'_> {
+    /// A client without a token.
+    pub fn client(&self, url: &str) -> Client {
         let pins = &self.pins;
-        let client = Client::new(url, &pins.server_name, pins.tls_spki_sha256).unwrap();
-        Guest::new(client, &self.tee, [7; 32], DIGEST)
+        Client::new(url, &pins.server_name, pins.tls_spki_sha256).unwrap()
+    }
+
+    pub fn guest(&self, url: &str) -> Guest<'_> {
+        Guest::new(self.client(url), &self.tee, [7; 32], DIGEST)
     }
 
     /// What it answers to who asks whether it is ready.
