@@ -166,7 +166,14 @@ fn run_schemathesis(seed: Option<u32>, examples: u32) -> Result<()> {
     bench::peer::installed(&root).context("install schemathesis")?;
     let seed = seed.map(|seed| ("CLOISTER_SEED", seed.to_string()));
     let examples = ("CLOISTER_EXAMPLES", examples.to_string());
-    let test = ["test", "--release", "-p", "cloister-verifier", "--test", "openapi"];
+    let test = [
+        "test",
+        "--release",
+        "-p",
+        "cloister-verifier",
+        "--test",
+        "openapi",
+    ];
     let only = ["--", "--nocapture", "schemathesis_finds_nothing"];
     let set = seed.into_iter().chain([examples]);
     install::cargo_with(&root, &[test.as_slice(), &only].concat(), set)
