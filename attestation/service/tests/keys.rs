@@ -341,7 +341,13 @@ fn row_of_a_key_that_was_changed_stops_the_start() {
 fn secret_that_was_changed_or_moved_in_the_store_is_not_released() {
     let place = Place::new();
     let verifier = place.serve().furnished();
-    place.tamper("UPDATE secret SET sealed = substr(sealed, 1, length(sealed) - 1) || x'00'");
+    let store = place.open_store();
+    let sealed = "SELECT sealed FROM secret";
+    let mut sealed: Vec<u8> = store.query_row(sealed, [], |row| row.get(0)).unwrap();
+    *sealed.last_mut().unwrap() ^= 1;
+    store
+        .execute("UPDATE secret SET sealed = ?1", [&sealed])
+        .unwrap();
     let guest = verifier.guest();
     let opened = guest.auth();
     assert_eq!(guest.attest(&opened).status, 200);
