@@ -100,7 +100,7 @@ pub enum Problem {
 
 impl Problem {
     /// Every [`Problem::name`] with its [`Problem::status`].
-    pub const KINDS: [(&'static str, u16); 23] = [
+    pub const KINDS: [(&'static str, u16); 24] = [
         ("InvalidRequest", 400),
         ("ProtocolVersion", 400),
         ("UnsupportedTee", 400),
@@ -120,6 +120,7 @@ impl Problem {
         ("TooManyRequests", 429),
         ("InternalError", 500),
         ("CollateralUnavailable", 503),
+        ("KeysUnavailable", 503),
         ("StoreBusy", 503),
         ("NotReady", 503),
         ("ClockBehind", 503),

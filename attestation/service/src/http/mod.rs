@@ -78,7 +78,12 @@ impl Paths {
                     )
                     .unlimited()
                     .answers(Content::Text("ready\n"))
-                    .refuses(&["StoreBusy", "LogUnavailable", "ClockBehind"]),
+                    .refuses(&[
+                        "StoreBusy",
+                        "LogUnavailable",
+                        "ClockBehind",
+                        "KeysUnavailable",
+                    ]),
                     ready,
                 ),
         }

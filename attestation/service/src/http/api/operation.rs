@@ -338,11 +338,20 @@ impl Operation {
         match self.asker {
             Asker::Anybody => vec![],
             Asker::Session => vec!["TokenNotFound"],
-            Asker::SessionOrToken => vec!["TokenNotFound", "TokenVerifierError", "PolicyDeny"],
+            Asker::SessionOrToken => vec![
+                "TokenNotFound",
+                "TokenVerifierError",
+                "PolicyDeny",
+                "KeysUnavailable",
+            ],
             Asker::Permitted(_) => {
                 let mut names = vec!["NotProven", "NotPermitted"];
                 if self.method != Method::Get {
                     names.extend(["LogUnavailable", "ClockBehind"]);
+                }
+                if self.method != Method::Get && self.tag != Tag::Log {
+                    // A secret is sealed, or a tenant's keys are made or destroyed.
+                    names.push("KeysUnavailable");
                 }
                 if self.is_change() {
                     names.extend(["ChangeRefused", "TenantSuspended", "QuotaExceeded"]);
