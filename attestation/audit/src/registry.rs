@@ -149,6 +149,8 @@ impl Registry {
             | Registered::ChangeApproved { .. }
             | Registered::ChangeRejected { .. }
             | Registered::ChangeExpired { .. }
+            | Registered::LogBegun { .. }
+            | Registered::LogContinued { .. }
             | Registered::Key { .. } => Vec::new(),
         }
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 use attestation_access::TenantName;
 use attestation_evidence::encoding::FormatVersion;
 use attestation_evidence::{ResourcePath, VerifierPins};
-use attestation_ledger::{KeyError, SigningKey};
+use attestation_ledger::{Hash, KeyError, SigningKey, TreeHead};
 use rcgen::{
     CertificateParams, DistinguishedName, DnType, KeyPair, PKCS_ECDSA_P256_SHA256, PublicKeyData,
 };
@@ -15,6 +15,7 @@ use crate::bootstrap::{self, BootstrapError};
 use crate::config::{Config, ConfigError, Database};
 use crate::data_dir::{DataDir, DataDirError, names};
 use crate::entropy::{self, NoEntropy};
+use crate::mark::marked;
 use attestation_store::{Location, Store, StoreError};
 
 /// For how many days the first administrator's token is good.
@@ -111,6 +112,11 @@ pub fn init(path: &Path, new: &NewVerifier) -> Result<VerifierPins, InitError> {
             resource: new.resource.clone(),
         };
         dir.write_public(names::PINS, format!("{}\n", made.to_json()).as_bytes())?;
+        let empty = TreeHead {
+            size: 0,
+            root: Hash::empty_root(),
+        };
+        dir.write_private(names::MARK, &marked(&empty.sign(&log)))?;
         // Last: a database elsewhere is not taken back when something here fails.
         Store::create(&make_store(dir, &new.database)?, &log, &random_line()?)?;
         pins = Some(made);
@@ -168,7 +174,7 @@ fn make_key(what: &'static str) -> Result<KeyPair, InitError> {
     KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(|source| InitError::Key { what, source })
 }
 
-fn random_line() -> Result<Zeroizing<String>, NoEntropy> {
+pub(crate) fn random_line() -> Result<Zeroizing<String>, NoEntropy> {
     let bytes = Zeroizing::new(entropy::random::<32>()?);
     Ok(Zeroizing::new(format!(
         "{}\n",

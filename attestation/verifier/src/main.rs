@@ -1,5 +1,6 @@
 //! Command line of the attestation and key-release service.
 
+mod backup;
 mod bootstrap;
 mod confinement;
 mod export;
@@ -8,6 +9,7 @@ mod making;
 mod output;
 mod privacy;
 mod put;
+mod restore;
 mod serve;
 mod verify;
 
@@ -39,6 +41,10 @@ enum Command {
     Put(put::Args),
     /// Write the evidence bundle for an auditor; works beside a running verifier.
     Export(export::Args),
+    /// Copy the verifier to one file: keys, configuration, store; works beside a running one.
+    Backup(backup::Args),
+    /// Make a data directory of a backup, or over a store that was put back: no nonce is good twice, no log has two histories.
+    Restore(restore::Args),
     /// Appraise evidence offline, without a service, a log or a release.
     Verify(verify::Args),
 }
@@ -59,6 +65,8 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Serve(args) => serve::run(args),
         Command::Put(args) => put::run(&args),
         Command::Export(args) => export::run(&args),
+        Command::Backup(args) => backup::run(&args),
+        Command::Restore(args) => restore::run(&args),
         Command::Verify(args) => verify::run(&args),
     }
 }

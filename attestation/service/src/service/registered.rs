@@ -53,7 +53,7 @@ pub enum RegistryError {
 
 /// Refuses a store whose policies, reference values or secrets are not those of its log. The rows are
 /// under no signature of their own, the log is.
-pub(super) fn compare(reading: &Reading<'_>) -> Result<(), RegistryError> {
+pub(crate) fn compare(reading: &Reading<'_>) -> Result<(), RegistryError> {
     let (said, found) = (said(reading)?, found(reading)?);
     for key in said.keys().chain(found.keys()) {
         if said.get(key) != found.get(key) {
@@ -172,6 +172,8 @@ fn note(rows: &mut Rows, registration: &Registration) {
         // Of these no row here says anything.
         Registered::ReferenceKey { .. }
         | Registered::ReferenceKeyRemoved { .. }
+        | Registered::LogBegun { .. }
+        | Registered::LogContinued { .. }
         | Registered::Key { .. } => {}
     }
 }

@@ -254,7 +254,7 @@ pub fn pem(der: &[u8]) -> String {
     )
 }
 
-fn files_of(root: &Path) -> attestation_audit::Files {
+pub fn files_of(root: &Path) -> attestation_audit::Files {
     let mut files = attestation_audit::Files::new();
     let mut folders: Vec<PathBuf> = vec![root.to_owned()];
     while let Some(folder) = folders.pop() {
