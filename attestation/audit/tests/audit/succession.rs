@@ -8,6 +8,9 @@ use attestation_ledger::{
 
 use crate::world::{World, log_key};
 
+/// Makes one thing false.
+type Spoil = fn(&mut Begun);
+
 const WHY: &str = "the disk failed";
 
 fn old_key() -> SigningKey {
@@ -117,7 +120,7 @@ fn log_that_follows_another_is_agreed_with_and_names_it() {
 #[test]
 fn succession_that_does_not_hold_is_found() {
     let other = || log_key(8);
-    let spoiled: [(&str, fn(&mut Begun)); 6] = [
+    let spoiled: [(&str, Spoil); 6] = [
         ("another log is to go on", |begun| {
             begun.successor = log_key(8).verifying_key();
         }),

@@ -14,13 +14,15 @@ use ring::digest::{Context, SHA256};
 use serde::{Deserialize, Serialize};
 
 use super::Copied;
-use crate::data_dir::DataDir;
+use crate::data_dir::{DataDir, names};
 
 const MANIFEST: &str = "manifest.json";
 /// The last member: without it an archive is not whole.
 const END: &str = "manifest.sha256";
 /// A manifest is read into memory before anything in it is believed.
 const LONGEST_MANIFEST: u64 = 16 << 20;
+/// What anybody may read.
+const PUBLIC: [&str; 2] = [names::PINS, names::SUCCESSION];
 const PIECE: usize = 64 * 1024;
 
 /// A file of a data directory.
@@ -296,10 +298,14 @@ fn write(from: &mut impl Read, dir: &DataDir, name: &str) -> Result<Content, Arc
         builder.recursive(true).mode(0o700);
         builder.create(dir.file(folder)).map_err(failed())?;
     }
+    let mode = match PUBLIC.contains(&name) {
+        true => 0o644,
+        false => 0o600,
+    };
     let made = OpenOptions::new()
         .write(true)
         .create_new(true)
-        .mode(0o600)
+        .mode(mode)
         .open(&path);
     let mut file = made.map_err(failed())?;
     let content = digest(from, &mut file).map_err(failed())?;

@@ -153,9 +153,15 @@ pub struct Server {
 
 impl Server {
     pub fn start(args: &[String], more: &[&str], ready: &Path) -> Self {
+        let program = Command::new(env!("CARGO_BIN_EXE_cloister-verifier"));
+        Self::start_by(program, args, more, ready)
+    }
+
+    /// The same where `program` is the verifier, or a program that becomes it.
+    pub fn start_by(mut program: Command, args: &[String], more: &[&str], ready: &Path) -> Self {
         // A server that was killed could not remove it.
         let _ = std::fs::remove_file(ready);
-        let mut child = Command::new(env!("CARGO_BIN_EXE_cloister-verifier"))
+        let mut child = program
             .args(args)
             .args(more)
             .arg("--ready-file")
@@ -205,6 +211,10 @@ impl Server {
                 return line;
             }
         }
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// `kill -9`.
