@@ -21,6 +21,7 @@ const COOKIE_LIMIT: usize = 256;
 /// A verifier that has accepted this guest's evidence, bound to `key`.
 pub struct AttestedSession<'a> {
     http: &'a HttpClient,
+    prefix: &'a str,
     key: &'a TeeKey,
     cookie: String,
 }
@@ -51,14 +52,16 @@ pub enum KbsError {
     Release(#[from] OpenError),
 }
 
-/// Runs the protocol up to the verifier's acceptance. The report binds the nonce and `key`.
+/// Runs the protocol up to the verifier's acceptance, below the paths that begin with `prefix`. The report binds the nonce and
+/// `key`.
 pub fn attest<'a>(
     http: &'a HttpClient,
+    prefix: &'a str,
     source: &mut dyn EvidenceSource,
     key: &'a TeeKey,
 ) -> Result<AttestedSession<'a>, KbsError> {
     let request = Request::new(source.tee());
-    let answer = post(http, AUTH, None, &request.to_json())?;
+    let answer = post(http, &format!("{prefix}{AUTH}"), None, &request.to_json())?;
     let cookie = session_cookie(&answer.set_cookies).ok_or(KbsError::NoSession)?;
     let challenge = Challenge::from_json(&answer.body)?;
 
@@ -68,16 +71,22 @@ pub fn attest<'a>(
     };
     let evidence = source.collect(&report_data_binding(&runtime, ""))?;
     let attestation = Attestation::new(runtime, evidence.to_primary_evidence()?)?;
-    let answer = post(http, ATTEST, Some(&cookie), &attestation.to_json())?;
+    let path = format!("{prefix}{ATTEST}");
+    let answer = post(http, &path, Some(&cookie), &attestation.to_json())?;
     Token::from_json(&answer.body)?;
-    Ok(AttestedSession { http, key, cookie })
+    Ok(AttestedSession {
+        http,
+        prefix,
+        key,
+        cookie,
+    })
 }
 
 impl AttestedSession<'_> {
     /// Fetches a secret. It is decrypted only after its log entry is seen to be in the pinned log and
     /// to be about this resource, this key and this very ciphertext.
     pub fn fetch(&self, expected: &Expected) -> Result<Opened, KbsError> {
-        let path = format!("/kbs/v0/resource/{}", expected.resource);
+        let path = format!("{}/kbs/v0/resource/{}", self.prefix, expected.resource);
         let answer = accepted(self.http.send(&pinned_http::Request {
             method: "GET",
             path: &path,

@@ -125,7 +125,8 @@ fn obtain_secret(
 
     let http = HttpClient::over(stream, &pins.server_name);
     let key = fresh_key()?;
-    let session = kbs::attest(&http, source, &key)?;
+    let prefix = pins.prefix();
+    let session = kbs::attest(&http, &prefix, source, &key)?;
     say(&Line::Attested);
 
     let opened = session.fetch(&Expected {

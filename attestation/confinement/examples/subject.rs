@@ -49,6 +49,7 @@ fn main() {
             database: deed != "socket",
             fetch: deed != "socket",
             names: deed.starts_with("resolve"),
+            token: false,
         },
         strictness: match deed.ends_with("best-effort") {
             true => Strictness::BestEffort,

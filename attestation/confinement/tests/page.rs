@@ -13,6 +13,7 @@ const NOTHING: Reach = Reach {
     database: false,
     fetch: false,
     names: false,
+    token: false,
 };
 
 fn layers() -> String {
@@ -40,6 +41,10 @@ fn calls() -> String {
         file: true,
         ..NOTHING
     };
+    let token = Reach {
+        token: true,
+        ..NOTHING
+    };
     let fetch = Reach {
         fetch: true,
         ..NOTHING
@@ -54,6 +59,7 @@ fn calls() -> String {
     [
         ("Every verifier", all.clone()),
         ("With a store in a file", without(&rules(file), &all)),
+        ("With keys in a PKCS#11 token", without(&rules(token), &all)),
         ("To reach anybody", shared),
         (
             "With a store in PostgreSQL",

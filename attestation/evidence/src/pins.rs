@@ -24,6 +24,9 @@ pub struct VerifierPins {
     pub server_name: String,
     /// The secret that this guest needs.
     pub resource: ResourcePath,
+    /// The tenant of the verifier's whose guest this is; without it, the one that there is without anybody's having made it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<String>,
 }
 
 impl VerifierPins {
@@ -36,7 +39,19 @@ impl VerifierPins {
         if pins.log_key.is_empty() || pins.server_name.is_empty() {
             return Err(PinsError::Empty);
         }
-        Ok(pins)
+        match pins.tenant.as_deref() {
+            Some(tenant) if !is_path_segment(tenant) => Err(PinsError::Tenant),
+            _ => Ok(pins),
+        }
+    }
+
+    /// What the verifier's paths begin with for this guest: nothing, or `/t/TENANT`.
+    #[must_use]
+    pub fn prefix(&self) -> String {
+        match &self.tenant {
+            Some(tenant) => format!("/t/{tenant}"),
+            None => String::new(),
+        }
     }
 
     /// The pins file.
@@ -55,4 +70,15 @@ pub enum PinsError {
     /// An empty pin would pin nothing.
     #[error("the verifier pins have an empty `log_key` or `server_name`; both are needed")]
     Empty,
+    /// It would be another path.
+    #[error(
+        "the verifier pins have a `tenant` that is no tenant's name: a-z, 0-9 and -, 1 to 63 of them"
+    )]
+    Tenant,
+}
+
+/// Whether a tenant's name stands in a URL as it is.
+fn is_path_segment(name: &str) -> bool {
+    let plain = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-');
+    (1..=63).contains(&name.len()) && name.bytes().all(plain)
 }

@@ -340,6 +340,25 @@ fn pins_with_any_member_missing_or_ill_formed_are_refused() {
 }
 
 #[test]
+fn pins_of_a_tenant_lead_to_its_paths_and_no_other_ones() {
+    let with = |tenant: Value| {
+        let mut pins = pins();
+        pins["tenant"] = tenant;
+        VerifierPins::from_json(pins.to_string().as_bytes())
+    };
+    let read = with(json!("acme-2")).expect("pins");
+    assert_eq!(read.prefix(), "/t/acme-2");
+    let written: Value = serde_json::from_str(&read.to_json()).expect("JSON");
+    assert_eq!(written["tenant"], "acme-2");
+    let nobodys = VerifierPins::from_json(pins().to_string().as_bytes()).expect("pins");
+    assert_eq!(nobodys.prefix(), "");
+    let long = "a".repeat(64);
+    for name in ["", "..", "a/b", "acme?", "Acme", "a%2Fb", "a b", &long] {
+        assert_eq!(with(json!(name)), Err(PinsError::Tenant), "{name}");
+    }
+}
+
+#[test]
 fn pins_with_an_empty_log_key_are_refused() {
     let mut spoiled = pins();
     spoiled["log_key"] = json!("");

@@ -165,6 +165,17 @@ impl Keyring {
         self.look(|held| arrived(&held.ring, known))
     }
 
+    /// Whether the ring could be opened again now: its file is there, and the token does its work. Nothing is
+    /// changed or counted by it.
+    ///
+    /// # Errors
+    /// As of [`Keyring::open`].
+    pub fn try_out(&self) -> Result<(), KeyringError> {
+        let file = self.place.read()?;
+        let ring = self.unlocked.open_ring(&self.place, &file)?;
+        Ok(refuse_older(&self.place, &ring, self.generation())?)
+    }
+
     /// Loads the file anew, which another process changed, and says which keys came with it.
     ///
     /// # Errors

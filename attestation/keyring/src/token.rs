@@ -7,7 +7,8 @@
 //! unwrapped a few times a second at most.
 //!
 //! A worker that is lost is started anew once for each request, and after that not before a pause has
-//! passed. A PIN that was refused is never tried again by this value.
+//! passed. A PIN that was refused is never tried again by this value. Of [`Token::started`] the worker is the
+//! only one: a process that may start no program loses its token with it.
 
 mod worker;
 
@@ -112,6 +113,11 @@ pub enum Unavailable {
     /// An answer that makes no sense.
     #[error("the token's worker answered nonsense")]
     Garbled,
+    /// The only worker is gone.
+    #[error(
+        "{0}; no other is started while the verifier serves: mend the token, then restart cloister-verifier"
+    )]
+    Gone(Box<Unavailable>),
     /// It failed lately.
     #[error("the token failed lately, and is left in peace for {} s", .0.as_secs().max(1))]
     Resting(Duration),
@@ -191,6 +197,8 @@ pub struct Token {
 #[derive(Default)]
 struct Line {
     worker: Option<Worker>,
+    /// Whether the worker that is there is the last.
+    is_last: bool,
     barred: Option<Unavailable>,
     rest: Option<(Instant, Duration)>,
 }
@@ -203,6 +211,21 @@ impl Token {
             config,
             line: Mutex::default(),
         }
+    }
+
+    /// A token whose worker is started now, is logged in, and is the only one that it ever has: for a
+    /// process that gives up the right to start programs. The worker ends by itself once this is dropped; it is
+    /// neither killed nor waited for, which such a process could not do either.
+    ///
+    /// # Errors
+    /// The worker cannot be started, or the token does not let it in.
+    pub fn started(config: TokenConfig) -> Result<Self, Unavailable> {
+        let worker = Worker::start(&config)?.left_alone();
+        let token = Self::new(config);
+        let mut line = token.line();
+        (line.worker, line.is_last) = (Some(worker), true);
+        drop(line);
+        Ok(token)
     }
 
     /// Has a fit key of this id; makes it if there is none.
@@ -267,7 +290,7 @@ impl Token {
 
     /// An answer to another question: the worker cannot be relied upon.
     fn garbled(&self) -> TokenError {
-        self.line().worker = None;
+        self.line().lose(&Unavailable::Garbled);
         Unavailable::Garbled.into()
     }
 
@@ -275,7 +298,7 @@ impl Token {
         self.line.lock().unwrap_or_else(|poisoned| {
             // Its holder panicked, perhaps with an answer still to come.
             let mut line = PoisonError::into_inner(poisoned);
-            line.worker = None;
+            line.lose(&Unavailable::Garbled);
             line
         })
     }
@@ -285,6 +308,13 @@ impl Line {
     /// Two tries: a session ends when a token is reset, and its keys are there again a moment later.
     fn exchange(&mut self, config: &TokenConfig, request: &Request) -> Result<Reply, Unavailable> {
         self.may_be_asked()?;
+        if self.is_last {
+            let only = self.exchange_once(config, request);
+            if let Err(why) = &only {
+                self.lose(why);
+            }
+            return only;
+        }
         let first = self.exchange_once(config, request);
         let last = match first {
             Err(Unavailable::Lost(_) | Unavailable::Ended) => self.exchange_once(config, request),
@@ -311,6 +341,14 @@ impl Line {
         // Kept only if it answered: whatever else happened, what it says next may be about this.
         self.worker = Some(worker);
         Ok(reply)
+    }
+
+    /// The worker cannot be relied upon any more; where it was the last, none is asked again.
+    fn lose(&mut self, why: &Unavailable) {
+        self.worker = None;
+        if self.is_last && self.barred.is_none() {
+            self.barred = Some(Unavailable::Gone(Box::new(why.clone())));
+        }
     }
 
     fn may_be_asked(&self) -> Result<(), Unavailable> {

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use attestation_access::{InvalidRate, Rate};
 use attestation_collateral::AddressError;
+use attestation_keyring::{TokenConfig, TokenName};
 use attestation_store::{Location, LocationError};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
@@ -19,6 +20,7 @@ use zeroize::Zeroizing;
 use crate::Limits;
 use crate::authorities::{Authorities, AuthoritiesError};
 use crate::data_dir::names;
+use crate::keyring::{KeyPlace, TOKEN_PATIENCE, own_credential};
 
 /// What an operator decides.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +38,8 @@ pub struct Config {
     pub access: PathBuf,
     /// Where the log and all that is registered is.
     pub database: Database,
+    /// Where the keys are that secrets are under.
+    pub keys: KeysConfig,
     /// What AMD and Intel say of machines.
     pub collateral: CollateralConfig,
     /// Evidence of simulated TEEs.
@@ -63,6 +67,24 @@ pub struct Database {
     pub url: String,
     /// A file that holds the password, so that no command line and no configuration has it; empty for none.
     pub password_file: PathBuf,
+}
+
+/// Where the keys are that secrets are under: in the ring's file, or in a PKCS#11 token.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct KeysConfig {
+    /// The file that opens the ring; empty for `unseal` in the data directory. Not with a token.
+    pub credential: PathBuf,
+    /// A token's PKCS#11 module; empty where there is no token.
+    pub module: PathBuf,
+    /// The token's label.
+    pub token: String,
+    /// A private file with the token's PIN.
+    pub pin_file: PathBuf,
+    /// The module's environment, `NAME=VALUE` each: all of it.
+    pub environment: Vec<String>,
+    /// `cloister-token`; empty for the one beside this program.
+    pub program: PathBuf,
 }
 
 /// Certificates, lists and documents of AMD and Intel.
@@ -155,6 +177,29 @@ const MEMBERS: &[(&str, &str, &str)] = &[
         "database",
         "password_file",
         "A file that holds the database's password. Empty: none is sent.",
+    ),
+    (
+        "keys",
+        "credential",
+        "The file that opens the ring of keys: 32 bytes or more, such as a credential of systemd. Empty: the file unseal in \
+         the data directory.",
+    ),
+    (
+        "keys",
+        "module",
+        "The PKCS#11 module of the token that has the keys. Empty: they are in the ring's own file, and nothing below counts.",
+    ),
+    ("keys", "token", "The token's label."),
+    ("keys", "pin_file", "A private file with the token's PIN."),
+    (
+        "keys",
+        "environment",
+        "The module's environment, each NAME=VALUE: it has no other.",
+    ),
+    (
+        "keys",
+        "program",
+        "The program that loads the module. Empty: cloister-token beside this program.",
     ),
     (
         "collateral",
@@ -286,6 +331,9 @@ pub enum ConfigError {
     /// `collateral.amd` or `collateral.intel…`.
     #[error("`collateral`")]
     Vendor(#[from] AddressError),
+    /// `keys`.
+    #[error("`keys`: {0}")]
+    Keys(&'static str),
     /// The database.
     #[error(transparent)]
     Database(#[from] LocationError),
@@ -300,6 +348,7 @@ impl Default for Config {
             metrics: String::new(),
             confinement: ConfinementMode::default(),
             database: Database::default(),
+            keys: KeysConfig::default(),
             collateral: CollateralConfig::default(),
             simulated: Simulated::default(),
             limits: LimitsConfig::default(),
@@ -356,6 +405,7 @@ impl Config {
         let limits = &self.limits;
         self.limits()?;
         self.collateral(Path::new(""))?;
+        self.key_place(Path::new(""))?;
         let counts = [
             ("clients", limits.clients),
             ("connections", limits.connections),
@@ -410,6 +460,48 @@ impl Config {
             source,
         })?;
         Ok(location.with_password(text.trim_end_matches(['\r', '\n'])))
+    }
+
+    /// Where the keys are that secrets of the verifier in `data_dir` are under.
+    ///
+    /// # Errors
+    /// A token without a label or a PIN, or members of both kinds.
+    pub fn key_place(&self, data_dir: &Path) -> Result<KeyPlace, ConfigError> {
+        let keys = &self.keys;
+        let is_empty = |path: &Path| path.as_os_str().is_empty();
+        if is_empty(&keys.module) {
+            if !keys.token.is_empty() || !is_empty(&keys.pin_file) {
+                return Err(ConfigError::Keys(
+                    "a token needs `module`, the path of its PKCS#11 module",
+                ));
+            }
+            return Ok(KeyPlace::KeyFile(match is_empty(&keys.credential) {
+                true => own_credential(data_dir),
+                false => keys.credential.clone(),
+            }));
+        }
+        if keys.token.is_empty() || is_empty(&keys.pin_file) {
+            return Err(ConfigError::Keys(
+                "a `module` needs `token`, the token's label, and `pin_file`",
+            ));
+        }
+        if !is_empty(&keys.credential) {
+            return Err(ConfigError::Keys(
+                "the keys are under a `credential` or in a token, not both",
+            ));
+        }
+        Ok(KeyPlace::Token(TokenConfig {
+            program: match is_empty(&keys.program) {
+                true => beside_this_program("cloister-token"),
+                false => keys.program.clone(),
+            },
+            module: keys.module.clone(),
+            token: TokenName::Label(keys.token.clone()),
+            pin_file: keys.pin_file.clone(),
+            label: "cloister".to_owned(),
+            environment: variables(&keys.environment)?,
+            patience: TOKEN_PATIENCE,
+        }))
     }
 
     /// How certificates and collateral of the verifier in `data_dir` are kept and asked for.
@@ -505,6 +597,21 @@ impl Config {
     }
 }
 
+fn variables(environment: &[String]) -> Result<Vec<(String, String)>, ConfigError> {
+    let read = |text: &String| {
+        let (name, value) = text.split_once('=')?;
+        (!name.is_empty()).then(|| (name.to_owned(), value.to_owned()))
+    };
+    let variables: Option<_> = environment.iter().map(read).collect();
+    variables.ok_or(ConfigError::Keys("each of `environment` is NAME=VALUE"))
+}
+
+/// Found by the shell's search where it cannot be known where this program lies.
+fn beside_this_program(name: &str) -> PathBuf {
+    let own = std::env::current_exe();
+    own.map_or_else(|_| name.into(), |own| own.with_file_name(name))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -570,6 +677,25 @@ mod tests {
         ] {
             assert!(read(text).unwrap().check().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn keys_that_cannot_be_meant_are_refused() {
+        for text in [
+            "[keys]\ntoken = 'hsm'",
+            "[keys]\nmodule = '/m.so'\ntoken = 'hsm'",
+            "[keys]\nmodule = '/m.so'\npin_file = '/pin'",
+            "[keys]\nmodule = '/m.so'\ntoken = 'hsm'\npin_file = '/pin'\ncredential = '/c'",
+            "[keys]\nmodule = '/m.so'\ntoken = 'hsm'\npin_file = '/pin'\nenvironment = ['A']",
+        ] {
+            let refused = read(text).unwrap().check();
+            assert!(matches!(refused, Err(ConfigError::Keys(_))), "{text}");
+        }
+        let found = read("[keys]\ncredential = '/c'").unwrap();
+        let place = found.key_place(Path::new("/data")).unwrap();
+        assert!(matches!(place, KeyPlace::KeyFile(file) if file == Path::new("/c")));
+        let place = Config::default().key_place(Path::new("/data")).unwrap();
+        assert!(matches!(place, KeyPlace::KeyFile(file) if file == Path::new("/data/unseal")));
     }
 
     #[test]

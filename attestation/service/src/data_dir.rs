@@ -5,7 +5,8 @@
 //! | `tls.key.pem`, `tls.crt.pem` | the TLS identity; guests pin the key, the certificate only carries it | 0600 |
 //! | `log.key` | signs the log's checkpoints (C2SP signed note key) | 0600 |
 //! | `token.key.pem` | signs attestation tokens | 0600 |
-//! | `seal.key` | encrypts secrets at rest, AES-256-GCM | 0600 |
+//! | `keyring` | the ring of keys that secrets are under, sealed (docs/keys.md) | 0600 |
+//! | `unseal` | opens the ring, where no other credential and no token does | 0600 |
 //! | `challenge.key` | makes nonces, and knows its own again | 0600 |
 //! | `admin.token` | bearer token of the admin API | 0600 |
 //! | `verifier-pins.json` | what a guest image carries to know this verifier; public | 0644 |
@@ -35,8 +36,12 @@ pub mod names {
     pub const LOG_KEY: &str = "log.key";
     /// Signing key of attestation tokens, PKCS #8 PEM.
     pub const TOKEN_KEY: &str = "token.key.pem";
-    /// Key that encrypts secrets at rest, 64 hex digits.
-    pub const SEAL_KEY: &str = "seal.key";
+    /// The ring of keys that secrets are under.
+    pub const KEYRING: &str = "keyring";
+    /// Opens the ring, where nothing else is said: 32 random bytes.
+    pub const UNSEAL: &str = "unseal";
+    /// Held by whoever takes a step in the life of a key.
+    pub const KEYS_LOCK: &str = "keys.lock";
     /// Key that challenges are authenticated with, 64 hex digits.
     pub const CHALLENGE_KEY: &str = "challenge.key";
     /// Bearer token of the admin API.
@@ -189,8 +194,8 @@ impl DataDir {
         }
     }
 
-    /// Where it is.
-    pub(crate) fn path(&self) -> &Path {
+    /// The directory.
+    pub fn path(&self) -> &Path {
         &self.path
     }
 
@@ -230,6 +235,22 @@ impl DataDir {
         file.set_len(0).and_then(|()| file.rewind()).map_err(io)?;
         writeln!(file, "{}", std::process::id()).map_err(io)?;
         Ok(Lock { _file: file })
+    }
+
+    /// Waits until nobody else takes a step in the life of a key, and keeps others from it until the value drops.
+    pub fn lock_keys(&self) -> Result<Lock, DataDirError> {
+        let path = self.file(names::KEYS_LOCK);
+        let mut options = OpenOptions::new();
+        let options = options.write(true).create(true).truncate(false).mode(0o600);
+        let locked = options.open(&path).and_then(|file| {
+            rustix::fs::flock(&file, FlockOperation::LockExclusive)?;
+            Ok(Lock { _file: file })
+        });
+        locked.map_err(|source| DataDirError::Io {
+            action: "lock",
+            path,
+            source,
+        })
     }
 
     /// Reads a private file, which nobody else may be able to read.
@@ -312,7 +333,7 @@ impl DataDir {
     }
 }
 
-/// Held by the one server of a data directory.
+/// Held by the one server of a data directory, or by the one who changes its keys.
 #[derive(Debug)]
 pub struct Lock {
     _file: File,

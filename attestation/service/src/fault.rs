@@ -24,6 +24,10 @@ pub enum Moment {
     BeforeRelease,
     /// The release is committed, the answer is not yet sent.
     BeforeAnswer,
+    /// A step in a key's life is prepared, its entry is not in the log.
+    BeforeKeyEntry,
+    /// Its entry is in the log, and it is not taken.
+    AfterKeyEntry,
 }
 
 /// One pause, as given on the command line: `pause-before-release=FILE`.
@@ -36,7 +40,8 @@ pub struct Fault {
 /// The text after `--fault` is not `MOMENT=FILE`.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "`{0}` is not pause-in-appraisal=FILE, pause-before-release=FILE or pause-before-answer=FILE"
+    "`{0}` is not pause-in-appraisal=FILE, pause-before-release=FILE, pause-before-answer=FILE, \
+     pause-before-key-entry=FILE or pause-after-key-entry=FILE"
 )]
 pub struct FaultSyntax(String);
 
@@ -50,12 +55,23 @@ impl FromStr for Fault {
             "pause-in-appraisal" => Moment::InAppraisal,
             "pause-before-release" => Moment::BeforeRelease,
             "pause-before-answer" => Moment::BeforeAnswer,
+            "pause-before-key-entry" => Moment::BeforeKeyEntry,
+            "pause-after-key-entry" => Moment::AfterKeyEntry,
             _ => return Err(wrong()),
         };
         Ok(Self {
             moment,
             file: file.into(),
         })
+    }
+}
+
+impl Fault {
+    /// Waits in a command, which has no journal.
+    pub(crate) fn wait(&self, moment: Moment) {
+        while self.moment == moment && self.file.exists() {
+            std::thread::sleep(POLL);
+        }
     }
 }
 

@@ -64,7 +64,8 @@ impl Service {
         decide::<D>(who, place).map_err(|denial| self.denied(who, &denial))
     }
 
-    fn denied(&self, who: &Identity, denial: &Denial) -> Problem {
+    /// What is answered to a denial, whose reason is for the operator's log.
+    pub(crate) fn denied(&self, who: &Identity, denial: &Denial) -> Problem {
         #[derive(Serialize)]
         struct Line {
             why: String,

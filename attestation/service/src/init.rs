@@ -12,10 +12,16 @@ use rcgen::{
 use zeroize::Zeroizing;
 
 use crate::bootstrap::{self, BootstrapError};
-use crate::config::{Config, ConfigError, Database};
+use crate::config::{Config, ConfigError, Database, KeysConfig};
 use crate::data_dir::{DataDir, DataDirError, names};
 use crate::entropy::{self, NoEntropy};
+use crate::key_log::{self, KeyLogError, Stamp, purpose};
+use crate::keyring::{KeySource, KeySourceError};
 use crate::mark::marked;
+use crate::service::DEFAULT;
+use attestation_appraisal::EarKey;
+use attestation_keyring::{KeyringError, Operation};
+use attestation_ledger::KeyEvent;
 use attestation_store::{Location, Store, StoreError};
 
 /// For how many days the first administrator's token is good.
@@ -38,6 +44,8 @@ pub struct NewVerifier {
     pub now: u64,
     /// Where the store is to be: what is not said is in the data directory.
     pub database: Database,
+    /// Where the keys of secrets are to be: what is not said is in the data directory.
+    pub keys: KeysConfig,
 }
 
 /// Why no verifier could be made. Nothing is left behind.
@@ -75,6 +83,15 @@ pub enum InitError {
     /// The store cannot be made.
     #[error("cannot make the store")]
     Store(#[from] StoreError),
+    /// What opens the ring of keys is not there.
+    #[error(transparent)]
+    KeySource(#[from] KeySourceError),
+    /// The ring of keys cannot be made.
+    #[error("cannot make the keys of secrets")]
+    Keys(#[from] KeyringError),
+    /// What was made cannot be logged.
+    #[error("cannot begin the log")]
+    Log(#[from] KeyLogError),
 }
 
 /// Makes the data directory `path`, whole or not at all, and returns the pins.
@@ -89,11 +106,13 @@ pub fn init(path: &Path, new: &NewVerifier) -> Result<VerifierPins, InitError> {
     DataDir::create::<InitError>(path, |dir| {
         let log = make_log_key(dir, &new.name)?;
         let tls_spki_sha256 = make_tls_identity(dir, &new.name, &new.also)?;
-        dir.write_private(
-            names::TOKEN_KEY,
-            make_key("token key")?.serialize_pem().as_bytes(),
-        )?;
-        dir.write_private(names::SEAL_KEY, random_line()?.as_bytes())?;
+        let token_key = make_key("token key")?.serialize_pem();
+        dir.write_private(names::TOKEN_KEY, token_key.as_bytes())?;
+        let config = remember(dir, new)?;
+        let source = key_source(dir, &config)?;
+        let by = source.who("init");
+        let ring = source.make(dir)?;
+        let secrets = ring.keys().prepare(Operation::Generate)?;
         dir.write_private(names::CHALLENGE_KEY, random_line()?.as_bytes())?;
         let token = bootstrap::add(
             dir,
@@ -110,6 +129,7 @@ pub fn init(path: &Path, new: &NewVerifier) -> Result<VerifierPins, InitError> {
             verifier_vsock_port: new.vsock_port,
             server_name: new.name.clone(),
             resource: new.resource.clone(),
+            tenant: Some(new.tenant.to_string()).filter(|tenant| tenant != DEFAULT),
         };
         dir.write_public(names::PINS, format!("{}\n", made.to_json()).as_bytes())?;
         let empty = TreeHead {
@@ -118,7 +138,24 @@ pub fn init(path: &Path, new: &NewVerifier) -> Result<VerifierPins, InitError> {
         };
         dir.write_private(names::MARK, &marked(&empty.sign(&log)))?;
         // Last: a database elsewhere is not taken back when something here fails.
-        Store::create(&make_store(dir, &new.database)?, &log, &random_line()?)?;
+        let location = make_store(dir, &config)?;
+        Store::create(&location, &log, &random_line()?)?;
+        let born = [
+            (purpose::LOG, log_key_name(&made.log_key)),
+            (purpose::TLS, hex::encode(made.tls_spki_sha256)),
+            (purpose::TOKENS, token_key_name(&token_key)?),
+            (purpose::SECRETS, secrets.key.to_string()),
+        ];
+        begin_log(
+            &location,
+            log,
+            &born,
+            Stamp {
+                time: new.now,
+                by: &by,
+            },
+        )?;
+        ring.commit(&secrets)?;
         pins = Some(made);
         Ok(())
     })?;
@@ -136,20 +173,63 @@ fn make_log_key(dir: &DataDir, name: &str) -> Result<SigningKey, InitError> {
     Ok(SigningKey::from_seed(name, &seed)?)
 }
 
-/// Where the store goes; another database than the file in the directory is remembered there.
-fn make_store(dir: &DataDir, database: &Database) -> Result<Location, InitError> {
-    if database.url.is_empty() {
-        // SQLite gives its side files the mode of the database, which therefore exists first.
-        dir.write_private(names::STORE, b"")?;
-        return Ok(Location::File(dir.file(names::STORE)));
-    }
+/// Another database than the file in the directory, and other keys, are remembered there.
+fn remember(dir: &DataDir, new: &NewVerifier) -> Result<Config, InitError> {
     let config = Config {
-        database: database.clone(),
+        database: new.database.clone(),
+        keys: new.keys.clone(),
         ..Config::default()
     };
-    // The URL may hold a password.
-    dir.write_private(names::CONFIG, config.explained().as_bytes())?;
-    Ok(config.location(Path::new(""))?)
+    config.check()?;
+    if config != Config::default() {
+        // The URL may hold a password.
+        dir.write_private(names::CONFIG, config.explained().as_bytes())?;
+    }
+    Ok(config)
+}
+
+fn key_source(dir: &DataDir, config: &Config) -> Result<KeySource, InitError> {
+    if config.keys == KeysConfig::default() {
+        let key = Zeroizing::new(entropy::random::<32>()?);
+        dir.write_private(names::UNSEAL, key.as_slice())?;
+    }
+    Ok(KeySource::open(&config.key_place(dir.path())?)?)
+}
+
+fn make_store(dir: &DataDir, config: &Config) -> Result<Location, InitError> {
+    if config.database.url.is_empty() {
+        // SQLite gives its side files the mode of the database, which therefore exists first.
+        dir.write_private(names::STORE, b"")?;
+    }
+    Ok(config.location(dir.path())?)
+}
+
+/// The first entries: the keys that were made.
+fn begin_log(
+    location: &Location,
+    key: SigningKey,
+    born: &[(&str, String)],
+    stamp: Stamp<'_>,
+) -> Result<(), InitError> {
+    let (store, _) = Store::open(location, key)?;
+    store.write(|writing| {
+        for (purpose, name) in born {
+            key_log::log(writing, stamp, name, purpose, KeyEvent::Generated)?;
+        }
+        Ok(())
+    })
+}
+
+/// Its name and the hash that checkpoints have (C2SP signed note), without the key.
+pub(crate) fn log_key_name(key: &str) -> String {
+    key.rsplit_once('+')
+        .map_or(key, |(name, _)| name)
+        .to_owned()
+}
+
+fn token_key_name(pem: &str) -> Result<String, InitError> {
+    let key = EarKey::from_pkcs8_pem(pem).expect("it was made just now");
+    Ok(key.public().thumbprint())
 }
 
 /// The certificate only carries the key: guests pin the key and have no clock to trust, so its

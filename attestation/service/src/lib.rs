@@ -30,6 +30,10 @@ mod gate;
 mod http;
 mod init;
 mod journal;
+mod key_check;
+mod key_desk;
+mod key_log;
+mod keyring;
 mod keys;
 mod limits;
 mod mark;
@@ -56,16 +60,21 @@ pub use backup::{BackedUp, BackupError, backup};
 pub use client::{Client, ClientError};
 pub use clock::Clock;
 pub use config::{
-    CollateralConfig, Config, ConfigError, ConfinementMode, Database, LimitsConfig, Simulated,
+    CollateralConfig, Config, ConfigError, ConfinementMode, Database, KeysConfig, LimitsConfig,
+    Simulated,
 };
 pub use data_dir::{DataDir, DataDirError, names};
 pub use draft::remove_abandoned_drafts;
 pub use export::{ExportError, Exported, export};
 pub use fault::{Fault, FaultSyntax};
 pub use gate::Credentials;
-pub use http::router;
+pub use http::{openapi, router};
 pub use init::{InitError, NewVerifier, init};
 pub use journal::Journal;
+pub use key_check::{OtherRing, Settled};
+pub use key_desk::{Errand, KeyDesk, KeyDeskError, KeyLine, Stepped};
+pub use key_log::KeyLogError;
+pub use keyring::{KeyPlace, KeySource, KeySourceError, UnsealError};
 pub use limits::Limits;
 pub use measured_boot_draft::{Interrupted, catch_signals, end_if_interrupted, pause_while};
 pub use metrics::{MetricsListener, counted};

@@ -67,6 +67,11 @@ pub enum Problem {
     /// What a vendor says of the evidence's hardware is not to be had now.
     #[error("the evidence cannot be judged now: {0}")]
     NoCollateral(String),
+    /// The token with the keys of secrets does not do its work, or the ring of keys is not that of the log.
+    #[error(
+        "the keys of secrets cannot be used, so nothing is put or released: see the verifier's own log"
+    )]
+    KeysUnavailable,
     /// The server is not set up for this yet.
     #[error("{0}")]
     NotReady(String),
@@ -94,6 +99,34 @@ pub enum Problem {
 }
 
 impl Problem {
+    /// Every [`Problem::name`] with its [`Problem::status`].
+    pub const KINDS: [(&'static str, u16); 24] = [
+        ("InvalidRequest", 400),
+        ("ProtocolVersion", 400),
+        ("UnsupportedTee", 400),
+        ("TokenNotFound", 401),
+        ("TokenVerifierError", 401),
+        ("AttestationFailed", 401),
+        ("NotProven", 401),
+        ("NotPermitted", 403),
+        ("TenantSuspended", 403),
+        ("QuotaExceeded", 403),
+        ("PolicyDeny", 403),
+        ("ResourceNotFound", 404),
+        ("MethodNotAllowed", 405),
+        ("RequestTimeout", 408),
+        ("ChangeRefused", 409),
+        ("PayloadTooLarge", 413),
+        ("TooManyRequests", 429),
+        ("InternalError", 500),
+        ("CollateralUnavailable", 503),
+        ("KeysUnavailable", 503),
+        ("StoreBusy", 503),
+        ("NotReady", 503),
+        ("ClockBehind", 503),
+        ("LogUnavailable", 503),
+    ];
+
     /// The body is longer than `limit` bytes.
     pub(crate) fn body_too_large(limit: usize) -> Self {
         Self::TooLarge(format!("the body is larger than {limit} bytes"))
@@ -115,6 +148,7 @@ impl Problem {
             Self::Busy
             | Self::NotReady(_)
             | Self::NoCollateral(_)
+            | Self::KeysUnavailable
             | Self::LogFailed
             | Self::Restored
             | Self::ClockBehind { .. } => 503,
@@ -144,6 +178,7 @@ impl Problem {
             Self::Busy => "StoreBusy",
             Self::NotReady(_) => "NotReady",
             Self::NoCollateral(_) => "CollateralUnavailable",
+            Self::KeysUnavailable => "KeysUnavailable",
             Self::LogFailed => "LogUnavailable",
             Self::Restored => "NotReady",
             Self::ClockBehind { .. } => "ClockBehind",
@@ -165,7 +200,7 @@ impl Problem {
     }
 }
 
-/// Who may not is told no more than that.
+/// Who may not is told no more than that, wherever it is seen.
 impl From<ChangeRefusal> for Problem {
     fn from(refusal: ChangeRefusal) -> Self {
         match refusal {

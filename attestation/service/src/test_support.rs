@@ -7,6 +7,9 @@
     reason = "a test that cannot go on fails"
 )]
 
+pub mod openapi;
+pub mod people;
+
 use std::net::TcpStream;
 
 use attestation_envelope::{Expected, Opened, TeeKey};

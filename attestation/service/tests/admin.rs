@@ -264,7 +264,7 @@ fn token_says_what_the_verdict_says_and_where_it_is() {
         ("cloister_tee", "simulated".into()),
         ("cloister_simulated", true.into()),
         ("cloister_log_origin", "cloister-verifier".into()),
-        ("cloister_log_index", serde_json::json!(3)),
+        ("cloister_log_index", serde_json::json!(7)),
         ("cloister_session", entry["session"].clone()),
     ] {
         assert_eq!(claims[claim], said, "{claim}");

@@ -9,7 +9,7 @@ use attestation_service::Answer;
 use base64_of::{policy_message, reference_message};
 use serde_json::{Value, json};
 use support::people::{token, token_of};
-use support::{Place, RESOURCE, SECRET, Verifier, expect_error, policy, policy_without_smt};
+use support::{BORN, Place, RESOURCE, SECRET, Verifier, expect_error, policy, policy_without_smt};
 
 const WEEK: u64 = 7 * 86_400;
 const EVERYTHING: &str = r#"{"actions": ["write-tenant", "write-policy", "write-reference-value",
@@ -35,6 +35,9 @@ mod base64_of {
         format!(r#"{{"version":"0.1.0","type":"sample","payload":"{payload}"}}"#).into_bytes()
     }
 }
+
+/// Method, path and body.
+type Asked<'a> = (&'a str, &'a str, Option<&'a [u8]>);
 
 fn alice() -> String {
     token("alice", &ROLES)
@@ -106,7 +109,7 @@ fn change_waits_until_another_approves_it_and_both_are_in_the_log() {
     assert_eq!(change["action"], "write-policy");
     assert_eq!(change["expires_at"], NOW + WEEK);
     assert_eq!(policy_of(&verifier), policy(), "nothing is done yet");
-    assert_eq!(waiting(&verifier), [change.clone()]);
+    assert_eq!(waiting(&verifier), std::slice::from_ref(&change));
     let path = format!("/v1/changes/{}", change["change"].as_str().unwrap());
     let whole = said(&verifier.send(&bob(), "GET", &path, None));
     assert_eq!(whole["text"], policy_without_smt());
@@ -118,19 +121,21 @@ fn change_waits_until_another_approves_it_and_both_are_in_the_log() {
     assert_eq!(said(&answer), json!({"name": "demo", "log_index": at + 2}));
     assert_eq!(policy_of(&verifier), policy_without_smt());
     assert!(waiting(&verifier).is_empty());
-    let proposed = verifier.entry(at);
+    // As the tests count entries: without those of `init`.
+    let from = at - BORN;
+    let proposed = verifier.entry(from);
     assert_eq!(proposed["by"], "oidc:corp:alice");
     assert_eq!(
         proposed["what"]["change_proposed"]["content"],
         change["digest"]
     );
-    let approved = verifier.entry(at + 1);
+    let approved = verifier.entry(from + 1);
     assert_eq!(approved["by"], "oidc:corp:bob");
     assert_eq!(
         approved["what"]["change_approved"]["change"],
         change["change"]
     );
-    let made = verifier.entry(at + 2);
+    let made = verifier.entry(from + 2);
     assert_eq!(made["by"], "oidc:corp:alice");
     assert_eq!(made["approved_by"], "oidc:corp:bob");
     assert_eq!(verifier.audit().verdict, Conclusion::Agrees);
@@ -149,7 +154,7 @@ fn everything_that_a_tenant_puts_under_four_eyes_is_proposed_whichever_way_it_is
     let put_secret = format!("{secret}?references=demo");
     let by_kbs_resource = format!("/kbs/v0/resource/{RESOURCE}");
     let reason = br#"{"reason": "it was a bad one"}"#.as_slice();
-    let requests: [(&str, &str, Option<&[u8]>); 12] = [
+    let requests: [Asked<'_>; 12] = [
         ("PUT", "/v1/policies/demo", Some(&policy_body)),
         ("POST", "/kbs/v0/attestation-policy", Some(&by_kbs)),
         ("PUT", "/v1/reference-values/demo", Some(&value)),
@@ -329,15 +334,12 @@ fn change_of_what_was_changed_meanwhile_is_stale() {
     let verifier = careful(&place);
     let secret = format!("/v1/secrets/{RESOURCE}?references=demo");
     let value = serde_json::to_vec(&reference([0x66; 48])).unwrap();
+    let stricter = policy_without_smt();
     let four_eyes = r#"{"actions": ["write-tenant"]}"#.as_bytes();
     let other_four_eyes = r#"{"actions": []}"#.as_bytes();
-    let requests: [[(&str, &str, Option<&[u8]>); 2]; 4] = [
+    let requests: [[Asked<'_>; 2]; 4] = [
         [
-            (
-                "PUT",
-                "/v1/policies/demo",
-                Some(Box::leak(policy_without_smt().into_boxed_str()).as_bytes()),
-            ),
+            ("PUT", "/v1/policies/demo", Some(stricter.as_bytes())),
             ("DELETE", "/v1/policies/demo", None),
         ],
         [
@@ -384,7 +386,7 @@ fn change_that_was_rejected_or_withdrawn_is_over_and_in_the_log() {
         let answer = decide(&verifier, &who, &change, "reject");
 
         assert_eq!(answer.status, 200);
-        let entry = verifier.entry(said(&answer)["log_index"].as_u64().unwrap());
+        let entry = verifier.entry(said(&answer)["log_index"].as_u64().unwrap() - BORN);
         assert_eq!(entry["by"], name);
         assert_eq!(entry["what"]["change_rejected"]["change"], change["change"]);
         expect_error(
@@ -417,7 +419,7 @@ fn change_that_nobody_approved_in_a_week_is_over_and_in_the_log() {
     let detail = expect_error(&answer, 409, "ChangeRefused");
     assert!(detail.contains("expired"), "{detail}");
     assert_eq!(verifier.log_size(), before + 3);
-    let entry = format!("/v1/audit/entries/{}", before + 2);
+    let entry = format!("/v1/audit/entries/{}", BORN + before + 2);
     let auditor = token_of("corp", "eve", &["default:auditor"], NOW + WEEK);
     let entry = said(&verifier.send(&auditor, "GET", &entry, None));
     assert_eq!(entry["by"], "verifier");
@@ -485,7 +487,7 @@ fn change_outlives_a_restart() {
 
     let verifier = place.serve();
 
-    assert_eq!(waiting(&verifier), [change.clone()]);
+    assert_eq!(waiting(&verifier), std::slice::from_ref(&change));
     assert_eq!(approve(&verifier, &bob(), &change).status, 200);
     assert_eq!(policy_of(&verifier), policy_without_smt());
 }
@@ -587,4 +589,49 @@ fn proposals_beyond_the_quota_are_refused_by_its_name() {
     let detail = expect_error(&answer, 403, "QuotaExceeded");
     assert!(detail.contains("changes is 1"), "{detail}");
     assert_eq!(waiting(&verifier).len(), 1);
+}
+
+/// To put nothing is a slip, and not the way to take something away.
+#[test]
+fn empty_body_takes_nothing_away() {
+    let place = Place::new();
+    let verifier = place.serve().furnished();
+    let nothing = policy_message("");
+    let size = verifier.log_size();
+
+    for (method, path, body) in [
+        ("PUT", "/v1/policies/demo", b"".as_slice()),
+        ("PUT", "/v1/reference-values/demo", b""),
+        ("POST", "/kbs/v0/attestation-policy", &nothing),
+    ] {
+        let answer = verifier.send(&place.admin_token, method, path, Some(body));
+        expect_error(&answer, 400, "InvalidRequest");
+    }
+
+    assert_eq!(verifier.log_size(), size);
+    assert_eq!(verifier.guest().fetch(&place.pins).0, SECRET);
+}
+
+/// What waits is under a key like what is stored: the key is not destroyed unless on purpose, and then nothing comes of it.
+#[test]
+fn secret_whose_key_was_destroyed_while_it_waited_is_not_put() {
+    let place = Place::new().believes_people();
+    let verifier = careful(&place);
+    let path = format!("/v1/secrets/{RESOURCE}?references=demo");
+    let change = propose(&verifier, "PUT", &path, Some(b"what waits"));
+    let first = place.key_desk().list().unwrap()[0].key;
+    place.key_desk().rotate().unwrap();
+    place.key_desk().rewrap().unwrap();
+
+    let refused = place.key_desk().destroy(first, false);
+    assert!(refused.is_err_and(|error| error.to_string().contains("1 secrets are still under")));
+    place.key_desk().destroy(first, true).unwrap();
+
+    let detail = expect_error(&approve(&verifier, &bob(), &change), 403, "PolicyDeny");
+    assert!(detail.contains("destroyed while it waited"), "{detail}");
+    assert_eq!(verifier.guest().fetch(&place.pins).0, SECRET);
+    let again = propose(&verifier, "PUT", &path, Some(b"what waits"));
+    assert_eq!(approve(&verifier, &bob(), &again).status, 200);
+    assert_eq!(verifier.guest().fetch(&place.pins).0, b"what waits");
+    assert_eq!(verifier.audit().verdict, Conclusion::Agrees);
 }

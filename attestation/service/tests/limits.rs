@@ -12,7 +12,7 @@ use attestation_pinned_http::TlsStream;
 use attestation_service::Limits;
 use attestation_service::test_support::connect;
 use rustix::net::sockopt::set_socket_recv_buffer_size;
-use support::{Place, Verifier, expect_error};
+use support::{Place, RESOURCE, Verifier, expect_error};
 
 const SHORT: Duration = Duration::from_millis(200);
 /// Far below the default limits, far above the short ones.
@@ -221,6 +221,21 @@ fn body_that_is_too_large_is_called_so() {
 
     let detail = expect_error(&answer, 413, "PayloadTooLarge");
     expect_refusal(&verifier, "administer", &detail);
+}
+
+/// Whoever is still sending when the connection is closed hears nothing.
+#[test]
+fn body_far_beyond_a_small_limit_is_read_on_so_that_its_sender_hears_the_answer() {
+    let place = Place::new();
+    let verifier = place.serve().furnished();
+    let long = vec![b'x'; 4 * 1024 * 1024];
+
+    let path = format!("/v1/secrets/{RESOURCE}?references=demo");
+    let detail = expect_error(&verifier.put(&path, &long), 413, "PayloadTooLarge");
+    assert!(detail.contains("65536"), "{detail}");
+    let auth = verifier.send("", "POST", "/kbs/v0/auth", Some(&long));
+    let detail = expect_error(&auth, 413, "PayloadTooLarge");
+    assert!(detail.contains("16384"), "{detail}");
 }
 
 #[test]

@@ -31,7 +31,7 @@ fn log_goes_on_after_a_restart() {
     assert_eq!(verifier.log_size(), 6);
     let (secret, log_index) = verifier.guest().fetch(&place.pins);
 
-    assert_eq!((secret.as_slice(), log_index), (SECRET, 7));
+    assert_eq!((secret.as_slice(), log_index), (SECRET, 11));
 }
 
 #[test]
@@ -40,7 +40,7 @@ fn entry_changed_in_the_store_stops_the_start() {
     place.tamper(
         "DROP TRIGGER entry_is_never_changed;
          UPDATE entry SET bytes = CAST(replace(CAST(bytes AS TEXT), 'refused', 'accepted') AS BLOB)
-         WHERE idx = 5",
+         WHERE idx = 9",
     );
 
     let error = place.serve_error();
@@ -65,14 +65,14 @@ fn entry_missing_in_the_middle_stops_the_start() {
 fn entry_missing_at_the_end_stops_the_start() {
     let place = used_place();
     place.tamper(
-        "DROP TRIGGER entry_is_never_removed; DELETE FROM entry WHERE idx = 5;
-         DELETE FROM node WHERE level = 0 AND idx = 5",
+        "DROP TRIGGER entry_is_never_removed; DELETE FROM entry WHERE idx = 9;
+         DELETE FROM node WHERE level = 0 AND idx = 9",
     );
 
     let error = place.serve_error();
 
     assert!(
-        error.contains("5 entries and the signed checkpoint covers 6"),
+        error.contains("9 entries and the signed checkpoint covers 10"),
         "{error}"
     );
 }
@@ -289,7 +289,7 @@ fn exported_bundle_of_a_running_server_satisfies_the_auditor() {
     let exported = export(&place.data_dir, &out).unwrap();
 
     let files = files_of(&out);
-    assert_eq!((exported.entries, exported.files), (5, files.len()));
+    assert_eq!((exported.entries, exported.files), (9, files.len()));
     let log_key = place.pins.log_key.parse().unwrap();
     let anchors = Anchors {
         simulated_roots: &[place.tee.ark()],
@@ -338,7 +338,7 @@ fn export_onto_something_that_exists_changes_nothing() {
 #[test]
 fn export_of_a_damaged_log_leaves_nothing() {
     let place = used_place();
-    place.tamper("DROP TRIGGER entry_is_never_removed; DELETE FROM entry WHERE idx = 5");
+    place.tamper("DROP TRIGGER entry_is_never_removed; DELETE FROM entry WHERE idx = 9");
     let out = place.data_dir.with_extension("bundle");
 
     assert!(export(&place.data_dir, &out).is_err());
@@ -352,7 +352,7 @@ fn missing_key_stops_the_start_and_is_named() {
     for name in [
         names::LOG_KEY,
         names::TOKEN_KEY,
-        names::SEAL_KEY,
+        names::KEYRING,
         names::STORE,
     ] {
         let place = Place::new();
@@ -369,7 +369,7 @@ fn missing_key_stops_the_start_and_is_named() {
 
 #[test]
 fn damaged_key_stops_the_start_and_is_named() {
-    for name in [names::LOG_KEY, names::TOKEN_KEY, names::SEAL_KEY] {
+    for name in [names::LOG_KEY, names::TOKEN_KEY] {
         let place = Place::new();
         std::fs::write(place.data_dir.join(name), "damaged").unwrap();
 

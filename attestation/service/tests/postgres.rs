@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use attestation_audit::Conclusion;
 use attestation_service::Database;
-use support::{Place, RESOURCE, SECRET, expect_error};
+use support::people::token;
+use support::{Place, RESOURCE, SECRET, Verifier, expect_error};
 use tests_postgres::Server;
 
 fn on(server: &Server) -> Place {
@@ -27,7 +28,7 @@ fn guest_gets_its_secret_and_the_auditor_agrees() {
 
     let (secret, index) = verifier.guest().fetch(&place.pins);
 
-    assert_eq!((secret.as_slice(), index), (SECRET, 4));
+    assert_eq!((secret.as_slice(), index), (SECRET, 8));
     assert_eq!(verifier.audit().verdict, Conclusion::Agrees);
     verifier.stop();
     assert_eq!(place.serve().guest().fetch(&place.pins).0, SECRET);
@@ -143,4 +144,50 @@ fn database_that_was_put_back_to_an_older_day_is_not_served_from() {
     );
     expect_error(&verifier.get("/readyz"), 503, "LogUnavailable");
     assert!(verifier.journal().contains("put back to an older day"));
+}
+
+/// Two replicas are asked at the same moment: one makes the change, and it is made once.
+#[test]
+fn change_is_approved_once_whichever_replica_is_asked() {
+    let Some(server) = Server::start() else {
+        return;
+    };
+    let place = on(&server).believes_people();
+    let replica = place.replica();
+    let (one, other) = (place.serve().furnished(), replica.serve());
+    let roles = ["default:admin", "default:secret-owner"];
+    let [alice, bob, carol] = ["alice", "bob", "carol"].map(|name| token(name, &roles));
+    let wanted = br#"{"actions": ["write-secret"]}"#;
+    let answer = one.send(&alice, "PUT", "/v1/four-eyes", Some(wanted));
+    assert_eq!(answer.status, 200);
+
+    for round in 0..4_u8 {
+        let path = format!("/v1/secrets/{RESOURCE}?references=demo");
+        let proposed = one.send(&alice, "PUT", &path, Some(&[round + 1]));
+        assert_eq!(proposed.status, 202);
+        let proposed: serde_json::Value = serde_json::from_slice(&proposed.body).unwrap();
+        let path = format!(
+            "/v1/changes/{}/approve",
+            proposed["change"].as_str().unwrap()
+        );
+        let body = serde_json::json!({"digest": proposed["digest"]}).to_string();
+        let before = one.log_size();
+        let approve = |verifier: &Verifier<'_>, who: &str| {
+            verifier
+                .send(who, "POST", &path, Some(body.as_bytes()))
+                .status
+        };
+
+        let mut statuses = std::thread::scope(|scope| {
+            let first = scope.spawn(|| approve(&one, &bob));
+            let second = approve(&other, &carol);
+            [first.join().unwrap(), second]
+        });
+
+        statuses.sort_unstable();
+        assert_eq!(statuses[0], 200);
+        assert!(matches!(statuses[1], 404 | 409), "{statuses:?}");
+        assert_eq!(one.log_size(), before + 2);
+    }
+    assert_eq!(one.audit().verdict, Conclusion::Agrees);
 }

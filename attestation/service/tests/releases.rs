@@ -17,7 +17,7 @@ fn guest_with_good_evidence_gets_the_secret_with_its_log_proof() {
 
     assert_eq!(secret, SECRET);
     // Policy, reference, secret, verdict, release.
-    assert_eq!((log_index, verifier.log_size()), (4, 5));
+    assert_eq!((log_index, verifier.log_size()), (8, 5));
 }
 
 #[test]
@@ -38,7 +38,7 @@ fn release_is_in_the_log_as_the_answer_says() {
     let entry: serde_json::Value = serde_json::from_slice(&entry).unwrap();
     assert_eq!(entry["kind"], "release");
     assert_eq!(entry["resource"], RESOURCE);
-    assert_eq!(entry["verdict_index"], 3);
+    assert_eq!(entry["verdict_index"], 7);
     assert_eq!(
         (&entry["tee"], &entry["simulated"]),
         (&"simulated".into(), &true.into())
@@ -324,7 +324,7 @@ fn journal_tells_each_decision_and_keeps_every_secret() {
     );
     assert_eq!(
         (&releases[0]["outcome"], &releases[0]["log_index"]),
-        (&"released".into(), &4.into())
+        (&"released".into(), &8.into())
     );
     for line in verdicts.iter().chain(&releases) {
         assert_eq!(

@@ -77,4 +77,7 @@ fn data_directory_of_another_user_stops_the_start() {
     let error = place.serve_error();
 
     assert!(error.contains("belongs to user 65534"), "{error}");
+    // A lock of ours would keep its owner out.
+    let lock = std::fs::metadata(place.data_dir.join(names::LOCK));
+    assert!(lock.is_err(), "{lock:?}");
 }

@@ -1,6 +1,6 @@
 //! A log ends, and another begins in its place, over the same documents and secrets.
 
-use attestation_ledger::{Entry, SigningKey, TreeHead, VerifyingKey};
+use attestation_ledger::{SigningKey, TreeHead, VerifyingKey};
 
 use crate::connection::{Connection, Value};
 use crate::schema::Dialect;
@@ -10,11 +10,11 @@ use crate::tree::Tree;
 use crate::{Location, Reading, Store, StoreError, Writing};
 
 /// The log that begins.
-pub struct Successor<'a> {
+pub struct Successor<'a, E> {
     /// Signs its checkpoints.
     pub key: &'a SigningKey,
-    /// Its first entries.
-    pub entries: &'a [Entry],
+    /// Writes its first entries, and what else changes with them.
+    pub begin: &'a dyn Fn(&Writing<'_>) -> Result<(), E>,
     /// A generation that no other store has: what was handed out under another one is void.
     pub generation: &'a str,
     /// A word that no earlier one was kept under. In a server's database the log that ended stays in tables of a schema of this
@@ -28,25 +28,47 @@ impl Store {
     ///
     /// # Errors
     /// Nothing was changed.
-    pub fn begin_anew(
+    pub fn begin_anew<E: From<StoreError>>(
         location: &Location,
         (old_key, old): (&VerifyingKey, &TreeHead),
-        new: &Successor<'_>,
-    ) -> Result<TreeHead, StoreError> {
+        new: &Successor<'_, E>,
+    ) -> Result<TreeHead, E> {
         let connection = connect(location).map_err(|source| open_failed(location, source))?;
-        connection.begin_writing()?;
+        let run = |text: &str| connection.run(text).map_err(StoreError::from);
+        connection.begin_writing().map_err(StoreError::from)?;
         let begun = begin_anew(connection.as_ref(), location, (old_key, old), new);
-        connection.run(if begun.is_ok() { "COMMIT" } else { "ROLLBACK" })?;
+        run(if begun.is_ok() { "COMMIT" } else { "ROLLBACK" })?;
         begun
     }
 }
 
-fn begin_anew(
+fn begin_anew<E: From<StoreError>>(
     connection: &dyn Connection,
     location: &Location,
     (old_key, old): (&VerifyingKey, &TreeHead),
-    new: &Successor<'_>,
-) -> Result<TreeHead, StoreError> {
+    new: &Successor<'_, E>,
+) -> Result<TreeHead, E> {
+    let place = location.to_string();
+    end(connection, location, (old_key, old), new.keep_as)?;
+    let mut tree = empty_tree(connection, new)?;
+    let writing = Writing::new(connection, &place, 0, None);
+    (new.begin)(&writing)?;
+    let (leaves, time) = writing.into_added();
+    for leaf in leaves {
+        tree.push(leaf);
+    }
+    write_tree(connection, &tree, time, &[], new.key)?;
+    let reading = Reading::new(connection, &place, None);
+    Ok(crate::verify::verify(&reading, &new.key.verifying_key())?)
+}
+
+/// The log that is there is the one that ends, and goes.
+fn end(
+    connection: &dyn Connection,
+    location: &Location,
+    (old_key, old): (&VerifyingKey, &TreeHead),
+    keep_as: &str,
+) -> Result<(), StoreError> {
     let place = location.to_string();
     let (tree, _) = read_log(connection, &place, old_key)?;
     if tree.head() != *old {
@@ -57,26 +79,21 @@ fn begin_anew(
     }
     match dialect(location) {
         Dialect::Sqlite => empty_file(connection)?,
-        Dialect::Postgres => empty_database(connection, new.keep_as)?,
+        Dialect::Postgres => empty_database(connection, keep_as)?,
     }
+    Ok(())
+}
+
+/// The log that begins, without an entry.
+fn empty_tree<E>(connection: &dyn Connection, new: &Successor<'_, E>) -> Result<Tree, StoreError> {
     connection.execute(
         "UPDATE store SET generation = ?1",
         &[Value::Text(new.generation)],
     )?;
     let empty = Tree::with_border(0, &[]);
-    let mut tree = empty.expect("an empty tree has an empty border");
+    let tree = empty.expect("an empty tree has an empty border");
     write_checkpoint(connection, &tree.head().sign(new.key), &[], None)?;
-    let writing = Writing::new(connection, &place, 0, None);
-    for entry in new.entries {
-        writing.append(entry)?;
-    }
-    let (leaves, time) = writing.into_added();
-    for leaf in leaves {
-        tree.push(leaf);
-    }
-    write_tree(connection, &tree, time, &[], new.key)?;
-    let reading = Reading::new(connection, &place, None);
-    crate::verify::verify(&reading, &new.key.verifying_key())
+    Ok(tree)
 }
 
 /// The trigger that keeps entries from being removed is taken away for this transaction, and put back as it was.

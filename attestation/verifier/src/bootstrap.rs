@@ -1,8 +1,12 @@
 //! `cloister-verifier bootstrap`.
 
-use std::path::PathBuf;
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use anyhow::Context;
 use attestation_access::TenantName;
 use attestation_service::{Clock, DataDir, bootstrap, rfc3339};
 use serde::Serialize;
@@ -20,6 +24,9 @@ pub struct Args {
     /// For how many days it is good, 1 to 7.
     #[arg(long, value_name = "N", default_value_t = 1)]
     days: u64,
+    /// Write the token into this new file, which nobody else can read, and do not print it.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
     /// How to print the result.
     #[arg(short, long, value_enum, default_value = "text")]
     output: Output,
@@ -31,20 +38,37 @@ struct Made<'a> {
     expires_at: u64,
 }
 
-/// Prints the token alone, so that it can go into a file.
+/// Prints the token alone, or writes it into a file of its own.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let dir = DataDir::open(&args.data_dir)?;
+    let file = args.out.as_deref().map(private).transpose()?;
     let grants = bootstrap::grants_in(&args.tenant);
-    let made = bootstrap::add(&dir, grants, Clock::System.now(), args.days)?;
+    let made = bootstrap::add(&dir, grants, Clock::System.now(), args.days).inspect_err(|_| {
+        // It has nothing in it, and would be in the way of the next attempt.
+        args.out.as_deref().map(fs::remove_file);
+    })?;
     crate::output::tell(&format!(
         "a token for every role in `{}` and for the operator, good until {}",
         args.tenant,
         rfc3339(made.expires_at)
     ));
-    let document = Made {
-        token: &made.token,
-        expires_at: made.expires_at,
+    let expires_at = made.expires_at;
+    let Some(mut file) = file else {
+        let token = &made.token;
+        args.output.print(&Made { token, expires_at }, token)?;
+        return Ok(ExitCode::SUCCESS);
     };
-    args.output.print(&document, &made.token)?;
+    writeln!(file, "{}", made.token.as_str())
+        .and_then(|()| file.sync_all())
+        .context("the token is good, and could not be written: end it, and make another")?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// A new file, before there is a token that could be lost.
+fn private(path: &Path) -> anyhow::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true).mode(0o600);
+    options
+        .open(path)
+        .with_context(|| format!("cannot make {} (--out)", path.display()))
 }

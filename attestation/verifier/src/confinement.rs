@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use attestation_collateral::Settings as Collateral;
 use attestation_confinement::{Begun, Confinement, Layer, Reach, Strictness};
-use attestation_service::{Authorities, Config, ConfinementMode, Journal, Metrics, Settings};
+use attestation_service::{
+    Authorities, Config, ConfinementMode, Journal, KeyPlace, Metrics, Settings,
+};
 use attestation_store::{Location, ServerAddress};
 
 /// By which SQLite names its temporary files and salts its log of writes.
@@ -52,6 +54,8 @@ pub fn of(
     needed.write.extend(ready_file.map(folder_of));
     add_vendors(&mut needed, &settings.collateral)?;
     add_issuers(&mut needed, &settings.authorities);
+    // Its process was started before, and has files and sockets of its own.
+    needed.reach.token = matches!(config.key_place(data_dir)?, KeyPlace::Token(_));
     match &settings.database {
         Location::File(_) => needed.reach.file = true,
         Location::Postgres(location) => add_database(&mut needed, location.address()),

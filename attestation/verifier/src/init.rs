@@ -1,12 +1,12 @@
 //! `cloister-verifier init`.
 
-use std::path::PathBuf;
+use std::path::{PathBuf, absolute};
 use std::process::ExitCode;
 
 use anyhow::Context;
 use attestation_access::TenantName;
 use attestation_evidence::{ResourcePath, VerifierPins};
-use attestation_service::{Clock, Database, NewVerifier, init, names};
+use attestation_service::{Clock, Database, KeysConfig, NewVerifier, init, names};
 use serde::Serialize;
 
 use crate::making;
@@ -49,6 +49,22 @@ pub struct Args {
     /// The file that holds that database's password.
     #[arg(long, value_name = "FILE", requires = "database")]
     database_password_file: Option<PathBuf>,
+    /// The file that is to open the ring of keys, of 32 bytes or more: a credential that is kept elsewhere. The file
+    /// `unseal` of the directory does if not given.
+    #[arg(long, value_name = "FILE", conflicts_with = "pkcs11_module")]
+    unseal_credential: Option<PathBuf>,
+    /// The PKCS#11 module of a token that is to have the keys.
+    #[arg(long, value_name = "FILE", requires_all = ["token", "pin_file"])]
+    pkcs11_module: Option<PathBuf>,
+    /// The token's label.
+    #[arg(long, value_name = "LABEL", requires = "pkcs11_module")]
+    token: Option<String>,
+    /// A private file with the token's PIN.
+    #[arg(long, value_name = "FILE", requires = "pkcs11_module")]
+    pin_file: Option<PathBuf>,
+    /// A variable of the module's environment, which has no other; may be given more than once.
+    #[arg(long, value_name = "NAME=VALUE", requires = "pkcs11_module")]
+    pkcs11_env: Vec<String>,
     /// How to print the result.
     #[arg(short, long, value_enum, default_value = "text")]
     output: Output,
@@ -63,6 +79,22 @@ struct Made<'a> {
     pins: &'a VerifierPins,
 }
 
+/// Whole paths, since the server is started somewhere else.
+fn keys(args: &Args) -> anyhow::Result<KeysConfig> {
+    let whole = |path: &Option<PathBuf>| match path {
+        None => Ok(PathBuf::new()),
+        Some(path) => absolute(path).with_context(|| format!("where is {}", path.display())),
+    };
+    Ok(KeysConfig {
+        credential: whole(&args.unseal_credential)?,
+        module: whole(&args.pkcs11_module)?,
+        token: args.token.clone().unwrap_or_default(),
+        pin_file: whole(&args.pin_file)?,
+        environment: args.pkcs11_env.clone(),
+        program: PathBuf::new(),
+    })
+}
+
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let new = NewVerifier {
         name: args.name.clone(),
@@ -75,6 +107,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
             url: args.database.clone(),
             password_file: args.database_password_file.clone().unwrap_or_default(),
         },
+        keys: keys(args)?,
     };
     making::begin(&args.data_dir, &args.fault)?;
     let pins = init(&args.data_dir, &new)?;

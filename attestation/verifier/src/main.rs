@@ -5,7 +5,9 @@ mod bootstrap;
 mod confinement;
 mod export;
 mod init;
+mod key;
 mod making;
+mod openapi;
 mod output;
 mod privacy;
 mod put;
@@ -35,6 +37,9 @@ enum Command {
     Init(init::Args),
     /// Make another first administrator's token, good for a few days.
     Bootstrap(bootstrap::Args),
+    /// See to the keys that secrets are under; works beside a running verifier.
+    #[command(subcommand)]
+    Key(key::Command),
     /// Serve guests and administrators over TLS until SIGTERM or SIGINT.
     Serve(serve::Args),
     /// Register a policy, a reference value or a secret with a running verifier.
@@ -47,6 +52,8 @@ enum Command {
     Restore(restore::Args),
     /// Appraise evidence offline, without a service, a log or a release.
     Verify(verify::Args),
+    /// Print the OpenAPI document of the HTTP API, as a server has it at /v1/openapi.json.
+    Openapi,
 }
 
 fn main() -> ExitCode {
@@ -62,11 +69,13 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Init(args) => init::run(&args),
         Command::Bootstrap(args) => bootstrap::run(&args),
+        Command::Key(command) => key::run(&command),
         Command::Serve(args) => serve::run(args),
         Command::Put(args) => put::run(&args),
         Command::Export(args) => export::run(&args),
         Command::Backup(args) => backup::run(&args),
         Command::Restore(args) => restore::run(&args),
         Command::Verify(args) => verify::run(&args),
+        Command::Openapi => openapi::run(),
     }
 }

@@ -75,9 +75,9 @@ struct Recipient {
     /// The verifier's pins; its TLS key must be the one in them.
     #[arg(long, value_name = "FILE", required_unless_present = "data_dir")]
     pins: Option<PathBuf>,
-    /// The tenant whose it is to be.
-    #[arg(long, value_name = "NAME", default_value = "default")]
-    tenant: TenantName,
+    /// The tenant whose it is to be, if not that of the pins: `default`, where they name none.
+    #[arg(long, value_name = "NAME")]
+    tenant: Option<TenantName>,
     /// The file that holds an administrator's bearer token.
     #[arg(long, value_name = "FILE", required_unless_present = "data_dir")]
     admin_token_file: Option<PathBuf>,
@@ -90,20 +90,24 @@ struct Recipient {
 }
 
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let (path, body) = request(&args.what)?;
     let to = args.what.recipient();
-    let answer = client(to)?.send(&Request {
+    let pins = pins(to)?;
+    let (path, body) = request(&args.what, &pins)?;
+    let answer = client(to, &pins)?.send(&Request {
         method: "PUT",
         path: &path,
         body: Some(&body),
         ..Request::default()
     })?;
-    if answer.status != 200 {
+    if !matches!(answer.status, 200 | 202) {
         let detail = ErrorBody::from_json(&answer.body).map(|error| error.detail);
         let detail = detail.unwrap_or_else(|_| format!("HTTP status {}", answer.status));
         bail!("the verifier refused the registration: {detail}");
     }
-    print(to.output, &answer.body)?;
+    match answer.status {
+        202 => print_proposed(to.output, &answer.body)?,
+        _ => print(to.output, &answer.body)?,
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -119,12 +123,16 @@ impl What {
 }
 
 /// Path and body of the request.
-fn request(what: &What) -> anyhow::Result<(String, Zeroizing<Vec<u8>>)> {
+fn request(what: &What, pins: &VerifierPins) -> anyhow::Result<(String, Zeroizing<Vec<u8>>)> {
     if let What::Tenant { name, .. } = what {
         return Ok((format!("/v1/tenants/{name}"), Zeroizing::default()));
     }
     let (path, body) = within_a_tenant(what)?;
-    Ok((format!("/t/{}{path}", what.recipient().tenant), body))
+    let prefix = match &what.recipient().tenant {
+        Some(tenant) => format!("/t/{tenant}"),
+        None => pins.prefix(),
+    };
+    Ok((format!("{prefix}{path}"), body))
 }
 
 /// Of what a tenant has. Documents are read here too: a slip is found before it is sent.
@@ -178,18 +186,23 @@ fn segment(name: &str) -> anyhow::Result<&str> {
     Ok(name)
 }
 
-fn client(to: &Recipient) -> anyhow::Result<Client> {
-    let file = |given: &Option<PathBuf>, name| {
-        let default = || to.data_dir.as_ref().map(|dir| dir.join(name));
-        given
-            .clone()
-            .or_else(default)
-            .context("give --pins and --admin-token-file, or --data-dir")
-    };
-    let pins = file(&to.pins, names::PINS)?;
-    let pins = VerifierPins::from_json(&read(&pins)?)
-        .with_context(|| format!("{} (--pins) cannot be used", pins.display()))?;
-    let token = read(&file(&to.admin_token_file, names::ADMIN_TOKEN)?)?;
+/// The file that was given, or the one of this name in the data directory.
+fn file(to: &Recipient, given: &Option<PathBuf>, name: &str) -> anyhow::Result<PathBuf> {
+    let default = || to.data_dir.as_ref().map(|dir| dir.join(name));
+    given
+        .clone()
+        .or_else(default)
+        .context("give --pins and --admin-token-file, or --data-dir")
+}
+
+fn pins(to: &Recipient) -> anyhow::Result<VerifierPins> {
+    let pins = file(to, &to.pins, names::PINS)?;
+    VerifierPins::from_json(&read(&pins)?)
+        .with_context(|| format!("{} (--pins) cannot be used", pins.display()))
+}
+
+fn client(to: &Recipient, pins: &VerifierPins) -> anyhow::Result<Client> {
+    let token = read(&file(to, &to.admin_token_file, names::ADMIN_TOKEN)?)?;
     let token = std::str::from_utf8(&token).context("the admin token is not text")?;
     let client = Client::new(&to.url, &pins.server_name, pins.tls_spki_sha256)?;
     Ok(client.with_bearer(token.trim_end()))
@@ -231,5 +244,30 @@ fn print(output: Output, body: &[u8]) -> anyhow::Result<()> {
     output.print(
         &document,
         &format!("registered {name}{version}, log index {log_index}"),
+    )
+}
+
+/// What waits for a second person, and what that one has to say.
+fn print_proposed(output: Output, body: &[u8]) -> anyhow::Result<()> {
+    #[derive(Deserialize)]
+    struct Proposed {
+        change: String,
+        target: String,
+        digest: String,
+    }
+    let document: serde_json::Value =
+        serde_json::from_slice(body).context("the verifier's answer is not JSON")?;
+    let Proposed {
+        change,
+        target,
+        digest,
+    } = Proposed::deserialize(&document)
+        .context("the verifier's answer is not that of a proposal")?;
+    output.print(
+        &document,
+        &format!(
+            "proposed {target} as change {change}, digest {digest}: nothing is done until another person approves it \
+             (POST /v1/changes/{change}/approve)"
+        ),
     )
 }

@@ -11,8 +11,8 @@ use anyhow::Context;
 use attestation_confinement::Begun;
 use attestation_judge::{SampleTrust, SimulatedTrust, Trust};
 use attestation_service::{
-    Clock, Config, Fault, Journal, MetricsListener, Server, Service, Settings, counted, router,
-    simulated_trust,
+    Clock, Config, DataDir, Fault, Journal, KeySource, MetricsListener, Server, Service, Settings,
+    counted, router, simulated_trust,
 };
 use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
@@ -81,6 +81,10 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         database: config.location(&args.data_dir)?,
         faults: args.fault,
     };
+    // Whether it is a verifier's directory is said before what is missing in it.
+    DataDir::open(&args.data_dir)?;
+    // A token's process is started while this one still may start any.
+    let source = KeySource::open_to_serve(&config.key_place(&args.data_dir)?)?;
     // Asked before: what limits this process's share of the machine is in files that it reads no more.
     let cores = available_parallelism().map_or(1, usize::from);
     // The first step is taken while there is one thread. The configuration, the simulated root and the database's password
@@ -101,7 +105,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         &args.data_dir,
         &config,
         args.ready_file,
-        settings,
+        (settings, source),
         begun,
         &journal,
     ));
@@ -148,7 +152,7 @@ async fn serve(
     data_dir: &Path,
     config: &Config,
     ready_file: Option<PathBuf>,
-    settings: Settings,
+    (settings, source): (Settings, KeySource),
     begun: Begun,
     journal: &Journal,
 ) -> anyhow::Result<()> {
@@ -164,7 +168,7 @@ async fn serve(
         }
     };
     let client_ca = settings.authorities.client_ca.clone();
-    let service = start(data_dir.to_owned(), settings, journal.clone()).await?;
+    let service = start(data_dir.to_owned(), settings, source, journal.clone()).await?;
     let metrics = Arc::clone(service.metrics());
     let server = Server::bind_for(
         config.listen,
@@ -219,8 +223,13 @@ async fn keep_collateral_new(service: Arc<Service>) {
 }
 
 /// Blocks, on the whole log: in a thread that may.
-async fn start(data_dir: PathBuf, settings: Settings, journal: Journal) -> anyhow::Result<Service> {
-    let start = move || Service::start(&data_dir, settings, journal, Clock::System);
+async fn start(
+    data_dir: PathBuf,
+    settings: Settings,
+    source: KeySource,
+    journal: Journal,
+) -> anyhow::Result<Service> {
+    let start = move || Service::start(&data_dir, settings, source, journal, Clock::System);
     Ok(tokio::task::spawn_blocking(start).await??)
 }
 

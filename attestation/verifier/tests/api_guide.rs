@@ -8,12 +8,12 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use attestation_access::TooSoon;
+use attestation_access::{ChangeRefusal, Quota, Quotas, TooSoon};
 use attestation_evidence::Challenge;
 use attestation_service::Problem;
-use attestation_service::test_support::RESOURCE;
+use attestation_service::test_support::{RESOURCE, people};
 use serde_json::Value;
 use support::{Place, SECRET};
 
@@ -166,6 +166,13 @@ fn page_of_the_api_is_answered_as_it_says() {
         return;
     }
     let place = Place::new();
+    people::write(Path::new(&place.path("data")));
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    for name in ["alice", "bob"] {
+        let roles = ["default:admin", "default:policy-author"];
+        let token = people::token_of("corp", name, &roles, now.as_secs());
+        fs::write(place.path(&format!("{name}.token")), token).unwrap();
+    }
     let server = place.serve();
     for file in ["verifier-pins.json", "admin.token"] {
         fs::copy(place.path(&format!("data/{file}")), place.path(file)).unwrap();
@@ -235,13 +242,16 @@ fn problems() -> Vec<Problem> {
         Problem::Refused(vec![]),
         Problem::NotProven,
         Problem::NotPermitted,
-        Problem::NeedsApproval(text()),
+        Problem::ChangeRefused(ChangeRefusal::SameSubject),
+        Problem::Suspended,
+        Problem::OverQuota(Quotas::default().admit(Quota::Policies, 64, 1).unwrap_err()),
         Problem::Denied(""),
         Problem::NotFound(text()),
         Problem::Method,
         Problem::TooSlow(0),
         Problem::TooSoon(TooSoon { nanoseconds: 1 }),
         Problem::NoCollateral(text()),
+        Problem::KeysUnavailable,
         Problem::TooLarge(text()),
         Problem::Busy,
         Problem::NotReady(text()),
@@ -260,13 +270,16 @@ fn problems() -> Vec<Problem> {
             | Problem::Refused(_)
             | Problem::NotProven
             | Problem::NotPermitted
-            | Problem::NeedsApproval(_)
+            | Problem::ChangeRefused(_)
+            | Problem::Suspended
+            | Problem::OverQuota(_)
             | Problem::Denied(_)
             | Problem::NotFound(_)
             | Problem::Method
             | Problem::TooSlow(_)
             | Problem::TooSoon(_)
             | Problem::NoCollateral(_)
+            | Problem::KeysUnavailable
             | Problem::TooLarge(_)
             | Problem::Busy
             | Problem::NotReady(_)
@@ -307,6 +320,9 @@ fn page_has_every_error_with_its_status_once() {
     let found: BTreeSet<_> = problems().iter().map(is).collect();
     assert_eq!(said.iter().cloned().collect::<BTreeSet<_>>(), found);
     assert_eq!(said.len(), found.len(), "a row is there twice");
+    // And so has the API's description.
+    let described = Problem::KINDS.map(|(name, status)| (status, name.to_owned()));
+    assert_eq!(BTreeSet::from(described), found);
 }
 
 /// What `Service::ready` and the layers around it can answer.
@@ -315,6 +331,7 @@ fn operators_page_has_whatever_readiness_can_say_in_its_words() {
     let unready = [
         Problem::LogFailed,
         Problem::Busy,
+        Problem::KeysUnavailable,
         Problem::ClockBehind { clock: 0, last: 0 },
         Problem::Internal,
         Problem::TooSlow(30),

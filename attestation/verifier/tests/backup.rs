@@ -382,7 +382,7 @@ fn backup_is_private_is_made_once_and_opens_no_secret_without_its_key() {
     let mode = std::fs::metadata(&out).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     assert!(failure(1, &args).contains("already exists"));
-    let seal = std::fs::read(place.path("data/seal.key")).unwrap();
+    let seal = std::fs::read(place.path("data/unseal")).unwrap();
     let token = std::fs::read(place.path("data/admin.token")).unwrap();
     let bytes = std::fs::read(&out).unwrap();
     for private in [&seal, &token] {
@@ -391,12 +391,12 @@ fn backup_is_private_is_made_once_and_opens_no_secret_without_its_key() {
     server.kill();
     let old_log = place.path("old-log");
     let said = restore(&mut place, Some(&out), &["--old-log", &old_log]);
-    assert!(said.contains("put seal.key into"), "{said}");
+    assert!(said.contains("put unseal into"), "{said}");
 
     let args = place.serve_args();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    assert!(failure(1, &args).contains("seal.key is missing"));
-    std::fs::copy(place.path("data.old/seal.key"), place.path("data/seal.key")).unwrap();
+    assert!(failure(1, &args).contains("unseal"));
+    std::fs::copy(place.path("data.old/unseal"), place.path("data/unseal")).unwrap();
     let server = place.serve();
     assert_eq!(place.guest(&server.url).fetch(&place.pins).0, SECRET);
 }

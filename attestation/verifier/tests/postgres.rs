@@ -17,7 +17,7 @@ fn whole_life_of_a_verifier_whose_log_is_elsewhere() {
 
     let (secret, log_index) = place.guest(&running.url).fetch(&place.pins);
 
-    assert_eq!((secret.as_slice(), log_index), (SECRET, 4));
+    assert_eq!((secret.as_slice(), log_index), (SECRET, 8));
     assert!(!std::fs::exists(place.path("data/store.sqlite")).unwrap());
     let report = place.audit("bundle");
     assert_eq!(report.verdict, attestation_audit::Conclusion::Agrees);

@@ -15,7 +15,7 @@ fn whole_life_of_a_verifier_through_its_commands() {
 
     let (secret, log_index) = place.guest(&server.url).fetch(&place.pins);
 
-    assert_eq!((secret.as_slice(), log_index), (SECRET, 4));
+    assert_eq!((secret.as_slice(), log_index), (SECRET, 8));
     let report = place.audit("bundle");
     assert_eq!(report.verdict, Conclusion::Agrees, "{:?}", report.findings);
     assert_eq!(server.signal("TERM"), Some(0));
@@ -23,6 +23,105 @@ fn whole_life_of_a_verifier_through_its_commands() {
         !std::fs::exists(place.path("ready")).unwrap(),
         "the ready file is gone"
     );
+}
+
+/// Into a file of its own, or to standard output.
+#[test]
+fn bootstrap_token_is_written_where_nobody_else_reads_it() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = Place::new();
+    let server = place.serve();
+    let (data, out) = (place.path("data"), place.path("acme.token"));
+    let make = ["bootstrap", "--data-dir", &data, "--tenant", "acme"];
+    let to_a_file = [make.as_slice(), &["--out", &out]].concat();
+    failure(1, &[to_a_file.as_slice(), &["--days", "8"]].concat());
+    assert!(!std::fs::exists(&out).unwrap(), "nothing is left behind");
+
+    assert_eq!(success(&to_a_file), "");
+
+    let mode = std::fs::metadata(&out).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let pins = place.path("data/verifier-pins.json");
+    let at = ["--url", &server.url, "--pins", &pins];
+    let by = ["--admin-token-file", &out];
+    success(&[["put", "tenant", "acme"].as_slice(), &at, &by].concat());
+    let again = failure(1, &to_a_file);
+    assert!(
+        again.contains("cannot make") && again.contains(&out),
+        "{again}"
+    );
+}
+
+/// The pins of a tenant's guests say whose they are, and its administrator need not.
+#[test]
+fn put_goes_to_the_tenant_that_the_pins_name() {
+    let place = Place::new();
+    let server = place.serve();
+    let (data, token) = (place.path("data"), place.path("acme.token"));
+    let make = ["bootstrap", "--data-dir", &data, "--tenant", "acme"];
+    success(&[make.as_slice(), &["--out", &token]].concat());
+    let pins = attestation_evidence::VerifierPins {
+        tenant: Some("acme".to_owned()),
+        ..place.pins.clone()
+    };
+    let file = place.path("acme-pins.json");
+    std::fs::write(&file, pins.to_json()).unwrap();
+    let at = ["--url", &server.url, "--pins", &file];
+    let by = ["--admin-token-file", &token];
+    success(&[["put", "tenant", "acme"].as_slice(), &at, &by].concat());
+    let policy = place.path("policy.rego");
+    let put = ["put", "policy", &policy];
+
+    // This token has no role in the tenant `default`.
+    success(&[put.as_slice(), &at, &by].concat());
+
+    let elsewhere = [put.as_slice(), &at, &by, &["--tenant", "default"]].concat();
+    let refused = failure(1, &elsewhere);
+    assert!(refused.contains("not found, or not permitted"), "{refused}");
+}
+
+#[test]
+fn put_of_what_needs_a_second_person_says_what_that_one_has_to_approve() {
+    use attestation_service::test_support::people;
+    let place = Place::new();
+    people::write(std::path::Path::new(&place.path("data")));
+    let server = place.serve();
+    let now = std::time::SystemTime::now();
+    let now = now.duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let roles = ["default:admin", "default:policy-author"];
+    let alice = people::token_of("corp", "alice", &roles, now);
+    std::fs::write(place.path("alice.token"), &alice).unwrap();
+    let pins = &place.pins;
+    let client =
+        attestation_service::Client::new(&server.url, &pins.server_name, pins.tls_spki_sha256);
+    let set = client
+        .unwrap()
+        .with_bearer(&alice)
+        .send(&attestation_service::Request {
+            method: "PUT",
+            path: "/v1/four-eyes",
+            body: Some(br#"{"actions": ["write-policy"]}"#),
+            ..Default::default()
+        });
+    assert_eq!(set.unwrap().status, 200);
+    let (policy, token) = (place.path("policy.rego"), place.path("alice.token"));
+    let pins = place.path("data/verifier-pins.json");
+    let at = [
+        "--url",
+        &server.url,
+        "--pins",
+        &pins,
+        "--admin-token-file",
+        &token,
+    ];
+
+    let said = success(&[["put", "policy", &policy].as_slice(), &at].concat());
+
+    assert!(
+        said.starts_with("proposed demo as change 1, digest "),
+        "{said}"
+    );
+    assert!(said.contains("/v1/changes/1/approve"), "{said}");
 }
 
 #[test]
@@ -58,7 +157,7 @@ fn results_as_json_are_one_document() {
         "-o",
         "json",
     ];
-    assert_eq!(json(success(&put))["log_index"], 0);
+    assert_eq!(json(success(&put))["log_index"], 4);
     let out = place.path("bundle");
     let exported = json(success(&[
         "export",
@@ -69,12 +168,12 @@ fn results_as_json_are_one_document() {
         "-o",
         "json",
     ]));
-    assert_eq!(exported["entries"], 1);
+    assert_eq!(exported["entries"], 5);
     assert!(
         exported["checkpoint"]
             .as_str()
             .unwrap()
-            .starts_with("cloister-verifier\n1\n")
+            .starts_with("cloister-verifier\n5\n")
     );
 }
 

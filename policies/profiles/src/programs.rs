@@ -30,6 +30,8 @@ pub struct Reach {
     pub fetch: bool,
     /// Any of them by a name.
     pub names: bool,
+    /// A PKCS#11 token, by way of a process that was started before.
+    pub token: bool,
 }
 
 impl Reach {
@@ -39,6 +41,7 @@ impl Reach {
         database: false,
         fetch: false,
         names: false,
+        token: false,
     };
     const FILE: Reach = Reach {
         file: true,
@@ -53,6 +56,7 @@ impl Reach {
         database: true,
         fetch: true,
         names: true,
+        token: true,
     };
 }
 
@@ -120,6 +124,11 @@ fn verifier_parts(reach: Reach) -> Vec<&'static str> {
         (is_client, include_str!("../verifier-outbound.toml")),
         (reach.database, include_str!("../verifier-database.toml")),
         (reach.fetch, include_str!("../verifier-fetch.toml")),
+        // Who fetches has that call already.
+        (
+            reach.token && !reach.fetch,
+            include_str!("../verifier-token.toml"),
+        ),
         (reach.names, include_str!("../verifier-names.toml")),
     ];
     let needed = parts.into_iter().filter(|(is_needed, _)| *is_needed);

@@ -153,7 +153,7 @@ fn guide_to_a_first_vm_works_as_it_is_written() -> Result<()> {
     };
     let done = run(&script(free_port()?)?, folder.path())?;
     ensure!(
-        done.contains("registered default/disk/data version 1, log index 2"),
+        done.contains("registered default/disk/data version 1, log index 6"),
         "{done}"
     );
     ensure!(done.trim_end().ends_with("agrees"), "{done}");
@@ -172,13 +172,13 @@ fn guide_of_a_tenant_works_as_it_is_written() -> Result<()> {
     let done = run(&served("tenant.md", &cut)?, folder.path())?;
     for said in [
         "\nready\n",
-        "registered default/disk/data version 1, log index 2",
+        "registered default/disk/data version 1, log index 6",
         "\tregistered\tdefault/disk/data\n",
         "\nagrees",
-        r#"{"name":"web-1","log_index":3}"#,
-        "registered web-2, log index 4",
-        "registered default/disk/data version 2, log index 5",
-        r#"{"name":"default/disk/data","version":2,"log_index":6}"#,
+        r#"{"name":"web-1","log_index":7}"#,
+        "registered web-2, log index 8",
+        "registered default/disk/data version 2, log index 9",
+        r#"{"name":"default/disk/data","version":2,"log_index":10}"#,
     ] {
         ensure!(done.contains(said), "«{said}» is missing in\n{done}");
     }
@@ -195,7 +195,7 @@ fn guide_of_an_operator_works_as_it_is_written() -> Result<()> {
     for said in [
         "[]\n",
         r#","strict","refused"]"#,
-        "registered strict, log index 0",
+        "registered strict, log index 4",
         "\nacme\ndefault\n",
         "\nalive\nready\n",
         "\ncloister_verifier_fail_closed 0\n",

@@ -234,9 +234,22 @@ pub fn shim(root: &Path) -> Result<()> {
 /// # Errors
 /// When it fails.
 pub fn cargo(root: &Path, arguments: &[&str]) -> Result<()> {
+    cargo_with(root, arguments, [])
+}
+
+/// The same with these variables set.
+///
+/// # Errors
+/// When it fails.
+pub fn cargo_with(
+    root: &Path,
+    arguments: &[&str],
+    set: impl IntoIterator<Item = (&'static str, String)>,
+) -> Result<()> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let status = Command::new(cargo)
         .args(arguments)
+        .envs(set)
         .current_dir(root)
         .status();
     if !status.context("run cargo")?.success() {

@@ -1,4 +1,4 @@
-//! cargo xtask: demo, test, shim, package, fuzz, mutants, bench.
+//! cargo xtask: demo, test, shim, package, fuzz, schemathesis, mutants, bench.
 //!
 //! `cargo xtask demo` walks the whole road once and writes `target/demo/summary.json`;
 //! `cargo xtask test` runs every test. Each first installs what it needs and says so.
@@ -51,6 +51,15 @@ enum Command {
     Package(package::Arguments),
     /// Look for files that break a parser's promises.
     Fuzz(fuzz::Arguments),
+    /// Try a verifier by requests that schemathesis makes up from the API's description.
+    Schemathesis {
+        /// What chance is made of; the test's own when not given.
+        #[arg(long, value_name = "N")]
+        seed: Option<u32>,
+        /// How many requests an operation gets in each phase, at most.
+        #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
+        examples: u32,
+    },
     /// Take each guard of the verdict out, and see its test fail; minutes a crate.
     Mutants(mutants::Arguments),
     /// Time it.
@@ -110,6 +119,7 @@ fn main() -> ExitCode {
         Command::Shim => install::shim(&root()),
         Command::Package(arguments) => package::run(&root(), &arguments),
         Command::Fuzz(arguments) => fuzz::run(&root(), &arguments),
+        Command::Schemathesis { seed, examples } => run_schemathesis(seed, examples),
         Command::Mutants(arguments) => mutants::run(&root(), &arguments),
         Command::Bench(Bench::Measure { rounds, no_build }) => {
             bench::measure(&root(), rounds.into(), !no_build)
@@ -149,6 +159,24 @@ fn run_demo(backend: Option<BackendName>, no_build: bool) -> Result<()> {
     let folder = root.join("target/demo");
     demo::run(&root, &folder, backend).context("the demo")?;
     Ok(())
+}
+
+fn run_schemathesis(seed: Option<u32>, examples: u32) -> Result<()> {
+    let root = root();
+    bench::peer::installed(&root).context("install schemathesis")?;
+    let seed = seed.map(|seed| ("CLOISTER_SEED", seed.to_string()));
+    let examples = ("CLOISTER_EXAMPLES", examples.to_string());
+    let test = [
+        "test",
+        "--release",
+        "-p",
+        "cloister-verifier",
+        "--test",
+        "openapi",
+    ];
+    let only = ["--", "--nocapture", "schemathesis_finds_nothing"];
+    let set = seed.into_iter().chain([examples]);
+    install::cargo_with(&root, &[test.as_slice(), &only].concat(), set)
 }
 
 fn run_service(rounds: usize, handshakes: u64, build: bool) -> Result<()> {

@@ -105,6 +105,12 @@ fn verdict_that_names_the_revoked_value_and_refuses_is_agreed_with() {
 }
 
 #[test]
+fn release_of_a_tenant_that_was_removed_is_found() {
+    let removed = released_after(|world| world.register("acme", Registered::TenantRemoved {}));
+    assert_eq!(removed, [FindingCode::ReleaseUnfounded]);
+}
+
+#[test]
 fn act_on_what_is_not_there_is_found() {
     let mut changed = revoked(0);
     changed.launch_digest = Some([7; 48]);

@@ -84,7 +84,7 @@ impl RingPath {
         gone_is_fine(fs::remove_file(&draft)).map_err(RingFileError::io("remove", &draft))?;
         let written = write_new(&draft, bytes)
             .and_then(|()| Ok(measured_boot_draft::check()?))
-            .and_then(|()| fs::rename(&draft, &self.0));
+            .and_then(|()| Ok(rustix::fs::rename(&draft, &self.0)?));
         if let Err(source) = written {
             // The first error is the one to tell.
             let _stays = fs::remove_file(&draft);

@@ -46,7 +46,11 @@ impl Script {
     }
 
     fn token(&self) -> Token {
-        Token::new(TokenConfig {
+        Token::new(self.config())
+    }
+
+    fn config(&self) -> TokenConfig {
+        TokenConfig {
             program: self.program(),
             module: "module.so".into(),
             token: TokenName::Label("t".to_owned()),
@@ -54,7 +58,7 @@ impl Script {
             label: "test".to_owned(),
             environment: vec![("PATH".to_owned(), "/usr/bin:/bin".to_owned())],
             patience: Duration::from_millis(300),
-        })
+        }
     }
 }
 
@@ -212,4 +216,33 @@ fn environment_of_the_verifier_does_not_reach_the_module() {
     let seen = std::fs::read_to_string(script.path().join("env")).unwrap();
     assert!(std::env::vars().any(|(name, _)| name == "CARGO_MANIFEST_DIR"));
     assert!(!seen.contains("CARGO"), "{seen}");
+}
+
+#[test]
+fn token_whose_only_worker_is_gone_starts_no_other() {
+    let dies = format!("{LOGGED_IN}; head -c 20 >/dev/null; exit 1");
+    let hangs = format!("{LOGGED_IN}; exec sleep 2");
+    for (body, first) in [(dies, Unavailable::Ended), (hangs, Unavailable::Silent)] {
+        let script = Script::new(&body);
+        let token = Token::started(script.config()).unwrap();
+        assert_eq!(script.starts(), 1, "before it is needed");
+
+        assert_eq!(unwrap(&token), first);
+
+        for _ in 0..3 {
+            assert_eq!(unwrap(&token), Unavailable::Gone(Box::new(first.clone())));
+        }
+        assert_eq!(script.starts(), 1);
+    }
+}
+
+#[test]
+fn token_that_does_not_let_its_only_worker_in_is_none() {
+    let script = Script::new("exit 1");
+
+    assert!(matches!(
+        Token::started(script.config()),
+        Err(Unavailable::Ended)
+    ));
+    assert_eq!(script.starts(), 1);
 }

@@ -12,9 +12,9 @@ use crate::wire::{self, Reply};
 /// The kernel takes no timeout of nothing.
 const SHORTEST_PATIENCE: Duration = Duration::from_millis(1);
 
-/// A running worker. Killed when dropped.
+/// A running worker. Killed when dropped, unless it is left alone.
 pub(super) struct Worker {
-    /// None where a test answers.
+    /// None where it ends by itself, or a test answers.
     child: Option<Child>,
     stream: UnixStream,
     patience: Duration,
@@ -53,6 +53,12 @@ impl Worker {
             Reply::Lost(why) => Err(Unavailable::Lost(why)),
             _ => Err(Unavailable::Garbled),
         }
+    }
+
+    /// The same worker, which ends once nobody speaks to it any more: it is not killed.
+    pub(super) fn left_alone(mut self) -> Self {
+        self.child = None;
+        self
     }
 
     /// One request, one reply.

@@ -169,6 +169,8 @@ pub enum KeyEvent {
     Distributed,
     /// It took the place of the one before it.
     Rotated,
+    /// What was under others is under it now.
+    Rewrapped,
     /// It opens what is old, and makes nothing new.
     Retired,
     /// It is gone, and with it what only it opened.

@@ -22,11 +22,12 @@ use crate::keys::load_log_key;
 use archive::{ArchiveError, Kept, Manifest};
 
 /// The keys that open secrets at rest: whoever keeps them apart from the rest needs two people to read a secret.
-pub(crate) const OPEN_SECRETS: &[&str] = &[names::SEAL_KEY];
+pub(crate) const OPEN_SECRETS: &[&str] = &[names::UNSEAL];
 
 /// What a copy never has.
-const NEVER: [&str; 8] = [
+const NEVER: [&str; 9] = [
     names::LOCK,
+    names::KEYS_LOCK,
     names::MARK,
     names::BOOTSTRAP,
     names::ADMIN_TOKEN,
@@ -123,8 +124,9 @@ pub fn backup(
     let mut copied = copy(&dir, &key, draft.path())?;
     let mut without = Vec::new();
     if !with_secrets_keys {
-        without.extend(OPEN_SECRETS.iter().map(ToString::to_string));
-        copied.files.retain(|file| !without.contains(&file.name));
+        let apart = |file: &Kept| OPEN_SECRETS.contains(&file.name.as_str());
+        let left_out = copied.files.extract_if(.., |file| apart(file));
+        without.extend(left_out.map(|file| file.name));
     }
     let manifest = Manifest::of(&copied, &key, &without, now)?;
     let packed = draft.path().join("archive");
@@ -145,8 +147,9 @@ pub fn backup(
     })
 }
 
-/// The store first, and then the files: a key that comes meanwhile is one too many, and never one too few.
+/// The store and the files are of one state of the ring of keys, since a ring that is not the log's is refused.
 pub(crate) fn copy(dir: &DataDir, key: &VerifyingKey, into: &Path) -> Result<Copied, BackupError> {
+    let _turn = dir.lock_keys()?;
     let location = Config::load(dir.path(), None)?.location(dir.path())?;
     let (store, database) = match &location {
         Location::File(_) => (copy_store(dir, &location, into)?, None),

@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use attestation_access::deeds;
 use attestation_judge::Protocol;
+use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
-use axum::routing::{get, post};
-use axum::{Extension, Router};
 use serde_json::json;
 use tokio::sync::Semaphore;
 
+use super::api::{Answer, Api, Content, Operation, Tag};
 use super::may::{Answered, May};
 use super::tenant::Tenant;
 use super::who::bearer;
@@ -30,18 +30,134 @@ const NO_COOKIE: Problem =
 const AUTH_LIMIT: usize = 16 * 1024;
 
 /// The guests' paths; so many `appraisals` are made at once, and more wait in the order of their coming.
-pub(super) fn router(appraisals: usize) -> Router<Arc<Service>> {
+pub(super) fn api(appraisals: usize) -> Api {
     let places = Arc::new(Semaphore::new(appraisals));
-    Router::new()
-        .route("/kbs/v0/auth", post(auth))
-        .route("/kbs/v0/attest", post(attest_kbs))
-        .route("/v1/challenge", post(challenge))
-        .route("/v1/attest", post(attest_v1))
-        .route("/v1/verify", post(verify))
-        .route("/kbs/v0/resource/{repository}/{type}/{tag}", get(resource))
-        // So trustee-attester writes it where it is given a path and no URI.
-        .route("/kbs/v0/resource//{repository}/{type}/{tag}", get(resource))
-        .layer(Extension(places))
+    kbs().and(v1()).share(places)
+}
+
+fn kbs() -> Api {
+    let release = |path, id, summary| {
+        let release = Operation::get(Tag::Guests, path, id, summary).needs_verdict();
+        release
+            .answers(Content::Json("SealedRelease"))
+            .refuses(RELEASE)
+    };
+    Api::new()
+        .on(
+            opening(
+                "/kbs/v0/auth",
+                "openSession",
+                "Asks for a challenge, and opens a session.",
+            ),
+            auth,
+        )
+        .on(
+            attesting(
+                "/kbs/v0/attest",
+                "attest",
+                "Sends evidence; the verdict is in the log before the answer.",
+            ),
+            attest_kbs,
+        )
+        .on(
+            release(
+                "/kbs/v0/resource/{repository}/{type}/{tag}",
+                "getResource",
+                "A secret, wrapped to the guest's key.",
+            ),
+            resource,
+        )
+        .on(
+            release(
+                "/kbs/v0/resource//{repository}/{type}/{tag}",
+                "getResourceOfPath",
+                "The same, as trustee-attester writes it where it is given a path and no URI.",
+            ),
+            resource,
+        )
+}
+
+fn v1() -> Api {
+    Api::new()
+        .on(
+            opening(
+                "/v1/challenge",
+                "openBoundSession",
+                "Asks for a challenge whose evidence has to bind its TLS session, too.",
+            ),
+            challenge,
+        )
+        .on(
+            attesting(
+                "/v1/attest",
+                "attestBound",
+                "Sends evidence that binds the TLS session in which it is sent.",
+            ),
+            attest_v1,
+        )
+        .on(
+            Operation::post(
+                Tag::RelyingParties,
+                "/v1/verify",
+                "verify",
+                "Has evidence judged: the verdict is logged, and releases nothing.",
+            )
+            .needs::<deeds::Verify>()
+            .takes(Content::Json("Question"))
+            .answers(Content::Json("Verdict"))
+            .refuses(JUDGE),
+            verify,
+        )
+}
+
+/// What the judging of evidence can end in.
+const JUDGE: &[&str] = &[
+    "CollateralUnavailable",
+    "LogUnavailable",
+    "ClockBehind",
+    "NotPermitted",
+    "TenantSuspended",
+];
+/// And what an attempt of a guest's can, with its nonce.
+const ATTEST: &[&str] = &[
+    "AttestationFailed",
+    "CollateralUnavailable",
+    "LogUnavailable",
+    "ClockBehind",
+    "NotPermitted",
+    "TenantSuspended",
+];
+const RELEASE: &[&str] = &[
+    "LogUnavailable",
+    "ClockBehind",
+    "NotPermitted",
+    "TenantSuspended",
+];
+const OPEN: &[&str] = &[
+    "ProtocolVersion",
+    "UnsupportedTee",
+    "LogUnavailable",
+    "ClockBehind",
+    "NotPermitted",
+    "TenantSuspended",
+];
+
+fn opening(path: &'static str, id: &'static str, summary: &'static str) -> Operation {
+    Operation::post(Tag::Guests, path, id, summary)
+        .takes(Content::Json("SessionRequest"))
+        .answers(Answer {
+            content: Content::Json("Challenge"),
+            cookie: true,
+        })
+        .refuses(OPEN)
+}
+
+fn attesting(path: &'static str, id: &'static str, summary: &'static str) -> Operation {
+    Operation::post(Tag::Guests, path, id, summary)
+        .needs_session()
+        .takes(Content::Json("Attestation"))
+        .answers(Content::Json("Token"))
+        .refuses(ATTEST)
 }
 
 async fn auth(

@@ -1,29 +1,72 @@
 //! What administrators of Trustee's key service send with its own tools: the same acts as those of `/v1`.
 
-use std::sync::Arc;
-
 use attestation_access::deeds;
 use attestation_kbs_protocol::{PolicyId, RegisterReferenceValues, SetAttestationPolicy};
-use axum::Router;
 use axum::body::Body;
-use axum::routing::{get, post};
 use serde_json::{Map, Value};
 
+use super::api::{Api, Content, Operation, Tag};
 use super::may::{Answered, May};
 use super::v1::{destroy_secret, read_reference};
 use super::{BODY_LIMIT, Resource, read_body};
 use crate::problem::Problem;
-use crate::service::Service;
 use crate::terms::Terms;
 
-pub(super) fn router() -> Router<Arc<Service>> {
-    Router::new()
-        .route("/kbs/v0/attestation-policy", post(attestation_policy))
-        .route("/kbs/v0/reference-value", get(references).post(reference))
-        .route("/kbs/v0/reference-value/{name}", get(read_reference))
-        .route(
-            "/kbs/v0/resource/{repository}/{type}/{tag}",
-            post(resource).delete(destroy_secret),
+pub(super) fn api() -> Api {
+    use Tag::Trustee;
+    const REFERENCE: &str = "/kbs/v0/reference-value";
+    const RESOURCE: &str = "/kbs/v0/resource/{repository}/{type}/{tag}";
+    let set_policy = Operation::post(
+        Trustee,
+        "/kbs/v0/attestation-policy",
+        "setAttestationPolicy",
+        "Registers a policy.",
+    );
+    let list = "The tenant's reference values by their names.";
+    let put = "Registers one reference value.";
+    let get = "One reference value.";
+    let bind = "Puts a secret, bound to the policy in force and to all reference values by now.";
+    let destroy = "Destroys a secret.";
+    Api::new()
+        .on(
+            set_policy
+                .needs::<deeds::WritePolicy>()
+                .takes(Content::Json("SetAttestationPolicy")),
+            attestation_policy,
+        )
+        .on(
+            Operation::get(Trustee, REFERENCE, "listReferenceValuesByName", list)
+                .needs::<deeds::ReadReferenceValues>()
+                .answers(Content::ByName("ReferenceValue")),
+            references,
+        )
+        .on(
+            Operation::post(Trustee, REFERENCE, "registerReferenceValue", put)
+                .needs::<deeds::WriteReferenceValue>()
+                .takes(Content::Json("RegisterReferenceValues")),
+            reference,
+        )
+        .on(
+            Operation::get(
+                Trustee,
+                "/kbs/v0/reference-value/{name}",
+                "getReferenceValueByName",
+                get,
+            )
+            .needs::<deeds::ReadReferenceValues>()
+            .answers(Content::Json("ReferenceValue")),
+            read_reference,
+        )
+        .on(
+            Operation::post(Trustee, RESOURCE, "setResource", bind)
+                .needs::<deeds::WriteSecret>()
+                .takes(Content::Bytes),
+            resource,
+        )
+        .on(
+            Operation::delete(Trustee, RESOURCE, "deleteResource", destroy)
+                .needs::<deeds::DestroySecret>(),
+            destroy_secret,
         )
 }
 

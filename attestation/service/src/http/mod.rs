@@ -2,6 +2,7 @@
 //!
 //! docs/verifier-api.md describes it to its users.
 
+mod api;
 mod kbs;
 mod kbs_admin;
 mod may;
@@ -9,9 +10,7 @@ mod tenant;
 mod v1;
 mod who;
 
-use std::error::Error;
 use std::future::poll_fn;
-use std::iter::successors;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,39 +18,90 @@ use std::time::Duration;
 use attestation_evidence::{ResourcePath, ResourcePathError};
 use attestation_metrics::Limit;
 use axum::Router;
-use axum::body::{Body, Bytes, HttpBody, to_bytes};
+use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{FromRequestParts, Path, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use zeroize::{Zeroize, Zeroizing};
 
+use self::api::{Api, Content, Operation, Tag};
 use crate::Limits;
 use crate::peer::Peer;
 use crate::problem::Problem;
 use crate::service::Service;
 use crate::throttle::Throttle;
 
+pub use api::openapi;
+
 /// The largest body of any request: a report, certificates and a manifest of 50 bytes a page.
 const BODY_LIMIT: usize = 4 * 1024 * 1024;
+
+/// Every path of the verifier.
+struct Paths {
+    /// Those that each tenant has.
+    of_a_tenant: Api,
+    of_all: Api,
+    /// Those at which no client comes too often.
+    always: Api,
+}
+
+impl Paths {
+    /// Where so many `appraisals` are made at once.
+    fn of(appraisals: usize) -> Self {
+        Self {
+            of_a_tenant: kbs::api(appraisals)
+                .and(kbs_admin::api())
+                .and(v1::of_a_tenant()),
+            of_all: v1::of_all(),
+            always: Api::new()
+                .on(
+                    Operation::get(
+                        Tag::Everybody,
+                        "/livez",
+                        "live",
+                        "Whether the process answers.",
+                    )
+                    .unlimited()
+                    .answers(Content::Text("alive\n")),
+                    || async { "alive\n" },
+                )
+                .on(
+                    Operation::get(
+                        Tag::Everybody,
+                        "/readyz",
+                        "ready",
+                        "Whether it can log and release.",
+                    )
+                    .unlimited()
+                    .answers(Content::Text("ready\n"))
+                    .refuses(&[
+                        "StoreBusy",
+                        "LogUnavailable",
+                        "ClockBehind",
+                        "KeysUnavailable",
+                    ]),
+                    ready,
+                ),
+        }
+    }
+}
 
 /// Every path of the verifier, within `limits`.
 pub fn router(service: Arc<Service>, limits: &Limits) -> Router {
     let throttle = Arc::new(Throttle::new(limits.client, limits.clients));
     let throttle = (Arc::clone(&service), throttle);
-    let of_a_tenant = kbs::router(limits.appraisals)
-        .merge(kbs_admin::router())
-        .merge(v1::of_a_tenant());
+    let paths = Paths::of(limits.appraisals);
+    let of_a_tenant = paths.of_a_tenant.into_router();
     Router::new()
         .nest("/t/{tenant}", of_a_tenant.clone())
         .merge(of_a_tenant)
-        .merge(v1::of_all())
+        .merge(paths.of_all.into_router())
         .layer(from_fn_with_state(throttle, at_its_rate))
-        .route("/livez", get(|| async { "alive\n" }))
-        .route("/readyz", get(ready))
+        .merge(paths.always.into_router())
         .fallback(|| async { Problem::NotFound("there is no such path".to_owned()) })
         .method_not_allowed_fallback(|| async { Problem::Method })
         .layer(from_fn_with_state(
@@ -156,6 +206,20 @@ async fn blocking<T: Send + 'static>(
         .map_err(|_| Problem::Internal)?
 }
 
+/// What a path names. What is no text (`%FF`) is refused as anything else is.
+struct InPath<T>(T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for InPath<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let found = Path::from_request_parts(parts, state).await;
+        found
+            .map(|Path(named)| Self(named))
+            .map_err(|error| Problem::InvalidRequest(error.body_text()))
+    }
+}
+
 /// A secret's name, of the last three segments of a path.
 struct Resource(ResourcePath);
 
@@ -169,9 +233,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Resource {
             r#type: String,
             tag: String,
         }
-        let Path(of) = Path::<Segments>::from_request_parts(parts, state)
-            .await
-            .map_err(|error| Problem::InvalidRequest(error.body_text()))?;
+        let InPath(of) = InPath::<Segments>::from_request_parts(parts, state).await?;
         format!("{}/{}/{}", of.repository, of.r#type, of.tag)
             .parse()
             .map(Self)
@@ -180,9 +242,9 @@ impl<S: Send + Sync> FromRequestParts<S> for Resource {
 }
 
 async fn read_body(body: Body, limit: usize) -> Result<Bytes, Problem> {
-    to_bytes(body, limit)
-        .await
-        .map_err(|error| body_problem(&error, limit))
+    let mut read = Vec::new();
+    each_part(body, limit, |part| read.extend_from_slice(&part)).await?;
+    Ok(read.into())
 }
 
 /// Reads a secret: into one place, which is wiped. Its other copies are in buffers of the TLS and HTTP
@@ -190,32 +252,43 @@ async fn read_body(body: Body, limit: usize) -> Result<Bytes, Problem> {
 async fn read_secret(body: Body, limit: usize) -> Result<Zeroizing<Vec<u8>>, Problem> {
     // Never moved: it has all the room that it may need.
     let mut secret = Zeroizing::new(Vec::with_capacity(limit));
-    let mut body = pin!(body);
-    while let Some(frame) = poll_fn(|context| body.as_mut().poll_frame(context)).await {
-        let frame = frame.map_err(|error| body_problem(&error, limit))?;
-        let Ok(data) = frame.into_data() else {
-            continue;
-        };
-        if data.len() > limit.saturating_sub(secret.len()) {
-            return Err(Problem::body_too_large(limit));
+    each_part(body, limit, |part| {
+        secret.extend_from_slice(&part);
+        if let Ok(mut part) = part.try_into_mut() {
+            part.zeroize();
         }
-        secret.extend_from_slice(&data);
-        if let Ok(mut data) = data.try_into_mut() {
-            data.zeroize();
-        }
-    }
+    })
+    .await?;
     Ok(secret)
 }
 
-/// The connection's errors are hyper's; the other one is that of the limit.
-fn body_problem(error: &axum::Error, limit: usize) -> Problem {
-    let error: &(dyn Error + 'static) = error;
-    let mut causes = successors(Some(error), |error| (*error).source());
-    if causes.any(|cause| cause.is::<hyper::Error>()) {
-        let why = "the body was cut off: the connection ended before all of it had come";
-        return Problem::InvalidRequest(why.to_owned());
+/// Hands on a body of `limit` bytes at most. What is longer is read on for a while, and thrown away: a client that is still sending
+/// would not hear why it is refused.
+async fn each_part(body: Body, limit: usize, mut take: impl FnMut(Bytes)) -> Result<(), Problem> {
+    let mut read: usize = 0;
+    let mut body = pin!(body);
+    while let Some(frame) = poll_fn(|context| body.as_mut().poll_frame(context)).await {
+        let frame = frame.map_err(|_| cut_off())?;
+        let Ok(part) = frame.into_data() else {
+            continue;
+        };
+        read = read.saturating_add(part.len());
+        if read <= limit {
+            take(part);
+        } else if read - limit > BODY_LIMIT {
+            break;
+        }
     }
-    Problem::body_too_large(limit)
+    match read <= limit {
+        true => Ok(()),
+        false => Err(Problem::body_too_large(limit)),
+    }
+}
+
+/// A body ends otherwise than well where its connection does.
+fn cut_off() -> Problem {
+    let why = "the body was cut off: the connection ended before all of it had come";
+    Problem::InvalidRequest(why.to_owned())
 }
 
 fn json(status: StatusCode, body: String) -> Response {

@@ -3,67 +3,386 @@
 use std::sync::Arc;
 
 use attestation_access::{ContentDigest, deeds};
-use axum::Router;
 use axum::body::Body;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use axum::routing::{get, post, put};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use super::api::{Api, Content, Operation, Tag, openapi};
 use super::kbs::resource;
 use super::may::{Answered, JSON, May, TEXT, as_is, named, said};
-use super::{Resource, blocking, json};
+use super::{InPath, Resource, blocking, json};
 use crate::problem::Problem;
 use crate::service::Service;
 use crate::terms::Terms;
 
 /// A tenant's own.
-pub(super) fn of_a_tenant() -> Router<Arc<Service>> {
-    Router::new()
-        .route("/v1/policies", get(policies))
-        .route(
-            "/v1/policies/{name}",
-            get(read_policy).put(policy).delete(remove_policy),
+pub(super) fn of_a_tenant() -> Api {
+    policies_api()
+        .and(references_api())
+        .and(secrets_api())
+        .and(changes_api())
+        .and(log_api())
+}
+
+/// A policy, for whoever reads the description.
+const POLICY: &str = r#"package cloister.appraisal
+
+import data.cloister.strict
+
+about := {"name": "demo", "dated": "2026-11-23", "text": "Strict.", "sources": []}
+
+limits := strict.limits
+
+trust_vector := strict.trust_vector
+
+deny contains denial if some denial in strict.deny
+"#;
+
+fn policies_api() -> Api {
+    use Tag::Policies;
+    const ONE: &str = "/v1/policies/{name}";
+    Api::new()
+        .on(
+            Operation::get(
+                Policies,
+                "/v1/policies",
+                "listPolicies",
+                "The tenant's policies.",
+            )
+            .needs::<deeds::ReadPolicies>()
+            .answers(Content::List("Listed")),
+            policies,
         )
-        .route("/v1/reference-values", get(references))
-        .route(
-            "/v1/reference-values/{name}",
-            get(read_reference).put(reference).delete(remove_reference),
+        .on(
+            Operation::get(Policies, ONE, "getPolicy", "A policy's text.")
+                .needs::<deeds::ReadPolicies>()
+                .answers(Content::Text(POLICY)),
+            read_policy,
         )
-        .route("/v1/reference-values/{name}/revocation", put(revocation))
-        .route("/v1/secrets", get(secrets))
-        .route(
-            "/v1/secrets/{repository}/{type}/{tag}",
-            get(resource).put(secret).delete(destroy_secret),
+        .on(
+            Operation::put(
+                Policies,
+                ONE,
+                "putPolicy",
+                "Registers a policy, or replaces it.",
+            )
+            .needs::<deeds::WritePolicy>()
+            .takes(Content::Text(POLICY)),
+            policy,
         )
-        .route("/v1/four-eyes", get(read_four_eyes).put(four_eyes))
-        .route("/v1/changes", get(changes))
-        .route("/v1/changes/{id}", get(change))
-        .route("/v1/changes/{id}/approve", post(approve))
-        .route("/v1/changes/{id}/reject", post(reject))
-        .route("/v1/audit/entries", get(entries))
-        .route("/v1/audit/entries/{index}", get(entry))
+        .on(
+            Operation::delete(Policies, ONE, "deletePolicy", "Removes a policy.")
+                .needs::<deeds::WritePolicy>(),
+            remove_policy,
+        )
+}
+
+fn references_api() -> Api {
+    use Tag::ReferenceValues;
+    const ALL: &str = "/v1/reference-values";
+    const ONE: &str = "/v1/reference-values/{name}";
+    let put = "Registers a reference value, or replaces it.";
+    let revoke = "Takes a reference value back, for good and at once.";
+    Api::new()
+        .on(
+            Operation::get(
+                ReferenceValues,
+                ALL,
+                "listReferenceValues",
+                "The tenant's reference values.",
+            )
+            .needs::<deeds::ReadReferenceValues>()
+            .answers(Content::List("ReferenceValue")),
+            references,
+        )
+        .on(
+            Operation::get(
+                ReferenceValues,
+                ONE,
+                "getReferenceValue",
+                "A reference value.",
+            )
+            .needs::<deeds::ReadReferenceValues>()
+            .answers(Content::Json("ReferenceValue")),
+            read_reference,
+        )
+        .on(
+            Operation::put(ReferenceValues, ONE, "putReferenceValue", put)
+                .needs::<deeds::WriteReferenceValue>()
+                .takes(Content::Json("PlainReferenceValue")),
+            reference,
+        )
+        .on(
+            Operation::delete(
+                ReferenceValues,
+                ONE,
+                "deleteReferenceValue",
+                "Removes a reference value.",
+            )
+            .needs::<deeds::WriteReferenceValue>(),
+            remove_reference,
+        )
+        .on(
+            Operation::put(
+                ReferenceValues,
+                "/v1/reference-values/{name}/revocation",
+                "revokeReferenceValue",
+                revoke,
+            )
+            .needs::<deeds::RevokeReferenceValue>()
+            .takes(Content::Json("Reason")),
+            revocation,
+        )
+}
+
+fn secrets_api() -> Api {
+    use Tag::Secrets;
+    const ONE: &str = "/v1/secrets/{repository}/{type}/{tag}";
+    let release = "A secret for the guest that attested, wrapped to its key; it needs no administrator's right.";
+    let put = "Puts a secret, or its next version, and says to which launches it may go.";
+    Api::new()
+        .on(
+            Operation::get(
+                Secrets,
+                "/v1/secrets",
+                "listSecrets",
+                "The tenant's secrets, without what they hold.",
+            )
+            .needs::<deeds::ListSecrets>()
+            .answers(Content::List("ListedSecret")),
+            secrets,
+        )
+        .on(
+            Operation::get(Secrets, ONE, "getSecret", release)
+                .needs_verdict()
+                .answers(Content::Json("SealedRelease"))
+                .refuses(&[
+                    "LogUnavailable",
+                    "ClockBehind",
+                    "NotPermitted",
+                    "TenantSuspended",
+                ]),
+            resource,
+        )
+        .on(
+            Operation::put(Secrets, ONE, "putSecret", put)
+                .needs::<deeds::WriteSecret>()
+                .asks(
+                    "policy",
+                    "Name",
+                    "Under which a verdict has to be given; the server's own, if there is none.",
+                )
+                .wants(
+                    "references",
+                    "Names",
+                    "Reference values of which one has to allow the launch.",
+                )
+                .takes(Content::Bytes),
+            secret,
+        )
+        .on(
+            Operation::delete(Secrets, ONE, "deleteSecret", "Destroys a secret.")
+                .needs::<deeds::DestroySecret>(),
+            destroy_secret,
+        )
+}
+
+fn changes_api() -> Api {
+    use Tag::Changes;
+    const RULES: &str = "/v1/four-eyes";
+    let list = "What waits for a second person, or was approved by one.";
+    let how = "Approves a change, by the digest of what was seen, and makes it.";
+    Api::new()
+        .on(
+            Operation::get(Changes, RULES, "getFourEyes", "What needs a second person.")
+                .needs::<deeds::ReadTenant>()
+                .answers(Content::Json("FourEyes")),
+            read_four_eyes,
+        )
+        .on(
+            Operation::put(
+                Changes,
+                RULES,
+                "putFourEyes",
+                "Says what needs a second person.",
+            )
+            .needs::<deeds::WriteTenant>()
+            .takes(Content::Json("FourEyes")),
+            four_eyes,
+        )
+        .on(
+            Operation::get(Changes, "/v1/changes", "listChanges", list)
+                .needs::<deeds::ReadChanges>()
+                .answers(Content::List("Proposed")),
+            changes,
+        )
+        .on(
+            Operation::get(
+                Changes,
+                "/v1/changes/{id}",
+                "getChange",
+                "A change that waits.",
+            )
+            .needs::<deeds::ReadChanges>()
+            .answers(Content::Json("ProposedWhole")),
+            change,
+        )
+        .on(
+            Operation::post(Changes, "/v1/changes/{id}/approve", "approveChange", how)
+                .needs::<deeds::ApproveChange>()
+                .takes(Content::Json("Seen"))
+                .refuses(&["ChangeRefused", "TenantSuspended", "QuotaExceeded"]),
+            approve,
+        )
+        .on(
+            Operation::post(
+                Changes,
+                "/v1/changes/{id}/reject",
+                "rejectChange",
+                "Rejects a change, or withdraws it.",
+            )
+            .needs::<deeds::ApproveChange>()
+            .refuses(&["ChangeRefused"]),
+            reject,
+        )
+}
+
+fn log_api() -> Api {
+    use Tag::Log;
+    Api::new()
+        .on(
+            Operation::get(
+                Log,
+                "/v1/audit/entries",
+                "listEntries",
+                "A page of the tenant's own entries of the log.",
+            )
+            .needs::<deeds::ReadAudit>()
+            .asks("from", "Index", "The first place that is looked at.")
+            .answers(Content::List("PlacedEntry")),
+            entries,
+        )
+        .on(
+            Operation::get(
+                Log,
+                "/v1/audit/entries/{index}",
+                "getEntry",
+                "One entry of the tenant's.",
+            )
+            .needs::<deeds::ReadAudit>()
+            .answers(Content::Json("Entry")),
+            entry,
+        )
 }
 
 /// What is everybody's.
-pub(super) fn of_all() -> Router<Arc<Service>> {
-    Router::new()
-        .route("/v1/tenants", get(tenants))
-        .route(
-            "/v1/tenants/{tenant}",
-            get(read_tenant).put(create_tenant).delete(remove_tenant),
+pub(super) fn of_all() -> Api {
+    let checkpoint_text =
+        Content::Text("cloister-verifier\n0\n47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n");
+    let keys = "The keys under which attestation tokens are to be believed.";
+    let keys = |path, id| {
+        let keys = Operation::get(Tag::Everybody, path, id, keys).stateless();
+        keys.answers(Content::Json("TokenKeys"))
+    };
+    tenants_api()
+        .on(
+            Operation::get(
+                Tag::Log,
+                "/v1/audit/checkpoint",
+                "getCheckpoint",
+                "The log's newest signed checkpoint (c2sp.org/tlog-checkpoint).",
+            )
+            .answers(checkpoint_text),
+            checkpoint,
         )
-        .route("/v1/tenants/{tenant}/quotas", get(read_quotas).put(quotas))
-        .route(
-            "/v1/tenants/{tenant}/suspension",
-            put(suspend).delete(resume),
+        .on(keys("/v1/token-keys", "getTokenKeys"), token_keys)
+        .on(keys("/.well-known/jwks.json", "getJwks"), token_keys)
+        .on(
+            Operation::get(
+                Tag::Everybody,
+                "/v1/openapi.json",
+                "getOpenApi",
+                "This document.",
+            )
+            .stateless()
+            .answers(Content::Json("OpenApi")),
+            description,
         )
-        .route("/v1/audit/checkpoint", get(checkpoint))
-        .route("/v1/token-keys", get(token_keys))
-        .route("/.well-known/jwks.json", get(token_keys))
+}
+
+fn tenants_api() -> Api {
+    use Tag::Tenants;
+    const ONE: &str = "/v1/tenants/{tenant}";
+    const QUOTAS: &str = "/v1/tenants/{tenant}/quotas";
+    const SUSPENSION: &str = "/v1/tenants/{tenant}/suspension";
+    let remove = "Removes a tenant and all that it has; its name stays taken.";
+    Api::new()
+        .on(
+            Operation::get(
+                Tenants,
+                "/v1/tenants",
+                "listTenants",
+                "Every tenant with its quotas.",
+            )
+            .needs::<deeds::ListTenants>()
+            .answers(Content::List("ListedTenant")),
+            tenants,
+        )
+        .on(
+            Operation::get(Tenants, ONE, "getTenant", "A tenant, and how much it uses.")
+                .needs::<deeds::ReadQuotas>()
+                .answers(Content::Json("ListedTenant")),
+            read_tenant,
+        )
+        .on(
+            Operation::put(Tenants, ONE, "createTenant", "Makes a tenant.")
+                .needs::<deeds::CreateTenant>(),
+            create_tenant,
+        )
+        .on(
+            Operation::delete(Tenants, ONE, "deleteTenant", remove).needs::<deeds::DestroyTenant>(),
+            remove_tenant,
+        )
+        .on(
+            Operation::get(Tenants, QUOTAS, "getQuotas", "A tenant's quotas.")
+                .needs::<deeds::ReadQuotas>()
+                .answers(Content::Json("Quotas")),
+            read_quotas,
+        )
+        .on(
+            Operation::put(Tenants, QUOTAS, "putQuotas", "Sets a tenant's quotas.")
+                .needs::<deeds::WriteQuotas>()
+                .takes(Content::Json("Quotas")),
+            quotas,
+        )
+        .on(
+            Operation::put(
+                Tenants,
+                SUSPENSION,
+                "suspendTenant",
+                "Stops serving a tenant.",
+            )
+            .needs::<deeds::SuspendTenant>(),
+            suspend,
+        )
+        .on(
+            Operation::delete(
+                Tenants,
+                SUSPENSION,
+                "resumeTenant",
+                "Serves a tenant again.",
+            )
+            .needs::<deeds::SuspendTenant>(),
+            resume,
+        )
+}
+
+async fn description() -> Response {
+    as_is(JSON, openapi())
 }
 
 /// What a path names, beside its tenant.
@@ -88,20 +407,26 @@ async fn policies(may: May<deeds::ReadPolicies>) -> Answered {
     may.show(Service::policies).await
 }
 
-async fn read_policy(may: May<deeds::ReadPolicies>, Path(Name { name }): Path<Name>) -> Answered {
+async fn read_policy(
+    may: May<deeds::ReadPolicies>,
+    InPath(Name { name }): InPath<Name>,
+) -> Answered {
     let read = move |service: &Service, permit: &_| service.policy(permit, &name);
     Ok(as_is(TEXT, may.ask(read).await?))
 }
 
 async fn policy(
     may: May<deeds::WritePolicy>,
-    Path(Name { name }): Path<Name>,
+    InPath(Name { name }): InPath<Name>,
     body: Body,
 ) -> Answered {
     may.put(named(name, body)).await
 }
 
-async fn remove_policy(may: May<deeds::WritePolicy>, Path(Name { name }): Path<Name>) -> Answered {
+async fn remove_policy(
+    may: May<deeds::WritePolicy>,
+    InPath(Name { name }): InPath<Name>,
+) -> Answered {
     may.remove(name).await
 }
 
@@ -111,7 +436,7 @@ async fn references(may: May<deeds::ReadReferenceValues>) -> Answered {
 
 pub(super) async fn read_reference(
     may: May<deeds::ReadReferenceValues>,
-    Path(Name { name }): Path<Name>,
+    InPath(Name { name }): InPath<Name>,
 ) -> Answered {
     let read = move |service: &Service, permit: &_| service.reference(permit, &name);
     Ok(as_is(JSON, may.ask(read).await?))
@@ -119,7 +444,7 @@ pub(super) async fn read_reference(
 
 async fn reference(
     may: May<deeds::WriteReferenceValue>,
-    Path(Name { name }): Path<Name>,
+    InPath(Name { name }): InPath<Name>,
     body: Body,
 ) -> Answered {
     may.put(named(name, body)).await
@@ -127,7 +452,7 @@ async fn reference(
 
 async fn remove_reference(
     may: May<deeds::WriteReferenceValue>,
-    Path(Name { name }): Path<Name>,
+    InPath(Name { name }): InPath<Name>,
 ) -> Answered {
     may.remove(name).await
 }
@@ -141,7 +466,7 @@ struct Reason {
 
 async fn revocation(
     may: May<deeds::RevokeReferenceValue>,
-    Path(Name { name }): Path<Name>,
+    InPath(Name { name }): InPath<Name>,
     body: Body,
 ) -> Answered {
     may.put(async {
@@ -207,7 +532,7 @@ async fn changes(may: May<deeds::ReadChanges>) -> Answered {
     may.show(Service::changes).await
 }
 
-async fn change(may: May<deeds::ReadChanges>, Path(Id { id }): Path<Id>) -> Answered {
+async fn change(may: May<deeds::ReadChanges>, InPath(Id { id }): InPath<Id>) -> Answered {
     may.show(move |service, permit| service.change(permit, &id))
         .await
 }
@@ -221,7 +546,7 @@ struct Seen {
 
 async fn approve(
     may: May<deeds::ApproveChange>,
-    Path(Id { id }): Path<Id>,
+    InPath(Id { id }): InPath<Id>,
     body: Body,
 ) -> Answered {
     let who = may.who.clone();
@@ -231,7 +556,7 @@ async fn approve(
     .await
 }
 
-async fn reject(may: May<deeds::ApproveChange>, Path(Id { id }): Path<Id>) -> Answered {
+async fn reject(may: May<deeds::ApproveChange>, InPath(Id { id }): InPath<Id>) -> Answered {
     let who = may.who.clone();
     may.act(move |service, permit| service.reject(permit, &who, &id))
         .await
@@ -301,7 +626,7 @@ async fn entries(
     .await
 }
 
-async fn entry(may: May<deeds::ReadAudit>, Path(At { index }): Path<At>) -> Answered {
+async fn entry(may: May<deeds::ReadAudit>, InPath(At { index }): InPath<At>) -> Answered {
     let index = index
         .parse()
         .map_err(|_| Problem::InvalidRequest("an entry's index is a number".to_owned()))?;

@@ -12,8 +12,8 @@ use std::path::PathBuf;
 use attestation_audit::CLOCK_TOLERANCE_SECONDS;
 use attestation_evidence::VerifierPins;
 use attestation_ledger::{
-    AuditRecord, Entry, EntryError, Hash, KeyError, RecordVersion, Registered, Registration,
-    SigningKey, Succession, SuccessionError, TreeHead,
+    AuditRecord, Entry, EntryError, Hash, KeyError, KeyEvent, RecordVersion, Registered,
+    Registration, SigningKey, Succession, SuccessionError, TreeHead, VerifyingKey,
 };
 use attestation_store::{Location, ReadOnly, Store, StoreError, Successor, Writing};
 use zeroize::Zeroizing;
@@ -24,7 +24,8 @@ use crate::config::{Config, ConfigError, Database};
 use crate::data_dir::{DataDir, DataDirError, Lock, names};
 use crate::entropy::{self, NoEntropy};
 use crate::export::{ExportError, write_bundle};
-use crate::init::{InitError, random_line};
+use crate::init::{InitError, log_key_name, random_line};
+use crate::key_log::{self, KeyLogError, Stamp, purpose};
 use crate::keys::load_log_key;
 use crate::mark::marked;
 use crate::rfc3339;
@@ -101,6 +102,8 @@ pub enum RestoreError {
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
+    Keys(#[from] KeyLogError),
+    #[error(transparent)]
     Registry(#[from] RegistryError),
     #[error(transparent)]
     Pins(#[from] StartError),
@@ -151,8 +154,15 @@ struct Rest {
     old: (SigningKey, TreeHead),
     /// The key of the log that begins; none where the old one goes on.
     new: Option<SigningKey>,
-    entries: Vec<Entry>,
+    first: First,
     generation: Zeroizing<String>,
+}
+
+/// What is written first.
+struct First {
+    entries: Vec<Entry>,
+    /// Seconds since 1970.
+    time: u64,
 }
 
 /// Restores a verifier into the new directory of `order`, whole or not at all.
@@ -302,7 +312,7 @@ fn prepare(order: &Order, dir: &DataDir, found: Found) -> Result<(Restored, Rest
         location: found.location,
         old: (found.key, found.head),
         new,
-        entries,
+        first: First { entries, time: now },
         generation: random_line()?,
     };
     Ok((restored, rest))
@@ -374,7 +384,7 @@ fn new_key(dir: &DataDir, name: &str) -> Result<SigningKey, RestoreError> {
 impl Rest {
     fn finish(self) -> Result<(), RestoreError> {
         let (old, head) = self.old;
-        let generation = self.generation.trim_end();
+        let (first, generation) = (self.first, self.generation.trim_end());
         let Some(key) = self.new else {
             let (store, now) = Store::open(&self.location, old)?;
             if now != head {
@@ -384,20 +394,36 @@ impl Rest {
             }
             return store.write(|writing: &Writing<'_>| {
                 writing.set_generation(generation)?;
-                for entry in &self.entries {
-                    writing.append(entry)?;
-                }
-                Ok(())
+                Ok(first.append(writing)?)
             });
         };
         let keep_as = format!("log_until_{}_{}", head.size, carry::word(generation));
         let new = Successor {
             key: &key,
-            entries: &self.entries,
+            begin: &|writing: &Writing<'_>| first.begin(writing, &key.verifying_key()),
             generation,
             keep_as: &keep_as,
         };
         Store::begin_anew(&self.location, (&old.verifying_key(), &head), &new)?;
+        Ok(())
+    }
+}
+
+impl First {
+    fn append(&self, writing: &Writing<'_>) -> Result<(), StoreError> {
+        let mut entries = self.entries.iter();
+        entries.try_for_each(|entry| writing.append(entry).map(drop))
+    }
+
+    /// The keys' lives go on in the log that begins, whose own key takes the place of the old log's.
+    fn begin(&self, writing: &Writing<'_>, key: &VerifyingKey) -> Result<(), RestoreError> {
+        self.append(writing)?;
+        let stamp = Stamp {
+            time: self.time,
+            by: BY,
+        };
+        let name = log_key_name(&key.to_string());
+        key_log::log(writing, stamp, &name, purpose::LOG, KeyEvent::Rotated)?;
         Ok(())
     }
 }

@@ -15,6 +15,8 @@ use super::secrets::refuse_secret;
 use super::tenants::settings_of;
 use super::usage::Usage;
 use super::{Failure, Service};
+use crate::key_log;
+use crate::keyring::Place;
 use crate::problem::Problem;
 use crate::terms::Terms;
 
@@ -212,12 +214,20 @@ impl Service {
     ) -> Result<Amended, Problem> {
         refuse_secret(terms, secret)?;
         let target = resource.as_str();
+        self.follow_ring()?;
         let amended = self.commit(|writing| {
+            // Under a key that was retired meanwhile it might be destroyed with it.
+            self.refuse_stale_ring(&key_log::rows(&writing.reading())?)?;
             let tenant = permit.tenant();
             let newest = writing.reading().newest_version(tenant.as_str(), target)?;
             let version = newest.saturating_add(1);
-            let seal = &self.keys.seal;
-            let sealed = seal.seal(tenant, resource, version, terms, secret)?;
+            let place = Place {
+                tenant,
+                resource,
+                version,
+                terms,
+            };
+            let sealed = self.keys.ring.seal(place, secret)?;
             let content = terms.content(&sealed);
             let read = &deeds::WriteSecret::read(target, &content)?;
             let request = Request {

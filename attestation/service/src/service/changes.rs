@@ -6,7 +6,7 @@
 
 use attestation_access::{
     Action, Change, ChangeRefusal, ContentDigest, Identity, Permit, Proposal, Subject, TenantName,
-    decide, deeds,
+    deeds,
 };
 use attestation_evidence::encoding::base64_bytes;
 use attestation_ledger::{AuditRecord, Digest, Entry, Registered as Recorded};
@@ -146,6 +146,15 @@ impl Kept {
     }
 }
 
+/// The sealed bytes of a secret that waits; `None` of another change.
+pub(crate) fn waiting_secret(document: &[u8]) -> Option<Vec<u8>> {
+    let kept: Kept = serde_json::from_slice(document).ok()?;
+    match (kept.change.action(), Terms::of_content(&kept.content)) {
+        (Action::WriteSecret, Some((_, sealed))) => Some(sealed.to_vec()),
+        _ => None,
+    }
+}
+
 /// The name of a change's row, and what its entry of the log says of it; `None` of what is none.
 pub(super) fn row(document: &[u8]) -> Option<Digest> {
     let kept: Kept = serde_json::from_slice(document).ok()?;
@@ -279,8 +288,8 @@ impl Service {
             let Approval { who, seen } = *approval;
             change
                 .approve(who, &settings.four_eyes, seen, base, now)
-                .map_err(Problem::from)?;
-            let permit = decide::<D>(who, tenant).map_err(|_| Problem::NotPermitted)?;
+                .map_err(|refusal| self.refused(who, refusal))?;
+            let permit: Permit<D> = self.permit(who, tenant)?;
             let mandate = change.apply(&permit, base, now).map_err(Problem::from)?;
             let what = Recorded::ChangeApproved { change: kept.id() };
             self.end(writing, kept, permit.subject().as_str(), what)?;
@@ -307,12 +316,20 @@ impl Service {
             kept.change
                 .clone()
                 .reject(who, now)
-                .map_err(Problem::from)?;
+                .map_err(|refusal| self.refused(who, refusal))?;
             let what = Recorded::ChangeRejected { change: kept.id() };
             self.end(writing, &kept, permit.subject().as_str(), what)
         })?;
         self.tell(&registered);
         Ok(registered)
+    }
+
+    /// Who may not is told no more than that; the operator's log has why.
+    fn refused(&self, who: &Identity, refusal: ChangeRefusal) -> Problem {
+        match refusal {
+            ChangeRefusal::Denied(denial) => self.denied(who, &denial),
+            refusal => refusal.into(),
+        }
     }
 
     /// A change that waits, as the log says it was proposed. What is over is cleared away.

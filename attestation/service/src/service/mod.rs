@@ -9,6 +9,7 @@ mod changes;
 mod collateral;
 mod documents;
 mod judge;
+mod keys;
 mod listing;
 mod moment;
 mod policies;
@@ -42,7 +43,9 @@ use crate::challenge::{Challenge as Opened, SessionCookie};
 use crate::data_dir::{DataDir, Lock};
 use crate::entropy::{self, NoEntropy};
 use crate::fault::Fault;
-use crate::keys::{Keys, UnsealError, load_log_key};
+use crate::key_log::KeyLogError;
+use crate::keyring::{KeySource, UnsealError};
+use crate::keys::{Keys, load_log_key};
 use crate::mark::Mark;
 use crate::problem::Problem;
 use crate::throttle::Throttle;
@@ -51,6 +54,10 @@ use crate::{Clock, Journal};
 use rules::Slot;
 
 pub use amend::{Amended, Amendment, Registered};
+pub(crate) use changes::waiting_secret;
+pub(crate) use registered::{RegistryError, compare};
+pub(crate) use start::{check_owner, check_store_files};
+
 pub use attest::Attested;
 pub use release::Shown;
 pub use secrets::SECRET_LIMIT;
@@ -106,6 +113,10 @@ pub struct Service {
     mark: Arc<Mark>,
     /// Tenants' settings, as they were read last.
     tenants: Mutex<tenants::Kept>,
+    /// When the keys of secrets were last tried, and whether they could be used.
+    tried: Mutex<keys::Tried>,
+    /// As which machine it says in the log that it has keys.
+    machine: String,
     /// How often tenants' guests were served.
     throttle: Throttle,
     metrics: Arc<Metrics>,
@@ -119,6 +130,7 @@ impl Service {
     pub fn start(
         path: &Path,
         settings: Settings,
+        source: KeySource,
         journal: Journal,
         clock: Clock,
     ) -> Result<Self, StartError> {
@@ -131,7 +143,11 @@ impl Service {
         // Before anything is written: a lock of another user's would keep its owner out.
         start::check_owner(path)?;
         let lock = dir.lock()?;
-        let keys = Keys::load(&dir)?;
+        let machine = source.who("verifier");
+        // Until it is known what of the ring holds, nobody changes it.
+        let turn = dir.lock_keys()?;
+        let ring = source.open_ring(&dir)?;
+        let keys = Keys::load(&dir, ring)?;
         if settings.database.file().is_some() {
             start::check_store_files(&dir)?;
         }
@@ -139,10 +155,13 @@ impl Service {
         start::check_pins(&dir, &log.verifying_key())?;
         let (store, head, mark) = start::open_store(&dir, path, &settings.database, log)?;
         let mark = Arc::new(mark);
-        let generation = store.read(|reading| {
-            registered::compare(reading)?;
-            Ok::<_, StartError>(reading.generation()?)
+        let (generation, heard, rows) = store.read(|reading| {
+            let heard = registered::compare(reading)?;
+            let rows = crate::key_log::rows(reading)?;
+            Ok::<_, StartError>((reading.generation()?, heard, rows))
         })?;
+        keys::settle(&dir, &keys.ring, &rows, &journal)?;
+        drop(turn);
         let collateral = Collateral::open(settings.collateral.clone())?;
         let metrics = Arc::new(Metrics::new(BUILD));
         metrics.log_is(head.size);
@@ -167,7 +186,7 @@ impl Service {
                 root: head.root.to_string(),
             },
         );
-        Ok(Self {
+        let service = Self {
             settings,
             dir,
             keys,
@@ -178,12 +197,16 @@ impl Service {
             failure: Mutex::default(),
             mark,
             tenants: Mutex::default(),
+            tried: Mutex::default(),
+            machine,
             throttle: Throttle::new(Rate::CLIENT, 1),
             metrics,
             journal,
             clock,
             _lock: lock,
-        })
+        };
+        service.announce_at_start(&heard)?;
+        Ok(service)
     }
 
     /// Opens a session of this tenant's guest: a nonce that is good once and for five minutes.
@@ -234,7 +257,8 @@ impl Service {
         self.consult(|reading| self.moment(reading))?;
         self.store
             .try_out()
-            .map_err(|error| self.problem(error.into()))
+            .map_err(|error| self.problem(error.into()))?;
+        self.try_keys()
     }
 
     fn refuse_failed(&self) -> Result<(), Problem> {
@@ -344,7 +368,12 @@ impl Service {
                 }
             }
             Failure::Entropy(error) => self.internal(&error),
+            Failure::Unseal(UnsealError::Keys(error)) | Failure::Keys(error) => {
+                self.keys_problem(&error)
+            }
             Failure::Unseal(error) => self.internal(&error),
+            Failure::KeyLog(KeyLogError::Store(error)) => self.problem(error.into()),
+            Failure::KeyLog(error) => self.internal(&error),
             Failure::Entry(error) => self.internal(&error),
             Failure::Wrap(error) => self.internal(&error),
         }
@@ -429,6 +458,12 @@ pub enum Failure {
     /// What was done cannot be said in an entry of the log.
     #[error(transparent)]
     Entry(#[from] attestation_ledger::EntryError),
+    /// The keys of secrets cannot be used.
+    #[error(transparent)]
+    Keys(#[from] attestation_keyring::KeyringError),
+    /// What befell a key cannot be said in an entry of the log.
+    #[error(transparent)]
+    KeyLog(#[from] KeyLogError),
     /// A secret cannot be wrapped to the guest's key.
     #[error(transparent)]
     Wrap(#[from] attestation_release::ReleaseError),

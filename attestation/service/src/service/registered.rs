@@ -1,12 +1,14 @@
 //! What is registered, by the log's word, compared with the rows that are served from.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use attestation_ledger::{AuditRecord, Digest, Entry, Registered, Registration};
 use attestation_store::{Kind, Reading, StoreError};
 
 use super::changes;
 use super::tenants::{REMOVED, REMOVED_BYTES};
+use crate::key_log::{self, KeyRows};
+use crate::keyring::machine_of;
 use crate::terms::Terms;
 
 /// What a row has to be.
@@ -30,6 +32,18 @@ const REFERENCE: &str = "reference value";
 const SECRET: &str = "secret";
 const TENANT: &str = "settings";
 const CHANGE: &str = "change";
+const KEY: &str = "state of the key";
+
+/// What the log says.
+#[derive(Default)]
+struct Log {
+    rows: Rows,
+    keys: KeyRows,
+    heard: Heard,
+}
+
+/// Keys, each with a machine that was given it by the log.
+pub type Heard = BTreeSet<(String, String)>;
 
 /// The store is not what its log says.
 #[derive(Debug, thiserror::Error)]
@@ -52,9 +66,14 @@ pub enum RegistryError {
 }
 
 /// Refuses a store whose policies, reference values or secrets are not those of its log. The rows are
-/// under no signature of their own, the log is.
-pub(crate) fn compare(reading: &Reading<'_>) -> Result<(), RegistryError> {
-    let (said, found) = (said(reading)?, found(reading)?);
+/// under no signature of their own, the log is. Answers which machines have which keys.
+pub fn compare(reading: &Reading<'_>) -> Result<Heard, RegistryError> {
+    let (log, found) = (said(reading)?, found(reading)?);
+    let mut said = log.rows;
+    said.extend(log.keys.into_iter().map(|(name, row)| {
+        let digest = Digest::of(&row.to_bytes());
+        ((String::new(), KEY, name), Said::Document(digest))
+    }));
     for key in said.keys().chain(found.keys()) {
         if said.get(key) != found.get(key) {
             let (tenant, what, name) = key;
@@ -67,7 +86,7 @@ pub(crate) fn compare(reading: &Reading<'_>) -> Result<(), RegistryError> {
             });
         }
     }
-    Ok(())
+    Ok(log.heard)
 }
 
 fn found(reading: &Reading<'_>) -> Result<Rows, StoreError> {
@@ -84,6 +103,7 @@ fn found(reading: &Reading<'_>) -> Result<Rows, StoreError> {
                 rows.insert(row, Said::Change(change));
                 return Ok(());
             }
+            kind if kind == Kind::Key.as_str() => KEY,
             kind => return Err(reading.torn(format!("it has a document of the kind `{kind}`"))),
         };
         let digest = Said::Document(Digest::of(&document.bytes));
@@ -104,20 +124,21 @@ fn found(reading: &Reading<'_>) -> Result<Rows, StoreError> {
     Ok(rows)
 }
 
-fn said(reading: &Reading<'_>) -> Result<Rows, StoreError> {
-    let mut rows = Rows::new();
+fn said(reading: &Reading<'_>) -> Result<Log, StoreError> {
+    let mut log = Log::default();
     reading.each_entry::<StoreError>(|index, bytes| {
         let entry = Entry::from_bytes(bytes)
             .map_err(|error| reading.torn(format!("entry {index}: {error}")))?;
         if let AuditRecord::Registered(registration) = entry.record() {
-            note(&mut rows, registration);
+            note(&mut log, registration);
         }
         Ok(())
     })?;
-    Ok(rows)
+    Ok(log)
 }
 
-fn note(rows: &mut Rows, registration: &Registration) {
+fn note(log: &mut Log, registration: &Registration) {
+    let rows = &mut log.rows;
     let tenant = registration.tenant.clone().unwrap_or_default();
     let name = &registration.name;
     let row = |what, name: &str| (tenant.clone(), what, name.to_owned());
@@ -173,8 +194,13 @@ fn note(rows: &mut Rows, registration: &Registration) {
         Registered::ReferenceKey { .. }
         | Registered::ReferenceKeyRemoved { .. }
         | Registered::LogBegun { .. }
-        | Registered::LogContinued { .. }
-        | Registered::Key { .. } => {}
+        | Registered::LogContinued { .. } => {}
+        Registered::Key { purpose, event } => {
+            key_log::apply(&mut log.keys, name, purpose, *event);
+            if let Some(machine) = machine_of(&registration.by) {
+                log.heard.insert((name.clone(), machine.to_owned()));
+            }
+        }
     }
 }
 

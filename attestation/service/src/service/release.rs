@@ -15,6 +15,7 @@ use super::rules::Rules;
 use super::{Failure, Service, VERDICT_SECONDS};
 use crate::challenge::SessionCookie;
 use crate::entropy;
+use crate::keyring::{Place, key_of};
 use crate::problem::Problem;
 use crate::terms::Terms;
 
@@ -86,7 +87,8 @@ impl Service {
             resource,
         };
         let released = self
-            .commit_and_prove(|writing| self.log_release(writing, &asked))
+            .have_the_key(&asked)
+            .and_then(|()| self.commit_and_prove(|writing| self.log_release(writing, &asked)))
             .and_then(|(release, proof)| self.note(release.commit(&proof, &self.log_key())));
         let (outcome, reasons, log_index) = match &released {
             Ok(committed) => ("released", vec![], Some(committed.log_index())),
@@ -186,6 +188,17 @@ impl Service {
         Ok(LoggedVerdict::from_log(&proof, &exchange, &key).ok())
     }
 
+    /// A secret may be under a key that came since the ring was read.
+    fn have_the_key(&self, asked: &Asked<'_>) -> Result<(), Problem> {
+        let (tenant, name) = (asked.tenant.as_str(), asked.resource.as_str());
+        let sealed = self.consult(|reading| Ok(reading.secret(tenant, name)?))?;
+        let key = sealed.and_then(|secret| key_of(&secret.sealed));
+        match key {
+            Some(key) if !self.keys.ring.has(key) => self.follow_ring(),
+            _ => Ok(()),
+        }
+    }
+
     fn log_release(
         &self,
         writing: &Writing<'_>,
@@ -210,10 +223,13 @@ impl Service {
         let rules = self.rules_in_turn(tenant, &reading)?;
         refuse_other_policy(&rules, &terms, verdict)?;
         refuse_other_launch(&rules, &terms, verdict, now)?;
-        let secret =
-            self.keys
-                .seal
-                .unseal(tenant, resource, sealed.version, &terms, &sealed.sealed)?;
+        let place = Place {
+            tenant,
+            resource,
+            version: sealed.version,
+            terms: &terms,
+        };
+        let secret = self.keys.ring.unseal(place, &sealed.sealed)?;
         let entropy = Entropy::from_bytes(&entropy::random_secret()?);
         let release = Release::wrap(verdict.verdict(), (*resource).clone(), &secret, entropy)?;
         let record = release.record(&Circumstances {

@@ -4,12 +4,15 @@ use std::collections::BTreeSet;
 
 use attestation_access::{TenantName, deeds};
 use attestation_evidence::{ResourcePath, ResourcePathError};
+use attestation_keyring::KeyState;
 use attestation_ledger::Registered as Recorded;
 use attestation_store::{Kind, Reading, SealedSecret, Writing};
 
 use super::amend::{Act, Amendment, Done};
 use super::documents::{missing, unregistered};
 use super::{Failure, Service};
+use crate::key_log;
+use crate::keyring::key_of;
 use crate::problem::Problem;
 use crate::terms::Terms;
 
@@ -45,6 +48,7 @@ impl Amendment for deeds::WriteSecret {
         (terms, sealed): &Self::Content,
     ) -> Result<Done, Failure> {
         let tenant = act.tenant.as_str();
+        refuse_destroyed_key(&writing.reading(), sealed)?;
         let older = writing.reading().newest_version(tenant, target)?;
         let version = older.saturating_add(1);
         let secret = SealedSecret {
@@ -113,6 +117,20 @@ fn newest(reading: &Reading<'_>, tenant: &TenantName, resource: &str) -> Result<
     };
     let state = format!("{} {}\n", newest.version, newest.is_destroyed());
     Ok([state.as_bytes(), &newest.terms].concat())
+}
+
+/// What waited for a second person may have waited longer than the key that it is sealed under.
+fn refuse_destroyed_key(reading: &Reading<'_>, sealed: &[u8]) -> Result<(), Failure> {
+    let key = key_of(sealed).map(|key| key.to_string());
+    let rows = key_log::rows(reading)?;
+    let row = key.and_then(|key| rows.get(&key));
+    match row {
+        Some(row) if row.state != KeyState::Destroyed => Ok(()),
+        _ => Err(Problem::Denied(
+            "the key that this secret is sealed under was destroyed while it waited: reject the change, and propose it anew",
+        )
+        .into()),
+    }
 }
 
 /// A secret that is bound to a name nobody registered could never be released: most likely a slip.

@@ -12,7 +12,9 @@ use rcgen::{KeyPair, PublicKeyData};
 use super::registered::RegistryError;
 use crate::data_dir::{DataDir, DataDirError, names};
 use crate::entropy::sha256;
+use crate::key_check::OtherRing;
 use crate::mark::Mark;
+use attestation_keyring::KeyringError;
 
 /// Why the service cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +31,15 @@ pub enum StartError {
     /// What is registered in it.
     #[error(transparent)]
     Registry(#[from] RegistryError),
+    /// The keys of secrets.
+    #[error(transparent)]
+    Keys(#[from] KeyringError),
+    /// They are not those of the log.
+    #[error(transparent)]
+    OtherRing(#[from] OtherRing),
+    /// What was to be logged of them.
+    #[error("it cannot be logged that this machine has the keys of secrets: {0}")]
+    Announce(String),
     /// The data directory is somebody else's, who could exchange every key in it.
     #[error(
         "{path} belongs to user {owner}, and this is user {user}: run cloister-verifier as the owner, \
@@ -79,7 +90,7 @@ pub enum StartError {
 }
 
 /// The directory is this process's own: its owner could exchange what is in it.
-pub(super) fn check_owner(path: &Path) -> Result<(), StartError> {
+pub fn check_owner(path: &Path) -> Result<(), StartError> {
     let metadata = std::fs::metadata(path).map_err(|source| DataDirError::Io {
         action: "look at",
         path: path.to_owned(),
@@ -122,7 +133,7 @@ pub(super) fn open_store(
 }
 
 /// The store is private, and so are the files that SQLite keeps beside it: they hold the same.
-pub(super) fn check_store_files(dir: &DataDir) -> Result<(), StartError> {
+pub fn check_store_files(dir: &DataDir) -> Result<(), StartError> {
     dir.check_private(names::STORE)?;
     for beside in ["-wal", "-shm"] {
         let name = format!("{}{beside}", names::STORE);

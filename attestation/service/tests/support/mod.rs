@@ -5,8 +5,6 @@
     reason = "each test program uses its own part of this"
 )]
 
-pub mod people;
-
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,19 +16,22 @@ use attestation_evidence::VerifierPins;
 use attestation_judge::test_support::{NOW, SimulatedTee, reference};
 use attestation_judge::{SampleTrust, SimulatedTrust, Trust};
 pub use attestation_service::test_support::{
-    Guest, OpenedSession, RESOURCE, error_of, expect_error, policy, policy_named,
+    Guest, OpenedSession, RESOURCE, error_of, expect_error, people, policy, policy_named,
     policy_without_smt,
 };
 use attestation_service::{
-    Answer, Authorities, Client, Clock, Config, DataDir, Database, Fault, Journal, Limits,
-    NewVerifier, Request, Server, Service, Settings, StartError, bootstrap, export, init, names,
-    router,
+    Answer, Authorities, Client, Clock, Config, DataDir, Database, Errand, Fault, Journal, KeyDesk,
+    KeyDeskError, KeySource, KeysConfig, Limits, NewVerifier, Request, Server, Service, Settings,
+    StartError, bootstrap, export, init, names, router,
 };
 use tokio::sync::oneshot;
 
 /// The launch digest of the guest that the reference value `demo` allows.
 pub const DIGEST: [u8; 48] = [0x5A; 48];
 pub const SECRET: &[u8] = b"{\"the disk\": \"key\"}";
+
+/// How many entries a log begins with: the keys that `init` made.
+pub const BORN: u64 = 4;
 
 /// A data directory, and what the tests know about it.
 pub struct Place {
@@ -58,6 +59,7 @@ impl Place {
             tenant: "default".parse().unwrap(),
             now: NOW,
             database,
+            keys: KeysConfig::default(),
         };
         let pins = init(&data_dir, &new).unwrap();
         let admin_token = std::fs::read_to_string(data_dir.join(names::ADMIN_TOKEN)).unwrap();
@@ -171,6 +173,31 @@ impl Place {
         Verifier::start(self, self.trust(), limits, faults.collect()).unwrap()
     }
 
+    /// What `cloister-verifier key` does.
+    pub fn key_desk(&self) -> KeyDesk {
+        self.key_desk_with(vec![]).unwrap()
+    }
+
+    /// The same, pausing.
+    pub fn key_desk_with(&self, faults: Vec<Fault>) -> Result<KeyDesk, KeyDeskError> {
+        let config = Config::load(&self.data_dir, None).unwrap();
+        let keys = config.key_place(&self.data_dir).unwrap();
+        let errand = Errand {
+            source: KeySource::open(&keys).unwrap().on("here"),
+            database: config.location(&self.data_dir).unwrap(),
+            by: "console:test".to_owned(),
+            now: NOW,
+            faults,
+        };
+        KeyDesk::open(&self.data_dir, errand)
+    }
+
+    /// On a machine of another name.
+    pub fn serve_on(&self, machine: &str) -> Verifier<'_> {
+        let machine = Some(machine);
+        Verifier::start_on(self, self.trust(), Limits::default(), vec![], machine).unwrap()
+    }
+
     /// Why the verifier does not start.
     pub fn serve_error(&self) -> String {
         let Err(error) = Verifier::start(self, self.trust(), Limits::default(), vec![]) else {
@@ -198,6 +225,16 @@ impl<'a> Verifier<'a> {
         limits: Limits,
         faults: Vec<Fault>,
     ) -> Result<Self, StartError> {
+        Self::start_on(place, simulated, limits, faults, None)
+    }
+
+    fn start_on(
+        place: &'a Place,
+        simulated: SimulatedTrust,
+        limits: Limits,
+        faults: Vec<Fault>,
+        machine: Option<&str>,
+    ) -> Result<Self, StartError> {
         let clock = Arc::new(AtomicU64::new(NOW));
         let lines = Lines::default();
         let journal = Journal::new(lines.clone(), Clock::Set(Arc::clone(&clock)));
@@ -219,9 +256,18 @@ impl<'a> Verifier<'a> {
                 .unwrap(),
             faults,
         };
+        let keys = Config::load(&place.data_dir, None)
+            .unwrap()
+            .key_place(&place.data_dir)
+            .unwrap();
+        let mut source = KeySource::open_to_serve(&keys).unwrap();
+        if let Some(machine) = machine {
+            source = source.on(machine);
+        }
         let service = Service::start(
             &place.data_dir,
             settings,
+            source,
             journal.clone(),
             Clock::Set(Arc::clone(&clock)),
         )?;
@@ -342,10 +388,10 @@ impl<'a> Verifier<'a> {
         Guest::new(self.client(), &self.place.tee, key, DIGEST)
     }
 
-    /// A log entry, as its JSON says it.
+    /// A log entry, as its JSON says it; the first behind those of `init` is 0.
     pub fn entry(&self, index: u64) -> serde_json::Value {
         let client = self.client().with_bearer(&self.place.admin_token);
-        let path = format!("/v1/audit/entries/{index}");
+        let path = format!("/v1/audit/entries/{}", BORN + index);
         let request = Request {
             method: "GET",
             path: &path,
@@ -391,10 +437,12 @@ impl<'a> Verifier<'a> {
         self.lines.text()
     }
 
+    /// How many entries there are behind those of `init`.
     pub fn log_size(&self) -> u64 {
         let checkpoint = self.get("/v1/audit/checkpoint").body;
         let text = String::from_utf8(checkpoint).unwrap();
-        text.lines().nth(1).unwrap().parse().unwrap()
+        let size: u64 = text.lines().nth(1).unwrap().parse().unwrap();
+        size - BORN
     }
 
     pub fn stop(mut self) {

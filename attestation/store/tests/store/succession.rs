@@ -67,10 +67,13 @@ fn new_key() -> SigningKey {
 }
 
 fn begin_anew(database: &Database, old: &TreeHead) -> Result<TreeHead, StoreError> {
-    let entries = [entry("begun"), entry("carried")];
+    let begin = |writing: &Writing<'_>| {
+        writing.append(&entry("begun"))?;
+        writing.append(&entry("carried")).map(drop)
+    };
     let new = Successor {
         key: &new_key(),
-        entries: &entries,
+        begin: &begin,
         generation: "second",
         keep_as: "before_restore_1",
     };

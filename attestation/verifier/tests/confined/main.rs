@@ -17,7 +17,7 @@ use attestation_audit::Conclusion;
 use policies_jail::Exit;
 use policies_jail::observe::{Observed, Observer};
 use policies_profiles::{Program, Reach};
-use support::{Place, SECRET};
+use support::{Place, SECRET, success};
 use tests_postgres::{Server as Database, Wire};
 use tls_wire::TlsWire;
 
@@ -80,6 +80,10 @@ impl Traced {
 /// exported beside it.
 fn whole_life(place: &Place, url: &str) {
     place.furnish(url);
+    // The ring of keys is read anew, for readiness and because somebody changed it.
+    success(&["key", "rotate", "--data-dir", &place.path("data")]);
+    place.furnish(url);
+    assert_eq!(place.ready(url).status, 200);
     many_guests(place, url);
     assert_eq!(place.audit("bundle").verdict, Conclusion::Agrees);
 }
@@ -250,6 +254,7 @@ const DATABASE: Reach = Reach {
     database: true,
     fetch: false,
     names: false,
+    token: false,
 };
 
 #[test]

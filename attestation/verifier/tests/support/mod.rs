@@ -124,10 +124,26 @@ impl Place {
         success(&[secret.as_slice(), at.as_slice()].concat());
     }
 
+    /// A client without a token.
+    pub fn client(&self, url: &str) -> Client {
+        let pins = &self.pins;
+        Client::new(url, &pins.server_name, pins.tls_spki_sha256).unwrap()
+    }
+
     pub fn guest(&self, url: &str) -> Guest<'_> {
+        Guest::new(self.client(url), &self.tee, [7; 32], DIGEST)
+    }
+
+    /// What it answers to who asks whether it is ready.
+    pub fn ready(&self, url: &str) -> attestation_service::Answer {
         let pins = &self.pins;
         let client = Client::new(url, &pins.server_name, pins.tls_spki_sha256).unwrap();
-        Guest::new(client, &self.tee, [7; 32], DIGEST)
+        let request = attestation_service::Request {
+            method: "GET",
+            path: "/readyz",
+            ..Default::default()
+        };
+        client.send(&request).unwrap()
     }
 
     /// Exports the log and has the auditor judge it.
@@ -213,7 +229,8 @@ impl Server {
         }
     }
 
-    pub fn pid(&self) -> u32 {
+    /// Its process.
+    pub fn id(&self) -> u32 {
         self.child.id()
     }
 

@@ -1,5 +1,5 @@
 //! What ours is compared with from PyPI, in a Python environment of its own: sev-snp-measure, and the
-//! libraries by which tests read and write signed reference values, tokens and metrics, and an instruction emulator.
+//! libraries by which tests read and write signed reference values, tokens and metrics, an instruction emulator, and schemathesis.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, ensure};
 
 /// Packages, each with the module that shows that it is there. The first brings cryptography along.
-const PACKAGES: [(&str, &str); 5] = [
+const PACKAGES: [(&str, &str); 6] = [
     ("sev-snp-measure==0.0.13", "sevsnpmeasure"),
     ("cbor2==6.3.0", "cbor2"),
     ("pyjwt==2.15.1", "jwt"),
@@ -15,6 +15,8 @@ const PACKAGES: [(&str, &str); 5] = [
     ("unicorn==2.1.4", "unicorn"),
     // Reads the verifier's metrics as Prometheus's own Python library reads anybody's.
     ("prometheus-client==0.26.0", "prometheus_client"),
+    // Makes requests up from the API's description, and looks at every answer.
+    ("schemathesis==4.32.5", "schemathesis"),
 ];
 
 /// The program.

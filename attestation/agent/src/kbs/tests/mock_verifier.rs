@@ -47,6 +47,8 @@ pub struct MockVerifier {
     tee: Arc<SimulatedTee>,
     reference: [u8; 48],
     mischief: Mischief,
+    /// Whose guests it serves.
+    pub tenant: Option<&'static str>,
 }
 
 impl MockVerifier {
@@ -57,6 +59,7 @@ impl MockVerifier {
             tee: Arc::new(SimulatedTee::generate()),
             reference,
             mischief,
+            tenant: None,
         }
     }
 
@@ -66,7 +69,7 @@ impl MockVerifier {
 
     pub fn pins(&self) -> VerifierPins {
         let spki = digest(&SHA256, &self.tls_key.subject_public_key_info());
-        let pins = json!({
+        let mut pins = json!({
             "version": 1,
             "tls_spki_sha256": hex::encode(spki),
             "log_key": self.log_key().to_string(),
@@ -74,6 +77,9 @@ impl MockVerifier {
             "server_name": NAME,
             "resource": RESOURCE,
         });
+        if let Some(tenant) = self.tenant {
+            pins["tenant"] = json!(tenant);
+        }
         VerifierPins::from_json(pins.to_string().as_bytes()).unwrap()
     }
 
@@ -113,6 +119,7 @@ impl MockVerifier {
             },
             reference: self.reference,
             mischief: self.mischief,
+            prefix: self.pins().prefix(),
             release: None,
         };
         thread::spawn(move || service.serve(StreamOwned::new(connection, theirs)));

@@ -20,6 +20,7 @@ pub struct Service {
     pub trust: SimulatedTrust,
     pub reference: [u8; 48],
     pub mischief: Mischief,
+    pub prefix: String,
     pub release: Option<Value>,
 }
 
@@ -43,7 +44,7 @@ impl Service {
     pub fn serve(mut self, mut client: impl Read + Write) -> io::Result<()> {
         loop {
             let (path, cookie, body) = read_request(&mut client)?;
-            let answer = match path.as_str() {
+            let answer = match path.strip_prefix(&self.prefix).unwrap() {
                 "/kbs/v0/auth" => self.auth(),
                 // Without the session of the challenge there is nothing to be had.
                 _ if cookie != "kbs-session-id=0f0f" => panic!("cookie {cookie:?}"),

@@ -7,7 +7,7 @@ use attestation_judge::test_support::NOW;
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 use serde_json::{Map, Value, json};
 
-/// The file that says whom the verifier believes.
+/// The file that says whom the verifier believes, in its data directory.
 pub const ACCESS: &str = "access.json";
 const TENANTS: [&str; 2] = ["default", "acme"];
 const ROLES: [&str; 5] = [
