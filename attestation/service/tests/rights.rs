@@ -11,7 +11,7 @@ use attestation_judge::test_support::{NOW, reference};
 use attestation_service::test_support::openapi::{Described, Description};
 use attestation_service::{Answer, DataDir, Limits, Request, bootstrap};
 use support::people;
-use support::{DIGEST, Guest, Place, RESOURCE, Verifier, policy};
+use support::{BORN, DIGEST, Guest, Place, RESOURCE, Verifier, policy};
 
 /// Whose things are asked for.
 const OWNER: &str = "acme";
@@ -223,6 +223,8 @@ struct Asked<'a> {
 impl<'a> Asked<'a> {
     fn of(operation: &'a Described, tenant: &str, named: Named) -> Self {
         let there = named == Named::There;
+        // After the births of the keys: the making of the one tenant, and what the other was given first.
+        let (made, given) = (BORN.to_string(), (BORN + 4).to_string());
         let path = operation.path_with(|parameter| {
             let text = match (parameter, there) {
                 ("tenant", _) => tenant,
@@ -230,9 +232,8 @@ impl<'a> Asked<'a> {
                 ("repository", true) => "default",
                 ("type", true) => "disk",
                 ("tag", true) => "data",
-                // The making of the one tenant, and what the other was given first.
-                ("index", true) if operation.path.contains("{tenant}") => "0",
-                ("index", true) => "4",
+                ("index", true) if operation.path.contains("{tenant}") => &made,
+                ("index", true) => &given,
                 ("index", false) => "4096",
                 // Nobody proposed anything.
                 ("id", _) => "0",

@@ -270,13 +270,14 @@ fn truncated_bundle_is_named_with_its_file_and_the_remedy() -> Result<()> {
         word(&root)?,
     ];
     desk.programs.cloister(&words)?.expect_code(0)?;
-    let entries = bundle.join("tile/entries/000.p/1");
+    // The births of four keys, and the policy.
+    let entries = bundle.join("tile/entries/000.p/5");
     let content = fs::read(&entries)?;
     fs::write(&entries, &content[..content.len() / 2])?;
     failed(
         desk.programs.cloister(&words)?,
         &[
-            "tile/entries/000.p/1",
+            "tile/entries/000.p/5",
             "cut short",
             "export the bundle again",
         ],
