@@ -17,6 +17,9 @@ pub struct Anchors<'a> {
     pub vendor_roots: &'a [&'a [u8]],
     /// The keys that may have signed reference values.
     pub corim_keys: &'a [CorimKey],
+    /// The key of the log in whose place this one was begun, where somebody pinned that: without it the log's own word for it is
+    /// shown, and whoever reads it has to compare.
+    pub predecessor_key: Option<&'a VerifyingKey>,
 }
 
 impl<'a> Anchors<'a> {
@@ -29,6 +32,7 @@ impl<'a> Anchors<'a> {
             allow_sample: false,
             vendor_roots: &[],
             corim_keys: &[],
+            predecessor_key: None,
         }
     }
 }

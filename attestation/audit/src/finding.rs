@@ -253,6 +253,17 @@ pub enum Finding {
         /// What is missing.
         why: String,
     },
+    /// What the log says of where it came from does not hold.
+    #[error("entry {entry} says where this log came from, and that does not hold: {why}")]
+    SuccessionUnfounded {
+        /// The entry's index.
+        entry: u64,
+        /// What does not hold.
+        why: String,
+    },
+    /// A key was given for the log before this one, and there was none.
+    #[error("a predecessor's key was given, and this log was begun in the place of no other")]
+    NoPredecessor,
     /// A secret's versions are not counted one by one.
     #[error("entry {entry} registers version {found} of `{resource}` after version {last}")]
     SecretVersion {
@@ -295,6 +306,8 @@ pub enum FindingCode {
     OtherName,
     ReleaseUnfounded,
     SecretVersion,
+    SuccessionUnfounded,
+    NoPredecessor,
 }
 
 impl Finding {
@@ -324,6 +337,8 @@ impl Finding {
             Self::OtherName { .. } => FindingCode::OtherName,
             Self::ReleaseUnfounded { .. } => FindingCode::ReleaseUnfounded,
             Self::SecretVersion { .. } => FindingCode::SecretVersion,
+            Self::SuccessionUnfounded { .. } => FindingCode::SuccessionUnfounded,
+            Self::NoPredecessor => FindingCode::NoPredecessor,
         }
     }
 
@@ -346,13 +361,15 @@ impl Finding {
             | Self::NotInForce { entry, .. }
             | Self::OtherName { entry, .. }
             | Self::ReleaseUnfounded { entry, .. }
+            | Self::SuccessionUnfounded { entry, .. }
             | Self::SecretVersion { entry, .. } => Some(*entry),
             Self::CheckpointRefused(_)
             | Self::UnknownSignatures(_)
             | Self::RootDiffers
             | Self::TileDiffers { .. }
             | Self::BlobDiffers { .. }
-            | Self::UnknownFile { .. } => None,
+            | Self::UnknownFile { .. }
+            | Self::NoPredecessor => None,
         }
     }
 }

@@ -17,6 +17,7 @@ mod recording;
 mod registry;
 mod replay;
 mod report;
+mod succession;
 mod time;
 
 use std::collections::BTreeMap;
@@ -30,6 +31,7 @@ pub use recording::{
     MAX_EVIDENCE_BYTES, OversizedEvidence, Received, Recording, policy_blob, record_verdict,
 };
 pub use report::{AuditReport, Conclusion, Counts, FindingLine, LogLine, ReleaseLine, VerdictLine};
+pub use succession::PredecessorLine;
 pub use time::rfc3339;
 
 use crate::blobs::Blobs;
@@ -66,6 +68,9 @@ pub fn audit(files: &Files, anchors: &Anchors<'_>) -> Result<AuditReport, Unread
     report.take_log(&mut log, unreadable);
     let mut blobs = Blobs::read(files, &entries)?;
     report.take_files(files, &log, &mut blobs);
+    let (predecessor, unfounded) = succession::examine(&log, &entries, anchors);
+    report.take_predecessor(predecessor);
+    report.take_findings(unfounded);
 
     let mut history = History::new(&blobs, anchors);
     for (index, entry) in &entries {

@@ -114,21 +114,11 @@ impl Registry {
                 policy,
                 references,
             } => {
-                let secret = self.secrets.entry(name.clone()).or_default();
-                let last = secret.newest();
-                secret.versions.push(Terms {
+                let terms = Terms {
                     policy: policy.clone(),
                     references: references.clone(),
-                });
-                let found = *secret_version;
-                let wrong = found != last.saturating_add(1);
-                let finding = wrong.then_some(Finding::SecretVersion {
-                    entry,
-                    resource: name,
-                    found,
-                    last,
-                });
-                finding.into_iter().collect()
+                };
+                self.add_version(entry, name, *secret_version, terms)
             }
             Registered::SecretDestroyed { secret_version } => match self.secrets.get_mut(&name) {
                 Some(secret) if *secret_version <= secret.newest() => {
@@ -149,8 +139,25 @@ impl Registry {
             | Registered::ChangeApproved { .. }
             | Registered::ChangeRejected { .. }
             | Registered::ChangeExpired { .. }
+            | Registered::LogBegun { .. }
+            | Registered::LogContinued { .. }
             | Registered::Key { .. } => Vec::new(),
         }
+    }
+
+    /// The next version of a secret.
+    fn add_version(&mut self, entry: u64, name: String, found: u64, terms: Terms) -> Vec<Finding> {
+        let secret = self.secrets.entry(name.clone()).or_default();
+        let last = secret.newest();
+        secret.versions.push(terms);
+        let wrong = found != last.saturating_add(1);
+        let finding = wrong.then_some(Finding::SecretVersion {
+            entry,
+            resource: name,
+            found,
+            last,
+        });
+        finding.into_iter().collect()
     }
 
     /// A revocation changes nothing but that the value is revoked.

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::blobs::Blobs;
 use crate::log::Log;
 use crate::replay::Replay;
-use crate::{Anchors, Files, Finding, FindingCode, rfc3339};
+use crate::{Anchors, Files, Finding, FindingCode, PredecessorLine, rfc3339};
 
 /// The result of an audit.
 #[derive(Clone, Debug, Serialize)]
@@ -21,6 +21,8 @@ pub struct AuditReport {
     pub entries: u64,
     /// The log, unless the pinned key did not sign it.
     pub log: Option<LogLine>,
+    /// The log in whose place this one was begun; `null` of one that is the first.
+    pub predecessor: Option<PredecessorLine>,
     /// The key that was pinned, as a vkey.
     pub log_key: String,
     /// SHA-256 of each simulated root that was given, DER.
@@ -162,6 +164,7 @@ impl ReportBuilder {
             simulated: false,
             entries: 0,
             log: None,
+            predecessor: None,
             log_key: anchors.log_key.to_string(),
             simulated_roots: digests(anchors.simulated_roots),
             allow_sample: anchors.allow_sample,
@@ -184,6 +187,10 @@ impl ReportBuilder {
         });
         self.take_findings(std::mem::take(&mut log.findings));
         self.take_findings(unreadable);
+    }
+
+    pub fn take_predecessor(&mut self, predecessor: Option<PredecessorLine>) {
+        self.report.predecessor = predecessor;
     }
 
     /// Counts the files, and finds those that nothing names.

@@ -62,6 +62,9 @@ struct Verify {
     /// A key that may have signed reference values: PEM, ECDSA on P-384. May be given more than once.
     #[arg(long = "reference-key", value_name = "PUB.PEM")]
     reference_keys: Vec<PathBuf>,
+    /// The key of the log in whose place this one was begun after a restore, from a source that you trust; as `--log-key`.
+    #[arg(long, value_name = "VKEY|FILE")]
+    predecessor_key: Option<String>,
     /// Read no bundle with more bytes: it is held in memory, some 2.6 times its size.
     #[arg(long, value_name = "N", default_value_t = MAX_BUNDLE_BYTES)]
     max_bytes: u64,
@@ -114,6 +117,7 @@ struct Trusted {
     allow_sample: bool,
     vendor_roots: Vec<Vec<u8>>,
     reference_keys: Vec<ReferenceKey>,
+    predecessor_key: Option<VerifyingKey>,
 }
 
 impl Trusted {
@@ -133,6 +137,11 @@ impl Trusted {
             reference_keys: keys
                 .map(|path| roots::reference_key(path))
                 .collect::<anyhow::Result<_>>()?,
+            predecessor_key: arguments
+                .predecessor_key
+                .as_deref()
+                .map(roots::log_key)
+                .transpose()?,
         })
     }
 
@@ -143,6 +152,7 @@ impl Trusted {
             allow_sample: self.allow_sample,
             vendor_roots: &slices(&self.vendor_roots),
             corim_keys: &self.reference_keys,
+            predecessor_key: self.predecessor_key.as_ref(),
         };
         audit(files, &anchors)
     }

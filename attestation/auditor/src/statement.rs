@@ -3,7 +3,7 @@
 use std::io::{Result, Write};
 use std::path::Path;
 
-use attestation_audit::{AuditReport, ReleaseLine, VerdictLine};
+use attestation_audit::{AuditReport, PredecessorLine, ReleaseLine, VerdictLine};
 use attestation_ledger::Outcome;
 
 /// Writes the whole statement; its last line is the conclusion.
@@ -33,6 +33,9 @@ fn write_checks(out: &mut impl Write, report: &AuditReport) -> Result<()> {
         )?;
     }
     line("log key", report.log_key.clone())?;
+    if let Some(before) = &report.predecessor {
+        line("begun after", predecessor(before))?;
+    }
     line(
         "files",
         format!(
@@ -71,6 +74,30 @@ fn write_checks(out: &mut impl Write, report: &AuditReport) -> Result<()> {
         line("TEE", simulated(report))?;
     }
     Ok(())
+}
+
+/// What is not in this log, and by whose word.
+fn predecessor(before: &PredecessorLine) -> String {
+    let PredecessorLine {
+        log_key,
+        key_is_pinned,
+        entries,
+        entries_known,
+        carried,
+        time,
+        why,
+    } = before;
+    let pinned = match key_is_pinned {
+        Some(_) => "which is the key given for it",
+        None => "compare that with the key you have for it (--predecessor-key)",
+    };
+    let lost = entries_known.saturating_sub(*entries);
+    format!(
+        "the log {}, {pinned}, on {time}: {}; from its first {entries} entries {carried} registrations were carried over; at \
+         least {lost} entries of it are lost",
+        printable(log_key),
+        printable(why),
+    )
 }
 
 fn simulated(report: &AuditReport) -> String {

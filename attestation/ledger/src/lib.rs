@@ -41,6 +41,7 @@ mod log_proof;
 mod note;
 mod proof;
 mod record;
+mod succession;
 mod text;
 mod tile;
 mod tree;
@@ -57,6 +58,7 @@ pub use record::{
     RecordedDocument, RecordedInput, RecordedLaunch, RecordedPolicy, RecordedRejection,
     RecordedRelease, RecordedRoots, RecordedVerdict, Registered, Registration,
 };
+pub use succession::{Succession, SuccessionError};
 pub use tile::{
     Tile, TileError, TileKind, decode_entry_bundle, encode_entry_bundle, encode_hash_tile, tiles,
 };

@@ -12,6 +12,8 @@
 //! | `verifier-pins.json` | what a guest image carries to know this verifier; public | 0644 |
 //! | `verifier.toml` | what the operator decided; need not be there | 0644 |
 //! | `store.sqlite` | log, nonces, policies, reference values, sealed secrets | 0600 |
+//! | `log.seen` | the newest checkpoint that was answered on | 0600 |
+//! | `log-succession.txt` | where the log was begun in another's place: what that one's key says of this one's; public | 0644 |
 //! | `lock` | held while a server runs | 0600 |
 
 use std::fs::{File, OpenOptions};
@@ -48,6 +50,10 @@ pub mod names {
     pub const BOOTSTRAP: &str = "bootstrap.json";
     /// Public: what a guest image carries to recognise this verifier.
     pub const PINS: &str = "verifier-pins.json";
+    /// The newest checkpoint that was answered on, outside of the store.
+    pub const MARK: &str = "log.seen";
+    /// Public: what the key of the log before this one says of this one's.
+    pub const SUCCESSION: &str = "log-succession.txt";
     /// The SQLite database.
     pub const STORE: &str = "store.sqlite";
     /// What the operator decided.
@@ -181,6 +187,13 @@ impl DataDir {
         })
     }
 
+    /// A directory that is being filled: nothing of it is looked at.
+    pub(crate) fn at(path: &Path) -> Self {
+        Self {
+            path: path.to_owned(),
+        }
+    }
+
     /// The directory.
     pub fn path(&self) -> &Path {
         &self.path
@@ -281,6 +294,15 @@ impl DataDir {
 
     /// Writes a private file in the place of the one before, whole or not at all.
     pub fn replace_private(&self, name: &str, bytes: &[u8]) -> Result<(), DataDirError> {
+        self.replace(name, bytes, 0o600)
+    }
+
+    /// The same of one that anybody may read.
+    pub fn replace_public(&self, name: &str, bytes: &[u8]) -> Result<(), DataDirError> {
+        self.replace(name, bytes, 0o644)
+    }
+
+    fn replace(&self, name: &str, bytes: &[u8], mode: u32) -> Result<(), DataDirError> {
         let draft = format!("{name}.making-{}", std::process::id());
         let path = self.file(&draft);
         let replace = || {
@@ -289,7 +311,7 @@ impl DataDir {
         };
         // Left by one that was killed.
         let _ = std::fs::remove_file(&path);
-        self.write_private(&draft, bytes)?;
+        write_new(&self.file(&draft), bytes, mode)?;
         replace().map_err(|source| DataDirError::Io {
             action: "replace",
             path: self.file(name),

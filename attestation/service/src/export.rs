@@ -114,7 +114,15 @@ pub fn export(data_dir: &Path, out: &Path) -> Result<Exported, ExportError> {
     if location.file().is_some() {
         dir.check_private(names::STORE)?;
     }
-    let store = ReadOnly::open(&location)?;
+    write_bundle(&ReadOnly::open(&location)?, &key, out)
+}
+
+/// Writes the log of this store, which `key` signs, to the new directory `out`.
+pub(crate) fn write_bundle(
+    store: &ReadOnly,
+    key: &VerifyingKey,
+    out: &Path,
+) -> Result<Exported, ExportError> {
     let out = without_trailing_slash(out);
     if fs::symlink_metadata(out).is_ok() {
         return Err(ExportError::Exists(out.to_owned()));
@@ -135,7 +143,7 @@ pub fn export(data_dir: &Path, out: &Path) -> Result<Exported, ExportError> {
         writer.write_log(reading)?;
         Ok::<_, ExportError>(reading.checkpoint()?)
     })?;
-    let exported = writer.finish(checkpoint, &key)?;
+    let exported = writer.finish(checkpoint, key)?;
     draft.publish(out).map_err(cannot_write)?;
     Ok(exported)
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use attestation_access::TenantName;
 use attestation_evidence::encoding::FormatVersion;
 use attestation_evidence::{ResourcePath, VerifierPins};
-use attestation_ledger::{KeyError, SigningKey};
+use attestation_ledger::{Hash, KeyError, SigningKey, TreeHead};
 use rcgen::{
     CertificateParams, DistinguishedName, DnType, KeyPair, PKCS_ECDSA_P256_SHA256, PublicKeyData,
 };
@@ -17,6 +17,7 @@ use crate::data_dir::{DataDir, DataDirError, names};
 use crate::entropy::{self, NoEntropy};
 use crate::key_log::{self, KeyLogError, Stamp, purpose};
 use crate::keyring::{KeySource, KeySourceError};
+use crate::mark::marked;
 use crate::service::DEFAULT;
 use attestation_appraisal::EarKey;
 use attestation_keyring::{KeyringError, Operation};
@@ -131,6 +132,11 @@ pub fn init(path: &Path, new: &NewVerifier) -> Result<VerifierPins, InitError> {
             tenant: Some(new.tenant.to_string()).filter(|tenant| tenant != DEFAULT),
         };
         dir.write_public(names::PINS, format!("{}\n", made.to_json()).as_bytes())?;
+        let empty = TreeHead {
+            size: 0,
+            root: Hash::empty_root(),
+        };
+        dir.write_private(names::MARK, &marked(&empty.sign(&log)))?;
         // Last: a database elsewhere is not taken back when something here fails.
         let location = make_store(dir, &config)?;
         Store::create(&location, &log, &random_line()?)?;
@@ -215,7 +221,7 @@ fn begin_log(
 }
 
 /// Its name and the hash that checkpoints have (C2SP signed note), without the key.
-fn log_key_name(key: &str) -> String {
+pub(crate) fn log_key_name(key: &str) -> String {
     key.rsplit_once('+')
         .map_or(key, |(name, _)| name)
         .to_owned()
@@ -248,7 +254,7 @@ fn make_key(what: &'static str) -> Result<KeyPair, InitError> {
     KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(|source| InitError::Key { what, source })
 }
 
-fn random_line() -> Result<Zeroizing<String>, NoEntropy> {
+pub(crate) fn random_line() -> Result<Zeroizing<String>, NoEntropy> {
     let bytes = Zeroizing::new(entropy::random::<32>()?);
     Ok(Zeroizing::new(format!(
         "{}\n",

@@ -15,6 +15,7 @@
 #![forbid(unsafe_code)]
 
 mod authorities;
+mod backup;
 pub mod bootstrap;
 mod challenge;
 mod client;
@@ -35,10 +36,12 @@ mod key_log;
 mod keyring;
 mod keys;
 mod limits;
+mod mark;
 mod metrics;
 mod peer;
 mod problem;
 mod punctual;
+mod restore;
 mod root;
 mod server;
 mod service;
@@ -52,6 +55,8 @@ pub use attestation_audit::rfc3339;
 pub use attestation_metrics::Metrics;
 pub use attestation_pinned_http::{Answer, Request};
 pub use authorities::{Authorities, AuthoritiesError};
+pub use backup::archive::ArchiveError;
+pub use backup::{BackedUp, BackupError, backup};
 pub use client::{Client, ClientError};
 pub use clock::Clock;
 pub use config::{
@@ -74,6 +79,7 @@ pub use limits::Limits;
 pub use measured_boot_draft::{Interrupted, catch_signals, end_if_interrupted, pause_while};
 pub use metrics::{MetricsListener, counted};
 pub use problem::Problem;
+pub use restore::{Loss, Order, RestoreError, Restored, Way, restore};
 pub use root::{RootError, simulated_trust};
 pub use server::{ServeError, Server};
 pub use service::{Attested, Registered, Service, Settings, StartError, TenantSettings};

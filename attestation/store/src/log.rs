@@ -2,7 +2,7 @@
 
 use attestation_ledger::{
     Digest, Hash, LogProof, Node, NodeReader, TreeHead, VerifyingKey, consistency_proof,
-    inclusion_proof,
+    inclusion_proof, root,
 };
 
 use crate::StoreError;
@@ -55,6 +55,16 @@ impl<'a> Reading<'a> {
     /// The newest checkpoint, opened with the log's key.
     pub fn head(&self, key: &VerifyingKey) -> Result<TreeHead, StoreError> {
         TreeHead::open(&self.checkpoint()?, key).map_err(|error| self.torn(error))
+    }
+
+    /// The same, once the whole log was derived from its entries and compared with it.
+    pub fn verified_head(&self, key: &VerifyingKey) -> Result<TreeHead, StoreError> {
+        crate::verify::verify(self, key)
+    }
+
+    /// The root of the log's first entries, as many as `size`.
+    pub fn root_of(&self, size: u64) -> Result<Hash, StoreError> {
+        Ok(root(&self.nodes(), size)?)
     }
 
     /// The time of the newest entry; `None` of an empty log.

@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use attestation_ledger::{SigningKey, TreeHead, VerifyingKey, root};
+use attestation_ledger::{SigningKey, TreeHead, VerifyingKey};
 
 use crate::connection::{Connection, Value, signed, unsigned};
 use crate::outcome::{Committed, Outcome};
@@ -25,17 +25,19 @@ pub type Connect = Box<dyn Fn() -> Result<Box<dyn Connection>, DatabaseError> + 
 
 /// A commit that is on the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Commit {
+pub struct Commit<'a> {
     /// How long it took, from when the last writer had written.
     pub took: Duration,
     /// Writers that shared it.
     pub writers: usize,
     /// Entries of the log since.
     pub entries: u64,
+    /// The signed checkpoint over them, where the commit added some.
+    pub checkpoint: Option<&'a str>,
 }
 
 /// Hears of each commit, on the thread that made it, before its writers do: it must be quick.
-pub type Watch = Box<dyn Fn(Commit) + Send + Sync>;
+pub type Watch = Box<dyn Fn(Commit<'_>) + Send + Sync>;
 
 /// What stands behind the lock of the store: whoever holds it has the turn.
 pub struct Sequence {
@@ -156,7 +158,7 @@ impl Sequence {
         match self.commit(&batch, key) {
             Ok(committed) => {
                 self.newest = batch.tree.head();
-                self.tell_of(&batch, began.elapsed());
+                self.tell_of(&batch, &committed.checkpoint, began.elapsed());
                 batch.outcome.settle(Ok(Arc::new(committed)));
             }
             Err(error) => {
@@ -167,12 +169,13 @@ impl Sequence {
     }
 
     /// A transaction in which nothing was kept, as when readiness is tried out, is no commit.
-    fn tell_of(&self, batch: &Batch, took: Duration) {
+    fn tell_of(&self, batch: &Batch, checkpoint: &str, took: Duration) {
         if let (Some(watch), 1..) = (&self.watch, batch.kept) {
             watch(Commit {
                 took,
                 writers: batch.kept,
                 entries: self.newest.size,
+                checkpoint: Some(checkpoint).filter(|note| !note.is_empty()),
             });
         }
     }
@@ -244,33 +247,16 @@ impl Sequence {
         connection: &dyn Connection,
         head: &TreeHead,
     ) -> Result<(), StoreError> {
-        let known = &self.newest;
-        if head == known {
-            return Ok(());
-        }
-        let other = |what: String| StoreError::Older {
-            place: self.place.clone(),
-            what,
-        };
-        if head.size <= known.size {
-            let (then, now) = (known.size, head.size);
-            return Err(other(format!("it had {then} entries and has {now}")));
-        }
         let reading = Reading::new(connection, &self.place, None);
-        if root(&reading.nodes(), known.size)? != known.root {
-            return Err(other(format!(
-                "its first {} entries are not those that were there",
-                known.size
-            )));
-        }
-        Ok(())
+        verify::refuse_another(&reading, head, &self.newest)
     }
 
     fn commit(&self, batch: &Batch, key: &SigningKey) -> Result<Committed, StoreError> {
         let Ok(connection) = &self.connection else {
             return Err(DatabaseError::Waiting.into());
         };
-        let committed = write_tree(connection.as_ref(), batch, key)?;
+        let (tree, time) = (&batch.tree, batch.time);
+        let committed = write_tree(connection.as_ref(), tree, time, &batch.wanted, key)?;
         connection.run("COMMIT")?;
         Ok(committed)
     }
@@ -286,7 +272,7 @@ impl Sequence {
 }
 
 /// The log as its own key signed it, by the row of its checkpoint.
-fn read_log(
+pub fn read_log(
     connection: &dyn Connection,
     place: &str,
     key: &VerifyingKey,
@@ -318,12 +304,13 @@ fn read_log(
 }
 
 /// Writes what was added to the tree under a new checkpoint; without new entries the old one stands.
-fn write_tree(
+pub fn write_tree(
     connection: &dyn Connection,
-    batch: &Batch,
+    tree: &Tree,
+    time: Option<u64>,
+    wanted: &[u64],
     key: &SigningKey,
 ) -> Result<Committed, StoreError> {
-    let tree = &batch.tree;
     if tree.added().is_empty() {
         return Ok(Committed::default());
     }
@@ -338,13 +325,13 @@ fn write_tree(
         )?;
     }
     let checkpoint = tree.head().sign(key);
-    write_checkpoint(connection, &checkpoint, &tree.border(), batch.time)?;
+    write_checkpoint(connection, &checkpoint, &tree.border(), time)?;
     let path = |index: &u64| {
         let path = tree.path(*index);
         (*index, path.expect("the entry was appended to this tree"))
     };
     Ok(Committed {
-        paths: batch.wanted.iter().map(path).collect(),
+        paths: wanted.iter().map(path).collect(),
         checkpoint,
     })
 }

@@ -1,17 +1,18 @@
 //! The store of a server.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use attestation_ledger::{LogProof, SigningKey, TreeHead, VerifyingKey};
 
-use crate::connection::Connection;
+use crate::connection::{Connection, Value};
 use crate::outcome::Committed;
 use crate::postgresql::Postgresql;
 use crate::schema::{self, Dialect, MIGRATIONS, Migration, VERSION};
 use crate::sequence::{self, Sequence, Watch};
 use crate::sqlite::Sqlite;
-use crate::verify::verify;
+use crate::verify::{refuse_another, verify};
 use crate::{DatabaseError, Location, Logged, Reading, StoreError, Writing};
 
 /// Connections that are kept for readers.
@@ -59,12 +60,22 @@ impl Store {
     /// Opens the store of a server that starts: brings it up to this version, verifies the whole log against its signed
     /// checkpoint, and refuses one that does not hold.
     pub fn open(location: &Location, key: SigningKey) -> Result<(Self, TreeHead), StoreError> {
-        Self::open_with(location, key, MIGRATIONS)
+        Self::open_with(location, key, None, MIGRATIONS)
+    }
+
+    /// The same of a log that was seen before, up to `seen`: one that does not begin with that is refused.
+    pub fn open_after(
+        location: &Location,
+        key: SigningKey,
+        seen: &TreeHead,
+    ) -> Result<(Self, TreeHead), StoreError> {
+        Self::open_with(location, key, Some(seen), MIGRATIONS)
     }
 
     fn open_with(
         location: &Location,
         key: SigningKey,
+        seen: Option<&TreeHead>,
         migrations: &[Migration],
     ) -> Result<(Self, TreeHead), StoreError> {
         let connection = ours(location)?;
@@ -72,7 +83,11 @@ impl Store {
         let place = location.to_string();
         let head = in_reading(connection.as_ref(), || {
             let reading = Reading::new(connection.as_ref(), &place, None);
-            verify(&reading, &key.verifying_key())
+            let head = verify(&reading, &key.verifying_key())?;
+            if let Some(seen) = seen {
+                refuse_another(&reading, &head, seen)?;
+            }
+            Ok(head)
         })?;
         let again = location.clone();
         let connect: sequence::Connect = Box::new(move || connect(&again));
@@ -216,6 +231,20 @@ impl ReadOnly {
         })
     }
 
+    /// Writes the store in a file once more, as it is at one moment, to `path`: a file that is there and empty, so that it has
+    /// the mode that its maker chose. A database of a server is copied by that server's own means.
+    pub fn copy_to(&self, path: &Path) -> Result<(), StoreError> {
+        let path = path.to_string_lossy();
+        // SQLite holds it for a change of this file.
+        self.connection.run("PRAGMA query_only = off")?;
+        let copied = self
+            .connection
+            .execute("VACUUM INTO ?1", &[Value::Text(&path)]);
+        self.connection.run("PRAGMA query_only = on")?;
+        copied?;
+        Ok(())
+    }
+
     /// Runs `work` over one consistent state of what is committed.
     pub fn read<T, E: From<StoreError>>(
         &self,
@@ -232,7 +261,7 @@ fn boxed(connection: impl Connection + 'static) -> Box<dyn Connection> {
     Box::new(connection)
 }
 
-fn connect(location: &Location) -> Result<Box<dyn Connection>, DatabaseError> {
+pub(crate) fn connect(location: &Location) -> Result<Box<dyn Connection>, DatabaseError> {
     match location {
         Location::File(path) => Sqlite::open(path).map(boxed),
         Location::Postgres(location) => Postgresql::connect(location).map(boxed),
@@ -246,14 +275,14 @@ fn connect_to_read(location: &Location) -> Result<Box<dyn Connection>, DatabaseE
     }
 }
 
-fn dialect(location: &Location) -> Dialect {
+pub(crate) fn dialect(location: &Location) -> Dialect {
     match location {
         Location::File(_) => Dialect::Sqlite,
         Location::Postgres(_) => Dialect::Postgres,
     }
 }
 
-fn open_failed(location: &Location, source: DatabaseError) -> StoreError {
+pub(crate) fn open_failed(location: &Location, source: DatabaseError) -> StoreError {
     StoreError::Open {
         place: location.to_string(),
         source,
@@ -289,7 +318,7 @@ fn has_table(
             "SELECT 1 FROM pg_tables WHERE schemaname = current_schema() AND tablename = ?1"
         }
     };
-    let found = connection.one(sql, &[crate::connection::Value::Text(name)], |_| Ok(()))?;
+    let found = connection.one(sql, &[Value::Text(name)], |_| Ok(()))?;
     Ok(found.is_some())
 }
 

@@ -49,6 +49,32 @@ pub fn tree(reading: &Reading<'_>, head: &TreeHead, border: &[u8]) -> Result<Tre
         .ok_or_else(|| reading.torn("its right border does not give the signed root"))
 }
 
+/// The log that is there, up to `head`, has to be the one that was here before, up to `known`, or one that begins with it.
+pub fn refuse_another(
+    reading: &Reading<'_>,
+    head: &TreeHead,
+    known: &TreeHead,
+) -> Result<(), StoreError> {
+    if head == known {
+        return Ok(());
+    }
+    let other = |what: String| StoreError::Older {
+        place: reading.place().to_owned(),
+        what,
+    };
+    if head.size <= known.size {
+        let (then, now) = (known.size, head.size);
+        return Err(other(format!("it had {then} entries and has {now}")));
+    }
+    if root(&reading.nodes(), known.size)? != known.root {
+        return Err(other(format!(
+            "its first {} entries are not those that were there",
+            known.size
+        )));
+    }
+    Ok(())
+}
+
 fn derive(reading: &Reading<'_>) -> Result<(MemoryNodes, Option<u64>), StoreError> {
     let mut derived = MemoryNodes::default();
     let mut time = None;

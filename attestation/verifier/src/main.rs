@@ -1,5 +1,6 @@
 //! Command line of the attestation and key-release service.
 
+mod backup;
 mod bootstrap;
 mod confinement;
 mod export;
@@ -10,6 +11,7 @@ mod openapi;
 mod output;
 mod privacy;
 mod put;
+mod restore;
 mod serve;
 mod verify;
 
@@ -44,6 +46,10 @@ enum Command {
     Put(put::Args),
     /// Write the evidence bundle for an auditor; works beside a running verifier.
     Export(export::Args),
+    /// Copy the verifier to one file: keys, configuration, store; works beside a running one.
+    Backup(backup::Args),
+    /// Make a data directory of a backup, or over a store that was put back: no nonce is good twice, no log has two histories.
+    Restore(restore::Args),
     /// Appraise evidence offline, without a service, a log or a release.
     Verify(verify::Args),
     /// Print the OpenAPI document of the HTTP API, as a server has it at /v1/openapi.json.
@@ -67,6 +73,8 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Serve(args) => serve::run(args),
         Command::Put(args) => put::run(&args),
         Command::Export(args) => export::run(&args),
+        Command::Backup(args) => backup::run(&args),
+        Command::Restore(args) => restore::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Openapi => openapi::run(),
     }

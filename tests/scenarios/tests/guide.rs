@@ -204,8 +204,14 @@ fn guide_of_an_operator_works_as_it_is_written() -> Result<()> {
     ] {
         ensure!(done.contains(said), "«{said}» is missing in\n{done}");
     }
-    let backup = folder.path().join("backup/store.sqlite");
-    ensure!(backup.is_file(), "the backup has no store");
+    for said in [
+        "\nstore.sqlite\n",
+        "the log goes on",
+        "a new log was begun",
+        "\n  begun after ",
+    ] {
+        ensure!(done.contains(said), "«{said}» is missing in\n{done}");
+    }
     Ok(())
 }
 

@@ -204,6 +204,7 @@ fn checkpoint_of_another_key_is_disagreed_with() {
         allow_sample: false,
         vendor_roots: &[],
         corim_keys: &[],
+        predecessor_key: None,
     };
     let report = audit(&world.bundle(), &anchors).expect("readable");
     assert_eq!(codes(&report), [FindingCode::CheckpointRefused]);

@@ -4,6 +4,7 @@ mod files;
 mod history;
 mod recorded;
 mod registry;
+mod succession;
 mod tees;
 mod tenants;
 mod verdicts;

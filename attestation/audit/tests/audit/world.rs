@@ -291,6 +291,7 @@ impl World {
             allow_sample,
             vendor_roots,
             corim_keys: &[],
+            predecessor_key: None,
         };
         audit(files, &anchors)
     }
@@ -303,6 +304,7 @@ impl World {
             allow_sample: false,
             vendor_roots: &[],
             corim_keys: &[],
+            predecessor_key: None,
         };
         audit(&self.bundle(), &anchors).expect("a whole bundle")
     }
@@ -315,6 +317,7 @@ impl World {
             allow_sample: false,
             vendor_roots: &[],
             corim_keys,
+            predecessor_key: None,
         };
         audit(&self.bundle(), &anchors).expect("a whole bundle")
     }

@@ -137,6 +137,26 @@ pub enum Registered {
         /// What befell it.
         event: KeyEvent,
     },
+    /// This log was begun in the place of another, of which entries may be lost; `name` is its own origin. It is the first
+    /// entry, and the next `carried` entries register again, at this time, what was registered there.
+    LogBegun {
+        /// A [`Succession`](crate::Succession) that the old log's key signed.
+        succession: String,
+        /// The newest checkpoint of the old log that is known: entries of it between what was carried over and this are lost.
+        newest: String,
+        /// How many registrations follow.
+        carried: u64,
+        /// Why, in the operator's words.
+        why: String,
+    },
+    /// The store was restored, and this log goes on since nothing of it was lost; `name` is its origin. Challenges from before
+    /// are void.
+    LogContinued {
+        /// The checkpoint from outside that shows that nothing was lost: the log had exactly these entries.
+        checkpoint: String,
+        /// Why it was restored, in the operator's words.
+        why: String,
+    },
 }
 
 /// The life of a key.

@@ -14,11 +14,11 @@ mod listing;
 mod moment;
 mod policies;
 mod references;
-mod registered;
+pub(crate) mod registered;
 mod release;
 mod rules;
 mod secrets;
-mod start;
+pub(crate) mod start;
 mod tenants;
 mod usage;
 mod verify;
@@ -35,7 +35,7 @@ use attestation_judge::Trust;
 use attestation_kbs_protocol::{SessionRequest, SessionRequestError};
 use attestation_ledger::{LogProof, VerifyingKey};
 use attestation_metrics::{Build, Limit, Metrics, StoreTrouble};
-use attestation_store::{Location, Logged, Reading, Store, StoreError, Trouble, Writing};
+use attestation_store::{Commit, Location, Logged, Reading, Store, StoreError, Trouble, Writing};
 use serde::Serialize;
 
 use crate::authorities::Authorities;
@@ -46,6 +46,7 @@ use crate::fault::Fault;
 use crate::key_log::KeyLogError;
 use crate::keyring::{KeySource, UnsealError};
 use crate::keys::{Keys, load_log_key};
+use crate::mark::Mark;
 use crate::problem::Problem;
 use crate::throttle::Throttle;
 use crate::{Clock, Journal};
@@ -108,6 +109,8 @@ pub struct Service {
     /// Why the log cannot be written. Once set it stays: only a restart, which verifies the whole
     /// log, knows again what is on the disk.
     failure: Mutex<Option<String>>,
+    /// Up to where the log was seen, outside of the store.
+    mark: Arc<Mark>,
     /// Tenants' settings, as they were read last.
     tenants: Mutex<tenants::Kept>,
     /// When the keys of secrets were last tried, and whether they could be used.
@@ -150,7 +153,8 @@ impl Service {
         }
         let log = load_log_key(&dir)?;
         start::check_pins(&dir, &log.verifying_key())?;
-        let (store, head) = Store::open(&settings.database, log)?;
+        let (store, head, mark) = start::open_store(&dir, path, &settings.database, log)?;
+        let mark = Arc::new(mark);
         let (generation, heard, rows) = store.read(|reading| {
             let heard = registered::compare(reading)?;
             let rows = crate::key_log::rows(reading)?;
@@ -161,8 +165,11 @@ impl Service {
         let collateral = Collateral::open(settings.collateral.clone())?;
         let metrics = Arc::new(Metrics::new(BUILD));
         metrics.log_is(head.size);
-        let counted = Arc::clone(&metrics);
-        store.watch(Box::new(move |commit| {
+        let (counted, marking) = (Arc::clone(&metrics), Arc::clone(&mark));
+        store.watch(Box::new(move |commit: Commit<'_>| {
+            if let Some(checkpoint) = commit.checkpoint {
+                marking.note(checkpoint);
+            }
             counted.committed(
                 commit.took,
                 u64::try_from(commit.writers).unwrap_or(u64::MAX),
@@ -188,6 +195,7 @@ impl Service {
             generation,
             rules: Mutex::default(),
             failure: Mutex::default(),
+            mark,
             tenants: Mutex::default(),
             tried: Mutex::default(),
             machine,
@@ -254,8 +262,13 @@ impl Service {
     }
 
     fn refuse_failed(&self) -> Result<(), Problem> {
-        match *self.failure.lock().unwrap_or_else(PoisonError::into_inner) {
-            Some(_) => Err(Problem::LogFailed),
+        let failed = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+        if failed.is_some() {
+            return Err(Problem::LogFailed);
+        }
+        drop(failed);
+        match self.mark.failure() {
+            Some(failure) => Err(self.stop(&failure)),
             None => Ok(()),
         }
     }
@@ -312,9 +325,10 @@ impl Service {
         work: impl FnOnce(&Writing<'_>) -> Result<T, Failure>,
     ) -> Result<T, Problem> {
         self.refuse_failed()?;
-        self.store
-            .write(work)
-            .map_err(|failure| self.problem(failure))
+        let done = self.store.write(work);
+        let done = done.map_err(|failure| self.problem(failure))?;
+        // What is not marked is not answered on.
+        self.refuse_failed().map(|()| done)
     }
 
     /// The same, of `work` that appends the entry whose proof is answered.
@@ -323,9 +337,9 @@ impl Service {
         work: impl FnOnce(&Writing<'_>) -> Result<(T, Logged), Failure>,
     ) -> Result<(T, LogProof), Problem> {
         self.refuse_failed()?;
-        self.store
-            .write_and_prove(work)
-            .map_err(|failure| self.problem(failure))
+        let done = self.store.write_and_prove(work);
+        let done = done.map_err(|failure| self.problem(failure))?;
+        self.refuse_failed().map(|()| done)
     }
 
     /// Runs `work` over one state of the store that is not about to be changed.
@@ -371,7 +385,7 @@ impl Service {
         Problem::Busy
     }
 
-    fn stop(&self, error: &StoreError) -> Problem {
+    fn stop(&self, error: &(dyn std::error::Error + 'static)) -> Problem {
         #[derive(Serialize)]
         struct Stopped {
             why: String,

@@ -191,7 +191,10 @@ fn note(log: &mut Log, registration: &Registration) {
             rows.remove(&row(CHANGE, change));
         }
         // Of these no row here says anything.
-        Registered::ReferenceKey { .. } | Registered::ReferenceKeyRemoved { .. } => {}
+        Registered::ReferenceKey { .. }
+        | Registered::ReferenceKeyRemoved { .. }
+        | Registered::LogBegun { .. }
+        | Registered::LogContinued { .. } => {}
         Registered::Key { purpose, event } => {
             key_log::apply(&mut log.keys, name, purpose, *event);
             if let Some(machine) = machine_of(&registration.by) {

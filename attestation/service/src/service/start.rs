@@ -5,14 +5,15 @@ use std::path::{Path, PathBuf};
 
 use attestation_collateral::OpenError;
 use attestation_evidence::VerifierPins;
-use attestation_ledger::VerifyingKey;
-use attestation_store::StoreError;
+use attestation_ledger::{SigningKey, TreeHead, VerifyingKey};
+use attestation_store::{Location, Store, StoreError};
 use rcgen::{KeyPair, PublicKeyData};
 
 use super::registered::RegistryError;
 use crate::data_dir::{DataDir, DataDirError, names};
 use crate::entropy::sha256;
 use crate::key_check::OtherRing;
+use crate::mark::Mark;
 use attestation_keyring::KeyringError;
 
 /// Why the service cannot start.
@@ -52,6 +53,29 @@ pub enum StartError {
         /// The user that this process runs as.
         user: u32,
     },
+    /// Where the log was seen up to is not known.
+    #[error(
+        "there is no {mark}, which says up to where the log was seen, so nobody can tell whether the store was put back to an \
+         older day. Put it back from where it was taken away, or restore: `cloister-verifier restore --help`"
+    )]
+    NoMark {
+        /// The file.
+        mark: PathBuf,
+    },
+    /// The store is older than what was answered on, or went on from an older day.
+    #[error(
+        "{mark} says that the log was seen further than the store has it: {source}. If a backup was put back, make a data \
+         directory over it with `cloister-verifier restore --from {dir} --data-dir NEW`, which says what becomes of the log; \
+         if not, keep the store as evidence"
+    )]
+    PutBack {
+        /// The mark's file.
+        mark: PathBuf,
+        /// The data directory.
+        dir: PathBuf,
+        /// What is missing.
+        source: Box<StoreError>,
+    },
     /// Guests pin other keys than these.
     #[error(
         "{key} is not the key in {pins}, which guests carry: they would refuse this verifier. Restore \
@@ -83,6 +107,31 @@ pub fn check_owner(path: &Path) -> Result<(), StartError> {
     Ok(())
 }
 
+/// Opens the store of a log that was seen before; what is seen from now on is marked.
+pub(super) fn open_store(
+    dir: &DataDir,
+    path: &Path,
+    location: &Location,
+    key: SigningKey,
+) -> Result<(Store, TreeHead, Mark), StartError> {
+    let mark_path = dir.file(names::MARK);
+    if !mark_path.exists() {
+        return Err(StartError::NoMark { mark: mark_path });
+    }
+    let (mark, seen) = Mark::open(dir, &key.verifying_key())?;
+    let opened = Store::open_after(location, key, &seen.head);
+    let (store, head) = opened.map_err(|error| match error {
+        error @ StoreError::Older { .. } => StartError::PutBack {
+            mark: mark_path,
+            dir: path.to_owned(),
+            source: Box::new(error),
+        },
+        error => error.into(),
+    })?;
+    mark.note(&store.read(|reading| reading.checkpoint())?);
+    Ok((store, head, mark))
+}
+
 /// The store is private, and so are the files that SQLite keeps beside it: they hold the same.
 pub fn check_store_files(dir: &DataDir) -> Result<(), StartError> {
     dir.check_private(names::STORE)?;
@@ -97,7 +146,7 @@ pub fn check_store_files(dir: &DataDir) -> Result<(), StartError> {
 
 /// The keys are those that guests pin: half of a backup is told from the whole before any guest is
 /// turned away.
-pub(super) fn check_pins(dir: &DataDir, log_key: &VerifyingKey) -> Result<(), StartError> {
+pub(crate) fn check_pins(dir: &DataDir, log_key: &VerifyingKey) -> Result<(), StartError> {
     let path = dir.file(names::PINS);
     let text = std::fs::read(&path).map_err(|source| match source.kind() {
         std::io::ErrorKind::NotFound => DataDirError::Missing { path },

@@ -35,11 +35,11 @@ fn is_brought_up_and_never_taken_back(location: &Location) {
     drop(store);
 
     // Half of a step is none.
-    let broken = Store::open_with(location, key(), &[BROKEN]);
+    let broken = Store::open_with(location, key(), None, &[BROKEN]);
     assert!(matches!(broken, Err(StoreError::Database(_))));
     assert_eq!(found(location, "half"), (VERSION, false));
 
-    let (store, _) = Store::open_with(location, key(), &[LATER]).unwrap();
+    let (store, _) = Store::open_with(location, key(), None, &[LATER]).unwrap();
     let kept = store.read(|reading| reading.document("a", crate::Kind::Policy, "p"));
     assert_eq!(kept.unwrap().as_deref(), Some(b"kept".as_slice()));
     assert_eq!(found(location, "secret"), (VERSION + 1, true));

@@ -5,6 +5,7 @@ mod failures;
 mod log;
 mod rows;
 mod start;
+mod succession;
 mod support;
 mod turns;
 mod watch;

@@ -169,9 +169,15 @@ pub struct Server {
 
 impl Server {
     pub fn start(args: &[String], more: &[&str], ready: &Path) -> Self {
+        let program = Command::new(env!("CARGO_BIN_EXE_cloister-verifier"));
+        Self::start_by(program, args, more, ready)
+    }
+
+    /// The same where `program` is the verifier, or a program that becomes it.
+    pub fn start_by(mut program: Command, args: &[String], more: &[&str], ready: &Path) -> Self {
         // A server that was killed could not remove it.
         let _ = std::fs::remove_file(ready);
-        let mut child = Command::new(env!("CARGO_BIN_EXE_cloister-verifier"))
+        let mut child = program
             .args(args)
             .args(more)
             .arg("--ready-file")
@@ -275,7 +281,7 @@ pub fn pem(der: &[u8]) -> String {
     )
 }
 
-fn files_of(root: &Path) -> attestation_audit::Files {
+pub fn files_of(root: &Path) -> attestation_audit::Files {
     let mut files = attestation_audit::Files::new();
     let mut folders: Vec<PathBuf> = vec![root.to_owned()];
     while let Some(folder) = folders.pop() {
