@@ -7,7 +7,7 @@
 //! docs/evidence-bundle.md are from here.
 #![allow(clippy::unwrap_used, reason = "a measurement that cannot go on fails")]
 
-#[path = "../tests/support/mod.rs"]
+#[path = "../tests/verifier/support/mod.rs"]
 mod support;
 
 use std::path::{Path, PathBuf};
