@@ -16,6 +16,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Statements that are kept compiled.
 const CACHED_STATEMENTS: usize = 64;
 
+/// Pages of 4 KiB that a reader holds.
+const READER_PAGES: i64 = 64;
+
 pub struct Sqlite(rusqlite::Connection);
 
 impl Sqlite {
@@ -36,6 +39,8 @@ impl Sqlite {
     pub fn open_to_read(path: &Path) -> Result<Self, DatabaseError> {
         let opened = Self::open(path)?;
         opened.0.pragma_update(None, "query_only", true)?;
+        // Each commit makes what a reader holds worthless: more would only fill up over days.
+        opened.0.pragma_update(None, "cache_size", READER_PAGES)?;
         Ok(opened)
     }
 

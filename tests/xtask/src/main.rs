@@ -172,7 +172,7 @@ fn run_schemathesis(seed: Option<u32>, examples: u32) -> Result<()> {
         "-p",
         "cloister-verifier",
         "--test",
-        "openapi",
+        "verifier",
     ];
     let only = ["--", "--nocapture", "schemathesis_finds_nothing"];
     let set = seed.into_iter().chain([examples]);

@@ -249,10 +249,8 @@ async fn attest(
 ) -> Result<Response, Problem> {
     let cookie = session_cookie(&headers)?;
     let session = cookie.session_name();
-    let opened = blocking(&service, move |service| service.burn(&tenant.name, &cookie)).await;
-    // Also where there is no such session: a client that is still sending hears no answer.
+    let opened = blocking(&service, move |service| service.burn(&tenant.name, &cookie)).await?;
     let body = read_body(body, BODY_LIMIT).await;
-    let opened = opened?;
     let body = body.map_err(|problem| service.refuse("attest", &session, problem))?;
     // Who waits for a place longer than a request may take hears 408, like anybody else.
     let place = places

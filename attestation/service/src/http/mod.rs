@@ -5,6 +5,7 @@
 mod api;
 mod kbs;
 mod kbs_admin;
+mod lent;
 mod may;
 mod tenant;
 mod v1;
@@ -109,6 +110,7 @@ pub fn router(service: Arc<Service>, limits: &Limits) -> Router {
             in_time,
         ))
         .layer(from_fn(with_safe_headers))
+        .layer(from_fn_with_state(limits.request, lent::read_on))
         .with_state(service)
 }
 
@@ -262,27 +264,21 @@ async fn read_secret(body: Body, limit: usize) -> Result<Zeroizing<Vec<u8>>, Pro
     Ok(secret)
 }
 
-/// Hands on a body of `limit` bytes at most. What is longer is read on for a while, and thrown away: a client that is still sending
-/// would not hear why it is refused.
+/// Hands on a body of `limit` bytes at most.
 async fn each_part(body: Body, limit: usize, mut take: impl FnMut(Bytes)) -> Result<(), Problem> {
-    let mut read: usize = 0;
+    let mut room = limit;
     let mut body = pin!(body);
     while let Some(frame) = poll_fn(|context| body.as_mut().poll_frame(context)).await {
         let frame = frame.map_err(|_| cut_off())?;
         let Ok(part) = frame.into_data() else {
             continue;
         };
-        read = read.saturating_add(part.len());
-        if read <= limit {
-            take(part);
-        } else if read - limit > BODY_LIMIT {
-            break;
-        }
+        room = room
+            .checked_sub(part.len())
+            .ok_or_else(|| Problem::body_too_large(limit))?;
+        take(part);
     }
-    match read <= limit {
-        true => Ok(()),
-        false => Err(Problem::body_too_large(limit)),
-    }
+    Ok(())
 }
 
 /// A body ends otherwise than well where its connection does.

@@ -3,6 +3,7 @@
 
 mod admin;
 mod appraisal;
+mod bodies;
 mod bootstrap;
 mod certificate;
 mod changes;
